@@ -1,0 +1,126 @@
+"""Actions: what a job does, kept in a library of the caller's and copied into jobs."""
+
+from typing import Any
+
+from freezer_api.documents.fields import (
+    ANY,
+    BOOLEAN,
+    ID,
+    ID_OR_EMPTY,
+    ID_OR_NULL,
+    INTEGER,
+    TEXT_OR_NULL,
+    Document,
+    Field,
+    Index,
+)
+from freezer_api.documents.kind import HotList, Kind, dropped
+from freezer_api.documents.merge import same
+from freezer_api.documents.validation import Form
+
+_FREE_TEXTS = (
+    *("storage", "engine", "engine_name", "hostname", "log_file", "remove_older_than", "remove_older_then"),
+    *("remove_from_date", "encrypt_pass_file", "compression", "exclude", "proxy", "mysql_conf", "mongo_conf"),
+    *("sql_server_conf", "restore_from_host", "restore_from_date", "restore-abs-path", "restore-from-host"),
+    *("lvm_dirmount", "lvm_snapname", "lvm_snapsize", "ssh_host", "ssh_key", "ssh_username", "nova_inst_id"),
+    *("cinder_vol_id", "cindernative_vol_id", "glance_image_id", "command", "src_file"),
+)
+_FREE_NUMBERS = (
+    *("max_level", "always_level", "restart_always_level", "max_backup_level", "always_backup_level"),
+    *("restart_always_backup", "upload_limit", "download_limit", "max_segment_size", "ssh_port", "timeout"),
+)
+_FREE_FLAGS = (
+    *("snapshot", "no_incremental", "dry_run", "dereference_symlink", "insecure", "quiet", "overwrite"),
+    *("max_priority", "max_cpu_priority", "lvm_auto_snap", "incremental", "sync", "cindernative_freezer_only"),
+)
+
+DEFINITION_FIELDS = (
+    Field("action", ID_OR_NULL),
+    Field("mode", ID_OR_NULL),
+    *(Field(name, TEXT_OR_NULL) for name in ("path_to_backup", "backup_name", "container", "restore_abs_path")),
+    *(Field(name, ANY) for name in _FREE_TEXTS),
+    *(Field(name, ANY, Index.LONG) for name in _FREE_NUMBERS),
+    *(Field(name, ANY, Index.BOOLEAN) for name in _FREE_FLAGS),
+)
+"""``freezer_action``: what the agent is told. Names without a rule are what clients send; any others are kept."""
+
+RETRY_FIELDS = (
+    Field("mandatory", BOOLEAN, Index.BOOLEAN),
+    Field("max_retries", INTEGER, Index.LONG),
+    Field("max_retries_interval", INTEGER, Index.LONG),
+)
+"""How a job goes about an action; they stand beside the definition."""
+
+_RETRIES = tuple(field.name for field in RETRY_FIELDS)
+_OWNERS = ("user_id", "project_id")
+
+ACTIONS = Kind(
+    name="actions",
+    title="Action",
+    id_field="action_id",
+    fields=(
+        Field("action_id", ID_OR_EMPTY),
+        Field("user_id", ID, server=True),
+        Field("project_id", ID, server=True, hidden=True),
+        Field("freezer_action", fields=DEFINITION_FIELDS),
+        *RETRY_FIELDS,
+        *DEFINITION_FIELDS,
+    ),
+    levels=(("", "freezer_action"),),
+    hot=(HotList(("user_id",)), HotList(("project_id",))),
+)
+
+FORM = Form(ACTIONS.fields)
+_DROPPED = (*ACTIONS.server_names, "_version")
+_NOT_DEFINITION = ("action_id", *_OWNERS, *_RETRIES)
+
+
+def accepted(body: Document) -> Document:
+    """The body without what only the service sets, checked; a null ``freezer_action`` or id is none."""
+    document = dropped(body, _DROPPED)
+    for name in ("freezer_action", "action_id"):
+        if document.get(name, ...) is None:
+            del document[name]
+    FORM.check(document)
+    return document
+
+
+def patch_of(body: Document) -> Document:
+    """What a PATCH may change: everything but the id and the owner."""
+    return dropped(accepted(body), ("action_id",))
+
+
+def definition_of(action: Document) -> Document:
+    """The ``freezer_action`` of a stored action, also of one that came in the flat form."""
+    if "freezer_action" in action:
+        definition: Document = action["freezer_action"]
+        return definition
+    return dropped(action, _NOT_DEFINITION)
+
+
+def same_definition(left: Document, right: Document) -> bool:
+    """Whether two definitions ask for the same; nulls, ``""``, ``false`` and absent keys are alike."""
+    return same(_told(left), _told(right))
+
+
+def _told(definition: Document) -> Document:
+    return {
+        key: value
+        for key, value in definition.items()
+        if key not in ("_version", "user_id") and not _is_blank(value)
+    }
+
+
+def _is_blank(value: Any) -> bool:
+    return value is None or value is False or value == ""
+
+
+def library_entry(item: Document) -> Document:
+    """The action that a job's item makes, still without id and owner."""
+    return {key: item[key] for key in ("freezer_action", *_RETRIES) if key in item}
+
+
+def completed_item(item: Document, action: Document) -> Document:
+    """A job's item that only names an action, with that action's definition and retries copied in."""
+    retries = {key: action[key] for key in _RETRIES if key in action}
+    return {**retries, **item, "freezer_action": definition_of(action)}

@@ -1,0 +1,101 @@
+"""Clients: the machines that run jobs, registered by their schedulers."""
+
+from typing import Any
+
+from freezer_api.documents.fields import (
+    ANY,
+    CLIENT_ID,
+    HOSTNAME,
+    ID,
+    STRING,
+    TEXT_OR_NULL,
+    Document,
+    Field,
+    Index,
+    enum,
+    list_of,
+)
+from freezer_api.documents.kind import HotList, Kind, dropped
+from freezer_api.documents.validation import Form
+from freezer_api.errors import Unprocessable
+
+CAPABILITIES = {
+    "supported_actions": ("backup", "restore", "info", "admin", "exec"),
+    "supported_modes": ("fs", "mongo", "mysql", "sqlserver", "cinder", "glance", "cindernative", "nova"),
+    "supported_storages": ("local", "swift", "ssh", "s3", "ftp", "ftps"),
+    "supported_engines": ("tar", "rsync", "rsyncv2", "nova", "osbrick", "glance"),
+}
+_NEEDS = (
+    ("supported_actions", "action", ("action",)),
+    ("supported_modes", "mode", ("mode",)),
+    ("supported_storages", "storage", ("storage",)),
+    ("supported_engines", "engine", ("engine", "engine_name")),
+)
+"""List of the client, the word in the message, the keys of a definition that must be in the list."""
+
+CLIENT_FIELDS = (
+    Field("client_id", CLIENT_ID),
+    Field("hostname", HOSTNAME),
+    Field("description", TEXT_OR_NULL, Index.TEXT),
+    Field("uuid", TEXT_OR_NULL),
+    Field("config_id", STRING),
+    *(Field(name, list_of(enum(*values))) for name, values in CAPABILITIES.items()),
+    Field("is_central", ANY, Index.BOOLEAN),
+)
+
+CLIENTS = Kind(
+    name="clients",
+    title="Client",
+    id_field="client_id",
+    fields=(
+        Field("client", fields=CLIENT_FIELDS),
+        Field("user_id", ID, server=True),
+        Field("project_id", ID, server=True, hidden=True),
+    ),
+    levels=(("",), ("client",)),
+    hot=(
+        HotList(("user_id",)),
+        HotList(("project_id",)),
+        HotList(("user_id", "client.client_id")),
+        HotList(("project_id", "client.client_id")),
+    ),
+    keyed_by_id=False,
+)
+
+FORM = Form(CLIENT_FIELDS, required=("client_id",))
+PATCH_FORM = Form(CLIENT_FIELDS)
+
+
+def accepted(body: Document) -> Document:
+    """A registration, checked."""
+    client = dropped(body, ("_version",))
+    FORM.check(client)
+    return client
+
+
+def patch_of(body: Document) -> Document:
+    """What a PATCH changes below ``client``; the body may hold it bare or under that key."""
+    wrapped = body.get("client")
+    bare = {**dropped(body, ("client",)), **wrapped} if isinstance(wrapped, dict) else body
+    patch = dropped(bare, ("client_id", "uuid", "is_central", "_version", *CLIENTS.server_names))
+    PATCH_FORM.check(patch)
+    return patch
+
+
+def check_capabilities(client: Document, definitions: list[Document]) -> None:
+    """Raise :class:`Unprocessable` when a definition needs what the client announced not to support.
+
+    A missing or empty list supports everything, an unset or empty value needs nothing.
+    """
+    for announced, word, keys in _NEEDS:
+        supported = client.get(announced)
+        if not supported:
+            continue
+        for value in (definition.get(key) for definition in definitions for key in keys):
+            if _is_set(value) and value not in supported:
+                shown = value if isinstance(value, str) else "the given value"
+                raise Unprocessable(f"Client {client['client_id']} does not support {word}: {shown}")
+
+
+def _is_set(value: Any) -> bool:
+    return value is not None and value is not False and value != ""

@@ -1,0 +1,121 @@
+"""The words in which a kind is defined: fields, and the forms (JSON Schemas) that are read off them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+Document = dict[str, Any]
+Schema = Mapping[str, Any]
+
+LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
+
+# ``$(?!\n)``: Python's ``$`` also matches before a trailing newline; elsewhere the look-ahead is always true.
+_END = r"$(?!\n)"
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_HOST_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+
+STRING: Schema = {"type": "string"}
+TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
+FILLED: Schema = {"type": "string", "minLength": 1}
+INTEGER: Schema = {"type": "integer", "minimum": LONG_MIN, "maximum": LONG_MAX}
+BOOLEAN: Schema = {"type": "boolean"}
+OBJECT: Schema = {"type": "object"}
+ANY: Schema = {}
+ID: Schema = {"type": "string", "pattern": rf"^[A-Za-z0-9_-]+{_END}", "maxLength": 255}
+ID_OR_NULL: Schema = {**ID, "type": ["string", "null"]}
+ID_OR_EMPTY: Schema = {"type": ["string", "null"], "pattern": rf"^[A-Za-z0-9_-]*{_END}", "maxLength": 255}
+CLIENT_ID: Schema = {
+    "type": "string",
+    "pattern": rf"^(?:[A-Za-z0-9_-]+_)?{_LABEL}(?:\.{_LABEL})*{_END}",
+    "maxLength": 255,
+}
+HOSTNAME: Schema = {"type": ["string", "null"], "pattern": rf"^{_HOST_LABEL}(?:\.{_HOST_LABEL})*{_END}"}
+DATE: Schema = {
+    "type": "string",
+    "pattern": (
+        r"^-?[0-9]{4,}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
+        rf"(?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?{_END}"
+    ),
+}
+INTERVAL: Schema = {
+    "type": "string",
+    "pattern": rf"^(?:continuous|[0-9]+ +(?:weeks|days|hours|minutes|seconds)){_END}",
+}
+YEAR: Schema = {"type": "string", "pattern": rf"^[0-9]{{4}}{_END}"}
+
+
+def enum(*values: str) -> Schema:
+    """One of these strings."""
+    return {"enum": list(values)}
+
+
+def list_of(schema: Schema) -> Schema:
+    """A list whose items all fit ``schema``."""
+    return {"type": "array", "items": schema}
+
+
+class Index(Enum):
+    """How a field is searched for; what the mapping of Elasticsearch and the columns of SQL are read off."""
+
+    NONE = "none"
+    """Kept and given back; found by exact name like any free key."""
+    KEYWORD = "keyword"
+    TEXT = "text"
+    """A keyword whose match asks for all words of the value instead of the whole value."""
+    LONG = "long"
+    EPOCH = "epoch"
+    """A long whose digit strings count as numbers too (``time_stamp``)."""
+    BOOLEAN = "boolean"
+    DATE = "date"
+    OFF = "off"
+    """In no index: neither by name nor by text."""
+    MEMBERS = "members"
+    """An object keyed by ids: the ids are searched by the service itself, the values by text only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One property of a document.
+
+    ``fields`` makes it an object (``many``: a list of objects) with properties of its own; ``closed``
+    forbids others. ``server``: only the service sets it, a value in a body is dropped. ``hidden``: not every
+    version of the API shows it.
+    """
+
+    name: str
+    schema: Schema = STRING
+    index: Index = Index.KEYWORD
+    fields: "tuple[Field, ...]" = ()
+    many: bool = False
+    closed: bool = False
+    server: bool = False
+    hidden: bool = False
+
+    def as_schema(self) -> Schema:
+        """The JSON Schema of the field's value."""
+        if not self.fields:
+            return self.schema
+        inner = object_schema(self.fields, closed=self.closed)
+        return list_of(inner) if self.many else inner
+
+
+def object_schema(fields: Iterable[Field], *, closed: bool = False, required: Iterable[str] = ()) -> Schema:
+    """The JSON Schema of an object with these fields, those of the service left out."""
+    schema: dict[str, Any] = {
+        "type": "object",
+        "properties": {field.name: field.as_schema() for field in fields if not field.server},
+    }
+    if closed:
+        schema["additionalProperties"] = False
+    if required:
+        schema["required"] = list(required)
+    return schema
+
+
+def walk(fields: Iterable[Field], prefix: str = "") -> Iterator[tuple[str, Field]]:
+    """Every field below ``fields`` with its dotted path, parents first."""
+    for field in fields:
+        path = prefix + field.name
+        yield path, field
+        yield from walk(field.fields, path + ".")

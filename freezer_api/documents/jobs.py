@@ -1,0 +1,169 @@
+"""Jobs: what a client does and when. Rules of completing, merging and asking for events."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from freezer_api.documents.actions import DEFINITION_FIELDS, RETRY_FIELDS
+from freezer_api.documents.fields import (
+    ANY,
+    CLIENT_ID,
+    ID,
+    ID_OR_EMPTY,
+    INTEGER,
+    TEXT_OR_NULL,
+    Document,
+    Field,
+    Index,
+)
+from freezer_api.documents.kind import HotList, Kind, dropped
+from freezer_api.documents.schedules import COMPLETED, SCHEDULE_FIELDS, adopted
+from freezer_api.documents.validation import Form
+from freezer_api.errors import Invalid
+
+EVENTS = ("start", "stop", "abort")
+
+_NOT_COMPLETED = ("job_schedule.status", COMPLETED)
+
+JOBS = Kind(
+    name="jobs",
+    title="Job",
+    id_field="job_id",
+    fields=(
+        Field("job_id", ID, server=True),
+        Field("user_id", ID, server=True),
+        Field("project_id", ID, server=True, hidden=True),
+        Field("client_id", CLIENT_ID),
+        Field("description", TEXT_OR_NULL, Index.TEXT),
+        Field("session_id", ID_OR_EMPTY),
+        Field("session_tag", INTEGER, Index.LONG),
+        Field("session_name", TEXT_OR_NULL),
+        Field(
+            "job_actions",
+            fields=(
+                Field("freezer_action", fields=DEFINITION_FIELDS),
+                Field("action_id", ID_OR_EMPTY),
+                *RETRY_FIELDS,
+                Field("exit_status", ANY),
+                Field("user_id", ANY),
+                Field("project_id", ANY, hidden=True),
+            ),
+            many=True,
+        ),
+        Field("job_schedule", fields=SCHEDULE_FIELDS, closed=True),
+        Field("user_credentials", ANY, Index.OFF, server=True, hidden=True),
+    ),
+    levels=(("",), ("job_schedule",), ("job_actions", "job_actions.freezer_action")),
+    hot=(
+        HotList(("user_id",)),
+        HotList(("project_id",)),
+        HotList(("user_id", "client_id"), excluded=_NOT_COMPLETED),
+        HotList(("project_id", "client_id"), excluded=_NOT_COMPLETED),
+    ),
+)
+
+FORM = Form(JOBS.fields, closed=True, required=("job_actions", "client_id"))
+PATCH_FORM = Form(JOBS.fields, closed=True)
+_DROPPED = (*JOBS.server_names, "_version", "interval_uint", "interval_value")
+"""Properties of the service, and two that the web UI sends along by mistake."""
+
+
+def accepted(body: Document, *, patch: bool = False) -> Document:
+    """The body without what only the service sets, its ``action_defaults`` spread over its actions, checked."""
+    document = _with_defaults(dropped(body, _DROPPED))
+    if isinstance(document.get("job_actions"), list):
+        document["job_actions"] = [_without_nulls(item) for item in document["job_actions"]]
+    (PATCH_FORM if patch else FORM).check(document)
+    for item in document.get("job_actions", ()):
+        if "freezer_action" not in item and not item.get("action_id"):
+            raise Invalid("'freezer_action' is a required property of an action without 'action_id'")
+    return document
+
+
+def _without_nulls(item: Any) -> Any:
+    if not isinstance(item, dict):
+        return item
+    absent = [key for key in ("freezer_action", "action_id") if item.get(key) is None]
+    return dropped(item, absent)
+
+
+def _with_defaults(document: Document) -> Document:
+    """``action_defaults`` written wherever a definition lacks the key or has null, and dropped itself."""
+    if "action_defaults" not in document:
+        return document
+    document = dict(document)
+    defaults = document.pop("action_defaults")
+    if defaults is None:
+        return document
+    if not isinstance(defaults, dict):
+        raise Invalid("'action_defaults' should be an object")
+    items = document.get("job_actions")
+    if not isinstance(items, list):
+        raise Invalid("'action_defaults' needs a list of 'job_actions'")
+    document["job_actions"] = [_item_with_defaults(item, defaults) for item in items]
+    return document
+
+
+def _item_with_defaults(item: Any, defaults: Document) -> Document:
+    definition = item.get("freezer_action") if isinstance(item, dict) else None
+    if not isinstance(definition, dict):
+        raise Invalid("'action_defaults' needs a 'freezer_action' in every one of 'job_actions'")
+    filled = {key: value for key, value in definition.items() if value is not None or key not in defaults}
+    return {**item, "freezer_action": {**defaults, **filled}}
+
+
+def scheduled(job: Document, now: int, *, anew: bool) -> Document:
+    """The job with a complete schedule; ``now`` in epoch seconds.
+
+    ``anew`` resets the times whatever the body says; else they are only filled when absent. ``event`` is
+    always there: schedulers read it without a default.
+    """
+    schedule = job.get("job_schedule", {})
+    times = {"time_created": now, "time_started": -1, "time_ended": -1}
+    complete = {**schedule, **times} if anew else {**times, **schedule}
+    complete.setdefault("event", "")
+    return {**job, "job_schedule": complete}
+
+
+def definitions_of(job: Document) -> list[Document]:
+    """The ``freezer_action`` of every action of the job."""
+    return [item["freezer_action"] for item in job.get("job_actions", ()) if "freezer_action" in item]
+
+
+def requested(job: Document, event: str) -> tuple[Document, str]:
+    """The job with the event recorded, and the answer; unchanged when it was requested already."""
+    schedule = job.get("job_schedule", {})
+    if schedule.get("event") == event:
+        return job, f"{event} already requested"
+    cleared = {"status": "", "result": ""} if event == "start" else {}
+    return {**job, "job_schedule": {**schedule, "event": event, **cleared}}, "success"
+
+
+def joined(job: Document, session: Document) -> Document:
+    """The job as a member of the session: its id, tag and schedule taken over."""
+    return {
+        **job,
+        "session_id": session["session_id"],
+        "session_tag": session.get("session_tag", 0),
+        "job_schedule": adopted(job.get("job_schedule", {}), session.get("schedule", {})),
+    }
+
+
+def is_bound_to(job: Document, session_id: str) -> bool:
+    """Whether the job knows itself in this session, or in none: in another one it is not to be touched."""
+    return job.get("session_id") in (session_id, "", None)
+
+
+def removed_from_session(job: Document) -> Document:
+    """The job after its removal from a session: detached and told to stop."""
+    schedule = {**job.get("job_schedule", {}), "event": "stop"}
+    return {**job, "session_id": "", "session_tag": 0, "job_schedule": schedule}
+
+
+def released(job: Document) -> Document:
+    """The job after its session is gone: it goes on alone."""
+    return dropped(job, ("session_id", "session_tag"))
+
+
+def with_actions(job: Document, items: Iterable[Document]) -> Document:
+    """The job with these actions instead of its own."""
+    return {**job, "job_actions": list(items)}

@@ -1,0 +1,90 @@
+"""A kind of document: everything that a driver or an adapter needs to know of it, in one place."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from freezer_api.documents.fields import Document, Field, Index, walk
+
+
+@dataclass(frozen=True)
+class HotList:
+    """A list that clients ask for all day; drivers keep it cheap however many documents there are.
+
+    ``equal``: paths that the query fixes, outermost first; what stands there is always one string of at most
+    255 characters, or nothing. ``excluded``: a path and the value that takes a document out of the list.
+    """
+
+    equal: tuple[str, ...]
+    excluded: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of document.
+
+    ``name`` is the collection (``jobs``), ``title`` the word in messages (``Job``), ``id_field`` the property
+    that clients know the document by. ``levels`` says where a bare (leaf) name is looked for: each level is
+    a tuple of containers (``""`` is the root), the first level that defines the name wins. ``keyed_by_id``: the
+    id is unique in the whole store and is the key; else the key is derived from owner and id.
+    """
+
+    name: str
+    title: str
+    id_field: str
+    fields: tuple[Field, ...]
+    levels: tuple[tuple[str, ...], ...]
+    hot: tuple[HotList, ...]
+    keyed_by_id: bool = True
+
+    @cached_property
+    def paths(self) -> dict[str, Field]:
+        """Every defined field by its dotted path."""
+        return dict(walk(self.fields))
+
+    @cached_property
+    def hot_paths(self) -> tuple[str, ...]:
+        """The paths that hot lists fix, each once."""
+        return tuple(dict.fromkeys(path for hot in self.hot for path in hot.equal))
+
+    @cached_property
+    def epoch_path(self) -> str | None:
+        """The path of the time that ``time_after`` and ``time_before`` bound, where the kind has one."""
+        return next((path for path, field in self.paths.items() if field.index is Index.EPOCH), None)
+
+    @cached_property
+    def server_names(self) -> frozenset[str]:
+        """Root properties that only the service sets."""
+        return frozenset(field.name for field in self.fields if field.server)
+
+    @cached_property
+    def shown_names(self) -> frozenset[str]:
+        """The leaf names that every version of the API defines."""
+        return frozenset(field.name for field in self.paths.values() if not field.hidden)
+
+    def resolve(self, name: str, hidden: Iterable[str]) -> tuple[str, ...]:
+        """The index names that a searched field name stands for; a document matches by any of them.
+
+        A defined leaf name stands for the shallowest level that has it; root fields in ``hidden`` do not
+        count. Any other name stands for the free key of that name (``free_name``), a dotted one also for
+        the path.
+        """
+        if "." in name:
+            return (name, free_name(name))
+        for level in self.levels:
+            paths = (f"{container}.{name}" if container else name for container in level)
+            found = tuple(path for path in paths if path in self.paths and path not in hidden)
+            if found:
+                return found
+        return (free_name(name),)
+
+
+def free_name(key: str) -> str:
+    """The index name of a free key wherever it lies; no path can be equal to it."""
+    return f"*{key}"
+
+
+def dropped(document: Document, names: Iterable[str]) -> Document:
+    """A copy without these root properties."""
+    unwanted = frozenset(names)
+    return {key: value for key, value in document.items() if key not in unwanted}

@@ -1,0 +1,243 @@
+"""Sessions: jobs that start together. The state machine of a run, and membership.
+
+A run begins when a member's start raises ``session_tag``; it is over when every member has ended it. The tag
+of the run that a member takes part in is kept in ``_job_tags``, beside ``jobs`` and never shown: what a member
+did in an earlier run says nothing about this one.
+"""
+
+from typing import Any, NamedTuple
+
+from freezer_api.documents.fields import (
+    ID,
+    INTEGER,
+    LONG_MAX,
+    OBJECT,
+    STRING,
+    TEXT_OR_NULL,
+    Document,
+    Field,
+    Index,
+)
+from freezer_api.documents.kind import HotList, Kind, dropped
+from freezer_api.documents.schedules import COMPLETED, RESULTS, SCHEDULE_FIELDS, triggers
+from freezer_api.documents.search_index import is_digits
+from freezer_api.documents.validation import Form
+from freezer_api.errors import Invalid
+
+HOLD_OFF = 30
+"""Seconds, when the body has none."""
+HOLD_OFF_OF_OLD = 60
+"""Seconds, for stored sessions that have none."""
+TAGS = "_job_tags"
+RUNNING = "running"
+FAILED = "fail"
+SUCCESS = "success"
+
+_ENTRY_FIELDS = (
+    Field("client_id", STRING),
+    Field("status", STRING),
+    Field("result", TEXT_OR_NULL),
+    Field("time_started", {"anyOf": [INTEGER, {"enum": [""]}]}),
+    Field("time_ended", {"anyOf": [INTEGER, {"enum": [""]}]}),
+)
+_ENTRIES = {"type": "object", "additionalProperties": Field("entry", fields=_ENTRY_FIELDS).as_schema()}
+
+SESSIONS = Kind(
+    name="sessions",
+    title="Session",
+    id_field="session_id",
+    fields=(
+        Field("session_id", ID, server=True),
+        Field("user_id", ID, server=True),
+        Field("project_id", ID, server=True, hidden=True),
+        Field("session_tag", INTEGER, Index.LONG),
+        Field("schedule", fields=SCHEDULE_FIELDS, closed=True),
+        Field("description", TEXT_OR_NULL, Index.TEXT),
+        Field("hold_off", {**INTEGER, "minimum": 0}, Index.LONG),
+        Field("status", STRING),
+        Field("result", TEXT_OR_NULL),
+        Field("time_start", INTEGER, Index.LONG),
+        Field("time_end", INTEGER, Index.LONG),
+        Field("time_started", INTEGER, Index.LONG),
+        Field("time_ended", INTEGER, Index.LONG),
+        Field("last_start", STRING),
+        Field("jobs", _ENTRIES, Index.MEMBERS),
+        Field(TAGS, OBJECT, Index.OFF, server=True, hidden=True),
+    ),
+    levels=(("",), ("schedule",)),
+    hot=(HotList(("user_id",)), HotList(("project_id",))),
+)
+
+FORM = Form(SESSIONS.fields)
+REPLACE_FORM = Form(SESSIONS.fields, required=("session_tag",))
+_DROPPED = (*SESSIONS.server_names, "_version")
+
+
+class Start(NamedTuple):
+    """A member wants to start; ``current_tag`` is the tag of the run that it knows."""
+
+    job_id: str
+    current_tag: int
+
+
+class End(NamedTuple):
+    """A member has ended with ``result``, one of ``RESULTS``."""
+
+    job_id: str
+    result: str
+
+
+def new(body: Document) -> Document:
+    """The session that a create makes of a body, still without id and owner."""
+    document = dropped(body, (*_DROPPED, "jobs"))
+    FORM.check(document)
+    given = dropped(document, ("status", "last_start"))
+    filled = {"session_tag": 0, "hold_off": HOLD_OFF, "schedule": {}, **given}
+    return {**filled, "status": "active", "last_start": "", "jobs": {}}
+
+
+def replacement(body: Document, old: Document | None) -> Document:
+    """The session that a replace makes of a body; only the runs of its members outlive the old one."""
+    document = dropped(body, _DROPPED)
+    if isinstance(document.get("jobs"), list):
+        document["jobs"] = {}
+    REPLACE_FORM.check(document)
+    filled = {"hold_off": HOLD_OFF, "status": "active", "schedule": {}, "jobs": {}, **document}
+    tags = (old or {}).get(TAGS, {})
+    return {**filled, TAGS: {job_id: tag for job_id, tag in tags.items() if job_id in filled["jobs"]}}
+
+
+def patch_of(body: Document) -> Document:
+    """What a PATCH changes; ``jobs`` as a list means nothing."""
+    patch = dropped(body, _DROPPED)
+    if isinstance(patch.get("jobs"), list):
+        del patch["jobs"]
+    FORM.check(patch)
+    return patch
+
+
+def members(session: Document) -> Document:
+    """The entries of the session by job id."""
+    entries: Document = session.get("jobs", {})
+    return entries
+
+
+def with_member(session: Document, job: Document) -> Document:
+    """The session with the job's entry, new or refreshed."""
+    schedule = job.get("job_schedule", {})
+    seen = {key: schedule.get(key, "") for key in ("status", "result", "time_started", "time_ended")}
+    entry = {"client_id": job["client_id"], **seen}
+    return {**session, "jobs": {**members(session), job["job_id"]: entry}}
+
+
+def without_member(session: Document, job_id: str, now: int) -> Document:
+    """The session without the job's entry; a run that waited for nobody else is over. ``now`` in epoch seconds."""
+    if job_id not in members(session):
+        return session
+    left = {
+        **session,
+        "jobs": dropped(members(session), (job_id,)),
+        TAGS: dropped(session.get(TAGS, {}), (job_id,)),
+    }
+    return _settled(left, now) if left["jobs"] and left.get("status") == RUNNING else left
+
+
+def retriggers(old: Document, new: Document) -> bool:
+    """Whether the change from ``old`` to ``new`` changes when the session's jobs run."""
+    return triggers(old.get("schedule", {})) != triggers(new.get("schedule", {}))
+
+
+def started(session: Document, request: Start, now: int) -> tuple[Document, str]:
+    """The session after a member's start, and the answer; ``now`` in epoch seconds.
+
+    The first start after the hold-off window that knows the current tag begins a new run. Within the window a
+    member with an older tag joins the run, one with the current tag is held off; after it an older tag is out
+    of sync. Raises :class:`Invalid` for a stranger and for a tag that has not been yet.
+    """
+    _check_member(session, request.job_id)
+    tag: int = session.get("session_tag", 0)
+    if request.current_tag > tag:
+        raise Invalid(f"requested tag value too high. Session Tag: {tag} Job Tag: {_shown(request.current_tag)}")
+    in_window = now - session.get("time_start", 0) <= session.get("hold_off", HOLD_OFF_OF_OLD)
+    is_current = request.current_tag == tag
+    if in_window != is_current:
+        run = tag if in_window else tag + 1
+        return _joined_run(session, request.job_id, run, now), "success"
+    return session, "hold-off" if in_window else "out-of-sync"
+
+
+def _shown(tag: int) -> str:
+    return str(tag) if abs(tag) <= LONG_MAX else "beyond 64 bits"
+
+
+def _joined_run(session: Document, job_id: str, run: int, now: int) -> Document:
+    entries = members(session)
+    entry = {**entries[job_id], "status": RUNNING, "result": "", "time_started": now}
+    tags = session.get(TAGS, {})
+    begun = {}
+    if run != session.get("session_tag", 0):
+        tags = {other: tags.get(other, run - 1) for other in entries}
+        begun = {"session_tag": run, "time_start": now, "status": RUNNING, "result": ""}
+    return {**session, **begun, "jobs": {**entries, job_id: entry}, TAGS: {**tags, job_id: run}}
+
+
+def ended(session: Document, request: End, now: int) -> Document:
+    """The session after a member's end; ``now`` in epoch seconds. Raises :class:`Invalid` for a stranger.
+
+    The member's own run counts, whatever tag it sends: a straggler of an earlier run ends nothing but itself.
+    """
+    _check_member(session, request.job_id)
+    entries = members(session)
+    entry = {**entries[request.job_id], "status": COMPLETED, "result": request.result, "time_ended": now}
+    return _settled({**session, "jobs": {**entries, request.job_id: entry}}, now)
+
+
+def _settled(session: Document, now: int) -> Document:
+    """The session, completed when every member has ended the current run.
+
+    Completed once, it stays so; a failure that arrives later still turns its success into a failure.
+    """
+    entries = members(session)
+    run = session.get("session_tag", 0)
+    tags = session.get(TAGS, {})
+    if any(entry.get("status") != COMPLETED or tags.get(job_id, run) != run for job_id, entry in entries.items()):
+        return session
+    result = SUCCESS if all(entry.get("result") == SUCCESS for entry in entries.values()) else FAILED
+    if session.get("status") != COMPLETED:
+        return {**session, "time_end": now, "result": result, "status": COMPLETED}
+    return {**session, "result": FAILED} if result == FAILED else session
+
+
+def _check_member(session: Document, job_id: str) -> None:
+    if job_id not in members(session):
+        raise Invalid("job_id not found in session")
+
+
+BAD_ACTION = "Bad action request format"
+
+
+def action_of(body: Document) -> Start | End:
+    """The session action that a body asks for: one key, ``start`` or ``end``."""
+    if len(body) != 1:
+        raise Invalid(BAD_ACTION)
+    ((name, parameters),) = body.items()
+    if name not in ("start", "end"):
+        raise Invalid("Bad Action Method")
+    if not isinstance(parameters, dict):
+        raise Invalid(f"{BAD_ACTION}: '{name}' should be an object")
+    job_id, tag = parameters.get("job_id"), _tag_of(parameters.get("current_tag"))
+    if not isinstance(job_id, str):
+        raise Invalid(f"{BAD_ACTION}: 'job_id' should be a string")
+    if tag is None:
+        raise Invalid(f"{BAD_ACTION}: 'current_tag' should be an integer")
+    if name == "start":
+        return Start(job_id, tag)
+    if parameters.get("result") not in RESULTS:
+        raise Invalid(f"{BAD_ACTION}: 'result' should be one of {', '.join(RESULTS)}")
+    return End(job_id, parameters["result"])
+
+
+def _tag_of(value: Any) -> int | None:
+    if isinstance(value, str) and is_digits(value.removeprefix("-")) and len(value) <= len(str(LONG_MAX)):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

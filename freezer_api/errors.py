@@ -1,0 +1,73 @@
+"""What can go wrong, in Freezer's words. Nothing here knows HTTP: ``api/errors.py`` gives each class its status.
+
+The text of every error is for the caller: one short line without secrets, store text or class names.
+What the operator needs beyond it is logged where it happens.
+"""
+
+
+class FreezerError(Exception):
+    """The root of everything that this service raises on purpose; ``str(error)`` is one line for the caller."""
+
+
+class Invalid(FreezerError):
+    """The caller sent something that breaks a rule; the text names the field."""
+
+
+class InvalidParameter(Invalid):
+    """A parameter of the query string breaks a rule."""
+
+
+class Malformed(Invalid):
+    """A text that should be JSON is none, or holds what cannot be kept as it came."""
+
+
+class TooLarge(FreezerError):
+    """A body is larger than the configured limit."""
+
+
+class NotFound(FreezerError):
+    """No such document, or it is not the caller's: nobody can tell which."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"No document found with ID {key}")
+
+
+class AlreadyExists(FreezerError):
+    """The id is taken, by the caller or by a stranger."""
+
+
+class Conflict(AlreadyExists):
+    """The document changed or vanished since it was read: the token is not the current one."""
+
+
+class Unprocessable(FreezerError):
+    """A well-formed document refers to something that does not exist or cannot do what is asked."""
+
+
+class Forbidden(FreezerError):
+    """The policy refuses."""
+
+    def __init__(self) -> None:
+        super().__init__("You are not allowed to access this resource")
+
+
+class Unauthorized(FreezerError):
+    """Nobody vouches for the caller."""
+
+
+class Unavailable(FreezerError):
+    """The store cannot be reached or does not answer in time; trying again later may help."""
+
+    def __init__(self, text: str = "The store is not available, try again later") -> None:
+        super().__init__(text)
+
+
+class StoreFailed(FreezerError):
+    """The store answered with an error that trying again does not cure."""
+
+    def __init__(self) -> None:
+        super().__init__("The store could not do this")
+
+
+class StartFailed(FreezerError):
+    """The service or a command cannot start; the text is the one line that the operator reads."""

@@ -1,0 +1,78 @@
+"""The repository's promise. ``tests/contract`` holds every driver to it, on real servers.
+
+* A write that returned is durable: neither ``kill -9`` nor a power cut undoes it. One that raised left nothing,
+  unless it raised :class:`~freezer_api.errors.Unavailable`: then it may or may not have happened.
+* Read your writes: what a write left is seen by every later ``get`` and ``search`` of any process.
+* A document is given back exactly as it came, whatever its keys and values.
+* Nothing is merged here: a change is read, made, and replaced under its token, so of two changes made from
+  the same reading one loses and is told so.
+* A store that cannot be reached or does not answer in time raises ``Unavailable`` within a bound; an empty
+  page never stands for trouble.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import Kind
+from freezer_api.repository.query import Position, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document as it stands in the store.
+
+    ``version`` counts 1, 2, 3 ... from its creation. ``token`` is opaque: it is another one after every change,
+    and never the same again, not even when the key is deleted and created anew.
+    """
+
+    key: str
+    document: Document
+    version: int
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some documents of a search, in its order.
+
+    ``next``: where a later search may go on, None when there is nothing more. ``total``: the number of documents
+    that fit the conditions, regardless of limit, offset and position; None unless it was asked for.
+    """
+
+    items: Sequence[Stored]
+    next: Position | None
+    total: int | None
+
+
+class Repository(Protocol):
+    """Documents of all kinds. Every method may raise ``Unavailable`` or ``StoreFailed``."""
+
+    def create(self, kind: Kind, key: str, document: Document) -> Stored:
+        """Store a new document, version 1. ``AlreadyExists`` when the key is taken: of many at once one wins."""
+        ...
+
+    def get(self, kind: Kind, key: str) -> Stored | None:
+        """The current document, None when there is none. Any text may be asked for."""
+        ...
+
+    def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
+        """Put ``document`` in the place of the one with this token. ``Conflict`` when that is not current."""
+        ...
+
+    def delete(self, kind: Kind, key: str, token: str) -> None:
+        """Delete the document with this token. ``Conflict`` when that is not current."""
+        ...
+
+    def search(self, kind: Kind, query: Query) -> Page:
+        """Documents that fit every condition, oldest first, those that ``query.exact_first`` names before all."""
+        ...
+
+    def check(self) -> None:
+        """Return when the store is there and its layout is the current one; else raise."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections; the repository is not used afterwards."""
+        ...

@@ -1,0 +1,1 @@
+"""The SQL driver: one table per kind on SQLAlchemy Core; SQLite (WAL) is the embedded store."""

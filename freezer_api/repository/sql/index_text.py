@@ -1,0 +1,72 @@
+"""A document's search index as two texts in which the database looks for framed parts.
+
+Each part stands between separators, so that finding the frame is finding the part, whole and nothing else. The
+separators are control characters, and control characters of the contents are escaped.
+
+``entries``: ``US name RS type GS value US name RS ... US``;
+``texts``: ``US word US word US RS value RS value RS``.
+"""
+
+from freezer_api.documents.search_index import PRESENT, SearchIndex, Value
+
+_GROUP, _RECORD, _UNIT = "\x1d", "\x1e", "\x1f"
+_ESCAPES = {code: f"\x1a{chr(code + 0x40)}" for code in range(0x20)}
+_MARKS = {"string": "s", "number": "n", "boolean": "b", "null": "0", "present": "p"}
+_WORD, _MEMBER = "w", "m"
+
+
+def _escaped(text: str) -> str:
+    return text if text.isprintable() else text.translate(_ESCAPES)
+
+
+def _part(name: str, mark: str, text: str) -> str:
+    return f"{_escaped(name)}{_RECORD}{mark}{_GROUP}{_escaped(text)}"
+
+
+def entries(index: SearchIndex) -> str:
+    """The text of everything that is found by name."""
+    parts = [_part(name, _MARKS[value.type], value.text) for name, value in index.entries]
+    parts += [_part(path, _WORD, word) for path, word in index.described]
+    parts += [_part("", _MEMBER, member) for member in index.members]
+    return _framed(_UNIT, parts)
+
+
+def texts(index: SearchIndex) -> str:
+    """The text of everything that is found anywhere."""
+    return _framed(_UNIT, index.words) + _framed(_RECORD, map(_escaped, index.values))
+
+
+def _framed(separator: str, parts: "list[str] | frozenset[str] | map[str]") -> str:
+    return separator.join(("", *parts, ""))
+
+
+def entry(name: str, value: Value) -> str | None:
+    """What ``entries`` holds when the value stands at the name; None when nothing can be equal to it."""
+    if value == PRESENT:
+        return None
+    return f"{_UNIT}{_part(name, _MARKS[value.type], value.text)}{_UNIT}"
+
+
+def presence(name: str) -> str:
+    """What ``entries`` holds when anything stands at the name."""
+    return f"{_UNIT}{_escaped(name)}{_RECORD}"
+
+
+def described_word(path: str, word: str) -> str:
+    """What ``entries`` holds when the text field at the path has the word."""
+    return f"{_UNIT}{_part(path, _WORD, word)}{_UNIT}"
+
+
+def member(key: str) -> str:
+    """What ``entries`` holds when the id is a member."""
+    return f"{_UNIT}{_part('', _MEMBER, key)}{_UNIT}"
+
+
+def word(text: str) -> str:
+    """What ``texts`` holds when the word occurs anywhere."""
+    return f"{_UNIT}{text}{_UNIT}"
+
+
+def value(text: str) -> str:
+    """What ``texts`` holds when the whole value occurs anywhere."""
+    return f"{_RECORD}{_escaped(text)}{_RECORD}"

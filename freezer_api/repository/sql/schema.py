@@ -1,0 +1,78 @@
+"""Tables, columns and indexes, read off the definitions. ``migrations/`` makes them; a test compares the two."""
+
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import HotList, Kind
+from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.search_index import as_epoch, search_index, value_at
+from freezer_api.documents.text import encode
+from freezer_api.repository.sql import index_text
+
+VERSION_TABLE = "freezer_schema_version"
+"""Of our own: the original's tables and its ``alembic_version`` may live in the same database."""
+
+METADATA = MetaData()
+
+
+class KindTable:
+    """The table of one kind, and how a document becomes a row of it.
+
+    ``key``, ``created`` (microseconds since the epoch) and ``version`` come first, then copies of what hot lists
+    ask for, the body as JSON text, and the two texts that searches scan.
+    """
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        self.column_of = {path: path.rsplit(".", 1)[-1] for path in kind.hot_paths}
+        self.excluded = next((hot.excluded for hot in kind.hot if hot.excluded), None)
+        self.table = Table(
+            f"freezer_{kind.name}",
+            METADATA,
+            Column("key", String(600), primary_key=True),
+            Column("created", BigInteger, nullable=False),
+            Column("version", Integer, nullable=False),
+            *(Column(name, String(255)) for name in self.column_of.values()),
+            *([Column("pending", Boolean, nullable=False)] if self.excluded else []),
+            *([Column("epoch", BigInteger)] if kind.epoch_path else []),
+            Column("body", Text, nullable=False),
+            Column("entries", Text, nullable=False),
+            Column("texts", Text, nullable=False),
+        )
+        for hot in kind.hot:
+            self._add_index(hot)
+
+    def _add_index(self, hot: HotList) -> None:
+        names = [self.column_of[path] for path in hot.equal]
+        if hot.excluded:
+            names.append("pending")
+        columns = [self.table.c[name] for name in (*names, "created", "key")]
+        Index(f"ix_freezer_{self.kind.name}_{'_'.join(names)}", *columns)
+
+    @cached_property
+    def _paths(self) -> tuple[tuple[str, str], ...]:
+        return tuple((name, path) for path, name in self.column_of.items())
+
+    def contents(self, document: Document) -> dict[str, Any]:
+        """The columns that depend on the document alone."""
+        found_by = search_index(self.kind, document)
+        row: dict[str, Any] = {name: _text_or_none(value_at(document, path)) for name, path in self._paths}
+        if self.excluded:
+            path, value = self.excluded
+            row["pending"] = value_at(document, path) != value
+        if self.kind.epoch_path:
+            row["epoch"] = as_epoch(value_at(document, self.kind.epoch_path))
+        row["body"] = encode(document)
+        row["entries"] = index_text.entries(found_by)
+        row["texts"] = index_text.texts(found_by)
+        return row
+
+
+def _text_or_none(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+TABLES = {kind.name: KindTable(kind) for kind in KINDS}
