@@ -17,6 +17,7 @@ from freezer_api.documents.fields import (
 from freezer_api.documents.kind import HotList, Kind, dropped
 from freezer_api.documents.merge import same
 from freezer_api.documents.validation import Form
+from freezer_api.errors import Invalid
 
 _FREE_TEXTS = (
     *("storage", "engine", "engine_name", "hostname", "log_file", "remove_older_than", "remove_older_then"),
@@ -51,7 +52,9 @@ RETRY_FIELDS = (
 )
 """How a job goes about an action; they stand beside the definition."""
 
-_RETRIES = tuple(field.name for field in RETRY_FIELDS)
+_RETRIES = (*(field.name for field in RETRY_FIELDS), "max_retry_interval")
+"""Their names, and a former one."""
+
 _OWNERS = ("user_id", "project_id")
 
 ACTIONS = Kind(
@@ -72,11 +75,31 @@ ACTIONS = Kind(
 
 FORM = Form(ACTIONS.fields)
 _DROPPED = (*ACTIONS.server_names, "_version")
-_NOT_DEFINITION = ("action_id", *_OWNERS, *_RETRIES)
+_NOT_DEFINITION = ("freezer_action", "action_id", *_OWNERS, *_RETRIES, "_version")
 
 
 def accepted(body: Document) -> Document:
-    """The body without what only the service sets, checked; a null ``freezer_action`` or id is none."""
+    """The body without what only the service sets, checked; a null ``freezer_action`` or id is none.
+
+    The definition is there, nested or flat.
+    """
+    document = _checked(body)
+    if "freezer_action" not in document and not definition_of(document):
+        raise Invalid("'freezer_action' is a required property")
+    return document
+
+
+def replacement(body: Document) -> Document:
+    """:func:`accepted` for an action whose id is known from elsewhere: the one in the body does not matter."""
+    return accepted(dropped(body, ("action_id",)))
+
+
+def patch_of(body: Document) -> Document:
+    """What a PATCH may change: everything but the id and the owner, whatever the body says of these."""
+    return _checked(dropped(body, ("action_id",)))
+
+
+def _checked(body: Document) -> Document:
     document = dropped(body, _DROPPED)
     for name in ("freezer_action", "action_id"):
         if document.get(name, ...) is None:
@@ -85,17 +108,10 @@ def accepted(body: Document) -> Document:
     return document
 
 
-def patch_of(body: Document) -> Document:
-    """What a PATCH may change: everything but the id and the owner."""
-    return dropped(accepted(body), ("action_id",))
-
-
 def definition_of(action: Document) -> Document:
     """The ``freezer_action`` of a stored action, also of one that came in the flat form."""
-    if "freezer_action" in action:
-        definition: Document = action["freezer_action"]
-        return definition
-    return dropped(action, _NOT_DEFINITION)
+    definition = action.get("freezer_action")
+    return definition if isinstance(definition, dict) else dropped(action, _NOT_DEFINITION)
 
 
 def same_definition(left: Document, right: Document) -> bool:

@@ -16,6 +16,7 @@ from freezer_api.documents.fields import (
     list_of,
 )
 from freezer_api.documents.kind import HotList, Kind, dropped
+from freezer_api.documents.text import one_line
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Unprocessable
 
@@ -93,7 +94,7 @@ def check_capabilities(client: Document, definitions: list[Document]) -> None:
             continue
         for value in (definition.get(key) for definition in definitions for key in keys):
             if _is_set(value) and value not in supported:
-                shown = value if isinstance(value, str) else "the given value"
+                shown = one_line(value) if isinstance(value, str) else "the given value"
                 raise Unprocessable(f"Client {client['client_id']} does not support {word}: {shown}")
 
 

@@ -1,7 +1,9 @@
 """The words in which a kind is defined: fields, and the forms (JSON Schemas) that are read off them."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from dataclasses import field as default
 from enum import Enum
 from typing import Any
 
@@ -20,7 +22,6 @@ TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 FILLED: Schema = {"type": "string", "minLength": 1}
 INTEGER: Schema = {"type": "integer", "minimum": LONG_MIN, "maximum": LONG_MAX}
 BOOLEAN: Schema = {"type": "boolean"}
-OBJECT: Schema = {"type": "object"}
 ANY: Schema = {}
 ID: Schema = {"type": "string", "pattern": rf"^[A-Za-z0-9_-]+{_END}", "maxLength": 255}
 ID_OR_NULL: Schema = {**ID, "type": ["string", "null"]}
@@ -45,6 +46,14 @@ INTERVAL: Schema = {
 YEAR: Schema = {"type": "string", "pattern": rf"^[0-9]{{4}}{_END}"}
 
 
+_ID = re.compile(ID["pattern"])
+
+
+def is_id(text: str) -> bool:
+    """Whether the text can be the id of a new document."""
+    return len(text) <= ID["maxLength"] and _ID.match(text) is not None
+
+
 def enum(*values: str) -> Schema:
     """One of these strings."""
     return {"enum": list(values)}
@@ -58,8 +67,6 @@ def list_of(schema: Schema) -> Schema:
 class Index(Enum):
     """How a field is searched for; what the mapping of Elasticsearch and the columns of SQL are read off."""
 
-    NONE = "none"
-    """Kept and given back; found by exact name like any free key."""
     KEYWORD = "keyword"
     TEXT = "text"
     """A keyword whose match asks for all words of the value instead of the whole value."""
@@ -84,7 +91,7 @@ class Field:
     """
 
     name: str
-    schema: Schema = STRING
+    schema: Schema = default(default_factory=lambda: STRING)
     index: Index = Index.KEYWORD
     fields: "tuple[Field, ...]" = ()
     many: bool = False
@@ -101,21 +108,22 @@ class Field:
 
 
 def object_schema(fields: Iterable[Field], *, closed: bool = False, required: Iterable[str] = ()) -> Schema:
-    """The JSON Schema of an object with these fields, those of the service left out."""
-    schema: dict[str, Any] = {
-        "type": "object",
-        "properties": {field.name: field.as_schema() for field in fields if not field.server},
-    }
-    if closed:
-        schema["additionalProperties"] = False
+    """The JSON Schema of an object with these fields, those of the service left out.
+
+    ``properties`` stand last: a validator that follows the order finds what is wrong with the object itself first.
+    """
+    schema: dict[str, Any] = {"type": "object"}
     if required:
         schema["required"] = list(required)
+    if closed:
+        schema["additionalProperties"] = False
+    schema["properties"] = {field.name: field.as_schema() for field in fields if not field.server}
     return schema
 
 
 def walk(fields: Iterable[Field], prefix: str = "") -> Iterator[tuple[str, Field]]:
     """Every field below ``fields`` with its dotted path, parents first."""
-    for field in fields:
-        path = prefix + field.name
-        yield path, field
-        yield from walk(field.fields, path + ".")
+    for one in fields:
+        path = prefix + one.name
+        yield path, one
+        yield from walk(one.fields, path + ".")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from freezer_api.documents import schedules
 from freezer_api.documents.actions import DEFINITION_FIELDS, RETRY_FIELDS
 from freezer_api.documents.fields import (
     ANY,
@@ -15,8 +16,8 @@ from freezer_api.documents.fields import (
     Field,
     Index,
 )
-from freezer_api.documents.kind import HotList, Kind, dropped
-from freezer_api.documents.schedules import COMPLETED, SCHEDULE_FIELDS, adopted
+from freezer_api.documents.kind import HotList, Kind, dropped, object_at
+from freezer_api.documents.schedules import COMPLETED, SCHEDULE_FIELDS
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
@@ -45,7 +46,7 @@ JOBS = Kind(
                 *RETRY_FIELDS,
                 Field("exit_status", ANY),
                 Field("user_id", ANY),
-                Field("project_id", ANY, hidden=True),
+                Field("project_id", ANY, server=True, hidden=True),
             ),
             many=True,
         ),
@@ -117,7 +118,7 @@ def scheduled(job: Document, now: int, *, anew: bool) -> Document:
     ``anew`` resets the times whatever the body says; else they are only filled when absent. ``event`` is
     always there: schedulers read it without a default.
     """
-    schedule = job.get("job_schedule", {})
+    schedule = object_at(job, "job_schedule")
     times = {"time_created": now, "time_started": -1, "time_ended": -1}
     complete = {**schedule, **times} if anew else {**times, **schedule}
     complete.setdefault("event", "")
@@ -125,13 +126,27 @@ def scheduled(job: Document, now: int, *, anew: bool) -> Document:
 
 
 def definitions_of(job: Document) -> list[Document]:
-    """The ``freezer_action`` of every action of the job."""
-    return [item["freezer_action"] for item in job.get("job_actions", ()) if "freezer_action" in item]
+    """The ``freezer_action`` of every action of the job, as far as an imported job has any."""
+    items = job.get("job_actions")
+    definitions = (item.get("freezer_action") for item in items or () if isinstance(item, dict))
+    return [definition for definition in definitions if isinstance(definition, dict)]
+
+
+BAD_EVENT = "Bad event request format"
+
+
+def event_of(body: Document) -> str:
+    """The event that a body asks for: its one key, whatever the value."""
+    if len(body) != 1:
+        raise Invalid(BAD_EVENT)
+    return next(iter(body))
 
 
 def requested(job: Document, event: str) -> tuple[Document, str]:
     """The job with the event recorded, and the answer; unchanged when it was requested already."""
-    schedule = job.get("job_schedule", {})
+    if event not in EVENTS:
+        raise Invalid("Bad Action Method")
+    schedule = object_at(job, "job_schedule")
     if schedule.get("event") == event:
         return job, f"{event} already requested"
     cleared = {"status": "", "result": ""} if event == "start" else {}
@@ -144,18 +159,29 @@ def joined(job: Document, session: Document) -> Document:
         **job,
         "session_id": session["session_id"],
         "session_tag": session.get("session_tag", 0),
-        "job_schedule": adopted(job.get("job_schedule", {}), session.get("schedule", {})),
+        "job_schedule": schedules.adopted(object_at(job, "job_schedule"), object_at(session, "schedule")),
     }
 
 
+def retriggered(job: Document, session: Document) -> Document:
+    """The job with the triggers of the session instead of its own."""
+    schedule = schedules.retriggered(object_at(job, "job_schedule"), object_at(session, "schedule"))
+    return {**job, "job_schedule": schedule}
+
+
 def is_bound_to(job: Document, session_id: str) -> bool:
-    """Whether the job knows itself in this session, or in none: in another one it is not to be touched."""
-    return job.get("session_id") in (session_id, "", None)
+    """Whether the job takes itself for a member of this session."""
+    return bool(job.get("session_id") == session_id)
+
+
+def is_unbound(job: Document) -> bool:
+    """Whether the job takes itself for a member of no session."""
+    return job.get("session_id") in ("", None)
 
 
 def removed_from_session(job: Document) -> Document:
     """The job after its removal from a session: detached and told to stop."""
-    schedule = {**job.get("job_schedule", {}), "event": "stop"}
+    schedule = {**object_at(job, "job_schedule"), "event": "stop"}
     return {**job, "session_id": "", "session_tag": 0, "job_schedule": schedule}
 
 

@@ -25,8 +25,9 @@ class Kind:
 
     ``name`` is the collection (``jobs``), ``title`` the word in messages (``Job``), ``id_field`` the property
     that clients know the document by. ``levels`` says where a bare (leaf) name is looked for: each level is
-    a tuple of containers (``""`` is the root), the first level that defines the name wins. ``keyed_by_id``: the
-    id is unique in the whole store and is the key; else the key is derived from owner and id.
+    a tuple of containers (``""`` is the root), the first level that defines the name wins; the root, where it is
+    of that level, may also hold the name as a free key. ``keyed_by_id``: the id is unique in the whole store
+    and is the key; else the key is derived from owner and id.
     """
 
     name: str
@@ -65,23 +66,33 @@ class Kind:
     def resolve(self, name: str, hidden: Iterable[str]) -> tuple[str, ...]:
         """The index names that a searched field name stands for; a document matches by any of them.
 
-        A defined leaf name stands for the shallowest level that has it; root fields in ``hidden`` do not
-        count. Any other name stands for the free key of that name (``free_name``), a dotted one also for
-        the path.
+        A defined leaf name stands for the shallowest level that has it, a dotted one for the path; paths in
+        ``hidden`` do not count. Any other name stands for the free key of that name (``free_name``), and so
+        does a dotted one, too.
         """
+        unshown = frozenset(hidden)
         if "." in name:
-            return (name, free_name(name))
+            return (free_name(name),) if name in unshown else (name, free_name(name))
         for level in self.levels:
-            paths = (f"{container}.{name}" if container else name for container in level)
-            found = tuple(path for path in paths if path in self.paths and path not in hidden)
-            if found:
-                return found
+            paths = [f"{container}.{name}" if container else name for container in level]
+            defined = [path for path in paths if path in self.paths and path not in unshown]
+            if defined:
+                return tuple(path for path in paths if path in defined or path == name)
         return (free_name(name),)
 
 
+FREE = "*"
+
+
 def free_name(key: str) -> str:
-    """The index name of a free key wherever it lies; no path can be equal to it."""
-    return f"*{key}"
+    """The index name of a free key wherever it lies. No path is equal to it: none in an index starts so."""
+    return f"{FREE}{key}"
+
+
+def object_at(document: Document, name: str) -> Document:
+    """The object under a root property, an empty one where there is none (imported documents may have null)."""
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def dropped(document: Document, names: Iterable[str]) -> Document:

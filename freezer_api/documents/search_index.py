@@ -2,19 +2,24 @@
 
 An *entry* says that a scalar stands at a name. Names are dotted paths from the root, lists being transparent,
 and for keys that no definition knows also ``free_name(key)`` for the shallowest ones of the document. A *word*
-is a run of letters and digits, case ignored, of any value. Keys that look like secrets are in neither.
+is a run of letters and digits, case ignored, of any value. Keys that look like secrets are in neither. Nothing
+here is longer than ``LONGEST_NAME`` and ``LONGEST_VALUE``, so that every engine can hold it.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Field, Index
-from freezer_api.documents.kind import Kind, free_name
+from freezer_api.documents.kind import FREE, Kind, free_name
 
 LONGEST_VALUE = 1024
 """Characters; a longer value is never found by name, its words are found all the same."""
+
+LONGEST_NAME = 1024
+"""Characters; what stands at a longer path is found by its leaf, at a longer leaf by its words only."""
 
 Scalar = str | int | float | bool | None
 
@@ -58,8 +63,12 @@ class SearchIndex:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, in order, case folded."""
-    return _WORD.findall(text.casefold())
+    """The words of a text, in order, case folded; a digest stands for one that is too long to be kept."""
+    return [_kept(word.casefold()) for word in _WORD.findall(text)]
+
+
+def _kept(word: str) -> str:
+    return word if len(word) <= LONGEST_VALUE else hashlib.sha256(word.encode()).hexdigest()
 
 
 def as_value(scalar: Scalar, field: Field | None = None) -> Value:
@@ -142,22 +151,23 @@ class _Builder:
             members=frozenset(self._members),
         )
 
-    def add_object(self, document: Document, prefix: str, depth: int) -> None:
+    def add_object(self, document: Document, prefix: str | None, depth: int) -> None:
+        """``prefix`` is None below a place that has no path in the index."""
         for key, value in document.items():
-            path = prefix + key
-            field = self._paths.get(path)
+            path = _path(prefix, key)
+            field = self._paths.get(path or "")
             if is_secret(key) or (field is not None and field.index is Index.OFF):
                 continue
             if field is not None and field.index is Index.MEMBERS:
-                self._add_members(value)
+                self._add_members(value, key)
                 continue
-            free = None if key in self._shown else key
-            self._add(value, path, free, field, depth)
+            is_free = key not in self._shown and (field is None or not field.hidden) and len(key) <= LONGEST_NAME
+            self._add(value, path, key if is_free else None, field, depth)
 
-    def _add(self, value: Any, path: str, free: str | None, field: Field | None, depth: int) -> None:
+    def _add(self, value: Any, path: str | None, free: str | None, field: Field | None, depth: int) -> None:
         if isinstance(value, dict):
             self._add_entry(PRESENT, path, free, depth)
-            self.add_object(value, path + ".", depth + 1)
+            self.add_object(value, path and path + ".", depth + 1)
         elif isinstance(value, list):
             if not value:
                 self._add_entry(PRESENT, path, free, depth)
@@ -165,10 +175,11 @@ class _Builder:
                 self._add(item, path, free, field, depth)
         else:
             self._add_entry(as_value(value, field), path, free, depth)
-            self._add_text(value, path, field)
+            self._add_text(value, field, path)
 
-    def _add_entry(self, value: Value, path: str, free: str | None, depth: int) -> None:
-        self._entries.add(Entry(path, value))
+    def _add_entry(self, value: Value, path: str | None, free: str | None, depth: int) -> None:
+        if path is not None:
+            self._entries.add(Entry(path, value))
         if free is None:
             return
         shallowest, values = self._free.setdefault(free, (depth, set()))
@@ -177,27 +188,41 @@ class _Builder:
         elif depth == shallowest:
             values.add(value)
 
-    def _add_text(self, scalar: Scalar, path: str, field: Field | None) -> None:
-        if scalar is None or (field is not None and field.hidden):
+    def _add_text(self, scalar: Scalar, field: Field | None, path: str | None) -> None:
+        if scalar is None or (field is not None and field.hidden and field.server):
             return
-        text = scalar if isinstance(scalar, str) else as_value(scalar).text
+        text = _as_text(scalar)
         self._texts.append(text)
-        if field is not None and field.index is Index.TEXT:
+        if path is not None and field is not None and field.index is Index.TEXT:
             self._described.update((path, word) for word in words_of(text))
 
-    def _add_members(self, value: Any) -> None:
+    def _add_members(self, value: Any, name: str) -> None:
+        self._entries.add(Entry(name, NULL if value is None else PRESENT))
         if isinstance(value, dict):
-            self._members.update(value)
-            self._texts.extend(_texts(value))
+            self._members.update(key for key in value if len(key) <= LONGEST_VALUE)
+            for entry in value.values():
+                self._texts.extend(_texts(entry))
+
+
+def _path(prefix: str | None, key: str) -> str | None:
+    """None where the path would be too long, and where it would start as only names of free keys do."""
+    if prefix is None or len(prefix) + len(key) > LONGEST_NAME or (prefix == "" and key.startswith(FREE)):
+        return None
+    return prefix + key
+
+
+def _as_text(scalar: Scalar) -> str:
+    return scalar if isinstance(scalar, str) else as_value(scalar).text
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every scalar below a value as text, for words only."""
+    """Every scalar below a value as text, except secrets."""
     if isinstance(value, dict):
-        for item in value.values():
-            yield from _texts(item)
+        for key, item in value.items():
+            if not is_secret(key):
+                yield from _texts(item)
     elif isinstance(value, list):
         for item in value:
             yield from _texts(item)
     elif value is not None:
-        yield value if isinstance(value, str) else as_value(value).text
+        yield _as_text(value)

@@ -1,24 +1,25 @@
 """Sessions: jobs that start together. The state machine of a run, and membership.
 
-A run begins when a member's start raises ``session_tag``; it is over when every member has ended it. The tag
-of the run that a member takes part in is kept in ``_job_tags``, beside ``jobs`` and never shown: what a member
-did in an earlier run says nothing about this one.
+A run begins when a member's start raises ``session_tag``; it is over when every member has ended it. What a
+member did in an earlier run says nothing about this one: ``EARLIER`` names those whose entry is that old.
 """
 
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from freezer_api.documents.fields import (
+    ANY,
     ID,
     INTEGER,
     LONG_MAX,
-    OBJECT,
+    LONG_MIN,
     STRING,
     TEXT_OR_NULL,
     Document,
     Field,
     Index,
 )
-from freezer_api.documents.kind import HotList, Kind, dropped
+from freezer_api.documents.kind import HotList, Kind, dropped, object_at
 from freezer_api.documents.schedules import COMPLETED, RESULTS, SCHEDULE_FIELDS, triggers
 from freezer_api.documents.search_index import is_digits
 from freezer_api.documents.validation import Form
@@ -28,7 +29,10 @@ HOLD_OFF = 30
 """Seconds, when the body has none."""
 HOLD_OFF_OF_OLD = 60
 """Seconds, for stored sessions that have none."""
-TAGS = "_job_tags"
+NEVER = 0
+"""No run begins at this time or before it."""
+EARLIER = "_earlier"
+"""The ids of members that take no part in the current run yet; beside ``jobs`` and never shown."""
 RUNNING = "running"
 FAILED = "fail"
 SUCCESS = "success"
@@ -62,7 +66,7 @@ SESSIONS = Kind(
         Field("time_ended", INTEGER, Index.LONG),
         Field("last_start", STRING),
         Field("jobs", _ENTRIES, Index.MEMBERS),
-        Field(TAGS, OBJECT, Index.OFF, server=True, hidden=True),
+        Field(EARLIER, ANY, Index.OFF, server=True, hidden=True),
     ),
     levels=(("",), ("schedule",)),
     hot=(HotList(("user_id",)), HotList(("project_id",))),
@@ -81,17 +85,17 @@ class Start(NamedTuple):
 
 
 class End(NamedTuple):
-    """A member has ended with ``result``, one of ``RESULTS``."""
+    """A member has ended with ``result``, one of ``RESULTS``; ``current_tag``: the run it thinks of."""
 
     job_id: str
     result: str
+    current_tag: int | None = None
 
 
 def new(body: Document) -> Document:
     """The session that a create makes of a body, still without id and owner."""
-    document = dropped(body, (*_DROPPED, "jobs"))
-    FORM.check(document)
-    given = dropped(document, ("status", "last_start"))
+    given = dropped(body, (*_DROPPED, "jobs", "status", "last_start"))
+    FORM.check(given)
     filled = {"session_tag": 0, "hold_off": HOLD_OFF, "schedule": {}, **given}
     return {**filled, "status": "active", "last_start": "", "jobs": {}}
 
@@ -103,8 +107,7 @@ def replacement(body: Document, old: Document | None) -> Document:
         document["jobs"] = {}
     REPLACE_FORM.check(document)
     filled = {"hold_off": HOLD_OFF, "status": "active", "schedule": {}, "jobs": {}, **document}
-    tags = (old or {}).get(TAGS, {})
-    return {**filled, TAGS: {job_id: tag for job_id, tag in tags.items() if job_id in filled["jobs"]}}
+    return _with_earlier(filled, _earlier(old or {}) & filled["jobs"].keys())
 
 
 def patch_of(body: Document) -> Document:
@@ -118,33 +121,46 @@ def patch_of(body: Document) -> Document:
 
 def members(session: Document) -> Document:
     """The entries of the session by job id."""
-    entries: Document = session.get("jobs", {})
-    return entries
+    return object_at(session, "jobs")
+
+
+def tag_of(session: Document) -> int:
+    """The number of the session's current run."""
+    return _integer_at(session, "session_tag", 0)
+
+
+def _integer_at(session: Document, name: str, default: int) -> int:
+    value = session.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
 def with_member(session: Document, job: Document) -> Document:
-    """The session with the job's entry, new or refreshed."""
-    schedule = job.get("job_schedule", {})
+    """The session with the job's entry, new or refreshed.
+
+    In a run that is going on, what the job completed before it came is no part of the run.
+    """
+    job_id, schedule = job["job_id"], object_at(job, "job_schedule")
     seen = {key: schedule.get(key, "") for key in ("status", "result", "time_started", "time_ended")}
-    entry = {"client_id": job["client_id"], **seen}
-    return {**session, "jobs": {**members(session), job["job_id"]: entry}}
+    entry = {"client_id": job.get("client_id", ""), **seen}
+    new = {**session, "jobs": {**members(session), job_id: entry}}
+    had_ended = members(session).get(job_id, {}).get("status") == COMPLETED
+    if session.get("status") == RUNNING and entry["status"] == COMPLETED and not had_ended:
+        return _with_earlier(new, _earlier(session) | {job_id})
+    return new
 
 
 def without_member(session: Document, job_id: str, now: int) -> Document:
     """The session without the job's entry; a run that waited for nobody else is over. ``now`` in epoch seconds."""
     if job_id not in members(session):
         return session
-    left = {
-        **session,
-        "jobs": dropped(members(session), (job_id,)),
-        TAGS: dropped(session.get(TAGS, {}), (job_id,)),
-    }
-    return _settled(left, now) if left["jobs"] and left.get("status") == RUNNING else left
+    jobs = dropped(members(session), (job_id,))
+    left = _with_earlier({**session, "jobs": jobs}, _earlier(session) - {job_id})
+    return _settled(left, now) if jobs and session.get("status") == RUNNING else left
 
 
 def retriggers(old: Document, new: Document) -> bool:
     """Whether the change from ``old`` to ``new`` changes when the session's jobs run."""
-    return triggers(old.get("schedule", {})) != triggers(new.get("schedule", {}))
+    return triggers(object_at(old, "schedule")) != triggers(object_at(new, "schedule"))
 
 
 def started(session: Document, request: Start, now: int) -> tuple[Document, str]:
@@ -155,41 +171,51 @@ def started(session: Document, request: Start, now: int) -> tuple[Document, str]
     of sync. Raises :class:`Invalid` for a stranger and for a tag that has not been yet.
     """
     _check_member(session, request.job_id)
-    tag: int = session.get("session_tag", 0)
+    tag = tag_of(session)
     if request.current_tag > tag:
         raise Invalid(f"requested tag value too high. Session Tag: {tag} Job Tag: {_shown(request.current_tag)}")
-    in_window = now - session.get("time_start", 0) <= session.get("hold_off", HOLD_OFF_OF_OLD)
     is_current = request.current_tag == tag
-    if in_window != is_current:
-        run = tag if in_window else tag + 1
-        return _joined_run(session, request.job_id, run, now), "success"
-    return session, "hold-off" if in_window else "out-of-sync"
+    if not _in_window(session, now):
+        return (_new_run(session, request.job_id, now), "success") if is_current else (session, "out-of-sync")
+    return (session, "hold-off") if is_current else (_joined_run(session, request.job_id, now), "success")
 
 
 def _shown(tag: int) -> str:
     return str(tag) if abs(tag) <= LONG_MAX else "beyond 64 bits"
 
 
-def _joined_run(session: Document, job_id: str, run: int, now: int) -> Document:
+def _in_window(session: Document, now: int) -> bool:
+    begun = _integer_at(session, "time_start", NEVER)
+    return begun > NEVER and now - begun <= _integer_at(session, "hold_off", HOLD_OFF_OF_OLD)
+
+
+def _new_run(session: Document, job_id: str, now: int) -> Document:
+    run = tag_of(session) + 1
+    if run > LONG_MAX:
+        raise Invalid("session_tag cannot become any higher")
+    begun = {**session, "session_tag": run, "time_start": now, "status": RUNNING, "result": ""}
+    return _joined_run(_with_earlier(begun, members(session).keys()), job_id, now)
+
+
+def _joined_run(session: Document, job_id: str, now: int) -> Document:
     entries = members(session)
     entry = {**entries[job_id], "status": RUNNING, "result": "", "time_started": now}
-    tags = session.get(TAGS, {})
-    begun = {}
-    if run != session.get("session_tag", 0):
-        tags = {other: tags.get(other, run - 1) for other in entries}
-        begun = {"session_tag": run, "time_start": now, "status": RUNNING, "result": ""}
-    return {**session, **begun, "jobs": {**entries, job_id: entry}, TAGS: {**tags, job_id: run}}
+    return _with_earlier({**session, "jobs": {**entries, job_id: entry}}, _earlier(session) - {job_id})
 
 
 def ended(session: Document, request: End, now: int) -> Document:
     """The session after a member's end; ``now`` in epoch seconds. Raises :class:`Invalid` for a stranger.
 
-    The member's own run counts, whatever tag it sends: a straggler of an earlier run ends nothing but itself.
+    A member that joined the current run ends it whatever tag it sends, one that did not only with the current
+    tag: a straggler of an earlier run ends nothing but itself.
     """
-    _check_member(session, request.job_id)
-    entries = members(session)
-    entry = {**entries[request.job_id], "status": COMPLETED, "result": request.result, "time_ended": now}
-    return _settled({**session, "jobs": {**entries, request.job_id: entry}}, now)
+    job_id, entries = request.job_id, members(session)
+    _check_member(session, job_id)
+    entry = {**entries[job_id], "status": COMPLETED, "result": request.result, "time_ended": now}
+    new = {**session, "jobs": {**entries, job_id: entry}}
+    if request.current_tag == tag_of(session):
+        new = _with_earlier(new, _earlier(session) - {job_id})
+    return _settled(new, now)
 
 
 def _settled(session: Document, now: int) -> Document:
@@ -197,15 +223,21 @@ def _settled(session: Document, now: int) -> Document:
 
     Completed once, it stays so; a failure that arrives later still turns its success into a failure.
     """
-    entries = members(session)
-    run = session.get("session_tag", 0)
-    tags = session.get(TAGS, {})
-    if any(entry.get("status") != COMPLETED or tags.get(job_id, run) != run for job_id, entry in entries.items()):
+    entries = members(session).values()
+    if _earlier(session) or any(entry.get("status") != COMPLETED for entry in entries):
         return session
-    result = SUCCESS if all(entry.get("result") == SUCCESS for entry in entries.values()) else FAILED
+    result = SUCCESS if all(entry.get("result") == SUCCESS for entry in entries) else FAILED
     if session.get("status") != COMPLETED:
         return {**session, "time_end": now, "result": result, "status": COMPLETED}
     return {**session, "result": FAILED} if result == FAILED else session
+
+
+def _earlier(session: Document) -> set[str]:
+    return set(session.get(EARLIER, ()))
+
+
+def _with_earlier(session: Document, job_ids: Collection[str]) -> Document:
+    return {**session, EARLIER: sorted(job_ids)}
 
 
 def _check_member(session: Document, job_id: str) -> None:
@@ -234,10 +266,10 @@ def action_of(body: Document) -> Start | End:
         return Start(job_id, tag)
     if parameters.get("result") not in RESULTS:
         raise Invalid(f"{BAD_ACTION}: 'result' should be one of {', '.join(RESULTS)}")
-    return End(job_id, parameters["result"])
+    return End(job_id, parameters["result"], tag)
 
 
 def _tag_of(value: Any) -> int | None:
-    if isinstance(value, str) and is_digits(value.removeprefix("-")) and len(value) <= len(str(LONG_MAX)):
+    if isinstance(value, str) and is_digits(value.removeprefix("-")) and len(value) <= len(str(LONG_MIN)):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

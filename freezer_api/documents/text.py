@@ -1,7 +1,8 @@
 """Documents as JSON text: what may come in, and the two ways out.
 
-Reading our own text is the hottest thing the service does. ``orjson`` does it but turns integers beyond 64
-bits into floats; a text that holds one starts with a blank, which JSON ignores and the reader does not.
+Reading is the hottest thing the service does. ``orjson`` does it but turns integers beyond 64 bits into floats:
+a text from outside that may hold one is read by ``json``, and a text of our own that does hold one starts with
+a blank, which JSON ignores and the reader does not.
 """
 
 import json
@@ -19,10 +20,16 @@ DEEPEST = 128
 LONGEST_NUMBER = 1000
 """Digits."""
 
+LONGEST_QUOTE = 100
+"""Characters of a value that a message quotes."""
+
 _EXACT = " "
+_DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else byte for byte in range(256))
+_MAYBE_BEYOND_64_BITS = b"0" * 19
 
 
 def _finite(text: str) -> float:
+    _check_digits(text)
     number = float(text)
     if math.isinf(number):
         raise Malformed("A number is too large to be kept")
@@ -30,9 +37,13 @@ def _finite(text: str) -> float:
 
 
 def _integer(text: str) -> int:
-    if len(text.lstrip("-")) > LONGEST_NUMBER:
-        raise Malformed(f"A number has more than {LONGEST_NUMBER} digits")
+    _check_digits(text)
     return int(text)
+
+
+def _check_digits(text: str) -> None:
+    if len(text) > LONGEST_NUMBER and sum(map(str.isdigit, text)) > LONGEST_NUMBER:
+        raise Malformed(f"A number has more than {LONGEST_NUMBER} digits")
 
 
 def _no_constant(name: str) -> Any:
@@ -43,51 +54,60 @@ _INCOMING = json.JSONDecoder(parse_float=_finite, parse_int=_integer, parse_cons
 
 
 def parse(data: bytes) -> Any:
-    """JSON from outside. :class:`Malformed` for anything that could not be given back as it came."""
-    try:
-        value = _INCOMING.decode(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise Malformed(f"The body is not UTF-8: byte {error.start}") from None
-    except json.JSONDecodeError as error:
-        raise Malformed(f"{error.msg}: line {error.lineno} column {error.colno}") from None
-    except RecursionError:
-        raise Malformed(f"More than {DEEPEST} levels of nesting") from None
-    _check(value)
+    """JSON from outside. :class:`Malformed` for anything that could not be given back as it came.
+
+    Of a key that comes twice in an object the last value counts.
+    """
+    value = _quickly_parsed(data)
+    if data.count(b"[") + data.count(b"{") > DEEPEST:
+        _check_nesting(value)
     return value
 
 
-def _check(value: Any) -> None:
-    """Nesting within bounds, no half surrogate pairs. Level by level, so that no depth can break it."""
+def _quickly_parsed(data: bytes) -> Any:
+    if _MAYBE_BEYOND_64_BITS not in data.translate(_DIGITS_AS_ZEROS):
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError:
+            pass  # The other reader knows better what to say of it.
+    return _carefully_parsed(data)
+
+
+def _carefully_parsed(data: bytes) -> Any:
+    try:
+        value = _INCOMING.decode(data.decode("utf-8"))
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Malformed(f"The body is not UTF-8: byte {error.start}") from None
+    except UnicodeEncodeError:
+        raise Malformed("Half of a surrogate pair is no character") from None
+    except json.JSONDecodeError as error:
+        raise Malformed(f"{error.msg}: line {error.lineno} column {error.colno}") from None
+    except RecursionError:
+        raise _too_deep() from None
+    return value
+
+
+def _check_nesting(value: Any) -> None:
+    """Level by level, so that no depth can break it."""
     level = [value]
     for _ in range(DEEPEST + 1):
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, str):
-                _check_text(item)
-            elif isinstance(item, dict):
-                below.extend(item)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        if not below:
+        level = [item for item in level if isinstance(item, dict | list)]
+        if not level:
             return
-        level = below
-    raise Malformed(f"More than {DEEPEST} levels of nesting")
+        level = [below for item in level for below in (item.values() if isinstance(item, dict) else item)]
+    raise _too_deep()
 
 
-def _check_text(text: str) -> None:
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:
-            raise Malformed("Half of a surrogate pair is no character") from None
+def _too_deep() -> Malformed:
+    return Malformed(f"More than {DEEPEST} levels of nesting")
 
 
 def encode(document: Document) -> str:
     """The text in which a document is stored; :func:`decode` gives back exactly this document."""
     try:
         return orjson.dumps(document).decode("utf-8")
-    except TypeError:
+    except orjson.JSONEncodeError:
         return _EXACT + json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -98,8 +118,15 @@ def decode(text: str) -> Document:
 
 
 def answer(value: Any) -> bytes:
-    """Any JSON value as UTF-8 for the wire."""
+    """Any JSON value as UTF-8 for the wire, half surrogate pairs included (as escapes)."""
     try:
         return orjson.dumps(value)
-    except TypeError:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    except orjson.JSONEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode("ascii")
+
+
+def one_line(text: str) -> str:
+    """The text as a message may show it: on one line and not too long."""
+    if not text.isprintable():
+        text = repr(text)[1:-1]
+    return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "..."

@@ -5,6 +5,7 @@ A compiled validator says yes quickly; when it does not, ``jsonschema`` decides 
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import fastjsonschema
@@ -13,10 +14,13 @@ from jsonschema.exceptions import relevance
 
 from freezer_api.documents.fields import Document, Field, Schema, object_schema
 from freezer_api.documents.search_index import is_secret
+from freezer_api.documents.text import LONGEST_QUOTE, one_line
 from freezer_api.errors import Invalid
 
-_LONGEST_QUOTE = 100
 _DRAFT = "http://json-schema.org/draft-04/schema#"
+_LONGEST_MESSAGE = 500
+_ERRORS_LOOKED_AT = 100
+"""A body can break a rule in a hundred thousand places; errors at the root come first."""
 
 
 class Form:
@@ -39,28 +43,24 @@ class Form:
         try:
             self._accepts(document)
         except fastjsonschema.JsonSchemaValueException:
-            error = max(self._judge.iter_errors(document), key=relevance, default=None)
+            errors = islice(self._judge.iter_errors(document), _ERRORS_LOOKED_AT)
+            error = max(errors, key=relevance, default=None)
             if error is not None:
                 raise Invalid(_worded(error)) from None
 
 
 def _worded(error: ValidationError) -> str:
-    """The validator's first line, without long or secret values, followed by the place when it is not the root."""
-    path = [str(part) for part in error.absolute_path]
-    message = error.message.split("\n", 1)[0]
-    if error.validator not in ("required", "additionalProperties"):
-        message = message.replace(repr(error.instance).split("\n", 1)[0], _quoted(error.instance, path), 1)
-    elif len(message) > 2 * _LONGEST_QUOTE:
-        message = message[: 2 * _LONGEST_QUOTE] + "..."
-    return f"{message} at {'.'.join(path)}" if path else message
+    """The validator's text on one line, and the place when it is not the root."""
+    shown, message = repr(error.instance), error.message
+    if message.startswith(shown):
+        message = _quoted(error.instance, shown) + message[len(shown) :]
+    message = message[:_LONGEST_MESSAGE]
+    path = ".".join(one_line(str(part)) for part in error.absolute_path)
+    return f"{message} at {path}" if path else message
 
 
-def _quoted(value: Any, path: list[str]) -> str:
-    if any(map(is_secret, path)):
-        return "The value"
-    if isinstance(value, dict):
-        return "An object"
-    if isinstance(value, list):
-        return "A list"
-    text = repr(value)
-    return text if len(text) <= _LONGEST_QUOTE else text[:_LONGEST_QUOTE] + "..."
+def _quoted(value: Any, shown: str) -> str:
+    """The value as the validator shows it, unless it is long or may hold secrets."""
+    if isinstance(value, dict | list) and (len(shown) > LONGEST_QUOTE or is_secret(shown)):
+        return "An object" if isinstance(value, dict) else "A list"
+    return one_line(shown)

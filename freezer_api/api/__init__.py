@@ -1,0 +1,1 @@
+"""THE WIRE: requests in, answers out. The only room that knows HTTP and Falcon."""

@@ -1,0 +1,92 @@
+"""The Falcon application: routes, resources and rules put together."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import falcon
+
+from freezer_api.api import discovery, errors
+from freezer_api.api.enforcement import Enforcement
+from freezer_api.api.identity import caller_of
+from freezer_api.api.routes import ROUTES, Route
+from freezer_api.api.version import Version
+from freezer_api.api.wire import Exchange, Limits
+
+App = falcon.App[falcon.Request, falcon.Response]
+Responder = Callable[..., None]
+
+_JSON_ACCEPTED = frozenset(("*/*", "application/json"))
+
+
+class _Entrance:
+    """What comes before routing: one spelling of each path, and an identity."""
+
+    def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
+        if req.path.startswith("//"):
+            req.path = "/" + req.path.lstrip("/")
+        if req.path != "/":
+            req.context.caller = caller_of(req.env)
+
+
+class Application:
+    """Builds the application; ``resources`` by the names that the routes use."""
+
+    def __init__(self, resources: Mapping[str, object], enforcement: Enforcement, limits: Limits) -> None:
+        self._resources = resources
+        self._enforcement = enforcement
+        self._limits = limits
+
+    def build(self, versions: Iterable[Version]) -> App:
+        """The application that serves these versions."""
+        app = falcon.App(middleware=[_Entrance()])
+        app.req_options.strip_url_path_trailing_slash = True
+        app.resp_options.default_media_type = falcon.MEDIA_JSON
+        errors.install(app)
+        self._add(app, "/", {"GET": discovery.Versions().on_get})
+        self._add(app, "/v1", {"GET": discovery.V1Home().on_get})
+        for version in versions:
+            for path, responders in self._responders(version).items():
+                self._add(app, path, responders)
+        return app
+
+    def _responders(self, version: Version) -> Mapping[str, dict[str, Responder]]:
+        by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
+        for route in ROUTES:
+            by_path[version.prefix + route.path][route.method] = self._responder(version, route)
+        return by_path
+
+    def _responder(self, version: Version, route: Route) -> Responder:
+        handler = getattr(self._resources[route.resource], route.handler)
+        enforcement, limits = self._enforcement, self._limits
+
+        def respond(req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
+            accept = req.env.get("HTTP_ACCEPT")
+            if accept and accept not in _JSON_ACCEPTED and not req.client_accepts_json:
+                raise falcon.HTTPNotAcceptable
+            caller = req.context.caller
+            exchange = Exchange(req, resp, version=version, limits=limits, caller=caller, path=path)
+            enforcement.require(route.rule, caller, exchange.scope.project_id)
+            handler(exchange, *path.values())
+
+        return respond
+
+    @staticmethod
+    def _add(app: App, path: str, responders: Mapping[str, Responder]) -> None:
+        """Add a path; every method that it lacks is answered 405, except OPTIONS."""
+        methods = [*responders, "OPTIONS"]
+        allow = ", ".join(methods)
+
+        def on_options(_req: falcon.Request, resp: falcon.Response, **_path: Any) -> None:
+            resp.set_header("Allow", allow)
+            resp.set_header("Content-Length", "0")
+
+        def refuse(_req: falcon.Request, _resp: falcon.Response, **_path: Any) -> None:
+            raise falcon.HTTPMethodNotAllowed(methods)
+
+        offered = {**responders, "OPTIONS": on_options}
+        resource = SimpleNamespace(
+            **{f"on_{method.lower()}": offered.get(method, refuse) for method in falcon.HTTP_METHODS}
+        )
+        app.add_route(path, resource)

@@ -1,0 +1,73 @@
+"""What a caller is told when something goes wrong: one table from error to status and title."""
+
+import logging
+from typing import Any
+
+import falcon
+
+from freezer_api import errors
+from freezer_api.documents.text import answer
+
+LOG = logging.getLogger(__name__)
+
+RETRY_AFTER = "5"
+"""Seconds."""
+
+TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
+    errors.Invalid: (falcon.HTTP_400, "Bad request format"),
+    errors.InvalidParameter: (falcon.HTTP_400, "Invalid parameter"),
+    errors.Malformed: (falcon.HTTP_400, "Malformed JSON"),
+    errors.Unauthorized: (falcon.HTTP_401, "Unauthorized"),
+    errors.Forbidden: (falcon.HTTP_403, "Access Forbidden"),
+    errors.NotFound: (falcon.HTTP_404, "Not Found"),
+    errors.AlreadyExists: (falcon.HTTP_409, "Document already existing"),
+    errors.Conflict: (falcon.HTTP_409, "Document already existing"),
+    errors.TooLarge: (falcon.HTTP_413, "Request entity too large"),
+    errors.Unprocessable: (falcon.HTTP_422, "Unprocessable Entity"),
+    errors.StoreFailed: (falcon.HTTP_500, "Internal Storage Error"),
+    errors.Unavailable: (falcon.HTTP_503, "Service Unavailable"),
+}
+
+_TEXTS = {
+    404: "There is no such resource.",
+    405: "The method is not offered here; the header Allow lists those that are.",
+    406: "Freezer-api only supports responses encoded as JSON.",
+}
+
+
+def error_body(title: str, description: str) -> bytes:
+    """The body of every error."""
+    return answer({"title": title, "description": description})
+
+
+def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:
+    """Let the app answer every error in the one shape."""
+    app.add_error_handler(Exception, _unexpected)
+    app.add_error_handler(falcon.HTTPError, _of_the_framework)
+    app.add_error_handler(errors.FreezerError, _of_ours)
+
+
+def _of_ours(_req: falcon.Request, resp: falcon.Response, error: errors.FreezerError, _params: Any) -> None:
+    status, title = TABLE[type(error)]
+    if isinstance(error, errors.Unavailable):
+        resp.set_header("Retry-After", RETRY_AFTER)
+    _answer(resp, status, title, str(error))
+
+
+def _of_the_framework(_req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: Any) -> None:
+    status = falcon.code_to_http_status(error.status)
+    title = error.title or status
+    if error.headers:
+        resp.set_headers(error.headers)
+    _answer(resp, status, title, error.description or _TEXTS.get(error.status_code, title))
+
+
+def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, _params: Any) -> None:
+    LOG.error("Unexpected error at %s %s", req.method, req.path, exc_info=error)
+    _answer(resp, falcon.HTTP_500, "Internal Server Error", "An unexpected error occurred on the server.")
+
+
+def _answer(resp: falcon.Response, status: str, title: str, description: str) -> None:
+    resp.status = status
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = error_body(title, description)

@@ -1,0 +1,52 @@
+"""Who the auth middleware says is calling."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from freezer_api.errors import Unauthorized
+from freezer_api.operations.caller import Caller
+
+HEADERS = (
+    "HTTP_X_USER_ID",
+    "HTTP_X_USER_NAME",
+    "HTTP_X_TENANT_ID",
+    "HTTP_X_PROJECT_ID",
+    "HTTP_X_ROLES",
+    "HTTP_X_DOMAIN_ID",
+    "HTTP_X_USER_DOMAIN_ID",
+    "HTTP_X_PROJECT_DOMAIN_ID",
+    "HTTP_OPENSTACK_SYSTEM_SCOPE",
+)
+"""What is read, under its names in a WSGI environment."""
+
+
+def caller_of(environ: Mapping[str, Any]) -> Caller:
+    """The caller; ``Unauthorized`` when nobody vouches for one or it is no user."""
+    if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed" or not environ.get("HTTP_X_USER_ID"):
+        raise Unauthorized("The request carries no confirmed identity of a user")
+    return _caller(*(environ.get(name) for name in HEADERS))
+
+
+@lru_cache(maxsize=1024)
+def _caller(
+    user_id: str,
+    user_name: str | None,
+    tenant_id: str | None,
+    project_id: str | None,
+    roles: str | None,
+    *domains_and_system: str | None,
+) -> Caller:
+    names = ((roles or "").split(",")) if roles else ()
+    return Caller(
+        user_id,
+        _utf8(user_name),
+        tenant_id or project_id or None,
+        tuple(name.strip().lower() for name in names if name.strip()),
+        *(value or None for value in domains_and_system),
+    )
+
+
+def _utf8(text: str | None) -> str | None:
+    """A header's text as it was meant: WSGI hands over bytes as Latin-1."""
+    return text and text.encode("latin-1", "replace").decode("utf-8", "replace")

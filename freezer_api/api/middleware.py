@@ -1,0 +1,70 @@
+"""What every request passes on its way in and out, whatever the pipeline: request id and access line."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+
+LOG = logging.getLogger("freezer_api.access")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+
+class RequestLog:
+    """Gives every request an id, answers it in ``x-openstack-request-id``, and logs one line for each request."""
+
+    def __init__(self, app: WSGIApp) -> None:
+        self._app = app
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        started = time.perf_counter()
+        request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if LOG.isEnabledFor(logging.INFO):
+                _log(environ, status, request_id, time.perf_counter() - started)
+            return start_response(status, [*headers, ("x-openstack-request-id", request_id)], exc_info)
+
+        return self._app(environ, start)
+
+
+def _request_id(sent: str | None) -> str:
+    if sent is not None:
+        given = sent if sent.startswith("req-") else f"req-{sent}"
+        if _REQUEST_ID.fullmatch(given):
+            return given
+    return f"req-{uuid.uuid4()}"
+
+
+def _log(environ: Environ, status: str, request_id: str, seconds: float) -> None:
+    # The query string stays out: a search may hold anything. So do control characters of a path.
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    LOG.info(
+        "%s %s %s %.1fms %s user=%s project=%s",
+        environ["REQUEST_METHOD"],
+        path if path.isprintable() else ascii(path),
+        status[:3],
+        seconds * 1000,
+        request_id,
+        environ.get("HTTP_X_USER_ID", "-"),
+        environ.get("HTTP_X_PROJECT_ID", "-"),
+    )
+
+
+class Paths:
+    """Sends requests for one path, with or without a trailing slash, to an app of its own."""
+
+    def __init__(self, path: str, app: WSGIApp, others: WSGIApp) -> None:
+        self._paths = frozenset((path, path + "/"))
+        self._app = app
+        self._others = others
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        app = self._app if environ["PATH_INFO"] in self._paths else self._others
+        return app(environ, start_response)

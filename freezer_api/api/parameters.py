@@ -1,0 +1,85 @@
+"""Parameters of the query string, and the pages that they turn."""
+
+import base64
+import binascii
+import re
+from urllib.parse import urlencode
+
+import falcon
+
+from freezer_api.documents.fields import LONG_MAX
+from freezer_api.errors import InvalidParameter
+from freezer_api.repository.query import Position
+
+DEFAULT_LIMIT = 10
+
+_INTEGER = re.compile(r"[+-]?[0-9]+")
+_TRUE = frozenset(("true", "t", "yes", "y", "1", "on"))
+_FALSE = frozenset(("false", "f", "no", "n", "0", "off"))
+_POSITION = re.compile(rb"([01])\.([0-9]{1,19})\.(.+)", re.DOTALL)
+_REPLACED = ("marker", "offset")
+
+
+def parameter(req: falcon.Request, name: str) -> str | None:
+    """The last value of the parameter; an empty one counts as absent."""
+    value = req.params.get(name)
+    if isinstance(value, list):
+        value = value[-1]
+    return value or None
+
+
+def integer(req: falcon.Request, name: str, default: int, at_least: int) -> int:
+    """An integer, of a comma list the last; beyond 64 bits it is the largest one of them."""
+    value = parameter(req, name)
+    if value is None:
+        return default
+    text = value.rsplit(",", 1)[-1].strip()
+    if not _INTEGER.fullmatch(text):
+        raise InvalidParameter(f'The "{name}" parameter is invalid. The value must be an integer.')
+    digits = text.lstrip("+-").lstrip("0")
+    number = min(int(digits[:20] or "0"), LONG_MAX)
+    number = -number if text.startswith("-") else number
+    if number < at_least:
+        raise InvalidParameter(f'The "{name}" parameter is invalid. The value must be at least {at_least}')
+    return number
+
+
+def flag(req: falcon.Request, name: str) -> bool:
+    """A boolean in any usual spelling; absent is false."""
+    value = parameter(req, name)
+    if value is None:
+        return False
+    word = value.rsplit(",", 1)[-1].strip().lower()
+    if word not in _TRUE | _FALSE:
+        raise InvalidParameter(f'The "{name}" parameter is invalid. The value must be true or false.')
+    return word in _TRUE
+
+
+def marker(req: falcon.Request, offset: int) -> Position | None:
+    """Where to go on."""
+    text = parameter(req, "marker")
+    if text is None:
+        return None
+    if offset:
+        raise InvalidParameter('The "marker" parameter is invalid. It cannot be used with an offset.')
+    try:
+        match = _POSITION.fullmatch(base64.urlsafe_b64decode(text.encode("ascii")))
+        if match is None:
+            raise ValueError
+        rank, created, key = match.groups()
+        return Position(int(rank), min(int(created), LONG_MAX), key.decode("utf-8"))
+    except (ValueError, binascii.Error):
+        raise InvalidParameter('The "marker" parameter is invalid. It is none that a list gave.') from None
+
+
+def marker_of(position: Position) -> str:
+    """The marker that :func:`marker` reads."""
+    text = f"{position.rank}.{position.created}.{position.key}"
+    return base64.urlsafe_b64encode(text.encode()).decode("ascii")
+
+
+def next_link(req: falcon.Request, position: Position) -> str:
+    """The value of ``Link`` that leads on; it repeats all other parameters."""
+    others = [(name, value) for name, value in req.params.items() if name not in _REPLACED]
+    query = urlencode([*others, ("marker", marker_of(position))], doseq=True)
+    return f'<{req.prefix}{req.path}?{query}>; rel="next"'

@@ -1,0 +1,1 @@
+"""What each route does: read the body, ask the operation, show the outcome. Shared by all versions."""

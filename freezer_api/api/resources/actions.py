@@ -1,0 +1,37 @@
+"""Actions on the wire."""
+
+import falcon
+
+from freezer_api.api.resources.documents import Documents
+from freezer_api.api.wire import NO_BODY, Exchange, new_id
+from freezer_api.documents.actions import ACTIONS
+from freezer_api.documents.fields import Document
+from freezer_api.errors import Invalid
+from freezer_api.operations.actions import Actions
+
+
+class ActionsResource(Documents):
+    def __init__(self, operations: Actions) -> None:
+        super().__init__(ACTIONS, operations)
+        self._actions = operations
+
+    def create(self, exchange: Exchange) -> None:
+        stored = self._actions.create(exchange.scope, _action(exchange))
+        exchange.answer(falcon.HTTP_201, {"action_id": stored.key})
+
+    def put(self, exchange: Exchange, action_id: str) -> None:
+        action = _action(exchange)
+        stored = self._actions.put(exchange.scope, new_id(action_id), action)
+        self._answer_change(exchange, falcon.HTTP_201, action_id, stored)
+
+    def patch(self, exchange: Exchange, action_id: str) -> None:
+        patch = exchange.version.action_patch(exchange.body_or_empty())
+        stored = self._actions.patch(exchange.scope, action_id, patch)
+        self._answer_change(exchange, falcon.HTTP_200, action_id, stored)
+
+
+def _action(exchange: Exchange) -> Document:
+    body = exchange.body()
+    if not body:
+        raise Invalid(NO_BODY)
+    return exchange.version.action(body)

@@ -1,0 +1,19 @@
+"""Backups on the wire."""
+
+import falcon
+
+from freezer_api.api.resources.documents import Documents
+from freezer_api.api.wire import Exchange
+from freezer_api.documents.backups import BACKUPS
+from freezer_api.operations.backups import Backups
+
+
+class BackupsResource(Documents):
+    def __init__(self, operations: Backups) -> None:
+        super().__init__(BACKUPS, operations)
+        self._backups = operations
+
+    def create(self, exchange: Exchange) -> None:
+        metadata = exchange.version.backup(exchange.body())
+        stored = self._backups.create(exchange.scope, exchange.caller, metadata)
+        exchange.answer(falcon.HTTP_201, {"backup_id": stored.key})

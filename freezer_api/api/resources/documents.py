@@ -1,0 +1,40 @@
+"""What all kinds have in common: lists, single documents, deletion."""
+
+from typing import Protocol
+
+from freezer_api.api.wire import Exchange
+from freezer_api.documents.kind import Kind
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Page, Stored
+from freezer_api.repository.query import Query
+
+
+class Operations(Protocol):
+    """The operations that every kind offers."""
+
+    def search(self, scope: Scope, query: Query) -> Page: ...
+
+    def get(self, scope: Scope, id_: str, /) -> Stored: ...
+
+    def delete(self, scope: Scope, id_: str, /) -> None: ...
+
+
+class Documents:
+    """Reads and deletes documents of one kind."""
+
+    def __init__(self, kind: Kind, operations: Operations) -> None:
+        self._kind = kind
+        self._reading = operations
+
+    def search(self, exchange: Exchange) -> None:
+        exchange.answer_page(self._kind, self._reading.search(exchange.scope, exchange.query(self._kind)))
+
+    def get(self, exchange: Exchange, id_: str) -> None:
+        exchange.answer_document(self._kind, self._reading.get(exchange.scope, id_))
+
+    def delete(self, exchange: Exchange, id_: str) -> None:
+        self._reading.delete(exchange.scope, id_)
+        exchange.answer_nothing()
+
+    def _answer_change(self, exchange: Exchange, status: str, id_: str, stored: Stored) -> None:
+        exchange.answer(status, {self._kind.id_field: id_, "version": stored.version})

@@ -1,0 +1,32 @@
+"""Jobs on the wire."""
+
+import falcon
+
+from freezer_api.api.resources.documents import Documents
+from freezer_api.api.wire import Exchange, new_id
+from freezer_api.documents import jobs
+from freezer_api.operations.jobs import Jobs
+
+
+class JobsResource(Documents):
+    def __init__(self, operations: Jobs) -> None:
+        super().__init__(jobs.JOBS, operations)
+        self._jobs = operations
+
+    def create(self, exchange: Exchange) -> None:
+        stored = self._jobs.create(exchange.scope, exchange.version.job(exchange.body()))
+        exchange.answer(falcon.HTTP_201, {"job_id": stored.key})
+
+    def put(self, exchange: Exchange, job_id: str) -> None:
+        job = exchange.version.job(exchange.body())
+        stored = self._jobs.put(exchange.scope, new_id(job_id), job)
+        self._answer_change(exchange, falcon.HTTP_201, job_id, stored)
+
+    def patch(self, exchange: Exchange, job_id: str) -> None:
+        patch = exchange.version.job_patch(exchange.body_or_empty())
+        stored = self._jobs.patch(exchange.scope, job_id, patch)
+        self._answer_change(exchange, falcon.HTTP_200, job_id, stored)
+
+    def event(self, exchange: Exchange, job_id: str) -> None:
+        event = jobs.event_of(exchange.request(jobs.BAD_EVENT))
+        exchange.answer(falcon.HTTP_202, {"result": self._jobs.request(exchange.scope, job_id, event)})

@@ -1,0 +1,141 @@
+"""The search document of a list, turned into conditions."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Index
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.search_index import as_epoch, as_value, is_digits, words_of
+from freezer_api.documents.text import parse
+from freezer_api.errors import Invalid, Malformed
+from freezer_api.repository import query as q
+
+MOST_PAIRS = 100
+
+ALL = "_all"
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """``exact_first``: the text whose exact hits come first, if any."""
+
+    conditions: tuple[q.Condition, ...]
+    exact_first: str | None
+
+
+NOTHING_ASKED = Search((), None)
+
+
+def search_of(kind: Kind, document: Document, hidden: Collection[str]) -> Search:
+    """What the document asks for; ``Invalid`` names the part that is wrong. Unknown parts mean nothing.
+
+    ``hidden``: the paths that this version of the API does not show.
+    """
+    return _Reader(kind, hidden).read(document)
+
+
+class _Reader:
+    def __init__(self, kind: Kind, hidden: Collection[str]) -> None:
+        self._kind = kind
+        self._hidden = hidden
+        self._pairs = 0
+
+    def read(self, document: Document) -> Search:
+        wanted = [self._pair(*pair) for pair in self._pairs_of(document, "match")]
+        unwanted = [q.Not(self._pair(*pair)) for pair in self._pairs_of(document, "match_not")]
+        return Search((*wanted, *unwanted, *self._between(document)), next(self._texts(document), None))
+
+    def _pairs_of(self, document: Document, part: str) -> Iterator[tuple[str, Any, str]]:
+        items = document.get(part, [])
+        if not isinstance(items, list):
+            raise Invalid(f"'{part}' should be a list of objects")
+        for item in items:
+            if not isinstance(item, dict):
+                raise Invalid(f"'{part}' should hold nothing but objects")
+            for name, value in item.items():
+                self._count()
+                yield name, value, part
+
+    def _count(self) -> None:
+        self._pairs += 1
+        if self._pairs > MOST_PAIRS:
+            raise Invalid(f"A search may hold {MOST_PAIRS} pairs of 'match' and 'match_not', not more")
+
+    def _pair(self, name: str, value: Any, part: str) -> q.Condition:
+        if isinstance(value, dict | list):
+            raise Invalid(f"'{name}' in '{part}' should be compared with a string, number, boolean or null")
+        if name == ALL:
+            return self._everywhere(value, part)
+        return self._at(name, value)
+
+    def _at(self, name: str, value: Any) -> q.Condition:
+        names = self._kind.resolve(name, self._hidden)
+        if value is None:
+            return q.Missing(names)
+        field = self._kind.paths.get(names[0])
+        if field is not None and field.index is Index.TEXT and isinstance(value, str):
+            words = tuple(words_of(value))
+            if words:
+                return q.Any(tuple(q.HasWords(path, words) for path in names))
+        return q.Is(names, as_value(value, field))
+
+    def _everywhere(self, value: Any, part: str) -> q.Condition:
+        if value is None:
+            raise Invalid(f"'{ALL}' in '{part}' should not be null")
+        text = value if isinstance(value, str) else as_value(value).text
+        listed = _listed(text)
+        if listed is not None:
+            return q.All(tuple(self._nested(listed)))
+        words = tuple(words_of(text))
+        return q.HasWords(None, words) if words else q.HasValue(text)
+
+    def _nested(self, items: list[Any]) -> Iterator[q.Condition]:
+        for name, value, part in self._pairs_of({ALL: items}, ALL):
+            if name == ALL:
+                raise Invalid(f"'{ALL}' cannot hold a further '{ALL}'")
+            yield self._pair(name, value, part)
+
+    def _texts(self, document: Document) -> Iterator[str]:
+        for item in document.get("match", []):
+            value = item.get(ALL)
+            if value is not None:
+                text = value if isinstance(value, str) else as_value(value).text
+                if _listed(text) is None:
+                    yield text
+
+    def _between(self, document: Document) -> tuple[q.Condition, ...]:
+        if self._kind.epoch_path is None:
+            return ()
+        after, before = (_bound(document, name) for name in ("time_after", "time_before"))
+        return () if after is None and before is None else (q.Between(after, before),)
+
+
+def _listed(text: str) -> list[Any] | None:
+    """The text as a JSON list, None when it is none."""
+    if not text.lstrip().startswith("["):
+        return None
+    try:
+        value = parse(text.encode("utf-8"))
+    except Malformed:
+        return None
+    return value if isinstance(value, list) else None
+
+
+def _bound(document: Document, name: str) -> int | None:
+    """The bound, cut to 64 bits; None when it is absent."""
+    if name not in document:
+        return None
+    value = document[name]
+    if not _is_whole(value):
+        raise Invalid(f"'{name}' should be an integer or a string of digits")
+    number = as_epoch(value)
+    if number is not None:
+        return number
+    return LONG_MIN if str(value).startswith("-") else LONG_MAX
+
+
+def _is_whole(value: Any) -> bool:
+    if isinstance(value, str):
+        return is_digits(value)
+    return isinstance(value, int) and not isinstance(value, bool)

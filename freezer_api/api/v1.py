@@ -1,0 +1,47 @@
+"""Version 1: documents are scoped by user."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from freezer_api.api.version import Version
+from freezer_api.documents import actions, backups, clients, jobs, sessions
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import Kind, dropped
+from freezer_api.documents.kinds import KINDS
+from freezer_api.operations.caller import Caller
+from freezer_api.operations.scope import Scope
+
+_HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}
+
+
+def _scope(caller: Caller, _path: Mapping[str, Any]) -> Scope:
+    return Scope("user_id", caller.user_id, caller.user_id, caller.project_id)
+
+
+def _shown(kind: Kind, document: Document) -> Document:
+    shown = dropped(document, _HIDDEN[kind.name])
+    if kind is clients.CLIENTS:
+        # One era of clients reads it beside the client, the other inside.
+        shown["uuid"] = document["client"].get("uuid")
+    if kind is jobs.JOBS:
+        shown["job_actions"] = [dropped(item, ("project_id",)) for item in document["job_actions"]]
+    return shown
+
+
+V1 = Version(
+    prefix="/v1",
+    scope=_scope,
+    shown=_shown,
+    hidden=_HIDDEN,
+    backup=backups.checked,
+    client=clients.accepted,
+    client_patch=clients.patch_of,
+    action=actions.accepted,
+    action_patch=actions.patch_of,
+    job=jobs.accepted,
+    job_patch=partial(jobs.accepted, patch=True),
+    session=sessions.new,
+    session_replacement=lambda body: sessions.replacement(body, None),
+    session_patch=sessions.patch_of,
+)

@@ -1,0 +1,38 @@
+"""A version of the API: all that v1 and v2 differ in. Routes, resources and operations are the same."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import Kind
+from freezer_api.operations.caller import Caller
+from freezer_api.operations.scope import Scope
+
+Accept = Callable[[Document], Document]
+"""From the body of a request to the document or patch it means; ``Invalid`` when it breaks a rule."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version.
+
+    ``prefix`` comes before the paths of all routes. ``scope`` takes the caller and the parameters of the path.
+    ``shown`` is the document as this version answers it; ``hidden`` are the paths that it never shows, by kind.
+    The others read bodies.
+    """
+
+    prefix: str
+    scope: Callable[[Caller, Mapping[str, Any]], Scope]
+    shown: Callable[[Kind, Document], Document]
+    hidden: Mapping[str, frozenset[str]]
+    backup: Accept
+    client: Accept
+    client_patch: Accept
+    action: Accept
+    action_patch: Accept
+    job: Accept
+    job_patch: Accept
+    session: Accept
+    session_replacement: Accept
+    session_patch: Accept

@@ -1,0 +1,160 @@
+"""One request and its answer, in the words of the resources."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import falcon
+
+from freezer_api.api import parameters
+from freezer_api.api.search import NOTHING_ASKED, Search, search_of
+from freezer_api.api.version import Version
+from freezer_api.documents.fields import Document, is_id
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.text import answer, parse
+from freezer_api.errors import Invalid, Malformed, TooLarge
+from freezer_api.operations.caller import Caller
+from freezer_api.repository.protocol import Page, Stored
+from freezer_api.repository.query import Query
+
+NO_BODY = "Missing request body"
+
+
+class Limits:
+    """Bounds of what a request may ask: bytes of a body, documents of a list."""
+
+    def __init__(self, *, body: int, page: int) -> None:
+        self.body = body
+        self.page = page
+
+
+def read_body(req: falcon.Request, most: int) -> bytes:
+    """The body, whole and as it came; empty when there is none. The ``Content-Type`` does not matter."""
+    length = req.content_length
+    if length is None and not (req.env.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in req.env):
+        return b""
+    if length is not None and length > most:
+        raise TooLarge(f"A body may have {most} bytes, not more")
+    try:
+        data: bytes = req.env["wsgi.input"].read(most + 1 if length is None else length)
+    except OSError:
+        raise Malformed("The body could not be read to its end") from None
+    if len(data) > most:
+        raise TooLarge(f"A body may have {most} bytes, not more")
+    if length is not None and len(data) < length:
+        raise Malformed("The body is shorter than its Content-Length")
+    return data
+
+
+class Exchange:
+    """What a resource needs of a request, and how it answers."""
+
+    def __init__(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        *,
+        version: Version,
+        limits: Limits,
+        caller: Caller,
+        path: Mapping[str, Any],
+    ) -> None:
+        self._req = req
+        self._resp = resp
+        self._limits = limits
+        self.version = version
+        self.caller = caller
+        self.scope = version.scope(caller, path)
+
+    def _object(self) -> Document | None:
+        """The body's object; None when there is no body."""
+        data = read_body(self._req, self._limits.body)
+        if not data:
+            return None
+        value = parse(data)
+        if not isinstance(value, dict):
+            raise Invalid("The body should be a JSON object")
+        return value
+
+    def body(self) -> Document:
+        """The body's object, which is needed."""
+        body = self._object()
+        if body is None:
+            raise Invalid(NO_BODY)
+        return body
+
+    def body_or_empty(self) -> Document:
+        """The body's object; none is an empty one."""
+        return self._object() or {}
+
+    def request(self, format_error: str) -> Document:
+        """The body's object, for requests whose errors have a text of their own."""
+        data = read_body(self._req, self._limits.body)
+        value = parse(data) if data else None
+        if not value or not isinstance(value, dict):
+            raise Invalid(format_error)
+        return value
+
+    def query(self, kind: Kind) -> Query:
+        """What a list asks for: page, search and order."""
+        limit = parameters.integer(self._req, "limit", parameters.DEFAULT_LIMIT, 1)
+        offset = parameters.integer(self._req, "offset", 0, 0)
+        after = parameters.marker(self._req, offset)
+        with_total = parameters.flag(self._req, "with_count")
+        search = self._search(kind)
+        return Query(
+            conditions=search.conditions,
+            exact_first=search.exact_first,
+            limit=min(limit, self._limits.page),
+            offset=offset,
+            after=after,
+            with_total=with_total,
+        )
+
+    def _search(self, kind: Kind) -> Search:
+        data = read_body(self._req, self._limits.body)
+        text = parameters.parameter(self._req, "search")
+        if data and text is not None:
+            raise Invalid("A search comes in the body or in the parameter 'search', not in both")
+        if text is not None:
+            data = text.encode("utf-8", "surrogatepass")
+        value = parse(data) if data else None
+        if value is None:
+            return NOTHING_ASKED
+        if not isinstance(value, dict):
+            raise Invalid("A search should be a JSON object")
+        return search_of(kind, value, self.version.hidden[kind.name])
+
+    def answer(self, status: str, value: Document) -> None:
+        """Answer with a JSON object."""
+        self._resp.status = status
+        self._resp.content_type = falcon.MEDIA_JSON
+        self._resp.data = answer(value)
+
+    def answer_nothing(self) -> None:
+        """204."""
+        self._resp.status = falcon.HTTP_204
+
+    def answer_page(self, kind: Kind, page: Page) -> None:
+        """The documents of a page, the count if it was asked for, and the way on."""
+        shown = self.version.shown
+        body: Document = {kind.name: [shown(kind, stored.document) for stored in page.items]}
+        if page.total is not None:
+            body["count"] = page.total
+        if page.next is not None:
+            self._resp.set_header("Link", parameters.next_link(self._req, page.next))
+        self.answer(falcon.HTTP_200, body)
+
+    def answer_document(self, kind: Kind, stored: Stored) -> None:
+        """One document with its version."""
+        self.answer(falcon.HTTP_200, {**self.version.shown(kind, stored.document), "_version": stored.version})
+
+
+def new_id(id_: str) -> str:
+    """The id of a path under which a document may be created."""
+    if not is_id(id_):
+        raise Invalid("An id holds 1 to 255 ASCII letters, digits, '_' and '-'")
+    return id_
+
+
+Handler = Callable[..., None]
+"""Takes an :class:`Exchange` and the ids of the path."""

@@ -1,0 +1,81 @@
+"""The service under gunicorn: a master with the listening socket, workers with threads."""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gunicorn.app.base import BaseApplication
+
+from freezer_api.api.middleware import WSGIApp
+from freezer_api.errors import StartFailed
+
+MOST_WORKERS = 4
+KEEPALIVE = 75
+"""Seconds that an idle connection stays open: longer than schedulers usually wait between two polls."""
+
+
+@dataclass(frozen=True)
+class Served:
+    """What one worker process serves, and what it does at its end."""
+
+    app: WSGIApp
+    close: Callable[[], None]
+
+
+class Server(BaseApplication):  # type: ignore[misc]
+    """Serves on ``listener``; ``build`` is called in every worker, after the fork."""
+
+    def __init__(
+        self, listener: socket.socket, build: Callable[[], Served], *, workers: int | None, threads: int
+    ) -> None:
+        self._listener = listener
+        self._build = build
+        self._workers = workers or min(os.cpu_count() or 1, MOST_WORKERS)
+        self._threads = threads
+        self._served: Served | None = None
+        super().__init__()
+
+    def load_config(self) -> None:
+        settings: dict[str, Any] = {
+            "bind": f"fd://{self._listener.fileno()}",
+            "workers": self._workers,
+            "threads": self._threads,
+            "worker_class": "gthread",
+            "keepalive": KEEPALIVE,
+            "graceful_timeout": 25,
+            "timeout": 60,
+            "limit_request_line": 8190,
+            "forwarded_allow_ips": "",
+            "loglevel": "warning",
+            "proc_name": "freezer-api",
+            "worker_exit": lambda _arbiter, _worker: self._close(),
+            # A socket for commands to the master, which nobody here gives; gunicorn 24 and older have none.
+            "control_socket_disable": True,
+        }
+        for name, value in settings.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> WSGIApp:
+        self._served = self._build()
+        return self._served.app
+
+    def _close(self) -> None:
+        if self._served is not None:
+            self._served.close()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; ``StartFailed`` says why there is none."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise StartFailed(f"cannot listen on {shown(host, port)}: {error.strerror}") from None
+
+
+def shown(host: str, port: int) -> str:
+    """An address as it is written in a URL."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,73 @@
+"""Every option of the service, for the parser and for ``oslo-config-generator``."""
+
+import copy
+from pathlib import Path
+
+from oslo_config import cfg
+
+BIND: list[cfg.Opt] = [
+    cfg.HostAddressOpt("bind_host", default="0.0.0.0", help="Address that the service listens on."),  # noqa: S104
+    cfg.PortOpt("bind_port", default=9090, help="Port that the service listens on."),
+]
+
+SERVER: list[cfg.Opt] = [
+    cfg.IntOpt(
+        "workers",
+        min=1,
+        max=64,
+        help="Worker processes. Unset: as many as there are processors, at most 4.",
+    ),
+    cfg.IntOpt("threads", default=8, min=1, max=256, help="Threads of each worker process."),
+]
+
+STANDALONE: list[cfg.Opt] = [
+    cfg.BoolOpt(
+        "standalone",
+        default=False,
+        help="Serve on the embedded store, without Keystone, on a loopback address only. For trying things out.",
+    ),
+    cfg.StrOpt("data-dir", help="Directory of the embedded store. Unset: the user's data directory."),
+    cfg.PortOpt("port", help="Port in standalone mode, 0 for a free one. Unset: bind_port."),
+]
+"""For the command line alone."""
+
+API: list[cfg.Opt] = [
+    cfg.IntOpt(
+        "max_limit",
+        default=1000,
+        min=1,
+        help="The most documents that one page of a list holds; a larger limit is lowered to it.",
+    ),
+    cfg.IntOpt(
+        "max_body_size",
+        default=1024 * 1024,
+        min=1024,
+        help="The most bytes that the body of a request has; a larger one is refused with 413.",
+    ),
+]
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Make the options known to ``conf``."""
+    conf.register_opts(API, group="api")
+    conf.register_cli_opts([*BIND, *SERVER])
+
+
+def register_standalone(conf: cfg.ConfigOpts) -> None:
+    """Make the arguments of standalone mode known to ``conf``."""
+    conf.register_cli_opts(STANDALONE)
+
+
+def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
+    """All options by group, for the sample of the configuration file."""
+    return [("DEFAULT", copy.deepcopy([*BIND, *SERVER])), ("api", copy.deepcopy(API))]
+
+
+def default_config_files() -> list[str]:
+    """The configuration files that are read when none is named; of two the second wins."""
+    directories = (Path.home() / ".freezer", Path.home(), Path("/etc/freezer"), Path("/etc"))
+    found = (
+        next((str(directory / name) for directory in directories if (directory / name).exists()), None)
+        for name in ("freezer.conf", "freezer-api.conf")
+    )
+    return [path for path in found if path is not None]

@@ -1,0 +1,40 @@
+"""What a caller may do with actions, the library that jobs draw from."""
+
+from collections.abc import Callable
+
+from freezer_api.documents import actions
+from freezer_api.documents.fields import Document
+from freezer_api.documents.merge import deep_merge
+from freezer_api.operations.owned import Owned
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Page, Repository, Stored
+from freezer_api.repository.query import Query
+
+
+class Actions:
+    """Actions of a scope; ``new_id`` makes an id that nobody has."""
+
+    def __init__(self, repository: Repository, new_id: Callable[[], str]) -> None:
+        self._actions = Owned(repository, actions.ACTIONS)
+        self._new_id = new_id
+
+    def search(self, scope: Scope, query: Query) -> Page:
+        return self._actions.search(scope, query)
+
+    def get(self, scope: Scope, action_id: str) -> Stored:
+        return self._actions.get(scope, action_id)
+
+    def create(self, scope: Scope, action: Document) -> Stored:
+        """A new action under the id that it brings, else under a new one. ``AlreadyExists`` when that is taken."""
+        id_ = action.get("action_id") or self._new_id()
+        return self._actions.create(scope, id_, {**action, "action_id": id_})
+
+    def put(self, scope: Scope, action_id: str, action: Document) -> Stored:
+        return self._actions.put(scope, action_id, lambda _old: action)
+
+    def patch(self, scope: Scope, action_id: str, patch: Document) -> Stored:
+        return self._actions.rewrite(scope, action_id, lambda document: deep_merge(document, patch))
+
+    def delete(self, scope: Scope, action_id: str) -> None:
+        """Forget the action; jobs keep their copies."""
+        self._actions.delete(scope, action_id)

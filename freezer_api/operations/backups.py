@@ -1,0 +1,34 @@
+"""What a caller may do with backups: report, find and forget them."""
+
+from collections.abc import Callable
+
+from freezer_api.documents import backups
+from freezer_api.documents.fields import Document
+from freezer_api.operations.caller import Caller
+from freezer_api.operations.owned import Owned
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Page, Repository, Stored
+from freezer_api.repository.query import Query
+
+
+class Backups:
+    """Backups of a scope; ``new_id`` makes an id that nobody has."""
+
+    def __init__(self, repository: Repository, new_id: Callable[[], str]) -> None:
+        self._backups = Owned(repository, backups.BACKUPS)
+        self._new_id = new_id
+
+    def search(self, scope: Scope, query: Query) -> Page:
+        return self._backups.search(scope, query)
+
+    def get(self, scope: Scope, backup_id: str) -> Stored:
+        return self._backups.get(scope, backup_id)
+
+    def create(self, scope: Scope, caller: Caller, metadata: Document) -> Stored:
+        """Keep checked metadata, with the reporter's name beside it."""
+        id_ = self._new_id()
+        document = {"backup_id": id_, "user_name": caller.user_name, "backup_metadata": metadata}
+        return self._backups.create(scope, id_, document)
+
+    def delete(self, scope: Scope, backup_id: str) -> None:
+        self._backups.delete(scope, backup_id)

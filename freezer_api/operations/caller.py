@@ -1,0 +1,25 @@
+"""Who asks. Made from what the auth middleware vouches for and from nothing else."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An identity that the auth middleware confirmed.
+
+    ``roles`` are lower-cased. A token without a project, or for a domain or the system, has no ``project_id``.
+    """
+
+    user_id: str
+    user_name: str | None = None
+    project_id: str | None = None
+    roles: tuple[str, ...] = ()
+    domain_id: str | None = None
+    user_domain_id: str | None = None
+    project_domain_id: str | None = None
+    system_scope: str | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """A fact of the role list, not of any policy rule."""
+        return "admin" in self.roles

@@ -1,0 +1,125 @@
+"""The documents of one kind, as a scope sees them: what is not the scope's own does not exist."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import Kind
+from freezer_api.errors import AlreadyExists, Conflict, NotFound
+from freezer_api.operations.rewrite import rewrite, until_settled
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Page, Repository, Stored
+from freezer_api.repository.query import Condition, Query
+
+
+def owners_of(document: Document) -> Document:
+    """The properties of a document that say whose it is."""
+    return {name: document[name] for name in ("user_id", "project_id") if name in document}
+
+
+class Owned:
+    """Reads and changes of one kind. Ids are those that clients know; ``NotFound`` also means somebody else's."""
+
+    def __init__(self, repository: Repository, kind: Kind) -> None:
+        self._repository = repository
+        self._kind = kind
+
+    def _key(self, scope: Scope, id_: str) -> str:
+        return id_ if self._kind.keyed_by_id else scope.client_key(id_)
+
+    def find(self, scope: Scope, id_: str) -> Stored | None:
+        """The document, None when there is none of this scope."""
+        stored = self._repository.get(self._kind, self._key(scope, id_))
+        return stored if stored is not None and scope.owns(stored.document) else None
+
+    def get(self, scope: Scope, id_: str) -> Stored:
+        """The document, else ``NotFound``."""
+        stored = self.find(scope, id_)
+        if stored is None:
+            raise NotFound(id_)
+        return stored
+
+    def find_or_free(self, scope: Scope, id_: str) -> Stored | None:
+        """The document, None when the id is free; ``AlreadyExists`` when it is a stranger's."""
+        stored = self._repository.get(self._kind, self._key(scope, id_))
+        if stored is not None and not scope.owns(stored.document):
+            raise self._taken(id_)
+        return stored
+
+    def _taken(self, id_: str) -> AlreadyExists:
+        return AlreadyExists(f"{self._kind.title} already registered with ID {id_}")
+
+    def search(self, scope: Scope, query: Query) -> Page:
+        """The scope's documents that fit the query."""
+        return self._repository.search(self._kind, replace(query, conditions=(scope.condition, *query.conditions)))
+
+    def all(self, scope: Scope, condition: Condition) -> list[Stored]:
+        """Every document of the scope that fits; for conditions that few documents fit."""
+        found: list[Stored] = []
+        query = Query((condition,), limit=100)
+        while True:
+            page = self.search(scope, query)
+            found += page.items
+            if page.next is None:
+                return found
+            query = replace(query, after=page.next)
+
+    def create(self, scope: Scope, id_: str, document: Document) -> Stored:
+        """A new document of this scope. ``AlreadyExists`` when the id is taken, be it by a stranger."""
+        try:
+            return self._repository.create(self._kind, self._key(scope, id_), scope.stamped(document))
+        except AlreadyExists:
+            raise self._taken(id_) from None
+
+    def rewrite(
+        self,
+        scope: Scope,
+        id_: str,
+        change: Callable[[Document], Document],
+        before: Callable[[Document, Document], None] | None = None,
+    ) -> Stored:
+        """Change the document; see :func:`freezer_api.operations.rewrite.rewrite`."""
+        return rewrite(self._repository, self._kind, lambda: self.get(scope, id_), change, before)
+
+    def put(
+        self,
+        scope: Scope,
+        id_: str,
+        make: Callable[[Document | None], Document],
+        before: Callable[[Document, Document], None] | None = None,
+    ) -> Stored:
+        """Create the document, or replace it whole by what ``make`` makes with the old one in view.
+
+        The creator stays the owner. ``AlreadyExists`` when the id is a stranger's. ``before`` is told the old and
+        the new document ahead of each replacement.
+        """
+
+        def attempt() -> Stored:
+            old = self.find_or_free(scope, id_)
+            made = {**make(None if old is None else old.document), self._kind.id_field: id_}
+            if old is None:
+                return self._created_or_conflict(scope, id_, made)
+            made = {**made, **owners_of(old.document)}
+            if before is not None:
+                before(old.document, made)
+            return self._repository.replace(self._kind, old.key, made, old.token)
+
+        return until_settled(attempt)
+
+    def _created_or_conflict(self, scope: Scope, id_: str, document: Document) -> Stored:
+        """Create; ``Conflict`` when somebody else did so just now, be it a stranger: the next attempt will see."""
+        try:
+            return self.create(scope, id_, document)
+        except AlreadyExists as error:
+            raise Conflict(str(error)) from None
+
+    def delete(self, scope: Scope, id_: str, before: Callable[[Stored], None] = lambda _stored: None) -> None:
+        """Delete the document if there is one of this scope; ``before`` is called with what is about to go."""
+
+        def attempt() -> None:
+            stored = self.find(scope, id_)
+            if stored is not None:
+                before(stored)
+                self._repository.delete(self._kind, stored.key, stored.token)
+
+        until_settled(attempt)

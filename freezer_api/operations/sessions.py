@@ -1,0 +1,96 @@
+"""What a caller may do with sessions: keep them, start and end their runs, and say which jobs belong to them."""
+
+from collections.abc import Callable
+
+from freezer_api.documents import sessions
+from freezer_api.documents.fields import Document
+from freezer_api.documents.merge import deep_merge
+from freezer_api.operations.membership import Membership
+from freezer_api.operations.owned import Owned
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Page, Repository, Stored
+from freezer_api.repository.query import Query
+
+
+class Sessions:
+    """Sessions of a scope; ``clock`` gives epoch seconds, ``new_id`` an id that nobody has."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        membership: Membership,
+        *,
+        clock: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._sessions = Owned(repository, sessions.SESSIONS)
+        self._membership = membership
+        self._clock = clock
+        self._new_id = new_id
+
+    def search(self, scope: Scope, query: Query) -> Page:
+        return self._sessions.search(scope, query)
+
+    def get(self, scope: Scope, session_id: str) -> Stored:
+        return self._sessions.get(scope, session_id)
+
+    def create(self, scope: Scope, session: Document) -> Stored:
+        id_ = self._new_id()
+        return self._sessions.create(scope, id_, {**session, "session_id": id_})
+
+    def put(self, scope: Scope, session_id: str, body: Document) -> Stored:
+        """Create or replace; jobs that are no longer members go on alone, the others follow a new schedule."""
+        former: set[str] = set()
+
+        def before(old: Document, new: Document) -> None:
+            gone = sessions.members(old).keys() - sessions.members(new).keys()
+            former.update(gone)
+            self._membership.release(scope, session_id, gone)
+            self._spread(scope, old, new)
+
+        stored = self._sessions.put(scope, session_id, lambda old: sessions.replacement(body, old), before)
+        self._membership.release(scope, session_id, former)
+        return stored
+
+    def patch(self, scope: Scope, session_id: str, patch: Document) -> Stored:
+        """Merge; when the schedule changes, the member jobs get it first, so that a repetition heals a crash."""
+        return self._sessions.rewrite(
+            scope,
+            session_id,
+            lambda document: deep_merge(document, patch),
+            lambda old, new: self._spread(scope, old, new),
+        )
+
+    def _spread(self, scope: Scope, old: Document, new: Document) -> None:
+        if sessions.retriggers(old, new):
+            self._membership.retrigger(scope, new)
+
+    def delete(self, scope: Scope, session_id: str) -> None:
+        """Delete the session; its jobs go on alone."""
+        former: set[str] = set()
+
+        def before(stored: Stored) -> None:
+            former.update(sessions.members(stored.document))
+            self._membership.release(scope, session_id, former)
+
+        self._sessions.delete(scope, session_id, before)
+        self._membership.release(scope, session_id, former)
+
+    def act(self, scope: Scope, session_id: str, request: sessions.Start | sessions.End) -> tuple[str, int]:
+        """Start or end a member's part in a run: the answer, and the session's tag after it."""
+        answers = ["success"]
+
+        def change(session: Document) -> Document:
+            if isinstance(request, sessions.End):
+                return sessions.ended(session, request, self._clock())
+            changed, answers[0] = sessions.started(session, request, self._clock())
+            return changed
+
+        session = self._sessions.rewrite(scope, session_id, change).document
+        return answers[0], session.get("session_tag", 0)
+
+    def add_job(self, scope: Scope, session_id: str, job_id: str) -> None:
+        self._membership.join(scope, session_id, job_id)
+
+    def remove_job(self, scope: Scope, session_id: str, job_id: str) -> None:
+        self._membership.remove(scope, session_id, job_id)

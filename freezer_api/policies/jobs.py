@@ -1,0 +1,23 @@
+"""What clients do and when."""
+
+from freezer_api.policies.roles import ADMIN_OR_MEMBER, ADMIN_OR_READER_OR_SERVICE, rule
+
+RULES = (
+    rule("jobs:get_all", ADMIN_OR_READER_OR_SERVICE, "List jobs.", ("GET", "/jobs")),
+    rule(
+        "jobs:create",
+        ADMIN_OR_MEMBER,
+        "Create a job, or replace it.",
+        ("POST", "/jobs"),
+        ("POST", "/jobs/{job_id}"),
+    ),
+    rule("jobs:get", ADMIN_OR_READER_OR_SERVICE, "Show a job.", ("GET", "/jobs/{job_id}")),
+    rule("jobs:update", ADMIN_OR_MEMBER, "Change a job.", ("PATCH", "/jobs/{job_id}")),
+    rule("jobs:delete", ADMIN_OR_MEMBER, "Delete a job.", ("DELETE", "/jobs/{job_id}")),
+    rule(
+        "jobs:event:create",
+        ADMIN_OR_MEMBER,
+        "Ask a job to start, stop or abort.",
+        ("POST", "/jobs/{job_id}/event"),
+    ),
+)

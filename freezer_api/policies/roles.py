@@ -1,0 +1,37 @@
+"""The rules that others are made of."""
+
+from oslo_policy.policy import DocumentedRuleDefault, RuleDefault
+
+ADMIN_OR_MEMBER = "rule:admin_or_owner"
+ADMIN_OR_MEMBER_OR_SERVICE = "rule:admin_or_owner_or_service"
+ADMIN_OR_READER_OR_SERVICE = "rule:admin_or_reader_or_service"
+ADMIN_OR_SERVICE = "rule:admin_or_service"
+
+RULES = (
+    RuleDefault("context_is_admin", "role:admin", "The administrator of the cloud."),
+    RuleDefault("project_member", "role:member and project_id:%(project_id)s", "A member of the very project."),
+    RuleDefault("project_reader", "role:reader and project_id:%(project_id)s", "A reader of the very project."),
+    RuleDefault("admin_or_service", "role:admin or role:service", "Administrators and service accounts."),
+    RuleDefault("admin_or_owner", "rule:context_is_admin or rule:project_member", "Who may change documents."),
+    RuleDefault(
+        "admin_or_owner_or_service",
+        "rule:admin_or_service or rule:project_member",
+        "Who may change what agents report.",
+    ),
+    RuleDefault(
+        "admin_or_reader_or_service",
+        "rule:admin_or_owner_or_service or rule:project_reader",
+        "Who may read documents.",
+    ),
+)
+
+
+def rule(name: str, check: str, description: str, *operations: tuple[str, str]) -> DocumentedRuleDefault:
+    """A rule for these operations, each a method and a path below the version."""
+    return DocumentedRuleDefault(
+        name,
+        check,
+        description,
+        [{"method": method, "path": f"/v1{path}"} for method, path in operations],
+        scope_types=["project"],
+    )

@@ -1,0 +1,79 @@
+"""The service itself, as `make run` starts it."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "freezer_api.cmd.api", "--standalone")
+
+
+class Service:
+    """`freezer-api --standalone` on a free port; `stop` and `kill` end it, `start` starts it on the same data."""
+
+    def __init__(self, data_dir: Path, *arguments: str) -> None:
+        self.data_dir = data_dir
+        self.arguments = arguments
+        self.log = data_dir.with_suffix(".log")
+        self.port = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def process(self) -> subprocess.Popen[str]:
+        assert self._process is not None, "the service was not started"
+        return self._process
+
+    def start(self) -> "Service":
+        command = [*COMMAND, "--data-dir", str(self.data_dir), "--port", str(self.port), *self.arguments]
+        with self.log.open("a") as log:
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+            )
+        assert self.process.stdout is not None
+        first = self.process.stdout.readline()
+        match = re.fullmatch(r"Server listening on 127\.0\.0\.1:(\d+)\n", first)
+        assert match, f"said {first!r} instead of its address; log:\n{self.log.read_text()}"
+        self.port = int(match[1])
+        # Whatever it says later is read away, so that it never waits for a reader.
+        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        return self
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.terminate()
+        return self.process.wait(30)
+
+    def kill(self) -> None:
+        """SIGKILL for the master and all workers at once."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
+
+    def end(self) -> None:
+        if self._process is not None and self.process.poll() is None:
+            self.kill()
+
+    def request(
+        self, method: str, path: str, body: Any = None, token: str | None = None, timeout: float = 30
+    ) -> tuple[int, Any]:
+        """One request on a connection of its own: status and JSON body (None when there is none)."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, method=method)
+        if token is not None:
+            request.add_header("X-Auth-Token", token)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                text, status = answer.read(), answer.status
+        except urllib.error.HTTPError as error:
+            text, status = error.read(), error.code
+        return status, json.loads(text) if text else None
