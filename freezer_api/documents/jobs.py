@@ -158,7 +158,7 @@ def joined(job: Document, session: Document) -> Document:
     return {
         **job,
         "session_id": session["session_id"],
-        "session_tag": session.get("session_tag", 0),
+        "session_tag": session.get("session_tag") or 0,
         "job_schedule": schedules.adopted(object_at(job, "job_schedule"), object_at(session, "schedule")),
     }
 

@@ -100,9 +100,10 @@ def as_epoch(scalar: Any) -> int | None:
     if isinstance(scalar, bool):
         return None
     if isinstance(scalar, str):
-        if not is_digits(scalar) or len(scalar.lstrip("0")) > len(str(LONG_MAX)):
+        digits = scalar.lstrip("0")
+        if not is_digits(scalar) or len(digits) > len(str(LONG_MAX)):
             return None
-        scalar = int(scalar)
+        scalar = int(digits or "0")
     if isinstance(scalar, float) and scalar.is_integer():
         scalar = int(scalar)
     return scalar if isinstance(scalar, int) and LONG_MIN <= scalar <= LONG_MAX else None

@@ -68,7 +68,7 @@ SESSIONS = Kind(
         Field("jobs", _ENTRIES, Index.MEMBERS),
         Field(EARLIER, ANY, Index.OFF, server=True, hidden=True),
     ),
-    levels=(("",), ("schedule",)),
+    levels=(("",), ("", "schedule")),
     hot=(HotList(("user_id",)), HotList(("project_id",))),
 )
 

@@ -1,0 +1,142 @@
+import pytest
+
+from freezer_api.documents.actions import ACTIONS
+from freezer_api.documents.backups import BACKUPS
+from freezer_api.documents.clients import CLIENTS
+from freezer_api.documents.fields import Field, Index
+from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.kind import Kind, dropped, free_name, object_at
+from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.schedules import SCHEDULE_FIELDS
+from freezer_api.documents.sessions import SESSIONS
+
+HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}
+"""What v1 does not show."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "names"),
+    [
+        (JOBS, "client_id", ("client_id",)),
+        (JOBS, "job_id", ("job_id",)),
+        (JOBS, "session_id", ("session_id",)),
+        (JOBS, "description", ("description",)),
+        *((JOBS, field.name, (f"job_schedule.{field.name}",)) for field in SCHEDULE_FIELDS),
+        (JOBS, "action_id", ("job_actions.action_id",)),
+        (JOBS, "max_retries", ("job_actions.max_retries",)),
+        (JOBS, "mode", ("job_actions.freezer_action.mode",)),
+        (JOBS, "backup_name", ("job_actions.freezer_action.backup_name",)),
+        (JOBS, "user_id", ("user_id",)),
+        (JOBS, "job_schedule.status", ("job_schedule.status", "*job_schedule.status")),
+        (JOBS, "command_of_mine", ("*command_of_mine",)),
+        (BACKUPS, "backup_id", ("backup_id",)),
+        (BACKUPS, "user_name", ("user_name",)),
+        (BACKUPS, "hostname", ("backup_metadata.hostname",)),
+        (BACKUPS, "job_id", ("backup_metadata.job_id",)),
+        (BACKUPS, "client_id", ("backup_metadata.client_id",)),
+        (BACKUPS, "time_stamp", ("backup_metadata.time_stamp",)),
+        (BACKUPS, "status", ("*status",)),
+        (BACKUPS, "tenant", ("*tenant",)),
+        (CLIENTS, "client_id", ("client.client_id",)),
+        (CLIENTS, "uuid", ("client.uuid",)),
+        (CLIENTS, "description", ("client.description",)),
+        (CLIENTS, "hostname", ("client.hostname",)),
+        (CLIENTS, "user_id", ("user_id",)),
+        (ACTIONS, "action_id", ("action_id",)),
+        (ACTIONS, "mandatory", ("mandatory",)),
+        (ACTIONS, "mode", ("mode", "freezer_action.mode")),
+        (ACTIONS, "storage", ("storage", "freezer_action.storage")),
+        (ACTIONS, "whatever", ("*whatever",)),
+        (SESSIONS, "status", ("status",)),
+        (SESSIONS, "result", ("result",)),
+        (SESSIONS, "time_started", ("time_started",)),
+        (SESSIONS, "hold_off", ("hold_off",)),
+        (SESSIONS, "schedule_interval", ("schedule_interval", "schedule.schedule_interval")),
+        (SESSIONS, "event", ("event", "schedule.event")),
+        (SESSIONS, "client_id", ("*client_id",)),
+        (SESSIONS, "", ("*",)),
+    ],
+)
+def test_a_searched_name_in_v1(kind: Kind, name: str, names: tuple[str, ...]) -> None:
+    assert kind.resolve(name, HIDDEN[kind.name]) == names
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "v1", "v2"),
+    [
+        (BACKUPS, "status", ("*status",), ("status",)),
+        (BACKUPS, "project_id", ("*project_id",), ("project_id",)),
+        (JOBS, "project_id", ("*project_id",), ("project_id",)),
+        (
+            JOBS,
+            "job_actions.project_id",
+            ("*job_actions.project_id",),
+            ("job_actions.project_id", "*job_actions.project_id"),
+        ),
+        (SESSIONS, "project_id", ("*project_id",), ("project_id",)),
+        (CLIENTS, "project_id", ("*project_id",), ("project_id",)),
+        (ACTIONS, "project_id", ("*project_id",), ("project_id",)),
+    ],
+)
+def test_a_hidden_field_is_not_searched(kind: Kind, name: str, v1: tuple[str, ...], v2: tuple[str, ...]) -> None:
+    assert kind.resolve(name, HIDDEN[kind.name]) == v1
+    assert kind.resolve(name, ()) == v2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+class TestEveryKind:
+    def test_sets_id_and_owner_itself_or_checks_the_id(self, kind: Kind) -> None:
+        assert {"user_id", "project_id"} <= kind.server_names
+        if kind in (BACKUPS, JOBS, SESSIONS):
+            assert kind.id_field in kind.server_names
+
+    def test_resolves_to_its_own_levels(self, kind: Kind) -> None:
+        containers = {container for level in kind.levels for container in level} - {""}
+        assert containers <= kind.paths.keys()
+
+    def test_has_hot_lists_over_its_own_fields(self, kind: Kind) -> None:
+        assert {"user_id", "project_id"} <= set(kind.hot_paths)
+        assert set(kind.hot_paths) <= kind.paths.keys()
+        assert len(set(kind.hot_paths)) == len(kind.hot_paths)
+
+    def test_hides_the_project_from_v1_and_shows_the_user(self, kind: Kind) -> None:
+        assert "project_id" not in kind.shown_names
+        assert "user_id" in kind.shown_names
+
+    def test_has_no_field_twice(self, kind: Kind) -> None:
+        assert len({path.casefold() for path in kind.paths}) == len(kind.paths)
+
+    def test_has_a_time_to_search_between_only_when_it_is_backups(self, kind: Kind) -> None:
+        assert kind.epoch_path == ("backup_metadata.time_stamp" if kind is BACKUPS else None)
+
+
+def test_the_kinds() -> None:
+    assert [kind.name for kind in KINDS] == ["backups", "clients", "jobs", "actions", "sessions"]
+    assert [kind.keyed_by_id for kind in KINDS] == [True, False, True, True, True]
+
+
+def test_what_no_index_may_hold() -> None:
+    off = {(kind.name, path) for kind in KINDS for path, field in kind.paths.items() if field.index is Index.OFF}
+    assert off == {("jobs", "user_credentials"), ("sessions", "_earlier")}
+
+
+def test_a_field_is_a_plain_string_unless_it_says_otherwise() -> None:
+    assert Field("a").as_schema() == {"type": "string"}
+
+
+def test_free_names_start_as_no_path_does() -> None:
+    assert free_name("a") == "*a"
+    assert not any(path.startswith("*") for kind in KINDS for path in kind.paths)
+
+
+def test_dropped_leaves_the_original_alone() -> None:
+    document = {"a": 1, "b": 2}
+    assert dropped(document, ("b", "c")) == {"a": 1}
+    assert document == {"a": 1, "b": 2}
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 1])
+def test_object_at_stands_in_for_what_is_no_object(value: object) -> None:
+    assert object_at({"a": value}, "a") == {}
+    assert object_at({}, "a") == {}
+    assert object_at({"a": {"b": 1}}, "a") == {"b": 1}

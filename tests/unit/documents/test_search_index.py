@@ -1,0 +1,449 @@
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from freezer_api.documents.actions import ACTIONS
+from freezer_api.documents.backups import BACKUPS, TIME_STAMP
+from freezer_api.documents.clients import CLIENTS
+from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.merge import same
+from freezer_api.documents.search_index import (
+    LONGEST_NAME,
+    LONGEST_VALUE,
+    NULL,
+    PRESENT,
+    Entry,
+    Value,
+    as_epoch,
+    as_value,
+    is_digits,
+    is_secret,
+    search_index,
+    value_at,
+    words_of,
+)
+from freezer_api.documents.sessions import SESSIONS
+
+from .json_values import OBJECTS, SCALARS, nested, unchanged
+
+V1 = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}
+EPOCH = BACKUPS.paths[TIME_STAMP]
+
+
+def finds(kind: Kind, document: Any, name: str, value: Any, hidden: Any = None) -> bool:
+    """Whether a search for this value at this name finds the document; in v1, unless told what is hidden."""
+    names = kind.resolve(name, V1[kind.name] if hidden is None else hidden)
+    wanted = as_value(value, kind.paths.get(names[0]))
+    entries = search_index(kind, document).entries
+    return wanted != PRESENT and any(Entry(one, wanted) in entries for one in names)
+
+
+def has(kind: Kind, document: Any, name: str) -> bool:
+    """Whether the document has anything but null at this name."""
+    names = kind.resolve(name, V1[kind.name])
+    return any(entry.name in names and entry.value != NULL for entry in search_index(kind, document).entries)
+
+
+def backup(**metadata: Any) -> Any:
+    return {
+        "backup_id": "b1",
+        "user_id": "u1",
+        "user_name": "alice",
+        "project_id": "p1",
+        "backup_metadata": metadata,
+    }
+
+
+JOB = {
+    "job_id": "j1",
+    "user_id": "u1",
+    "project_id": "p1",
+    "client_id": "p1_host1",
+    "description": "The nightly Backup of /etc",
+    "session_id": "",
+    "job_schedule": {"status": "scheduled", "event": "", "time_created": 5, "schedule_interval": "5 minutes"},
+    "job_actions": [
+        {
+            "freezer_action": {"mode": "fs", "level": 1, "mine": "x"},
+            "action_id": "a1",
+            "mandatory": True,
+            "odd": "o",
+        },
+        {"freezer_action": {"mode": "nova"}, "action_id": "a2", "user_id": "u1", "project_id": "p1"},
+    ],
+    "user_credentials": {"trust_id": "t1", "trustor_user_id": "u1"},
+}
+SESSION = {
+    "session_id": "s1",
+    "user_id": "u1",
+    "project_id": "p1",
+    "session_tag": 3,
+    "status": "running",
+    "hold_off": 30,
+    "schedule": {"status": "stop", "event": "start", "schedule_interval": "1 days"},
+    "jobs": {
+        "j1": {"client_id": "c1", "status": "completed", "result": "fail", "time_started": 7, "token": "t0p"}
+    },
+    "_earlier": ["j1"],
+    "free": {"status": "deep"},
+}
+FLAT = {"action_id": "a1", "user_id": "u1", "action": "backup", "mode": "fs", "mine": 5}
+NESTED = {"action_id": "a1", "user_id": "u1", "freezer_action": {"action": "backup", "mode": "fs", "mine": 5}}
+CLIENT = {
+    "user_id": "u1",
+    "client": {"client_id": "c1", "uuid": "id1", "description": "front Node", "supported_modes": ["fs", "nova"]},
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "document", "name", "value", "found"),
+    [
+        (JOBS, JOB, "client_id", "p1_host1", True),
+        (JOBS, JOB, "client_id", "p1", False),
+        (JOBS, JOB, "status", "scheduled", True),
+        (JOBS, JOB, "job_schedule.status", "scheduled", True),
+        (JOBS, JOB, "time_created", 5, True),
+        (JOBS, JOB, "time_created", 5.0, True),
+        (JOBS, JOB, "time_created", "5", False),
+        (JOBS, JOB, "event", "", True),
+        (JOBS, JOB, "event", False, False),
+        (JOBS, JOB, "action_id", "a2", True),
+        (JOBS, JOB, "job_actions.action_id", "a1", True),
+        (JOBS, JOB, "mode", "nova", True),
+        (JOBS, JOB, "job_actions.freezer_action.mode", "fs", True),
+        (JOBS, JOB, "freezer_action.mode", "fs", False),
+        (JOBS, JOB, "mandatory", True, True),
+        (JOBS, JOB, "mandatory", 1, False),
+        (JOBS, JOB, "level", 1, True),
+        (JOBS, JOB, "level", True, False),
+        (JOBS, JOB, "mine", "x", True),
+        (JOBS, JOB, "odd", "o", True),
+        (JOBS, JOB, "user_id", "u1", True),
+        (JOBS, JOB, "project_id", "p1", False),
+        (JOBS, JOB, "job_actions.project_id", "p1", False),
+        (JOBS, JOB, "trust_id", "t1", False),
+        (JOBS, JOB, "user_credentials.trust_id", "t1", False),
+        (SESSIONS, SESSION, "status", "running", True),
+        (SESSIONS, SESSION, "status", "stop", False),
+        (SESSIONS, SESSION, "status", "completed", False),
+        (SESSIONS, SESSION, "status", "deep", False),
+        (SESSIONS, SESSION, "free.status", "deep", True),
+        (SESSIONS, SESSION, "schedule.status", "stop", True),
+        (SESSIONS, SESSION, "event", "start", True),
+        (SESSIONS, {**SESSION, "event": "mine"}, "event", "mine", True),
+        (SESSIONS, SESSION, "client_id", "c1", False),
+        (SESSIONS, SESSION, "jobs.j1.client_id", "c1", False),
+        (SESSIONS, SESSION, "_earlier", "j1", False),
+        (ACTIONS, FLAT, "mode", "fs", True),
+        (ACTIONS, NESTED, "mode", "fs", True),
+        (ACTIONS, FLAT, "mine", 5, True),
+        (ACTIONS, NESTED, "mine", 5, True),
+        (ACTIONS, NESTED, "freezer_action.mine", 5, True),
+        (ACTIONS, NESTED, "action_id", "a1", True),
+        (CLIENTS, CLIENT, "uuid", "id1", True),
+        (CLIENTS, CLIENT, "client.uuid", "id1", True),
+        (CLIENTS, CLIENT, "supported_modes", "nova", True),
+        (CLIENTS, CLIENT, "client_id", "c1", True),
+        (BACKUPS, backup(hostname="h.dom"), "hostname", "h.dom", True),
+        (BACKUPS, backup(hostname="h.dom"), "hostname", "h", False),
+        (BACKUPS, backup(hostname="h"), "backup_metadata.hostname", "h", True),
+        (BACKUPS, backup(ssh_port=""), "ssh_port", "", True),
+        (BACKUPS, backup(ssh_port=22), "ssh_port", "22", False),
+        (BACKUPS, backup(broken_links=["/a", "/b"]), "broken_links", "/b", True),
+        (BACKUPS, backup(time_stamp="0123"), "time_stamp", 123, True),
+        (BACKUPS, backup(time_stamp=123), "time_stamp", "123", True),
+        (BACKUPS, backup(time_stamp=123), "backup_metadata.time_stamp", "0123", True),
+        (BACKUPS, backup(timestamp="123"), "timestamp", 123, False),
+        (BACKUPS, backup(free=10**30), "free", 10**30, True),
+        (BACKUPS, backup(free=10**30), "free", 1e30, False),
+        (BACKUPS, backup(free=True), "free", True, True),
+        (BACKUPS, backup(free=1), "free", True, False),
+        (BACKUPS, backup(free=1.5), "free", 1.5, True),
+        (BACKUPS, backup(free="x" * LONGEST_VALUE), "free", "x" * LONGEST_VALUE, True),
+        (BACKUPS, backup(free="x" * (LONGEST_VALUE + 1)), "free", "x" * (LONGEST_VALUE + 1), False),
+        (BACKUPS, backup(**{"k" * 900: 1}), "k" * 900, 1, True),
+        (BACKUPS, backup(**{"k" * LONGEST_NAME: 1}), "k" * LONGEST_NAME, 1, True),
+        (BACKUPS, backup(**{"k" * (LONGEST_NAME + 1): 1}), "k" * (LONGEST_NAME + 1), 1, False),
+        (BACKUPS, backup(**{"k" * LONGEST_NAME: {"x": 1}}), "x", 1, True),
+        (BACKUPS, backup(**{"a.b": 1}), "a.b", 1, True),
+        (BACKUPS, backup(a={"b": 1}), "backup_metadata.a.b", 1, True),
+        (BACKUPS, backup(**{"": 1}), "", 1, True),
+        (BACKUPS, backup(**{"": {"": 1}}), "backup_metadata..", 1, True),
+        (BACKUPS, backup(status="mine"), "status", "mine", True),
+        (BACKUPS, {**backup(), "status": "available"}, "status", "available", False),
+        (BACKUPS, {**backup(status="mine"), "status": "available"}, "status", "mine", True),
+        (BACKUPS, backup(backup_id="other"), "backup_id", "other", False),
+        (BACKUPS, backup(user_id="other"), "user_id", "other", False),
+        (SESSIONS, {"*free": 1}, "free", 1, False),
+        (SESSIONS, {"*free": 1}, "*free", 1, True),
+        (SESSIONS, {"*free": {"x": 1}}, "x", 1, True),
+    ],
+)
+def test_finds_by_name(kind: Kind, document: Any, name: str, value: Any, found: bool) -> None:
+    with unchanged(document):
+        assert finds(kind, document, name, value) is found
+
+
+def test_v2_finds_its_own_status_and_project() -> None:
+    document = {**backup(status="mine"), "status": "error"}
+    assert finds(BACKUPS, document, "status", "error", ())
+    assert not finds(BACKUPS, document, "status", "mine", ())
+    assert finds(BACKUPS, document, "project_id", "p1", ())
+
+
+def test_of_free_keys_the_shallowest_count() -> None:
+    deep_first = backup(a={"x": 1}, x=2, b=[{"x": 3}])
+    assert finds(BACKUPS, deep_first, "x", 2)
+    assert not finds(BACKUPS, deep_first, "x", 1)
+    assert not finds(BACKUPS, deep_first, "x", 3)
+    equally_deep = backup(a={"x": 1}, b=[{"x": 3}, [{"x": 4}]])
+    assert all(finds(BACKUPS, equally_deep, "x", value) for value in (1, 3, 4))
+
+
+@pytest.mark.parametrize(
+    ("value", "is_there"),
+    [
+        (None, False),
+        ([], True),
+        ({}, True),
+        ("", True),
+        (0, True),
+        (False, True),
+        ("x" * 5000, True),
+        ([None], False),
+    ],
+)
+def test_null_is_as_good_as_absent_and_nothing_else_is(value: Any, is_there: bool) -> None:
+    assert has(BACKUPS, backup(free=value), "free") is is_there
+    assert has(BACKUPS, backup(free=value), "backup_metadata.free") is is_there
+    assert has(SESSIONS, {"jobs": value}, "jobs") is (value is not None)
+
+
+SECRETS = {
+    "os_PASSWORD": "s0",
+    "encryption_password": "s1",
+    "Passphrase": {"x": "s2"},
+    "tokens": ["s3"],
+    "a_secret_b": 4,
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "document"),
+    [
+        (BACKUPS, backup(**SECRETS, deep=[{"deeper": SECRETS}])),
+        (JOBS, {"job_actions": [{"freezer_action": SECRETS}]}),
+        (SESSIONS, {**SECRETS, "jobs": {"j1": SECRETS, "j2": {"list": [SECRETS]}}}),
+        (CLIENTS, {"client": SECRETS}),
+        (ACTIONS, SECRETS),
+    ],
+)
+def test_secrets_are_in_no_index(kind: Kind, document: Any) -> None:
+    index = search_index(kind, document)
+    held = {"s0", "s1", "s2", "s3", "4"}
+    assert not held & index.words
+    assert not held & index.values
+    assert not held & {entry.value.text for entry in index.entries}
+    assert not any(is_secret(entry.name) for entry in index.entries)
+
+
+def test_words_are_of_values_only() -> None:
+    index = search_index(JOBS, JOB)
+    assert {"nightly", "backup", "etc", "host1", "p1", "5", "minutes", "true", "fs", "nova"} <= index.words
+    assert not {"description", "job", "mode", "t1"} & index.words
+    assert {"p1_host1", "5 minutes", "5", "true", ""} <= index.values
+    assert not {"t1"} & index.values
+
+
+def test_the_owner_project_is_no_text_but_a_status_is() -> None:
+    index = search_index(BACKUPS, {**backup(n=None), "status": "available", "project_id": "owner"})
+    assert "owner" not in index.words | index.values
+    assert {"available", "alice", "b1"} <= index.words
+
+
+def test_members_are_found_by_id_and_their_entries_by_text() -> None:
+    index = search_index(SESSIONS, {**SESSION, "jobs": {**SESSION["jobs"], "x" * 2000: [1, [None]], "j3": "text"}})
+    assert index.members == {"j1", "j3"}
+    assert {"c1", "fail", "7", "text", "1"} <= index.words
+    assert not {"j1", "t0p"} & index.words
+
+
+@pytest.mark.parametrize("jobs", [None, [], "x", [{"a": "b"}]])
+def test_members_that_are_no_object_are_none(jobs: Any) -> None:
+    assert search_index(SESSIONS, {"jobs": jobs}).members == frozenset()
+
+
+def test_a_description_is_found_by_its_words() -> None:
+    index = search_index(JOBS, JOB)
+    words = {"the", "nightly", "backup", "of", "etc"}
+    assert index.described == {("description", word) for word in words}
+    assert search_index(CLIENTS, CLIENT).described == {
+        ("client.description", "front"),
+        ("client.description", "node"),
+    }
+
+
+def test_everything_has_a_bounded_length_and_number() -> None:
+    long = "x" * 300_000
+    document = backup(**{long: {str(n): n for n in range(1000)}, "free": long, "list": [long + "y", 10**999]})
+    index = search_index(BACKUPS, document)
+    assert max(len(entry.name) for entry in index.entries) <= LONGEST_NAME + 1
+    assert max(len(entry.value.text) for entry in index.entries) <= LONGEST_VALUE
+    assert max(map(len, index.values)) <= LONGEST_VALUE
+    assert max(map(len, index.words)) <= LONGEST_VALUE
+    assert words_of(long)[0] in index.words
+    assert words_of(long) != words_of(long + "y")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", []),
+        ("!!! ___ -", []),
+        ("Node-1_b", ["node", "1", "b"]),
+        ("a.b/c:d e\nf\0g", list("abcdefg")),
+        ("Straße STRASSE", ["strasse", "strasse"]),
+        ("\N{LATIN CAPITAL LETTER I WITH DOT ABOVE}x", ["i\N{COMBINING DOT ABOVE}x"]),
+        ("1.50", ["1", "50"]),
+        ("備份 éa", ["備份", "éa"]),
+    ],
+)
+def test_words(text: str, words: list[str]) -> None:
+    assert words_of(text) == words
+
+
+@pytest.mark.parametrize(
+    ("scalar", "value"),
+    [
+        (None, NULL),
+        (True, ("boolean", "true")),
+        (False, ("boolean", "false")),
+        (1, ("number", "1")),
+        (1.0, ("number", "1")),
+        (-0.0, ("number", "0")),
+        (1.5, ("number", "1.5")),
+        (1e22, ("number", "1" + "0" * 22)),
+        (5e-324, ("number", "5e-324")),
+        (10**999, ("number", "1" + "0" * 999)),
+        ("", ("string", "")),
+        ("1", ("string", "1")),
+        ("x" * 1024, ("string", "x" * 1024)),
+        ("x" * 1025, PRESENT),
+    ],
+)
+def test_values(scalar: Any, value: Any) -> None:
+    assert as_value(scalar) == Value(*value)
+
+
+@given(SCALARS, SCALARS)
+def test_values_are_equal_when_the_scalars_are_the_same(left: Any, right: Any) -> None:
+    assert (as_value(left) == as_value(right)) is same(left, right)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12", ("number", "12")),
+        ("0012", ("number", "12")),
+        ("000", ("number", "0")),
+        ("0" * 5000 + "7", ("number", "7")),
+        ("9" * 2000, PRESENT),
+        ("-12", ("string", "-12")),
+        ("1.0", ("string", "1.0")),
+        ("12\n", ("string", "12\n")),
+        ("\N{ARABIC-INDIC DIGIT ONE}", ("string", "\N{ARABIC-INDIC DIGIT ONE}")),
+        ("", ("string", "")),
+    ],
+)
+def test_digit_strings_are_numbers_in_a_time_stamp(text: str, value: Any) -> None:
+    assert as_value(text, EPOCH) == Value(*value)
+
+
+@pytest.mark.parametrize(
+    ("scalar", "epoch"),
+    [
+        (5, 5),
+        (5.0, 5),
+        (-5, -5),
+        ("5", 5),
+        ("0005", 5),
+        ("0" * 5000, 0),
+        (2**63 - 1, 2**63 - 1),
+        (str(2**63 - 1), 2**63 - 1),
+        (-(2**63), -(2**63)),
+        (2**63, None),
+        (str(2**63), None),
+        ("9" * 5000, None),
+        (-(2**63) - 1, None),
+        (1e300, None),
+        (5.5, None),
+        ("", None),
+        ("-5", None),
+        ("5\n", None),
+        (True, None),
+        (None, None),
+        ([5], None),
+        ({}, None),
+    ],
+)
+def test_epochs(scalar: Any, epoch: int | None) -> None:
+    assert as_epoch(scalar) == epoch
+    assert not isinstance(as_epoch(scalar), float)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0", True),
+        ("12", True),
+        ("", False),
+        ("-1", False),
+        ("1\n", False),
+        ("²", False),
+        ("\N{ARABIC-INDIC DIGIT ONE}", False),
+    ],
+)
+def test_is_digits(text: str, expected: bool) -> None:
+    assert is_digits(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("client_id", "p1_host1"),
+        ("job_schedule.status", "scheduled"),
+        ("job_schedule", JOB["job_schedule"]),
+        ("job_schedule.none", None),
+        ("none.none", None),
+        ("client_id.x", None),
+        ("job_actions.action_id", None),
+    ],
+)
+def test_value_at(path: str, value: Any) -> None:
+    assert value_at(JOB, path) == value
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_document_has_an_index(kind: Kind) -> None:
+    roots = [field.name for field in kind.fields]
+
+    @given(OBJECTS, OBJECTS)
+    def index(left: Any, right: Any) -> None:
+        document = {**right, **dict.fromkeys(roots, left)}
+        with unchanged(document):
+            search_index(kind, document)
+            search_index(kind, right)
+
+    index()
+
+
+def test_depth_is_no_obstacle() -> None:
+    deep = backup(free=nested(125, "bottom"))
+    assert finds(BACKUPS, deep, "a", "bottom") is False
+    assert "bottom" in search_index(BACKUPS, deep).words
+    assert "bottom" in search_index(SESSIONS, {"jobs": {"j": nested(125, "bottom")}}).words
+    path = "backup_metadata.free" + ".a" * 62
+    assert finds(BACKUPS, deep, path, "bottom")
