@@ -21,13 +21,23 @@ _JSON_ACCEPTED = frozenset(("*/*", "application/json"))
 
 
 class _Entrance:
-    """What comes before routing: one spelling of each path, and an identity."""
+    """What comes before all routes: one spelling of each path, an identity, and a method that is offered."""
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         if req.path.startswith("//"):
             req.path = "/" + req.path.lstrip("/")
         if req.path != "/":
             req.context.caller = caller_of(req.env)
+        if "//" in req.path:
+            # No id is empty.
+            raise falcon.HTTPRouteNotFound
+
+    def process_resource(
+        self, req: falcon.Request, _resp: falcon.Response, resource: Any, _params: dict[str, Any]
+    ) -> None:
+        # Ahead of Falcon, whose answer to methods that it does not know is 400.
+        if req.method not in resource.methods:
+            raise falcon.HTTPMethodNotAllowed(resource.methods)
 
 
 class Application:
@@ -82,11 +92,6 @@ class Application:
             resp.set_header("Allow", allow)
             resp.set_header("Content-Length", "0")
 
-        def refuse(_req: falcon.Request, _resp: falcon.Response, **_path: Any) -> None:
-            raise falcon.HTTPMethodNotAllowed(methods)
-
         offered = {**responders, "OPTIONS": on_options}
-        resource = SimpleNamespace(
-            **{f"on_{method.lower()}": offered.get(method, refuse) for method in falcon.HTTP_METHODS}
-        )
-        app.add_route(path, resource)
+        named = {f"on_{method.lower()}": responder for method, responder in offered.items()}
+        app.add_route(path, SimpleNamespace(methods=methods, **named))

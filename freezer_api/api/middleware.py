@@ -35,10 +35,8 @@ class RequestLog:
 
 
 def _request_id(sent: str | None) -> str:
-    if sent is not None:
-        given = sent if sent.startswith("req-") else f"req-{sent}"
-        if _REQUEST_ID.fullmatch(given):
-            return given
+    if sent is not None and _REQUEST_ID.fullmatch(sent):
+        return sent if sent.startswith("req-") else f"req-{sent}"
     return f"req-{uuid.uuid4()}"
 
 

@@ -125,8 +125,8 @@ def answer(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
-def one_line(text: str) -> str:
+def one_line(text: str, longest: int = LONGEST_QUOTE) -> str:
     """The text as a message may show it: on one line and not too long."""
     if not text.isprintable():
         text = repr(text)[1:-1]
-    return text if len(text) <= LONGEST_QUOTE else text[:LONGEST_QUOTE] + "..."
+    return text if len(text) <= longest else text[:longest] + "..."

@@ -5,11 +5,15 @@ from dataclasses import replace
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.text import one_line
 from freezer_api.errors import AlreadyExists, Conflict, NotFound
 from freezer_api.operations.rewrite import rewrite, until_settled
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Condition, Query
+
+LONGEST_ID = 255
+"""Characters of an id that a message shows: all that an id can have."""
 
 
 def owners_of(document: Document) -> Document:
@@ -36,7 +40,7 @@ class Owned:
         """The document, else ``NotFound``."""
         stored = self.find(scope, id_)
         if stored is None:
-            raise NotFound(id_)
+            raise NotFound(one_line(id_, LONGEST_ID))
         return stored
 
     def find_or_free(self, scope: Scope, id_: str) -> Stored | None:

@@ -1,15 +1,26 @@
 """The wired service over the embedded store, called in this process."""
 
-from collections.abc import Iterator
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from oslo_config import cfg
 
-from freezer_api import app, config
+from freezer_api import config
 from freezer_api.api.middleware import WSGIApp
 from freezer_api.cmd import embedded
+from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.http.client import Client
+
+with warnings.catch_warnings():
+    # WebOb, which oslo.middleware is made of, needs a module that Python means to drop.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from freezer_api import app
+
+Identity = Callable[[str], dict[str, str]]
 
 
 @pytest.fixture
@@ -21,9 +32,55 @@ def conf() -> cfg.ConfigOpts:
     return conf
 
 
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store with nothing in it, to be copied."""
+    return embedded.prepare(tmp_path_factory.mktemp("empty"))
+
+
 @pytest.fixture
-def service(conf: cfg.ConfigOpts, tmp_path: Path) -> Iterator[WSGIApp]:
-    """The service as `make run` serves it, on an empty store."""
-    repository = open_sqlite(embedded.prepare(tmp_path))
-    yield app.build_standalone(conf, repository)
+def store_file(empty_store: Path, tmp_path: Path) -> Path:
+    """The file of this test's own store."""
+    return Path(shutil.copy(empty_store, tmp_path))
+
+
+@pytest.fixture
+def repository(store_file: Path) -> Iterator[Repository]:
+    """The store behind the service."""
+    repository = open_sqlite(store_file)
+    yield repository
     repository.close()
+
+
+@pytest.fixture
+def service(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
+    """The service as `make run` serves it, on an empty store."""
+    return app.build_standalone(conf, repository)
+
+
+@pytest.fixture
+def base() -> str:
+    """What comes before the paths of all documents."""
+    return "/v1"
+
+
+@pytest.fixture
+def identity() -> Identity:
+    """The headers that say who asks: ``user``, ``user@project`` or ``user@project role,role``; ``nobody`` has a
+    token that is none.
+    """
+
+    def headers(who: str) -> dict[str, str]:
+        if who == "nobody":
+            return {"X-Auth-Token": "no token"}
+        place, _, roles = who.partition(" ")
+        user, _, project = place.partition("@")
+        token = f"{user}:{project or 'library'}:{roles}" if roles else f"{user}:{project or 'library'}"
+        return {"X-Auth-Token": token}
+
+    return headers
+
+
+@pytest.fixture
+def client(service: WSGIApp, base: str, identity: Identity) -> Client:
+    return Client(service, base, identity)
