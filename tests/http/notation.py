@@ -125,7 +125,7 @@ class Conversation:
         __tracebackhide__ = True
         names: Names = {}
         for step in self.steps:
-            for row in _rows(step):
+            for row in _filled(list(_rows(step)), names):
                 known = names | row
                 _play(client, step, known)
                 names |= {name: value for name, value in known.items() if name not in row}
@@ -190,8 +190,7 @@ def _filled(value: Any, known: Names) -> Any:
     if isinstance(value, Tagged):
         if value.tag == "ago":
             return int(time.time()) - value.value
-        assert value.tag == "raw", f"!{value.tag} stands for nothing that can be sent"
-        return (value.value or "").encode("latin-1")
+        return (value.value or "").encode("latin-1") if value.tag == "raw" else value
     if isinstance(value, dict):
         return {_filled(key, known): _filled(item, known) for key, item in value.items()}
     if isinstance(value, list):

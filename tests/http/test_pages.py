@@ -1,0 +1,149 @@
+"""Pages of long lists, and searches that ask for much (http-v1.md 4.2)."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from oslo_config import cfg
+
+from tests.http.client import Answer, Client
+
+
+@pytest.fixture
+def ids(client: Client) -> list[str]:
+    """The ids of 25 clients, in the order of their creation."""
+    ids = [f"node{number * 7 % 25}" for number in range(25)]
+    for id_ in ids:
+        assert client("POST", "clients/", {"client_id": id_, "rack": f"r{id_[-1]}"}).status == 201
+    return ids
+
+
+def _ids(answer: Answer) -> list[str]:
+    assert answer.status == 200
+    return [item["client"]["client_id"] for item in answer.json["clients"]]
+
+
+def _next(answer: Answer) -> str | None:
+    link = answer.headers.get("link")
+    if link is None:
+        return None
+    match = re.fullmatch(r'<http://backup\.example\.org:9090(/.*)>; rel="next"', link)
+    assert match
+    return match[1]
+
+
+def _pages(client: Client, path: str, *body: Any) -> Iterator[list[str]]:
+    url: str | None = path
+    while url is not None:
+        answer = client("GET", url, *body)
+        yield _ids(answer)
+        url = _next(answer)
+
+
+def _joined(pages: Iterable[list[str]]) -> list[str]:
+    return list(chain.from_iterable(pages))
+
+
+@pytest.mark.parametrize("limit", [1, 4, 5, 24, 25, 26])
+def test_pages_put_together_are_the_whole(client: Client, ids: list[str], limit: int) -> None:
+    by_link = list(_pages(client, f"clients?limit={limit}"))
+    by_offset = [_ids(client("GET", f"clients?limit={limit}&offset={n}")) for n in range(0, len(ids), limit)]
+    assert by_link == by_offset
+    assert _joined(by_link) == ids
+    assert all(len(page) == limit for page in by_link[:-1])
+
+
+def test_a_link_repeats_all_other_parameters(client: Client, ids: list[str]) -> None:
+    search = quote('{"match": [{"rack": "r1"}]}')
+    pages = list(_pages(client, f"clients?search={search}&limit=2&offset=0&with_count=true&x=a&x=%26"))
+    assert _joined(pages) == [id_ for id_ in ids if id_.endswith("1")]
+    answer = client("GET", f"clients?search={search}&limit=2&x=a&x=%26")
+    assert "&x=a&x=%26&" in answer.headers["link"]
+
+
+def test_a_search_in_a_body_is_sent_again(client: Client, ids: list[str]) -> None:
+    pages = list(_pages(client, "clients?limit=1", {"match": [{"rack": "r3"}]}))
+    assert _joined(pages) == [id_ for id_ in ids if id_.endswith("3")]
+
+
+def test_exact_hits_come_first_across_pages(client: Client, ids: list[str]) -> None:
+    """The two that say it as a whole, then the others, each in the order of creation."""
+    for id_, text in (("x1", "about r3"), ("x2", "r3"), ("x3", "not r3")):
+        client("POST", "clients", {"client_id": id_, "description": text})
+    exact = [*(id_ for id_ in ids if id_.endswith("3")), "x2"]
+    assert _joined(_pages(client, "clients?limit=2", {"match": [{"_all": "r3"}]})) == [*exact, "x1", "x3"]
+
+
+def test_a_marker_outlives_its_row(client: Client, ids: list[str]) -> None:
+    first = client("GET", "clients?limit=5")
+    client("DELETE", f"clients/{ids[4]}")
+    client("DELETE", f"clients/{ids[5]}")
+    after = _next(first)
+    assert after is not None
+    assert _ids(client("GET", after)) == ids[6:11]
+
+
+def test_what_comes_later_comes_last(client: Client, ids: list[str]) -> None:
+    first = client("GET", "clients?limit=20")
+    client("POST", "clients", {"client_id": "late"})
+    client("PATCH", f"clients/{ids[0]}", {"description": "changed"})
+    assert _ids(client("GET", _next(first) or "")) == [*ids[20:], "late"]
+    assert _ids(client("GET", "clients?limit=1")) == ids[:1]
+
+
+def test_fault_28_any_depth_is_answered(client: Client, ids: list[str]) -> None:
+    assert _ids(client("GET", "clients?offset=24")) == ids[24:]
+    assert _ids(client("GET", "clients?offset=10001&limit=500")) == []
+    assert _ids(client("GET", f"clients?offset={2**63 - 1}")) == []
+
+
+def test_a_limit_beyond_the_largest_is_lowered_to_it(client: Client, ids: list[str]) -> None:
+    assert _ids(client("GET", "clients?limit=1001")) == ids
+
+
+class TestLargestLimit:
+    @pytest.fixture(autouse=True)
+    def three(self, conf: cfg.ConfigOpts) -> None:
+        conf.set_override("max_limit", 3, group="api")
+
+    def test_it_is_the_configured_one(self, client: Client, ids: list[str]) -> None:
+        for limit in ("", "?limit=3", "?limit=4", "?limit=500"):
+            answer = client("GET", f"clients{limit}")
+            assert _ids(answer) == ids[:3]
+            assert _next(answer) is not None
+        assert _joined(_pages(client, "clients?limit=500")) == ids
+
+
+@pytest.mark.parametrize("part", ["match", "match_not"])
+def test_a_search_has_at_most_100_pairs(client: Client, part: str) -> None:
+    pair = {"a": 1}
+    refused = "A search may hold 100 pairs of 'match' and 'match_not', not more"
+    assert client("GET", "clients", {part: [pair] * 100}).status == 200
+    assert client("GET", "clients", {part: [{str(n): n for n in range(100)}]}).status == 200
+    assert client("GET", "clients", {part: [pair] * 101}).json["description"] == refused
+    assert client("GET", "clients", {part: [{str(n): n for n in range(101)}]}).json["description"] == refused
+    assert client("GET", "clients", {"match": [pair] * 50, "match_not": [pair] * 51}).status == 400
+    nested = json.dumps([pair] * 100)
+    assert client("GET", "clients", {part: [{"_all": nested}]}).json.get("description") == refused
+
+
+def test_a_long_value_is_not_found_by_name_but_by_its_words(client: Client) -> None:
+    for length in (1024, 1025):
+        client("POST", "clients", {"client_id": f"n{length}", "note": "x" * (length - 5) + " word"})
+    found = client("GET", "clients", {"match": [{"note": "x" * 1019 + " word"}]})
+    assert _ids(found) == ["n1024"]
+    assert _ids(client("GET", "clients", {"match": [{"note": "x" * 1020 + " word"}]})) == []
+    assert _ids(client("GET", "clients", {"match": [{"_all": "word"}]})) == ["n1024", "n1025"]
+    assert _ids(client("GET", "clients", {"match": [{"_all": "x" * 1020}]})) == ["n1025"]
+
+
+def test_fault_26_a_search_of_many_words(client: Client) -> None:
+    words = [f"word{number}" for number in range(200)]
+    client("POST", "clients", {"client_id": "a", "description": " ".join(words)})
+    client("POST", "clients", {"client_id": "b", "description": " ".join(words[:-1])})
+    assert _ids(client("GET", "clients", {"match": [{"_all": " ".join(words)}]})) == ["a"]
+    assert _ids(client("GET", "clients", {"match": [{"description": " ".join(reversed(words))}]})) == ["a"]
