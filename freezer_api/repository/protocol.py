@@ -47,7 +47,11 @@ class Page:
 
 
 class Repository(Protocol):
-    """Documents of all kinds. Every method may raise ``Unavailable`` or ``StoreFailed``."""
+    """Documents of all kinds. Every method may raise ``Unavailable`` or ``StoreFailed``.
+
+    Where a kind is ``keyed_by_id`` the key of a document is the id in it. Threads and forked processes may share a
+    repository.
+    """
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         """Store a new document, version 1. ``AlreadyExists`` when the key is taken: of many at once one wins."""

@@ -1,12 +1,16 @@
 """What can be asked of a repository. Each condition has one meaning, on every driver.
 
 Names, values and words are those of ``documents/search_index.py``: a driver compares, it does not interpret.
+Any text and any number may be asked for, also those that no document can hold, and any number of words.
 """
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from freezer_api.documents.search_index import Value
+
+DEEPEST = 16
+"""Levels of ``Not``, ``Any`` and ``All`` in each other that every driver takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class HasMember:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The kind's epoch lies within these bounds, both inclusive; None is open."""
+    """The kind's epoch lies within these bounds, both inclusive; None is open. Where there is none it does not."""
 
     after: int | None
     before: int | None
@@ -91,7 +95,8 @@ class Query:
     """A search.
 
     Order: documents in which ``exact_first`` stands as a whole value, then the others; each by creation time,
-    then key. ``after`` continues behind a position, be it still there or not. ``limit`` at least 1.
+    then key. ``after`` continues behind a position, be it still there or not, and ``offset`` counts from there.
+    ``limit`` is at least 1, ``offset`` at least 0.
     """
 
     conditions: tuple[Condition, ...] = ()

@@ -3,16 +3,23 @@
 Each part stands between separators, so that finding the frame is finding the part, whole and nothing else. The
 separators are control characters, and control characters of the contents are escaped.
 
-``entries``: ``US name RS type GS value US name RS ... US``;
+``entries``: ``US name RS type GS value US name RS ... US``, a member being ``US GS id US``;
 ``texts``: ``US word US word US RS value RS value RS``.
 """
+
+from collections.abc import Iterable
 
 from freezer_api.documents.search_index import PRESENT, SearchIndex, Value
 
 _GROUP, _RECORD, _UNIT = "\x1d", "\x1e", "\x1f"
-_ESCAPES = {code: f"\x1a{chr(code + 0x40)}" for code in range(0x20)}
 _MARKS = {"string": "s", "number": "n", "boolean": "b", "null": "0", "present": "p"}
-_WORD, _MEMBER = "w", "m"
+_WORD = "w"
+_ESCAPE = "\x1a"
+_ESCAPES = {code: f"{_ESCAPE}{chr(code + 0x40)}" for code in range(0x20)} | {
+    # No document holds half a surrogate pair, a query may: it becomes what no part can hold.
+    code: f"{_ESCAPE}{chr(code + 0x800)}"
+    for code in range(0xD800, 0xE000)
+}
 
 
 def _escaped(text: str) -> str:
@@ -23,11 +30,15 @@ def _part(name: str, mark: str, text: str) -> str:
     return f"{_escaped(name)}{_RECORD}{mark}{_GROUP}{_escaped(text)}"
 
 
+def _member_part(key: str) -> str:
+    return f"{_GROUP}{_escaped(key)}"
+
+
 def entries(index: SearchIndex) -> str:
     """The text of everything that is found by name."""
     parts = [_part(name, _MARKS[value.type], value.text) for name, value in index.entries]
     parts += [_part(path, _WORD, word) for path, word in index.described]
-    parts += [_part("", _MEMBER, member) for member in index.members]
+    parts += map(_member_part, index.members)
     return _framed(_UNIT, parts)
 
 
@@ -36,7 +47,7 @@ def texts(index: SearchIndex) -> str:
     return _framed(_UNIT, index.words) + _framed(_RECORD, map(_escaped, index.values))
 
 
-def _framed(separator: str, parts: "list[str] | frozenset[str] | map[str]") -> str:
+def _framed(separator: str, parts: Iterable[str]) -> str:
     return separator.join(("", *parts, ""))
 
 
@@ -59,14 +70,24 @@ def described_word(path: str, word: str) -> str:
 
 def member(key: str) -> str:
     """What ``entries`` holds when the id is a member."""
-    return f"{_UNIT}{_part('', _MEMBER, key)}{_UNIT}"
+    return f"{_UNIT}{_member_part(key)}{_UNIT}"
 
 
 def word(text: str) -> str:
     """What ``texts`` holds when the word occurs anywhere."""
-    return f"{_UNIT}{text}{_UNIT}"
+    return f"{_UNIT}{_escaped(text)}{_UNIT}"
 
 
 def value(text: str) -> str:
     """What ``texts`` holds when the whole value occurs anywhere."""
     return f"{_RECORD}{_escaped(text)}{_RECORD}"
+
+
+def is_text(text: str) -> bool:
+    """Whether the text is Unicode that a store can hold: no half of a surrogate pair."""
+    return text.isascii() or nearest_text(text) == text
+
+
+def nearest_text(text: str) -> str:
+    """The text with question marks for halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -5,25 +5,23 @@ created anew.
 """
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, bindparam, delete, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy import Connection, CursorResult, Engine, Select, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.text import decode
-from freezer_api.errors import AlreadyExists, Conflict, StoreFailed, Unavailable
+from freezer_api.errors import AlreadyExists, Conflict, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Page, Stored
-from freezer_api.repository.sql import index_text
+from freezer_api.repository.sql.index_text import is_text
 from freezer_api.repository.sql.schema import TABLES, KindTable
-from freezer_api.repository.sql.search import Translation, page_statement, total_statement
+from freezer_api.repository.sql.search import Search
 from freezer_api.repository.sql.upkeep import check_current
 
 LOG = logging.getLogger(__name__)
@@ -39,8 +37,8 @@ class _Statements:
             & (columns.created == bindparam("seen_created"))
             & (columns.version == bindparam("seen_version"))
         )
-        self.insert = insert(table.table)
-        self.get = select(columns.key, columns.created, columns.version, columns.body).where(
+        self.insert = insert(table.table).inline()
+        self.get: Select[Any] = select(columns.created, columns.version, columns.body).where(
             columns.key == bindparam("the_key")
         )
         self.update = update(table.table).where(current)
@@ -48,123 +46,101 @@ class _Statements:
 
 
 class SQLRepository:
-    """Documents in the tables of ``schema``; ``clock`` gives microseconds since the epoch."""
+    """Documents in the tables of ``schema``.
+
+    The engines turn the driver's errors, all but ``IntegrityError``, into Freezer's, and give the connections of
+    ``writing`` to one writer at a time, so that creations are seen in the order of their time. ``clock`` gives
+    microseconds since the epoch.
+    """
 
     def __init__(
         self,
-        engine: Engine,
+        reading: Engine,
+        writing: Engine,
         *,
-        timeout: float,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
-        self._engine = engine
-        self._timeout = timeout
+        self._reading = reading
+        self._writing = writing
         self._clock = clock
         self._statements = {name: _Statements(table) for name, table in TABLES.items()}
-        # SQLite has one writer at a time and lets others poll for their turn; threads of one process queue here.
-        self._turn = threading.Lock()
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        contents = TABLES[kind.name].contents(document)
+        row = TABLES[kind.name].contents(document)
         try:
-            with self._writing() as connection:
-                # Read in the transaction, so that the order of creation is the order in which creations are seen.
+            with _connected(self._writing) as connection, connection.begin():
                 created = self._clock()
-                row = {"key": key, "created": created, "version": 1, **contents}
+                row |= {"key": key, "created": created, "version": 1}
                 connection.execute(self._statements[kind.name].insert, row)
         except IntegrityError:
             raise AlreadyExists(f"{kind.title} already registered with ID {key}") from None
         return Stored(key, document, 1, _token(created, 1))
 
     def get(self, kind: Kind, key: str) -> Stored | None:
-        with self._reading() as connection:
+        if not is_text(key):
+            return None
+        with _connected(self._reading) as connection:
             row = connection.execute(self._statements[kind.name].get, {"the_key": key}).first()
-        return None if row is None else _stored(row)
+        if row is None:
+            return None
+        created, version, body = row
+        return Stored(key, decode(body), version, _token(created, version))
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         created, version = _seen(token)
-        contents = TABLES[kind.name].contents(document)
-        contents["version"] = version + 1
-        self._change(self._statements[kind.name].update.values(contents), kind, key, token)
+        contents = {**TABLES[kind.name].contents(document), "version": version + 1}
+        self._change(self._statements[kind.name].update, contents, kind, key, token)
         return Stored(key, document, version + 1, _token(created, version + 1))
 
     def delete(self, kind: Kind, key: str, token: str) -> None:
-        self._change(self._statements[kind.name].delete, kind, key, token)
+        self._change(self._statements[kind.name].delete, {}, kind, key, token)
 
-    def _change(self, statement: Any, kind: Kind, key: str, token: str) -> None:
+    def _change(self, statement: Any, contents: dict[str, Any], kind: Kind, key: str, token: str) -> None:
         created, version = _seen(token)
-        seen = {"the_key": key, "seen_created": created, "seen_version": version}
-        with self._writing() as connection:
-            result: CursorResult[Any] = connection.execute(statement, seen)
-            changed = result.rowcount
-        if not changed:
+        values = {**contents, "the_key": key, "seen_created": created, "seen_version": version}
+        if not is_text(key) or not self._has_changed(statement, values):
             raise Conflict(f"{kind.title} with ID {key} was changed by another request")
 
+    def _has_changed(self, statement: Any, values: dict[str, Any]) -> bool:
+        with _connected(self._writing) as connection, connection.begin():
+            result: CursorResult[Any] = connection.execute(statement, values)
+            return result.rowcount > 0
+
     def search(self, kind: Kind, query: q.Query) -> Page:
-        translation = Translation(TABLES[kind.name])
-        shape = translation.shape(q.All(query.conditions))
-        values = {**translation.values, "limit": query.limit + 1, "offset": query.offset}
-        if query.exact_first is not None:
-            values["exact"] = index_text.value(query.exact_first)
-        if query.after is not None:
-            values["after_created"], values["after_key"] = query.after.created, query.after.key
-            if query.exact_first is not None:
-                values["after_rank"] = query.after.rank
-        statement = page_statement(kind.name, shape, query.exact_first is not None, query.after is not None)
-        with self._reading() as connection:
-            rows = connection.execute(statement, values).all()
-            total = None
+        search = Search(TABLES[kind.name], query)
+        total = None
+        with _connected(self._reading) as connection:
             if query.with_total:
-                total = connection.execute(total_statement(kind.name, shape), translation.values).scalar_one()
-        shown = rows[: query.limit]
-        more = len(rows) > query.limit
-        last = shown[-1] if more else None
-        position = None if last is None else q.Position(last.rank, last.created, last.key)
-        return Page([_stored(row) for row in shown], position, total)
+                # Page and total of one moment.
+                connection.exec_driver_sql("BEGIN")
+            rows = connection.execute(search.page(), search.values).all()
+            if query.with_total:
+                total = connection.execute(search.total(), search.values).scalar_one()
+        items = [
+            Stored(key, decode(body), version, _token(created, version))
+            for created, key, version, body, _rank in rows[: query.limit]
+        ]
+        position = None
+        if len(rows) > query.limit:
+            last = rows[query.limit - 1]
+            position = q.Position(last.rank, last.created, last.key)
+        return Page(items, position, total)
 
     def check(self) -> None:
-        with self._reading() as connection:
+        with _connected(self._reading) as connection:
             check_current(connection)
 
     def close(self) -> None:
-        self._engine.dispose()
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with _errors(), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        if not self._turn.acquire(timeout=self._timeout):
-            raise Unavailable
-        try:
-            with _errors(), self._engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                yield connection
-                connection.commit()
-        finally:
-            self._turn.release()
+        self._reading.dispose()
+        self._writing.dispose()
 
 
-@contextmanager
-def _errors() -> Iterator[None]:
-    """The database's errors in Freezer's words; what it said goes to the log only, without values."""
+def _connected(engine: Engine) -> Connection:
     try:
-        yield
-    except IntegrityError:
-        raise
-    except (OperationalError, PoolTimeout) as error:
-        LOG.error("The SQL store is not available: %s", getattr(error, "orig", error))
+        return engine.connect()
+    except PoolTimeout:
+        LOG.warning("The SQL store is not available: every connection is in use")
         raise Unavailable from None
-    except DBAPIError as error:
-        LOG.error("The SQL store failed: %s", error.orig)
-        raise StoreFailed from None
-
-
-def _stored(row: Any) -> Stored:
-    key, created, version, body = row[:4]
-    return Stored(key, decode(body), version, _token(created, version))
 
 
 def _token(created: int, version: int) -> str:
@@ -172,5 +148,6 @@ def _token(created: int, version: int) -> str:
 
 
 def _seen(token: str) -> tuple[int, int]:
+    """Creation time and version of a token that this store has given."""
     created, version = token.split(".")
     return int(created), int(version)

@@ -1,9 +1,12 @@
 """A query as one SELECT. Statements are built once per shape: the same conditions with other values share one."""
 
+from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     and_,
@@ -18,6 +21,7 @@ from sqlalchemy import (
     true,
 )
 
+from freezer_api.documents.fields import LONG_MAX, LONG_MIN
 from freezer_api.documents.search_index import NULL
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import index_text
@@ -26,8 +30,50 @@ from freezer_api.repository.sql.schema import TABLES, KindTable
 Shape = tuple[Any, ...]
 """Nested tuples that say everything about a statement except its values."""
 
+_NOWHERE: Shape = ("any",)
 
-class Translation:
+_WORDS_AT_ONCE = 16
+"""Words with a place of their own in the statement; any more, however many, come as one JSON list."""
+
+
+class _Paging(NamedTuple):
+    ranked: bool
+    after: bool
+
+
+class Search:
+    """A query turned into statements and the ``values`` that they take."""
+
+    def __init__(self, table: KindTable, query: q.Query) -> None:
+        translation = _Translation(table)
+        self._kind = table.kind.name
+        self._shape = translation.shape(q.All(query.conditions))
+        self._paging = _Paging(query.exact_first is not None, query.after is not None)
+        self.values = translation.values
+        self.values["limit"] = _as_long(query.limit + 1)
+        self.values["offset"] = _as_long(query.offset)
+        if query.exact_first is not None:
+            self.values["exact"] = index_text.value(query.exact_first)
+        if query.after is not None:
+            self.values["after_created"] = _as_long(query.after.created)
+            self.values["after_key"] = index_text.nearest_text(query.after.key)
+        if query.exact_first is not None and query.after is not None:
+            self.values["after_rank"] = _as_long(query.after.rank)
+
+    def page(self) -> Select[Any]:
+        """The statement of a page and one row more: created, key, version, body, rank."""
+        return _page_statement(self._kind, self._shape, self._paging)
+
+    def total(self) -> Select[Any]:
+        """The statement that counts the documents of all pages."""
+        return _total_statement(self._kind, self._shape)
+
+
+def _as_long(number: int) -> int:
+    return max(LONG_MIN, min(number, LONG_MAX))
+
+
+class _Translation:
     """Conditions turned into a shape and, in the same order, the values ``p0``, ``p1`` ... that it takes."""
 
     def __init__(self, table: KindTable) -> None:
@@ -42,53 +88,78 @@ class Translation:
     def shape(self, condition: q.Condition) -> Shape:
         """The shape of one condition."""
         match condition:
-            case q.Is():
-                return self._is(condition)
-            case q.Missing(names):
-                return self._missing(names)
-            case q.HasWords(None, words):
-                return self._all_in("texts", map(index_text.word, words))
-            case q.HasWords(str() as path, words):
-                return self._all_in("entries", (index_text.described_word(path, word) for word in words))
-            case q.HasValue(text):
-                return self._in("texts", index_text.value(text))
-            case q.HasMember(member):
-                return self._in("entries", index_text.member(member))
-            case q.Between(after, before):
-                return self._between(after, before)
-            case q.Not(q.Is((path,), value)) if self._table.excluded == (path, value.text):
-                return ("pending",)
             case q.Not(inner):
-                return ("not", self.shape(inner))
+                return self._not(inner)
             case q.Any(conditions):
                 return ("any", *map(self.shape, conditions))
             case q.All(conditions):
                 return ("all", *map(self.shape, conditions))
+            case q.Between(after, before):
+                return self._between(after, before)
+            case _:
+                return self._found(condition)
+
+    def _found(self, condition: q.Is | q.Missing | q.HasWords | q.HasValue | q.HasMember) -> Shape:
+        match condition:
+            case q.Is():
+                return self._is(condition)
+            case q.Missing(names):
+                return self._missing(names)
+            case q.HasValue(text):
+                return self._in("texts", index_text.value(text))
+            case q.HasMember(member):
+                return self._in("entries", index_text.member(member))
+            case _:
+                return self._has_words(condition.path, condition.words)
+
+    def _not(self, inner: q.Condition) -> Shape:
+        match inner:
+            case q.Is((path,), value) if value.type == "string" and (path, value.text) == self._table.excluded:
+                return ("pending",)
+        return ("not", self.shape(inner))
 
     def _is(self, condition: q.Is) -> Shape:
-        name, value = condition.names[0], condition.value
-        if len(condition.names) == 1 and value.type == "string":
-            if self._table.kind.keyed_by_id and name == self._table.kind.id_field:
-                return ("equal", "key", self._bound(value.text))
-            if name in self._table.column_of:
-                return ("equal", self._table.column_of[name], self._bound(value.text))
-        framed = (index_text.entry(name, value) for name in condition.names)
-        return ("any", *(self._in("entries", part) for part in framed if part is not None))
+        column = self._column(condition)
+        if column is None:
+            parts = (index_text.entry(name, condition.value) for name in condition.names)
+            return ("any", *(self._in("entries", part) for part in parts if part is not None))
+        if not index_text.is_text(condition.value.text):
+            return _NOWHERE
+        return ("equal", column, self._bound(condition.value.text))
+
+    def _column(self, condition: q.Is) -> str | None:
+        """The column that holds what the condition asks for, where there is one."""
+        if len(condition.names) != 1 or condition.value.type != "string":
+            return None
+        (name,) = condition.names
+        if self._table.kind.keyed_by_id and name == self._table.kind.id_field:
+            return "key"
+        return self._table.column_of.get(name)
 
     def _missing(self, names: tuple[str, ...]) -> Shape:
         present = ("any", *(self._in("entries", index_text.presence(name)) for name in names))
         return ("any", ("not", present), self._is(q.Is(names, NULL)))
 
+    def _has_words(self, path: str | None, words: tuple[str, ...]) -> Shape:
+        if path is None:
+            return self._in_each("texts", map(index_text.word, words))
+        return self._in_each("entries", (index_text.described_word(path, word) for word in words))
+
     def _in(self, column: str, part: str) -> Shape:
         return ("in", column, self._bound(part))
 
-    def _all_in(self, column: str, parts: "map[str] | Any") -> Shape:
-        return ("all", *(self._in(column, part) for part in parts))
+    def _in_each(self, column: str, parts: Iterable[str]) -> Shape:
+        distinct = list(dict.fromkeys(parts))
+        first, rest = distinct[:_WORDS_AT_ONCE], distinct[_WORDS_AT_ONCE:]
+        others = [("in each", column, self._bound(orjson.dumps(rest).decode()))] if rest else []
+        return ("all", *(self._in(column, part) for part in first), *others)
 
     def _between(self, after: int | None, before: int | None) -> Shape:
-        low = () if after is None else (("least", self._bound(after)),)
-        high = () if before is None else (("most", self._bound(before)),)
-        return ("all", *low, *high)
+        low = LONG_MIN if after is None else after
+        high = LONG_MAX if before is None else before
+        if self._table.kind.epoch_path is None or low > LONG_MAX or high < LONG_MIN:
+            return _NOWHERE
+        return ("between", self._bound(_as_long(low)), self._bound(_as_long(high)))
 
 
 def _clause(table: KindTable, shape: Shape) -> ColumnElement[bool]:
@@ -98,49 +169,55 @@ def _clause(table: KindTable, shape: Shape) -> ColumnElement[bool]:
             return columns[name] == bindparam(value)
         case ("in", name, value):
             return func.instr(columns[name], bindparam(value)) > 0
+        case ("in each", name, value):
+            parts = func.json_each(bindparam(value)).table_valued("value")
+            return ~select(1).where(func.instr(columns[name], parts.c.value) == 0).correlate(table.table).exists()
+        case ("between", low, high):
+            return columns.epoch.between(bindparam(low), bindparam(high))
         case ("pending",):
-            return columns.pending == literal(True)
-        case ("least", value):
-            return columns.epoch >= bindparam(value)
-        case ("most", value):
-            return columns.epoch <= bindparam(value)
+            return columns.pending == true()
         case ("not", inner):
             return not_(func.coalesce(_clause(table, inner), false()))
         case ("any", *inner):
             return or_(false(), *(_clause(table, part) for part in inner))
-        case (_, *inner):
+        case ("all", *inner):
             return and_(true(), *(_clause(table, part) for part in inner))
     raise AssertionError(shape)
 
 
 @lru_cache(maxsize=512)
-def page_statement(kind: str, shape: Shape, ranked: bool, after: bool) -> Select[Any]:
-    """The statement of a page: key, created, version, body, rank. Takes also ``limit``, ``offset``, and for
-    ``ranked`` ``exact``, for ``after`` ``after_rank``, ``after_created``, ``after_key``.
-    """
+def _page_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     table = TABLES[kind]
     columns = table.table.c
-    rank: ColumnElement[int] = (
-        case((func.instr(columns.texts, bindparam("exact")) > 0, 0), else_=1) if ranked else literal(1)
+    rank: ColumnElement[int] = literal(1)
+    order: list[ColumnElement[Any]] = [columns.created, columns.key]
+    if paging.ranked:
+        rank = case((func.instr(columns.texts, bindparam("exact")) > 0, 0), else_=1)
+        order.insert(0, rank)
+    wanted = _clause(table, shape)
+    if paging.after:
+        wanted = and_(wanted, _later(table, rank if paging.ranked else None))
+    return (
+        select(columns.created, columns.key, columns.version, columns.body, rank.label("rank"))
+        .where(wanted)
+        .order_by(*order)
+        .limit(bindparam("limit"))
+        .offset(bindparam("offset"))
     )
-    order = [*([rank] if ranked else []), columns.created, columns.key]
-    statement = select(columns.key, columns.created, columns.version, columns.body, rank.label("rank")).where(
-        _clause(table, shape)
-    )
-    if after:
-        later = and_(
-            columns.created >= bindparam("after_created"),
-            or_(columns.created > bindparam("after_created"), columns.key > bindparam("after_key")),
-        )
-        if ranked:
-            same_rank = and_(rank == bindparam("after_rank"), later)
-            later = or_(rank > bindparam("after_rank"), same_rank)
-        statement = statement.where(later)
-    return statement.order_by(*order).limit(bindparam("limit")).offset(bindparam("offset"))
+
+
+def _later(table: KindTable, rank: ColumnElement[int] | None) -> ColumnElement[bool]:
+    """Behind the position; written so that an index by creation time and key starts there."""
+    columns = table.table.c
+    created: BindParameter[int] = bindparam("after_created")
+    key: BindParameter[str] = bindparam("after_key")
+    later = and_(columns.created >= created, or_(columns.created > created, columns.key > key))
+    if rank is None:
+        return later
+    return or_(rank > bindparam("after_rank"), and_(rank == bindparam("after_rank"), later))
 
 
 @lru_cache(maxsize=512)
-def total_statement(kind: str, shape: Shape) -> Select[Any]:
-    """The statement that counts the documents of a shape."""
+def _total_statement(kind: str, shape: Shape) -> Select[Any]:
     table = TABLES[kind]
     return select(func.count()).select_from(table.table).where(_clause(table, shape))

@@ -1,11 +1,23 @@
-"""SQLite as a store: how its file is opened."""
+"""SQLite as a store: how its file is opened, how writers wait for each other, and what its errors mean."""
 
+import logging
+import os
+import sqlite3
+import time
+import weakref
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection, QueuePool
 
+from freezer_api.errors import StoreFailed, Unavailable
 from freezer_api.repository.sql.repository import SQLRepository
+
+LOG = logging.getLogger(__name__)
 
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
@@ -13,32 +25,177 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -8000",
     "PRAGMA temp_store = MEMORY",
+    # A log that once grew large gives its room back.
+    "PRAGMA journal_size_limit = 67108864",
 )
+
+_WRITER_PATIENCE = 0.003
+"""Seconds for which SQLite itself waits for another writer. Left to itself it pauses up to 100 ms between two
+tries, and a process beside busy others starves; so it is asked anew again and again, with its short pauses.
+"""
+
+_STEPS_UNWATCHED = 50_000
+"""Steps of SQLite's machine, some milliseconds of a scan. Asking needs the interpreter, which others use, too."""
+
+_BROKEN = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+"""After these a connection is not used again: the next one may find a file that was put right."""
+
+_UNAVAILABLE = _BROKEN | {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_INTERRUPT,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_SCHEMA,
+}
+
+_LEFT_TO_PARENT: list[Pool] = []
+"""Pools from before a fork. They are the parent's; the child may not even close them, so they are kept."""
+
+
+def open_sqlite(
+    path: Path, *, timeout: float = 5.0, connections: int = 8, longest_read: float = 30.0
+) -> SQLRepository:
+    """The repository in the file at ``path``, which ``upkeep.sync`` has made.
+
+    ``timeout`` in seconds bounds the wait for other writers, ``longest_read`` the work for one answer,
+    ``connections`` how many read at once.
+    """
+    reading = _engine(path, timeout=timeout, connections=connections, patience=timeout)
+    _bound_reads(reading, longest_read)
+    # Threads of one process queue for the one connection that writes.
+    writing = _engine(path, timeout=timeout, connections=1, patience=_WRITER_PATIENCE)
+
+    for engine in (reading, writing):
+        event.listen(engine, "handle_error", _in_our_words, retval=True)
+
+    @event.listens_for(writing, "begin")
+    def _begin(connection: Connection) -> None:
+        _begin_writing(connection, time.monotonic() + timeout)
+
+    return SQLRepository(reading, writing)
 
 
 def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:
-    """An engine for the file at ``path``; ``timeout`` in seconds bounds the wait for another writer.
+    """An engine for ``upkeep``, with the driver's own errors; makes the file at ``path`` if there is none."""
+    return _engine(path, timeout=timeout, connections=connections, patience=timeout, create=True)
 
-    The file is opened at the first use. The driver is told to leave transactions alone: a statement by itself
-    commits by itself, and the repository begins its own.
-    """
+
+def _engine(path: Path, *, timeout: float, connections: int, patience: float, create: bool = False) -> Engine:
+    """The driver is told to leave transactions alone: a statement by itself commits by itself."""
+    file = str(path.absolute())
+    uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
+
+    def _connect() -> sqlite3.Connection:
+        if create:
+            _make_private(file)
+        connection = sqlite3.connect(
+            uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
+        )
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        return connection
+
     engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        connect_args={"timeout": timeout, "isolation_level": None},
+        "sqlite://",
+        creator=_connect,
+        poolclass=QueuePool,
         pool_size=connections,
         max_overflow=0,
+        pool_use_lifo=True,
         pool_timeout=timeout,
         hide_parameters=True,
     )
-
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-
+    _hold_to_the_file(engine, file)
+    os.register_at_fork(after_in_child=partial(leave_to_parent, weakref.ref(engine)))
     return engine
 
 
-def open_sqlite(path: Path, *, timeout: float = 5.0, connections: int = 8) -> SQLRepository:
-    """The repository in the file at ``path``, whose tables ``upkeep.sync`` has made."""
-    return SQLRepository(sqlite_engine(path, timeout=timeout, connections=connections), timeout=timeout)
+def _make_private(file: str) -> None:
+    """Make the file, if there is none, for its owner alone; SQLite gives the files beside it the same mode."""
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+
+
+def _hold_to_the_file(engine: Engine, file: str) -> None:
+    """Drop connections to a file that is not there any more: writes into it would be lost without a sound."""
+
+    @event.listens_for(engine, "connect")
+    def _remember(_connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        record.info["file"] = _identity(file)
+
+    @event.listens_for(engine, "checkout")
+    def _compare(
+        _connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        if record.info["file"] != _identity(file):
+            raise DisconnectionError("another file")
+
+
+def _bound_reads(engine: Engine, longest: float) -> None:
+    """Interrupt what takes longer, more or less: SQLite asks only now and then whether to go on."""
+
+    @event.listens_for(engine, "connect")
+    def _watch(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+        connection.set_progress_handler(lambda: time.monotonic() > record.info["deadline"], _STEPS_UNWATCHED)
+
+    @event.listens_for(engine, "checkout")
+    def _start(
+        _connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+    ) -> None:
+        record.info["deadline"] = time.monotonic() + longest
+
+
+def _identity(file: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _begin_writing(connection: Connection, deadline: float) -> None:
+    """Begin a transaction as the only writer; ``Unavailable`` when others write until the deadline passes."""
+    driver: Any = connection.connection.driver_connection
+    while True:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and time.monotonic() < deadline:
+                continue
+            LOG.warning("Cannot write to the SQL store: %s", error)
+            raise Unavailable from None
+        return
+
+
+def _in_our_words(context: ExceptionContext) -> Exception | None:
+    """What goes to the caller in place of the driver's error; what the driver said goes to the log only."""
+    error = context.original_exception
+    if isinstance(error, sqlite3.IntegrityError):
+        return None
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in _BROKEN:
+        context.is_disconnect = True
+    # A table that is missing will come with the next `db sync`.
+    if code in _UNAVAILABLE or str(error).startswith("no such "):
+        LOG.error("The SQL store is not available: %s", error)
+        return Unavailable()
+    LOG.error("The SQL store failed: %s", type(error).__name__ if isinstance(error, ValueError) else error)
+    return StoreFailed()
+
+
+def leave_to_parent(held: "weakref.ref[Engine]") -> None:
+    """Have a forked process start anew with no connection; those that are open are left untouched."""
+    engine = held()
+    if engine is not None:
+        _LEFT_TO_PARENT.append(engine.pool)
+        engine.dispose(close=False)

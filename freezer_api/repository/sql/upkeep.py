@@ -5,7 +5,7 @@ Alembic keeps the steps; it is loaded only when there is one to take.
 
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
 
 from freezer_api.errors import StartFailed, Unavailable
 from freezer_api.repository.sql.schema import VERSION_TABLE
@@ -15,13 +15,14 @@ HEAD = "0001"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+_VERSIONS = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+
 
 def current_version(connection: Connection) -> str | None:
     """The version of the layout in the store, None when there is none of ours."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    version: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
-    return version
+    return connection.execute(select(_VERSIONS.c.version_num)).scalar()
 
 
 def check_current(connection: Connection) -> None:
@@ -33,7 +34,7 @@ def check_current(connection: Connection) -> None:
 def sync(engine: Engine) -> bool:
     """Make or upgrade the tables; whether there was anything to do. Safe when several processes do it at once.
 
-    Raises :class:`StartFailed` when a newer release made them.
+    Raises :class:`StartFailed` when a newer release made them, and the driver's errors as they are.
     """
     with engine.connect() as connection:
         if current_version(connection) == HEAD:
@@ -47,17 +48,15 @@ def sync(engine: Engine) -> bool:
 
 
 def _upgrade(connection: Connection, version: str | None) -> None:
+    from alembic import command
     from alembic.config import Config
-    from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
 
-    config = Config()
+    # The connection goes to migrations/env.py.
+    config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    script = ScriptDirectory.from_config(config)
-    if version is not None and version not in {revision.revision for revision in script.walk_revisions()}:
+    config.set_main_option("path_separator", "os")
+    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
         raise StartFailed(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
-    with EnvironmentContext(
-        config, script, fn=lambda revision, _context: script._upgrade_revs("head", revision)
-    ) as environment:
-        environment.configure(connection=connection, version_table=VERSION_TABLE)
-        environment.run_migrations()
+    command.upgrade(config, "head")
