@@ -1,0 +1,45 @@
+"""Short words for what the tests ask and keep."""
+
+from typing import Any
+
+from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.search_index import Scalar, as_value
+from freezer_api.repository import query as q
+from freezer_api.repository.protocol import Page, Repository, Stored
+
+BACKUPS, CLIENTS, JOBS, ACTIONS, SESSIONS = KINDS
+
+
+def job(key: str, **more: Any) -> dict[str, Any]:
+    return {"job_id": key, "user_id": "ann", "project_id": "red", "client_id": "host", **more}
+
+
+def keep(repository: Repository, *keys: str, **more: Any) -> list[Stored]:
+    """Jobs with these keys, created in this order."""
+    return [repository.create(JOBS, key, job(key, **more)) for key in keys]
+
+
+def is_(name: str, scalar: Scalar, *more_names: str) -> q.Is:
+    return q.Is((name, *more_names), as_value(scalar))
+
+
+def keys_of(page: Page) -> list[str]:
+    return [stored.key for stored in page.items]
+
+
+def found(repository: Repository, *conditions: q.Condition, kind: Any = JOBS, limit: int = 1000) -> list[str]:
+    """The keys of all that fit, in order; what the total says is checked by the way."""
+    page = repository.search(kind, q.Query(conditions, limit=limit, with_total=True))
+    assert page.total == len(page.items)
+    return keys_of(page)
+
+
+def exactly(left: Any, right: Any) -> bool:
+    """Equal in type and value all the way down: 1 is not 1.0 and not true, 0.0 is not -0.0."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return left.keys() == right.keys() and all(exactly(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(exactly, left, right))
+    return repr(left) == repr(right)

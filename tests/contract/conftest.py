@@ -1,0 +1,114 @@
+"""Every driver in ``drivers/``, an empty store of it, and other processes on the same store."""
+
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from freezer_api.repository.protocol import Repository
+from tests.contract import worker
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session", params=sorted(HERE.glob("drivers/*.py")), ids=lambda file: file.stem)
+def driver(request: pytest.FixtureRequest) -> ModuleType:
+    return worker.load_driver(request.param)
+
+
+@pytest.fixture
+def address(driver: ModuleType, tmp_path: Path) -> str:
+    address: str = driver.make(tmp_path)
+    return address
+
+
+@pytest.fixture
+def opened(driver: ModuleType, address: str) -> Iterator[Callable[[], Repository]]:
+    """Opens the store once more in this process."""
+    repositories: list[Repository] = []
+
+    def _open() -> Repository:
+        repositories.append(driver.open_repository(address))
+        return repositories[-1]
+
+    yield _open
+    for repository in repositories:
+        repository.close()
+
+
+@pytest.fixture
+def repository(opened: Callable[[], Repository]) -> Repository:
+    return opened()
+
+
+@pytest.fixture(scope="module")
+def lasting(driver: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """One store for all tests of a module, which leave it empty."""
+    repository: Repository = driver.open_repository(driver.make(tmp_path_factory.mktemp("lasting")))
+    yield repository
+    repository.close()
+
+
+class Process:
+    """Another process; what it is told to do, it does to the store at ``address``."""
+
+    def __init__(self, file: str) -> None:
+        self.address = ""
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "worker.py"), file],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=HERE.parents[1],
+        )
+
+    def start(self, *calls: tuple[Any, ...], one_by_one: bool = False) -> None:
+        """Calls, each ``(method, kind name, arguments ...)``, are on their way."""
+        assert self._process.stdin is not None
+        pickle.dump((self.address, calls, one_by_one), self._process.stdin)
+        self._process.stdin.flush()
+
+    def answer(self) -> Any:
+        """The outcomes of the calls: what they gave, or the name of the error."""
+        return pickle.load(self._process.stdout)
+
+    def do(self, *call: Any) -> Any:
+        """The outcome of one call."""
+        self.start(call)
+        return self.answer()[0]
+
+    def kill(self) -> None:
+        self._process.kill()
+        self.end()
+
+    def end(self) -> None:
+        self._process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def _running(driver: ModuleType) -> Iterator[list[Process]]:
+    running = [Process(str(driver.__file__)) for _ in range(4)]
+    yield running
+    for process in running:
+        process.end()
+
+
+@pytest.fixture
+def processes(_running: list[Process], address: str) -> list[Process]:
+    """Four other processes on the store."""
+    for process in _running:
+        process.address = address
+    return _running
+
+
+@pytest.fixture
+def mortal(driver: ModuleType, address: str) -> Iterator[Process]:
+    """A process that may be killed."""
+    process = Process(str(driver.__file__))
+    process.address = address
+    yield process
+    process.kill()

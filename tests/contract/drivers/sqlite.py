@@ -1,0 +1,27 @@
+"""SQLite in a file."""
+
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from freezer_api.repository.protocol import Repository
+from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+from freezer_api.repository.sql.upkeep import sync
+
+
+def make(directory: Path) -> str:
+    return str(shutil.copy(_empty(), directory / "freezer.sqlite"))
+
+
+def open_repository(address: str) -> Repository:
+    return open_sqlite(Path(address), timeout=10.0)
+
+
+@cache
+def _empty() -> Path:
+    path = Path(tempfile.mkdtemp()) / "empty.sqlite"
+    engine = sqlite_engine(path, timeout=10.0, connections=1)
+    sync(engine)
+    engine.dispose()
+    return path

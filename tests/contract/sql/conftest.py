@@ -1,0 +1,54 @@
+"""A SQLite file, and what the service's own connections ask it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from freezer_api.repository.sql.repository import SQLRepository
+from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+from freezer_api.repository.sql.upkeep import sync
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A current store without documents."""
+    path = tmp_path / "data" / "freezer.sqlite"
+    path.parent.mkdir()
+    engine = sqlite_engine(path, timeout=5.0, connections=1)
+    sync(engine)
+    engine.dispose()
+    return path
+
+
+@pytest.fixture
+def opened(path: Path) -> Iterator[Callable[..., SQLRepository]]:
+    """Opens the store with these options."""
+    repositories: list[SQLRepository] = []
+
+    def _open(**options: Any) -> SQLRepository:
+        repositories.append(open_sqlite(path, **options))
+        return repositories[-1]
+
+    yield _open
+    for repository in repositories:
+        repository.close()
+
+
+@pytest.fixture
+def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
+    return opened(timeout=0.3)
+
+
+@pytest.fixture
+def asked(repository: SQLRepository) -> list[tuple[str, tuple[Any, ...]]]:
+    """The statements that reading sends, with their parameters."""
+    statements: list[tuple[str, tuple[Any, ...]]] = []
+
+    @event.listens_for(repository._reading, "before_cursor_execute")
+    def _note(_connection, _cursor, statement, parameters, _context, _many):
+        statements.append((statement, parameters))
+
+    return statements

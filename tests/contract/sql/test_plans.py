@@ -1,0 +1,120 @@
+"""The hot lists read what they show and nothing else: an index gives them in order, whatever the table holds."""
+
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from freezer_api.documents.kinds import KINDS
+from freezer_api.repository import query as q
+from tests.contract.asking import CLIENTS, JOBS, is_, job, keys_of
+
+POSITION = q.Position(1, 10, "x")
+NOT_COMPLETED = q.Not(is_("job_schedule.status", "completed"))
+
+
+@pytest.fixture
+def plan(repository, asked, path):
+    """The plan of the only statement that the call sends."""
+
+    def _plan(call):
+        asked.clear()
+        call()
+        ((statement, parameters),) = asked
+        with closing(sqlite3.connect(path)) as connection:
+            return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+    return _plan
+
+
+@pytest.fixture
+def pages(repository):
+    """Searches of the first page, of one by offset, and of one behind a position."""
+
+    def _pages(kind, *conditions):
+        for more, bound in (({}, ""), ({"offset": 50}, ""), ({"after": POSITION}, " AND created>?")):
+            yield lambda more=more: repository.search(kind, q.Query(conditions, **more)), bound
+
+    return _pages
+
+
+@pytest.mark.parametrize("owner", ["user_id", "project_id"])
+def test_what_a_scheduler_polls(plan, pages, owner):
+    index = f"ix_freezer_jobs_{owner}_client_id_pending"
+    for call, bound in pages(JOBS, is_(owner, "ann"), is_("client_id", "host"), NOT_COMPLETED):
+        assert plan(call) == [
+            f"SEARCH freezer_jobs USING INDEX {index} ({owner}=? AND client_id=? AND pending=?{bound})"
+        ]
+
+
+@pytest.mark.parametrize("owner", ["user_id", "project_id"])
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_the_list_of_an_owner(plan, pages, kind, owner):
+    for conditions in ((), (is_("*free", "a"), q.HasWords(None, ("b",)), q.Not(q.HasValue("c")))):
+        for call, bound in pages(kind, is_(owner, "ann"), *conditions):
+            table = f"freezer_{kind.name}"
+            assert plan(call) == [f"SEARCH {table} USING INDEX ix_{table}_{owner} ({owner}=?{bound})"]
+
+
+@pytest.mark.parametrize("owner", ["user_id", "project_id"])
+def test_the_clients_of_one_name(plan, pages, owner):
+    index = f"ix_freezer_clients_{owner}_client_id"
+    for call, bound in pages(CLIENTS, is_(owner, "ann"), is_("client.client_id", "host")):
+        assert plan(call) == [f"SEARCH freezer_clients USING INDEX {index} ({owner}=? AND client_id=?{bound})"]
+
+
+def test_get_and_search_by_the_id(plan, repository):
+    by_key = ["SEARCH freezer_jobs USING INDEX sqlite_autoindex_freezer_jobs_1 (key=?)"]
+
+    assert plan(lambda: repository.get(JOBS, "one")) == by_key
+    assert plan(lambda: repository.search(JOBS, q.Query((is_("job_id", "one"), is_("user_id", "ann"))))) == by_key
+
+
+def test_a_total_reads_the_index_alone(repository, asked, path):
+    repository.search(JOBS, q.Query((is_("user_id", "ann"),), with_total=True))
+    statement, parameters = asked[-1]
+
+    with closing(sqlite3.connect(path)) as connection:
+        ((*_, line),) = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
+    assert line == "SEARCH freezer_jobs USING COVERING INDEX ix_freezer_jobs_user_id (user_id=?)"
+
+
+def test_the_database_alone_picks_and_cuts(repository, asked):
+    for n in range(30):
+        repository.create(JOBS, f"job{n}", job("any", n=n % 3))
+    conditions = (is_("n", 1), q.HasWords(None, ("ann",)))
+    asked.clear()
+
+    assert len(repository.search(JOBS, q.Query(conditions, limit=4, offset=2)).items) == 4
+    ((statement, parameters),) = asked
+    assert statement.split()[-4:] == ["LIMIT", "?", "OFFSET", "?"]
+    assert parameters[-2:] == (5, 2)
+
+
+def test_statements_are_made_once(repository):
+    """Other values and other free names, the same statement."""
+
+    def _ask(number):
+        words = tuple(f"word{n}" for n in range(20 + number))
+        conditions = (is_("user_id", f"user{number}"), is_(f"*name{number}", number), q.HasWords(None, words))
+        repository.search(
+            JOBS, q.Query(conditions, f"exact{number}", limit=5 + number, offset=number, with_total=True)
+        )
+        repository.get(JOBS, f"job{number}")
+        stored = repository.create(JOBS, f"job{number}", job(f"job{number}"))
+        stored = repository.replace(JOBS, f"job{number}", job(f"job{number}"), stored.token)
+        repository.delete(JOBS, f"job{number}", stored.token)
+        return len(repository._reading._compiled_cache), len(repository._writing._compiled_cache)
+
+    assert {_ask(number) for number in range(5)} == {(3, 3)}
+
+
+def test_the_order_within_one_microsecond_is_that_of_the_keys(repository):
+    repository._clock = lambda: 1_700_000_000_000_000
+    for key in ("c", "a", "d", "b"):
+        repository.create(JOBS, key, job(key))
+    first = repository.search(JOBS, q.Query(limit=3))
+
+    assert keys_of(first) == ["a", "b", "c"]
+    assert first.next == q.Position(1, 1_700_000_000_000_000, "c")
+    assert keys_of(repository.search(JOBS, q.Query(limit=3, after=first.next))) == ["d"]

@@ -1,0 +1,358 @@
+"""What SQLite alone can do wrong: other writers, broken files, full disks, forks."""
+
+import gc
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from contextlib import ExitStack, closing, contextmanager
+
+import pytest
+from sqlalchemy import event
+
+from freezer_api.errors import StoreFailed, Unavailable
+from freezer_api.repository import query as q
+from freezer_api.repository.sql import sqlite
+from freezer_api.repository.sql.sqlite import leave_to_parent, open_sqlite, sqlite_engine
+from freezer_api.repository.sql.upkeep import sync
+from tests.contract.asking import JOBS, found, is_, job, keep
+
+SECRET = "a value that no error may show"
+
+LOCK = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.readline()
+"""
+
+WRITE = """
+import sys
+from pathlib import Path
+from freezer_api.documents.kinds import KINDS
+from freezer_api.repository.sql.sqlite import open_sqlite
+repository = open_sqlite(Path(sys.argv[1]), timeout=30.0)
+number = 0
+print("writing", flush=True)
+while True:
+    number += 1
+    repository.create(KINDS[2], f"{sys.argv[2]}x{number}", {})
+"""
+
+
+def every_call(repository):
+    """Each way to use the repository; the document ``one`` is there."""
+    token = repository.get(JOBS, "one").token
+    return {
+        "get": lambda: repository.get(JOBS, "one"),
+        "search": lambda: repository.search(JOBS, q.Query(with_total=True)),
+        "check": repository.check,
+        "create": lambda: repository.create(JOBS, "new", job("new", n=SECRET)),
+        "replace": lambda: repository.replace(JOBS, "one", job("one", n=SECRET), token),
+        "delete": lambda: repository.delete(JOBS, "one", token),
+    }
+
+
+def unavailable(call, within=2.0):
+    """The call says so, in time, and hides what it was about."""
+    began = time.monotonic()
+    with pytest.raises(Unavailable) as caught:
+        call()
+    assert time.monotonic() - began < within
+    assert SECRET not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@contextmanager
+def running(code, *arguments):
+    """Another process that said its first word."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        process.stdout.readline()
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_write_that_returned_is_on_disk(repository):
+    for engine in (repository._reading, repository._writing):
+        with engine.connect() as connection:
+            pragmas = {
+                name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("synchronous", "journal_mode")
+            }
+        assert pragmas == {"synchronous": 2, "journal_mode": "wal"}
+
+
+class TestOtherWriters:
+    def test_who_do_not_stop_are_waited_for_in_vain(self, repository, path):
+        keep(repository, "one")
+        calls = every_call(repository)
+        with running(LOCK, path):
+            for name in ("create", "replace", "delete"):
+                unavailable(calls[name], within=1.0)
+            for name in ("get", "search", "check"):
+                calls[name]()
+
+        assert repository.get(JOBS, "new") is None
+        assert repository.get(JOBS, "one").version == 1
+        for name in ("create", "replace"):
+            calls[name]()
+
+    def test_who_stop_are_waited_for(self, opened, path):
+        repository = opened(timeout=20.0)
+        with running(LOCK, path) as other:
+            timer = threading.Timer(0.3, other.kill)
+            timer.start()
+            keep(repository, "one")
+            timer.join()
+
+        assert found(repository) == ["one"]
+
+    def test_of_one_process_wait_for_each_other_within_the_bound(self, repository):
+        keep(repository, "one")
+        calls = every_call(repository)
+        with repository._writing.connect():
+            unavailable(calls["create"], within=1.0)
+            calls["get"]()
+        calls["create"]()
+
+    def test_that_never_rest_do_not_starve_others(self, opened, path):
+        repository = opened(timeout=5.0)
+        longest = 0.0
+        with ExitStack() as others:
+            for name in ("a", "b", "c"):
+                others.enter_context(running(WRITE, path, name))
+            for number in range(30):
+                began = time.monotonic()
+                keep(repository, f"one{number}")
+                longest = max(longest, time.monotonic() - began)
+
+        assert longest < 3.0
+        assert repository.search(JOBS, q.Query(limit=1, with_total=True)).total > 30
+
+
+def test_readers_beyond_the_number_of_connections_wait_within_the_bound(opened):
+    repository = opened(timeout=0.3, connections=2)
+    keep(repository, "one")
+    calls = every_call(repository)
+    with repository._reading.connect(), repository._reading.connect():
+        for name in ("get", "search", "check"):
+            unavailable(calls[name], within=1.0)
+        calls["create"]()
+    calls["get"]()
+
+
+def test_a_search_that_takes_too_long_is_interrupted(opened):
+    repository = opened(longest_read=0.2)
+    words = tuple(f"w{n}" for n in range(8_000))
+    keep(repository, *"abcdefgh", description=" ".join(words))
+
+    unavailable(lambda: repository.search(JOBS, q.Query((q.HasWords(None, words),))), within=4.0)
+    assert len(found(repository, q.HasWords(None, words[:5]))) == 8
+
+
+class TestTheFile:
+    @pytest.fixture
+    def calls(self, repository):
+        keep(repository, "one", "two")
+        return every_call(repository)
+
+    @pytest.fixture
+    def backup(self, path, calls, tmp_path):
+        """The store as it is, to be put back."""
+        with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "backup")) as target:
+            source.backup(target)
+        return tmp_path / "backup"
+
+    @staticmethod
+    def _remove(path):
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
+
+    def test_is_not_made_by_the_service(self, tmp_path):
+        repository = open_sqlite(tmp_path / "none.sqlite", timeout=0.3)
+
+        unavailable(lambda: repository.get(JOBS, "one"))
+        unavailable(lambda: repository.create(JOBS, "one", {}))
+        unavailable(repository.check)
+        assert list(tmp_path.iterdir()) == []
+        repository.close()
+
+    def test_without_tables_is_unavailable_until_they_come(self, tmp_path):
+        path = tmp_path / "empty.sqlite"
+        path.touch()
+        repository = open_sqlite(path, timeout=0.3)
+        unavailable(lambda: repository.get(JOBS, "one"))
+        unavailable(lambda: repository.create(JOBS, "one", {}))
+        unavailable(lambda: repository.search(JOBS, q.Query()))
+        unavailable(repository.check)
+
+        engine = sqlite_engine(path, timeout=5.0, connections=1)
+        sync(engine)
+        engine.dispose()
+        assert repository.create(JOBS, "one", {}).version == 1
+        repository.close()
+
+    def test_removed_with_its_directory(self, repository, path, calls, backup):
+        shutil.rmtree(path.parent)
+        for call in calls.values():
+            unavailable(call)
+        assert not path.exists()
+
+        path.parent.mkdir()
+        shutil.copy(backup, path)
+        repository.check()
+        assert found(repository) == ["one", "two"]
+        calls["replace"]()
+
+    def test_replaced_by_another(self, repository, path, calls, backup):
+        keep(repository, "three")
+        os.replace(backup, path)
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink()
+
+        assert found(repository) == ["one", "two"]
+        assert repository.get(JOBS, "three") is None
+        keep(repository, "four")
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*) FROM freezer_jobs").fetchone() == (3,)
+
+    def test_replaced_by_garbage(self, repository, path, calls, backup):
+        self._remove(path)
+        path.write_bytes(b"garbage " * 2000)
+        for call in calls.values():
+            unavailable(call)
+
+        self._remove(path)
+        shutil.copy(backup, path)
+        assert found(repository) == ["one", "two"]
+
+    def test_overwritten_with_garbage(self, opened, path, backup):
+        repository = opened(timeout=0.3)
+        repository.close()
+        self._remove(path)
+        shutil.copy(backup, path)
+        size = path.stat().st_size
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (size - 4096))
+        for call in (
+            lambda: repository.get(JOBS, "one"),
+            lambda: repository.create(JOBS, "new", job("new", n=SECRET)),
+            lambda: repository.search(JOBS, q.Query()),
+        ):
+            unavailable(call)
+
+    def test_on_a_full_disk(self, repository, calls, path):
+        limit = path.stat().st_size // 4096 + 10
+        repository._writing.dispose()
+
+        @event.listens_for(repository._writing, "connect")
+        def _limit(connection, _record):
+            connection.execute(f"PRAGMA max_page_count = {limit}")
+
+        unavailable(lambda: repository.create(JOBS, "big", job("big", n=SECRET, x="x" * 200_000)))
+        unavailable(
+            lambda: repository.replace(JOBS, "one", job("one", x="x" * 200_000), repository.get(JOBS, "one").token)
+        )
+        assert repository.get(JOBS, "big") is None
+        assert found(repository) == ["one", "two"]
+        calls["replace"]()
+
+
+class TestWhatCannotBeDone:
+    def test_text_that_is_none(self, repository):
+        with pytest.raises(StoreFailed) as caught:
+            repository.create(JOBS, "one", job("one", n=f"{SECRET}\ud800"))
+
+        assert SECRET not in str(caught.value)
+        assert SECRET not in str(caught.value.__cause__)
+        assert found(repository) == []
+
+    def test_too_many_conditions(self, repository, caplog):
+        conditions = tuple(is_(SECRET, f"{SECRET}{n}") for n in range(2000))
+
+        with pytest.raises(StoreFailed) as caught:
+            repository.search(JOBS, q.Query(conditions))
+
+        assert SECRET not in f"{caught.value}{caught.value.__cause__}{caplog.text}"
+        assert len(caplog.records) == 1
+
+    def test_an_error_is_told_in_one_line_of_the_log(self, repository, path, caplog):
+        keep(repository, "one")
+        calls = every_call(repository)
+        with running(LOCK, path):
+            unavailable(calls["create"])
+        path.unlink()
+        unavailable(calls["get"])
+
+        assert [record.getMessage() for record in caplog.records] == [
+            "Cannot write to the SQL store: database is locked",
+            "The SQL store is not available: unable to open database file",
+        ]
+        assert SECRET not in caplog.text
+
+
+class TestForks:
+    def test_a_child_uses_connections_of_its_own(self, repository):
+        keep(repository, "one")
+        before = every_call(repository)
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                assert repository._reading.pool.checkedin() == repository._writing.pool.checkedin() == 0
+                repository.create(JOBS, "child", job("child"))
+                code = len(found(repository)) == 2 and 7
+            finally:
+                os._exit(code)
+
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert found(repository) == ["one", "child"]
+        before["replace"]()
+
+    def test_a_child_writes_though_its_parent_was_writing(self, repository):
+        with repository._writing.connect():
+            child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    code = repository.create(JOBS, "child", job("child")).version + 6
+                finally:
+                    os._exit(code)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+        assert found(repository) == ["child"]
+
+    def test_what_is_left_to_the_parent_stays_open(self, repository):
+        keep(repository, "one")
+        with repository._reading.connect() as connection:
+            mine = connection.connection.driver_connection
+        leave_to_parent(weakref.ref(repository._reading))
+
+        with repository._reading.connect() as connection:
+            assert connection.connection.driver_connection is not mine
+        assert mine.execute("SELECT count(*) FROM freezer_jobs").fetchone() == (1,)
+        # This is the parent: it may close what it has.
+        sqlite._LEFT_TO_PARENT.pop().dispose()
+
+    def test_engines_that_are_gone_are_forgotten(self, path):
+        repository = open_sqlite(path)
+        keep(repository, "one")
+        repository.close()
+        gone = weakref.ref(repository._reading)
+        del repository
+        gc.collect()
+        assert gone() is None
+
+        leave_to_parent(gone)
+        assert sqlite._LEFT_TO_PARENT == []

@@ -1,0 +1,182 @@
+"""The order of a search, its pages, its total."""
+
+import pytest
+
+from freezer_api.repository import query as q
+from tests.contract.asking import JOBS, is_, job, keep, keys_of
+
+KEYS = ["m", "b", "z", "a", "y", "c", "x"]
+EXACT = "Full Backup"
+RANKED = ["b", "y", "m", "z", "a", "c", "x"]
+"""The keys when those of ``ranked`` with the exact value come first."""
+
+
+@pytest.fixture
+def stored(repository):
+    return keep(repository, *KEYS)
+
+
+@pytest.fixture
+def ranked(repository):
+    for key in KEYS:
+        text = EXACT if key in ("b", "y") else EXACT + " of all"
+        repository.create(JOBS, key, job(key, description=text))
+
+
+def ask(repository, *conditions, **more):
+    return repository.search(JOBS, q.Query(conditions, **more))
+
+
+def walk(repository, limit, **more):
+    """All keys, page by page, each beginning where the one before ended."""
+    keys, after = [], None
+    while True:
+        page = ask(repository, limit=limit, after=after, **more)
+        assert 0 < len(page.items) <= limit
+        keys += keys_of(page)
+        if page.next is None:
+            return keys
+        assert len(page.items) == limit
+        after = page.next
+
+
+def test_an_empty_store_has_an_empty_page(repository):
+    page = ask(repository, with_total=True)
+
+    assert (list(page.items), page.next, page.total) == ([], None, 0)
+
+
+def test_oldest_first(repository, stored):
+    page = ask(repository)
+
+    assert list(page.items) == stored
+    assert page.next is None
+
+
+def test_total_only_when_asked_for(repository, stored):
+    assert ask(repository).total is None
+    assert ask(repository, limit=2, offset=3, with_total=True).total == len(KEYS)
+
+
+@pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
+def test_pages_put_together_are_one_big_page(repository, ranked, limit, more):
+    whole = RANKED if more else KEYS
+    by_offset = [
+        key
+        for offset in range(0, len(KEYS), limit)
+        for key in keys_of(ask(repository, limit=limit, offset=offset, **more))
+    ]
+
+    assert keys_of(ask(repository, limit=1000, **more)) == whole
+    assert by_offset == whole
+    assert walk(repository, limit, **more) == whole
+
+
+@pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
+def test_a_position_goes_with_an_offset(repository, ranked, more):
+    whole = RANKED if more else KEYS
+    after = ask(repository, limit=2, **more).next
+
+    page = ask(repository, limit=2, offset=1, after=after, with_total=True, **more)
+    assert keys_of(page) == whole[3:5]
+    assert page.total == len(KEYS)
+
+
+@pytest.mark.parametrize("offset", [7, 8, 10**6, 2**63 - 1, 2**63, 10**30])
+@pytest.mark.parametrize("limit", [1, 2**31, 2**63 - 1, 10**30])
+def test_an_offset_beyond_the_end(repository, stored, offset, limit):
+    page = ask(repository, limit=limit, offset=offset, with_total=True)
+
+    assert (list(page.items), page.next, page.total) == ([], None, len(KEYS))
+
+
+def test_the_last_full_page_is_the_end(repository, stored):
+    assert ask(repository, limit=len(KEYS)).next is None
+    assert ask(repository, limit=1, offset=len(KEYS) - 1).next is None
+
+
+@pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
+@pytest.mark.parametrize("limit", range(1, 7))
+def test_a_position_outlives_its_document(repository, ranked, limit, more):
+    whole = RANKED if more else KEYS
+    after = ask(repository, limit=limit, **more).next
+    for key in whole[: limit + 1]:
+        repository.delete(JOBS, key, repository.get(JOBS, key).token)
+
+    assert keys_of(ask(repository, after=after, **more)) == whole[limit + 1 :]
+
+
+def test_a_position_is_not_moved_by_what_happens_before_it(repository, stored):
+    after = ask(repository, limit=3).next
+    repository.delete(JOBS, "b", stored[1].token)
+    keep(repository, "b", "new")
+
+    assert keys_of(ask(repository, after=after)) == ["a", "y", "c", "x", "b", "new"]
+
+
+def test_positions_say_creation_time_and_key(repository, stored):
+    positions = [ask(repository, limit=1, offset=n).next for n in range(len(KEYS) - 1)]
+
+    assert [position.key for position in positions] == KEYS[:-1]
+    assert [position.rank for position in positions] == [1] * len(positions)
+    assert [position.created for position in positions] == sorted({position.created for position in positions})
+
+
+def test_ranks_tell_exact_hits(repository, ranked):
+    assert [ask(repository, limit=1, offset=n, exact_first=EXACT).next.rank for n in (0, 1, 2)] == [0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("position", "keys"),
+    [
+        (q.Position(1, 0, ""), KEYS),
+        (q.Position(1, -(10**30), "zzz"), KEYS),
+        (q.Position(1, 10**30, ""), []),
+        (q.Position(0, 2**63 - 1, "\N{GRINNING FACE}\ud800"), []),
+    ],
+)
+def test_a_position_that_no_page_gave_is_one_all_the_same(repository, stored, position, keys):
+    assert keys_of(ask(repository, after=position)) == keys
+
+
+@pytest.mark.parametrize(
+    ("rank", "keys"), [(-(10**30), RANKED), (0, ["m", "z", "a", "c", "x"]), (1, []), (10**30, [])]
+)
+def test_a_rank_that_no_page_gave_is_one_all_the_same(repository, ranked, rank, keys):
+    assert keys_of(ask(repository, after=q.Position(rank, 2**62, "x"), exact_first=EXACT)) == keys
+
+
+def test_within_one_moment_the_key_decides(repository, stored):
+    first = ask(repository, limit=1).next
+
+    assert keys_of(ask(repository, limit=1, after=first._replace(key="l"))) == ["m"]
+    assert keys_of(ask(repository, limit=1, after=first._replace(key="m"))) == ["b"]
+    assert keys_of(ask(repository, limit=1, after=first._replace(key="n"))) == ["b"]
+    assert keys_of(ask(repository, limit=1, after=first._replace(created=first.created - 1, key="z"))) == ["m"]
+
+
+@pytest.mark.parametrize("exact", ["", "\x1e", "nowhere", "x" * 5000, "full backup", "Full", "\ud800"])
+def test_an_exact_value_that_is_nowhere_ranks_nothing(repository, ranked, exact):
+    assert keys_of(ask(repository, exact_first=exact)) == KEYS
+    assert walk(repository, 2, exact_first=exact) == KEYS
+
+
+def test_conditions_count_for_pages_and_total(repository, ranked):
+    page = ask(
+        repository,
+        q.HasWords(None, ("full",)),
+        q.Not(is_("job_id", "y")),
+        limit=2,
+        exact_first=EXACT,
+        with_total=True,
+    )
+
+    assert keys_of(page) == ["b", "m"]
+    assert page.total == len(KEYS) - 1
+    assert keys_of(ask(repository, q.Not(is_("job_id", "y")), after=page.next, exact_first=EXACT)) == [
+        "z",
+        "a",
+        "c",
+        "x",
+    ]

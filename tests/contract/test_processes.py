@@ -1,0 +1,168 @@
+"""Many at once, in threads and in processes: of two changes from one reading one wins, every reader sees it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from freezer_api.errors import AlreadyExists, Conflict
+from freezer_api.repository import query as q
+from freezer_api.repository.protocol import Stored
+from tests.contract.asking import JOBS, exactly, found, is_, job, keep, keys_of
+
+THREADS = 16
+
+
+def at_once(attempt):
+    """What the attempts of many threads give, or the error's class, all begun at the same moment."""
+    barrier = Barrier(THREADS)
+
+    def _attempt(number):
+        barrier.wait()
+        try:
+            return attempt(number)
+        except (AlreadyExists, Conflict) as error:
+            return type(error)
+
+    with ThreadPoolExecutor(THREADS) as threads:
+        return list(threads.map(_attempt, range(THREADS)))
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_of_many_threads_that_create_one_wins(repository, round_):
+    outcomes = at_once(lambda number: repository.create(JOBS, "one", job("one", n=number)))
+    (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Stored))
+
+    assert outcomes.count(AlreadyExists) == THREADS - 1
+    assert repository.get(JOBS, "one") == winner
+    assert found(repository) == ["one"]
+
+
+@pytest.mark.parametrize("round_", range(3))
+def test_of_many_threads_that_replace_one_wins(repository, round_):
+    token = repository.create(JOBS, "one", job("one")).token
+    outcomes = at_once(lambda number: repository.replace(JOBS, "one", job("one", n=number), token))
+    (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Stored))
+
+    assert outcomes.count(Conflict) == THREADS - 1
+    assert repository.get(JOBS, "one") == winner
+    assert winner.version == 2
+
+
+def test_of_many_threads_that_replace_and_delete_one_wins(repository):
+    token = repository.create(JOBS, "one", job("one")).token
+
+    def _attempt(number):
+        if number % 2:
+            return repository.replace(JOBS, "one", job("one", n=number), token)
+        return repository.delete(JOBS, "one", token)
+
+    outcomes = at_once(_attempt)
+    (winner,) = (outcome for outcome in outcomes if outcome is not Conflict)
+
+    assert repository.get(JOBS, "one") == winner
+
+
+def test_no_increment_of_many_threads_is_lost(repository):
+    repository.create(JOBS, "one", job("one", n=0))
+
+    def _increment(_number):
+        while True:
+            stored = repository.get(JOBS, "one")
+            try:
+                return repository.replace(JOBS, "one", job("one", n=stored.document["n"] + 1), stored.token)
+            except Conflict:
+                continue
+
+    versions = sorted(stored.version for stored in at_once(_increment))
+
+    assert versions == list(range(2, THREADS + 2))
+    assert repository.get(JOBS, "one").document["n"] == THREADS
+
+
+def together(processes, *calls):
+    """The outcomes of each process, all begun at the same time."""
+    for process in processes:
+        process.start(*calls)
+    return [process.answer() for process in processes]
+
+
+def test_of_many_processes_that_create_one_wins(repository, processes):
+    keys = [f"job{n}" for n in range(40)]
+    answers = together(processes, *(("create", "jobs", key, job(key)) for key in keys))
+
+    for key, *outcomes in zip(keys, *answers, strict=True):
+        (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Stored))
+        assert outcomes.count("AlreadyExists") == len(processes) - 1
+        assert repository.get(JOBS, key) == winner
+    assert found(repository) == keys
+
+
+def test_of_many_processes_that_replace_one_wins(repository, processes):
+    stored = keep(repository, *(f"job{n}" for n in range(40)))
+    answers = together(processes, *(("replace", "jobs", one.key, {"n": one.key}, one.token) for one in stored))
+
+    for before, *outcomes in zip(stored, *answers, strict=True):
+        (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Stored))
+        assert outcomes.count("Conflict") == len(processes) - 1
+        assert repository.get(JOBS, before.key) == winner
+
+
+def test_of_many_processes_that_delete_one_wins(repository, processes):
+    stored = keep(repository, *(f"job{n}" for n in range(40)))
+    answers = together(processes, *(("delete", "jobs", one.key, one.token) for one in stored))
+
+    for outcomes in zip(*answers, strict=True):
+        assert sorted(map(str, outcomes)) == ["Conflict"] * (len(processes) - 1) + ["None"]
+    assert found(repository) == []
+
+
+def test_a_write_is_seen_at_once_by_every_process(repository, processes):
+    free = q.Query((is_("n", 7),), with_total=True)
+    owned = q.Query((is_("user_id", "ann"),))
+    for number, process in enumerate(processes):
+        key = f"job{number}"
+        written = process.do("create", "jobs", key, job(key, n=6))
+        written = process.do("replace", "jobs", key, job(key, n=7), written.token)
+        for reader in processes:
+            assert reader.do("get", "jobs", key) == written
+            assert keys_of(reader.do("search", "jobs", free)) == [key]
+            assert reader.do("search", "jobs", free).total == 1
+            assert list(reader.do("search", "jobs", owned).items) == [written]
+        assert list(repository.search(JOBS, free).items) == [written]
+        repository.delete(JOBS, key, written.token)
+        for reader in processes:
+            assert reader.do("get", "jobs", key) is None
+            assert list(reader.do("search", "jobs", owned).items) == []
+
+
+def test_a_reader_behind_a_position_misses_nothing_that_others_create(repository, processes):
+    for number, process in enumerate(processes):
+        process.start(*(("create", "jobs", f"job{number}x{n}", job("any", n=n)) for n in range(25)))
+    seen, after = [], None
+    while len(seen) < 15 * len(processes):
+        page = repository.search(JOBS, q.Query(limit=3, after=after))
+        if page.next is not None:
+            seen += keys_of(page)
+            after = page.next
+    for process in processes:
+        process.answer()
+    seen += keys_of(repository.search(JOBS, q.Query(limit=1000, after=after)))
+
+    assert len(seen) == 25 * len(processes)
+    assert seen == found(repository)
+
+
+@pytest.mark.parametrize("patience", [1, 7, 40])
+def test_what_a_killed_process_was_told_is_kept_and_nothing_is_half_written(repository, mortal, patience):
+    document = job("one", text="word " * 3000)
+    mortal.start(*(("create", "jobs", f"job{n}", {**document, "n": n}) for n in range(5000)), one_by_one=True)
+    told = [mortal.answer() for _ in range(patience)]
+    mortal.kill()
+    kept = repository.search(JOBS, q.Query(limit=5000, with_total=True))
+
+    assert list(kept.items[: len(told)]) == told
+    for number, stored in enumerate(kept.items):
+        assert exactly(stored.document, {**document, "n": number})
+        assert found(repository, is_("n", number)) == [stored.key]
+    assert repository.create(JOBS, "next", job("next")).version == 1

@@ -1,0 +1,404 @@
+"""What each condition means."""
+
+import pytest
+
+from freezer_api.documents.search_index import PRESENT, Value
+from freezer_api.repository import query as q
+from tests.contract.asking import BACKUPS, CLIENTS, JOBS, SESSIONS, found, is_, job, keep, keys_of
+
+NEVER = q.Any(())
+ALWAYS = q.All(())
+
+
+def backup(key, **metadata):
+    return {"backup_id": key, "user_id": "ann", "backup_metadata": metadata}
+
+
+def keep_values(repository, values):
+    """Backups, each with one of the values as its free key ``x``; keys are the numbers of the values."""
+    for number, value in enumerate(values):
+        repository.create(BACKUPS, str(number), backup(str(number), x=value))
+
+
+class TestIs:
+    VALUES = (
+        1,
+        1.0,
+        True,
+        "1",
+        "true",
+        "",
+        False,
+        0,
+        None,
+        [],
+        {},
+        [1, "a"],
+        [[2, None]],
+        {"y": 1},
+        "a",
+        "A",
+        0.1,
+    )
+
+    @pytest.mark.parametrize(
+        ("asked", "numbers"),
+        [
+            (1, [0, 1, 11]),
+            (1.0, [0, 1, 11]),
+            (True, [2]),
+            ("1", [3]),
+            ("true", [4]),
+            ("", [5]),
+            (False, [6]),
+            (0, [7]),
+            (-0.0, [7]),
+            (None, [8, 12]),
+            ("a", [11, 14]),
+            ("A", [15]),
+            (2, [12]),
+            (0.1, [16]),
+            ("b", []),
+            ("[]", []),
+        ],
+    )
+    def test_compares_type_and_value_alone_and_in_lists(self, repository, asked, numbers):
+        keep_values(repository, self.VALUES)
+
+        for name in ("backup_metadata.x", "*x"):
+            assert found(repository, is_(name, asked), kind=BACKUPS) == list(map(str, numbers))
+
+    def test_finds_nothing_equal_to_what_is_only_present(self, repository):
+        keep_values(repository, self.VALUES)
+
+        assert found(repository, q.Is(("*x",), PRESENT), kind=BACKUPS) == []
+        assert found(repository, q.Is((), Value("string", "a")), kind=BACKUPS) == []
+
+    def test_compares_whole_values(self, repository):
+        keep_values(repository, ["a", "ab", "b", "a b", "a%", "a_", "A", "a\0", "a\x1f", "\x1fa", " a", "a*", "á"])
+
+        for asked, number in (("a", "0"), ("a%", "4"), ("a_", "5"), ("a\0", "7"), ("a\x1f", "8"), ("a*", "11")):
+            assert found(repository, is_("*x", asked), kind=BACKUPS) == [number]
+
+    def test_compares_whole_names(self, repository):
+        documents = [
+            {"x": {"y": "a"}},
+            {"x.y": "a"},
+            {"xx": {"y": "a"}},
+            {"y": "a"},
+            {"x": "y", "z": "a"},
+            {"X.Y": "a"},
+        ]
+        for number, document in enumerate(documents):
+            repository.create(BACKUPS, str(number), document)
+
+        assert found(repository, is_("x.y", "a"), kind=BACKUPS) == ["0", "1"]
+        assert found(repository, is_("y", "a"), kind=BACKUPS) == ["3"]
+        assert found(repository, is_("*y", "a"), kind=BACKUPS) == ["0", "2", "3"]
+        assert found(repository, is_("x.y", "a", "y"), kind=BACKUPS) == ["0", "1", "3"]
+        assert found(repository, is_("z", "a", "x.y"), kind=BACKUPS) == ["0", "1", "4"]
+
+    @pytest.mark.parametrize(
+        "name", ["", ".", "a.", "$set", "_id", "k" * 1000, "\x1f", "\x1e", "\x1d", "\0", "%", "é\x1a"]
+    )
+    def test_takes_any_name(self, repository, name):
+        repository.create(BACKUPS, "one", {name: "a"})
+        repository.create(BACKUPS, "two", {name + "x": "a", "other": {name: "b"}})
+
+        assert found(repository, is_(name, "a"), kind=BACKUPS) == ["one"]
+        assert found(repository, is_("\ud800", "a"), kind=BACKUPS) == []
+
+    @pytest.mark.parametrize(
+        "value", ["\0", "\x1a", "\x1aS", "\x13", "\x1f\x1e\x1d", "\N{GRINNING FACE}", "e\u0301", "s" * 1024]
+    )
+    def test_takes_any_value(self, repository, value):
+        keep_values(repository, [value, value[:-1] + "#", value + value, "\u00e9"])
+
+        assert found(repository, is_("*x", value), kind=BACKUPS) == ["0"]
+        assert found(repository, q.HasValue(value), kind=BACKUPS) == ["0"]
+
+    def test_does_not_find_a_value_that_is_too_long(self, repository):
+        keep_values(repository, ["s" * 1025])
+
+        assert found(repository, is_("*x", "s" * 1025), kind=BACKUPS) == []
+        assert found(repository, q.HasValue("s" * 1025), kind=BACKUPS) == []
+        assert found(repository, q.HasWords(None, ("s" * 1025,)), kind=BACKUPS) == []
+        assert found(repository, q.Missing(("*x",)), kind=BACKUPS) == []
+
+    @pytest.mark.parametrize("number", [2**53 + 1, 2**63, 2**64 + 1, -(2**70), 10**999, 1e300, 5e-324])
+    def test_takes_any_number(self, repository, number):
+        keep_values(repository, [number, -number, 7])
+
+        assert found(repository, is_("*x", number), kind=BACKUPS) == ["0"]
+
+    def test_of_the_id_and_the_owners(self, repository):
+        keep(repository, "one", "two")
+        repository.create(JOBS, "three", job("three", user_id="bob"))
+
+        assert found(repository, is_("job_id", "two")) == ["two"]
+        assert found(repository, is_("user_id", "ann")) == ["one", "two"]
+        assert found(repository, is_("user_id", "bob", "project_id")) == ["three"]
+        for value in (None, 1, "ANN", "ann\0", "\ud800"):
+            assert found(repository, is_("user_id", value)) == found(repository, is_("job_id", value)) == []
+
+    def test_of_an_owner_that_is_not_there(self, repository):
+        repository.create(JOBS, "one", {"job_id": "one"})
+
+        assert found(repository, is_("user_id", "ann")) == []
+        assert found(repository, q.Not(is_("user_id", "ann"))) == ["one"]
+        assert found(repository, q.Missing(("user_id",))) == ["one"]
+
+    def test_of_an_id_that_is_not_the_key(self, repository):
+        repository.create(CLIENTS, "key", {"client": {"client_id": "host"}, "user_id": "ann"})
+
+        assert found(repository, is_("client.client_id", "host"), kind=CLIENTS) == ["key"]
+        assert found(repository, is_("client.client_id", "key"), kind=CLIENTS) == []
+
+    def test_of_time_stamps_counts_digit_strings_as_numbers(self, repository):
+        for key, value in (("a", "0012"), ("b", 12), ("c", "12x"), ("d", "13")):
+            repository.create(BACKUPS, key, backup(key, time_stamp=value))
+
+        assert found(repository, is_("backup_metadata.time_stamp", 12), kind=BACKUPS) == ["a", "b"]
+
+
+class TestMissing:
+    def test_is_absent_or_null(self, repository):
+        keep_values(repository, [None, "", [], {}, False, "y" * 1025, [None], [1, None]])
+        repository.create(BACKUPS, "absent", backup("absent"))
+
+        assert found(repository, q.Missing(("backup_metadata.x",)), kind=BACKUPS) == ["0", "6", "7", "absent"]
+        assert found(repository, q.Missing(("*x",)), kind=BACKUPS) == ["0", "6", "7", "absent"]
+
+    def test_at_all_of_the_names(self, repository):
+        for key, document in {
+            "a": {"x": 1},
+            "b": {"y": 1},
+            "c": {},
+            "d": {"x": 1, "y": None},
+            "xx": {"xx": 1},
+        }.items():
+            repository.create(BACKUPS, key, document)
+
+        assert found(repository, q.Missing(("x", "y")), kind=BACKUPS) == ["c", "d", "xx"]
+        assert found(repository, q.Missing(()), kind=BACKUPS) == ["a", "b", "c", "d", "xx"]
+
+    def test_counts_objects_as_present(self, repository):
+        repository.create(BACKUPS, "one", {"x": {"y": None}})
+
+        assert found(repository, q.Missing(("x",)), kind=BACKUPS) == []
+        assert found(repository, q.Missing(("x.y",)), kind=BACKUPS) == ["one"]
+
+    def test_of_a_name_is_not_filled_by_members_and_words(self, repository):
+        repository.create(SESSIONS, "one", {"jobs": {"job1": {"status": "x"}}, "description": "words here"})
+
+        assert found(repository, q.Missing(("",)), kind=SESSIONS) == ["one"]
+        assert found(repository, q.Missing(("*description",)), kind=SESSIONS) == ["one"]
+
+
+class TestWords:
+    def test_in_the_whole_document(self, repository):
+        keep(repository, "one", description="Full Backup, of: the_Database")
+        keep(repository, "two", description="backup", free=[{"x": "FULL"}], n=12, b=True)
+
+        for words, keys in {
+            ("full", "backup"): ["one", "two"],
+            ("backup", "full", "full"): ["one", "two"],
+            ("database",): ["one"],
+            ("data",): [],
+            ("description",): [],
+            ("12", "true"): ["two"],
+            (): ["one", "two"],
+            ("full backup",): [],
+            ("\x1f",): [],
+            ("full\x1fbackup",): [],
+            ("\ud800",): [],
+        }.items():
+            assert found(repository, q.HasWords(None, words)) == keys
+
+    def test_of_a_described_field(self, repository):
+        keep(repository, "one", description="Full Backup", free="database")
+        keep(repository, "two", description="backup", free="full")
+
+        for words, keys in {
+            ("backup",): ["one", "two"],
+            ("full", "backup"): ["one"],
+            ("database",): [],
+            (): ["one", "two"],
+        }.items():
+            assert found(repository, q.HasWords("description", words)) == keys
+        assert found(repository, q.HasWords("free", ("full",))) == []
+
+    def test_ignores_case_as_unicode_does(self, repository):
+        keep(repository, "one", description="Straße ÀÉÎ")
+
+        assert found(repository, q.HasWords(None, ("strasse", "àéî"))) == ["one"]
+
+    @pytest.mark.parametrize("path", [None, "description"])
+    def test_however_many(self, repository, path):
+        words = tuple(f"w{n}" for n in range(40_000))
+        keep(repository, "one", description=" ".join(words[:1000]))
+        keep(repository, "two", description=" ".join(words[:999]))
+
+        assert found(repository, q.HasWords(path, words[:1000])) == ["one"]
+        assert found(repository, q.HasWords(path, words[:999])) == ["one", "two"]
+        assert found(repository, q.Not(q.HasWords(path, words[:1000]))) == ["two"]
+        assert found(repository, q.HasWords(path, words)) == []
+
+    def test_that_need_escapes(self, repository):
+        keep(repository, "one", description="plain")
+        odd = tuple(f'"\\\0\x1f{n}' for n in range(40))
+
+        assert found(repository, q.HasWords(None, odd)) == []
+
+
+class TestValues:
+    def test_stand_anywhere(self, repository):
+        keep_values(
+            repository, ["Full Backup", ["Full Backup"], {"y": {"z": "Full Backup"}}, "full backup", "Full"]
+        )
+
+        assert found(repository, q.HasValue("Full Backup"), kind=BACKUPS) == ["0", "1", "2"]
+
+    def test_mean_the_text_of_numbers_and_booleans(self, repository):
+        keep_values(repository, [12, "12", 12.0, True, "true", None, "null", 1.5])
+
+        for text, keys in {"12": ["0", "1", "2"], "true": ["3", "4"], "null": ["6"], "1.5": ["7"]}.items():
+            assert found(repository, q.HasValue(text), kind=BACKUPS) == keys
+
+    @pytest.mark.parametrize("text", ["", "--", "\x1e", "\ud800", "x" * 5000])
+    def test_may_be_any_text(self, repository, text):
+        keep_values(repository, ["a"])
+
+        assert found(repository, q.HasValue(text), kind=BACKUPS) == []
+
+
+def test_members(repository):
+    repository.create(SESSIONS, "one", {"jobs": {"j1": {}, "j2": {"status": "j3"}}})
+    repository.create(SESSIONS, "two", {"jobs": {"j2": {}}, "x": "j1"})
+    repository.create(SESSIONS, "three", {})
+
+    for member, keys in {"j1": ["one"], "j2": ["one", "two"], "j3": [], "j": [], "": [], "\ud800": []}.items():
+        assert found(repository, q.HasMember(member), kind=SESSIONS) == keys
+    assert found(repository, q.Not(q.HasMember("j1")), kind=SESSIONS) == ["two", "three"]
+
+
+class TestBetween:
+    STAMPS = (5, "10", 15.0, -(2**63), 2**63 - 1, 2**63, "", None, True, "x", 10.5, [10])
+
+    @pytest.mark.parametrize(
+        ("after", "before", "numbers"),
+        [
+            (5, 15, [0, 1, 2]),
+            (6, 14, [1]),
+            (10, 10, [1]),
+            (15, 5, []),
+            (None, 5, [0, 3]),
+            (15, None, [2, 4]),
+            (None, None, [0, 1, 2, 3, 4]),
+            (2**63 - 1, None, [4]),
+            (2**63, None, []),
+            (None, -(2**63) - 1, []),
+            (-(10**30), 10**30, [0, 1, 2, 3, 4]),
+            (10**30, -(10**30), []),
+        ],
+    )
+    def test_is_inclusive(self, repository, after, before, numbers):
+        for number, stamp in enumerate(self.STAMPS):
+            repository.create(BACKUPS, str(number), backup(str(number), time_stamp=stamp))
+        repository.create(BACKUPS, "none", {})
+        outside = [str(n) for n in range(len(self.STAMPS)) if n not in numbers]
+
+        assert found(repository, q.Between(after, before), kind=BACKUPS) == list(map(str, numbers))
+        assert found(repository, q.Not(q.Between(after, before)), kind=BACKUPS) == [*outside, "none"]
+
+    def test_finds_nothing_where_there_is_no_epoch(self, repository):
+        keep(repository, "one", time_stamp=5)
+
+        assert found(repository, q.Between(None, None)) == []
+
+
+class TestTogether:
+    @pytest.fixture(autouse=True)
+    def _stored(self, repository):
+        for key, x, y in (("a", 1, 1), ("b", 1, 2), ("c", 2, 1)):
+            repository.create(JOBS, key, job(key, x=x, y=y))
+        repository.create(JOBS, "d", job("d"))
+
+    @pytest.mark.parametrize(
+        ("condition", "keys"),
+        [
+            (NEVER, ""),
+            (ALWAYS, "abcd"),
+            (q.Not(NEVER), "abcd"),
+            (q.Not(ALWAYS), ""),
+            (q.All((is_("x", 1), is_("y", 1))), "a"),
+            (q.Any((is_("x", 2), is_("y", 2))), "bc"),
+            (q.Not(is_("x", 1)), "cd"),
+            (q.Not(q.Not(is_("x", 1))), "ab"),
+            (q.Not(q.Any((is_("x", 2), is_("y", 2)))), "ad"),
+            (q.Not(q.All((is_("x", 1), is_("y", 1)))), "bcd"),
+            (q.Not(q.Missing(("x",))), "abc"),
+            (q.Any((NEVER, q.All((ALWAYS, is_("x", 2))))), "c"),
+            (q.Any((q.Not(is_("x", 1)), q.Not(is_("y", 1)))), "bcd"),
+        ],
+    )
+    def test_conditions(self, repository, condition, keys):
+        assert found(repository, condition) == list(keys)
+        assert found(repository, condition, ALWAYS) == list(keys)
+        assert found(repository, condition, q.Not(condition)) == []
+
+    def test_every_condition_must_hold(self, repository):
+        assert found(repository, is_("x", 1), is_("y", 1), is_("user_id", "ann")) == ["a"]
+        assert found(repository, is_("x", 1), is_("user_id", "bob")) == []
+
+    @pytest.mark.parametrize("number", [100, 400])
+    def test_many(self, repository, number):
+        each = tuple(q.Not(is_(f"name{n}", n, f"*name{n}")) for n in range(number))
+
+        assert found(repository, *each, is_("x", 1)) == ["a", "b"]
+        assert found(repository, q.Any((*map(q.Not, each), is_("x", 1)))) == ["a", "b"]
+        assert found(repository, q.Not(q.Any(tuple(map(q.Not, each))))) == list("abcd")
+
+    def test_deep(self, repository):
+        condition = is_("x", 1)
+        for _ in range(q.DEEPEST // 4):
+            condition = q.Not(q.Any((NEVER, q.All((ALWAYS, q.Not(condition))))))
+
+        assert found(repository, condition) == ["a", "b"]
+
+
+@pytest.mark.parametrize("status", ["completed", "scheduled", "", None, ...])
+def test_jobs_that_are_not_completed(repository, status):
+    schedule = {} if status is ... else {"status": status}
+    keep(repository, "one", job_schedule=schedule)
+    completed = is_("job_schedule.status", "completed")
+
+    assert found(repository, completed) == (["one"] if status == "completed" else [])
+    assert found(repository, q.Not(completed)) == ([] if status == "completed" else ["one"])
+    assert found(repository, q.Not(is_("job_schedule.status", "completed", "x"))) == found(
+        repository, q.Not(completed)
+    )
+    assert found(repository, q.Not(q.Is(("job_schedule.status",), Value("boolean", "completed")))) == ["one"]
+    assert found(repository, is_("user_id", "ann"), is_("client_id", "host"), q.Not(completed)) == found(
+        repository, q.Not(completed)
+    )
+
+
+def test_secrets_are_found_by_nothing(repository):
+    keep(repository, "one", os_password="hidden", x={"Token": ["hidden"], "my_secret_y": {"z": "hidden"}})
+
+    for condition in (
+        q.HasValue("hidden"),
+        q.HasWords(None, ("hidden",)),
+        is_("os_password", "hidden", "*os_password"),
+        is_("x.Token", "hidden", "*Token", "*z"),
+    ):
+        assert found(repository, condition) == []
+
+
+def test_kinds_do_not_mix(repository):
+    keep(repository, "one")
+    repository.create(BACKUPS, "two", backup("two"))
+
+    assert found(repository, kind=BACKUPS) == ["two"]
+    assert keys_of(repository.search(SESSIONS, q.Query())) == []

@@ -1,0 +1,57 @@
+"""Another process on the same store: takes batches of calls from stdin, answers them on stdout.
+
+python worker.py <driver file>
+"""
+
+import importlib.util
+import pickle
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from freezer_api.documents.kinds import KINDS
+from freezer_api.errors import FreezerError
+from freezer_api.repository.protocol import Repository
+
+BY_NAME = {kind.name: kind for kind in KINDS}
+
+
+def load_driver(file: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"driver_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _outcome(repository: Repository, method: str, kind: str, *arguments: Any) -> Any:
+    try:
+        return getattr(repository, method)(BY_NAME[kind], *arguments)
+    except FreezerError as error:
+        return type(error).__name__
+
+
+def _serve(driver: ModuleType) -> None:
+    opened: dict[str, Repository] = {}
+    while True:
+        try:
+            address, calls, one_by_one = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            break
+        repository = opened.get(address) or opened.setdefault(address, driver.open_repository(address))
+        outcomes = []
+        for call in calls:
+            outcomes.append(_outcome(repository, *call))
+            if one_by_one:
+                pickle.dump(outcomes.pop(), sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+        pickle.dump(outcomes, sys.stdout.buffer)
+        sys.stdout.buffer.flush()
+    for repository in opened.values():
+        repository.close()
+
+
+if __name__ == "__main__":
+    _serve(load_driver(Path(sys.argv[1])))
