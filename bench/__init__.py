@@ -1,0 +1,1 @@
+"""`make bench`: what requests cost, beside a Falcon hello-world under the same server and the bare SQL."""

@@ -1,0 +1,65 @@
+import argparse
+import json
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from bench import fleet, scenarios
+from bench.measure import Settings, measured
+from bench.report import Report
+
+_BY_NAME = {scenario.name.replace(" ", "-"): scenario for scenario in scenarios.ALL}
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description="Measure the service beside a Falcon hello-world.")
+    parser.add_argument("--jobs", type=_sizes, default=(1000, 100_000), help="numbers of stored jobs, with commas")
+    parser.add_argument(
+        "--requests", type=_count, default=1000, help="of each read in each round; writes: a fifth"
+    )
+    parser.add_argument("--rounds", type=_count, default=5, help="of which the median counts")
+    parser.add_argument("--connections", type=_count, default=4, help="that are kept alive and busy")
+    parser.add_argument("--only", action="append", choices=_BY_NAME, help="may be given several times")
+    parser.add_argument("--output", type=Path, default=Path("bench-results/bench.json"))
+    return parser.parse_args()
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if not 1 <= number <= 100_000:
+        raise argparse.ArgumentTypeError("should be between 1 and 100,000")
+    return number
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    sizes = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    if min(sizes) < fleet.FEWEST:
+        raise argparse.ArgumentTypeError(f"should be at least {fleet.FEWEST} each")
+    return sizes
+
+
+def main() -> int:
+    arguments = _arguments()
+    settings = Settings(
+        jobs=arguments.jobs,
+        requests=arguments.requests,
+        rounds=arguments.rounds,
+        connections=arguments.connections,
+        scenarios=tuple(_BY_NAME[name] for name in arguments.only) if arguments.only else scenarios.ALL,
+    )
+    # Ended by a signal, it stops its servers and removes its files all the same.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        with tempfile.TemporaryDirectory(prefix="freezer-bench-") as directory:
+            report = Report(settings, measured(settings, Path(directory)))
+    except KeyboardInterrupt:
+        return 130
+    arguments.output.parent.mkdir(parents=True, exist_ok=True)
+    arguments.output.write_text(json.dumps(report.as_json(), indent=2) + "\n")
+    print(report.table())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

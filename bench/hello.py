@@ -1,0 +1,38 @@
+"""The measure: a Falcon application that answers a JSON object of a given size, served as the service is."""
+
+import sys
+
+import falcon
+from oslo_config import cfg
+
+from freezer_api import config
+from freezer_api.cmd import server
+
+PATH = "/hello"
+
+
+class Hello:
+    def __init__(self, size: int) -> None:
+        self._text = "x" * (size - len('{"hello": ""}'))
+
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        resp.media = {"hello": self._text}
+
+
+def _served(size: int) -> server.Served:
+    app = falcon.App()
+    app.add_route(PATH, Hello(size))
+    return server.Served(app, lambda: None)
+
+
+def main(size: int) -> None:
+    conf = cfg.ConfigOpts()
+    config.register(conf)
+    conf([], project="freezer", default_config_files=[])
+    with server.listen("127.0.0.1", 0) as listener:
+        print(f"Server listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
+        server.Server(listener, lambda: _served(size), workers=conf.workers, threads=conf.threads).run()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
