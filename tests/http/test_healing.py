@@ -1,0 +1,189 @@
+"""A request that was cut off, made again, leaves what it leaves when nothing happens.
+
+Each change of several documents is ended after every one of its writes in turn: by the death of the process, and
+by a connection that is cut before or after the store has done its work.
+"""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api.documents.actions import ACTIONS
+from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.sessions import SESSIONS
+from freezer_api.repository.query import Query
+from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.disturbed import Disturbed, Killed, cut, killed
+from tests.http.client import NO_BODY, Client
+from tests.http.conftest import Identity, app
+
+JOB = {"client_id": "node1", "job_actions": [], "job_schedule": {"schedule_interval": "5 minutes"}}
+TWO_ACTIONS = [
+    {"action_id": "a1", "freezer_action": {"action": "backup"}},
+    {"action_id": "a2", "freezer_action": {"action": "exec"}},
+]
+HOURLY = {"schedule_interval": "1 hours"}
+
+MEMBERS = [
+    ("POST", "sessions/s1", {"session_tag": 3, "schedule": HOURLY}),
+    ("POST", "sessions/s2", {"session_tag": 4, "schedule": {"schedule_interval": "2 hours"}}),
+    ("POST", "jobs/j1", JOB),
+    ("POST", "jobs/j2", JOB),
+    ("PUT", "sessions/s1/jobs/j1"),
+    ("PUT", "sessions/s1/jobs/j2"),
+    ("POST", "sessions/s1/action", {"start": {"job_id": "j2", "current_tag": 3}}),
+    ("POST", "sessions/s1/action", {"end": {"job_id": "j2", "current_tag": 4, "result": "success"}}),
+]
+
+
+class Change(NamedTuple):
+    """A request, and those that come before it."""
+
+    request: tuple[Any, ...]
+    earlier: Sequence[tuple[Any, ...]] = ()
+
+
+CHANGES = {
+    "a job with actions is created": Change(("POST", "jobs/j1", {**JOB, "job_actions": TWO_ACTIONS})),
+    "a job gets other actions": Change(
+        ("PATCH", "jobs/j1", {"job_actions": TWO_ACTIONS, "description": "new"}),
+        [("POST", "jobs/j1", JOB)],
+    ),
+    "a member job is deleted": Change(("DELETE", "jobs/j1"), MEMBERS),
+    "a member job is replaced and leaves": Change(
+        ("POST", "jobs/j1", {**JOB, "job_actions": TWO_ACTIONS}),
+        MEMBERS,
+    ),
+    "a job joins": Change(("PUT", "sessions/s1/jobs/j1"), MEMBERS[:4]),
+    "a job moves": Change(("PUT", "sessions/s2/jobs/j1"), MEMBERS),
+    "a job is removed": Change(("DELETE", "sessions/s1/jobs/j1"), MEMBERS),
+    "a session is deleted": Change(("DELETE", "sessions/s1"), MEMBERS),
+    "a session gets another schedule": Change(
+        ("PATCH", "sessions/s1", {"schedule": {"schedule_interval": "3 hours"}, "description": "new"}),
+        MEMBERS,
+    ),
+    "a session is replaced without its members": Change(
+        ("POST", "sessions/s1", {"session_tag": 3, "schedule": {"schedule_hour": "3"}, "jobs": {"j2": {}}}),
+        MEMBERS,
+    ),
+}
+
+
+class World:
+    """A service on a store of its own."""
+
+    def __init__(self, conf: cfg.ConfigOpts, path: Path, identity: Identity) -> None:
+        self._store = open_sqlite(path)
+        self.disturbed = Disturbed(self._store)
+        self.client = Client(app.build_standalone(conf, self.disturbed), "/v1", identity)
+
+    def ask(self, method: str, path: str, body: Any = NO_BODY) -> int:
+        return self.client(method, path, body).status
+
+    def state(self) -> Any:
+        """All documents as they are stored, without times of today."""
+        return {kind.name: self._documents(kind) for kind in (JOBS, SESSIONS, ACTIONS)}
+
+    def _documents(self, kind: Kind) -> list[str]:
+        return sorted(_timeless(stored.document) for stored in self._store.search(kind, Query(limit=100)).items)
+
+    def close(self) -> None:
+        self._store.close()
+
+
+def _timeless(document: dict[str, Any]) -> str:
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: plain(item) for key, item in value.items()}
+        return "today" if isinstance(value, int) and value > 1_000_000_000 else value
+
+    return json.dumps(plain(document), sort_keys=True)
+
+
+Worlds = Callable[[Change], World]
+
+
+@pytest.fixture
+def worlds(conf: cfg.ConfigOpts, empty_store: Path, tmp_path: Path, identity: Identity) -> Iterator[Worlds]:
+    """Makes services that have heard what comes before a change."""
+    made: list[World] = []
+
+    def make(change: Change) -> World:
+        path = Path(shutil.copy(empty_store, tmp_path / f"{len(made)}.sqlite"))
+        made.append(World(conf, path, identity))
+        for request in change.earlier:
+            assert made[-1].ask(*request) < 300
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.close()
+
+
+@pytest.mark.parametrize("ending", ["killed after", "cut after", "cut before"])
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_repetition_completes_what_was_cut_off(worlds: Worlds, name: str, ending: str) -> None:
+    change = CHANGES[name]
+    undisturbed = worlds(change)
+    already = undisturbed.disturbed.writes
+    assert undisturbed.ask(*change.request) < 300
+    writes = undisturbed.disturbed.writes - already
+    assert writes > 1, "a change of one document needs no test"
+    for number in range(writes):
+        world = worlds(change)
+        happening = killed if ending == "killed after" else cut
+        plan = world.disturbed.before if ending == "cut before" else world.disturbed.after
+        plan("write", "*", happening, skip=number)
+        if happening is killed:
+            with pytest.raises(Killed):
+                world.ask(*change.request)
+        else:
+            world.ask(*change.request)
+        assert world.ask(*change.request) < 300
+        assert world.state() == undisturbed.state(), f"after write {number + 1} of {writes}"
+
+
+def test_fault_40_a_job_that_cannot_be_written_takes_its_actions_back(worlds: Worlds) -> None:
+    change = CHANGES["a job with actions is created"]
+    world = worlds(change)
+    world.disturbed.before("create", "jobs", cut)
+    assert world.ask(*change.request) == 503
+    assert world.state() == {"jobs": [], "sessions": [], "actions": []}
+
+
+def test_a_job_that_was_written_all_the_same_keeps_its_actions(worlds: Worlds) -> None:
+    change = CHANGES["a job with actions is created"]
+    world = worlds(change)
+    world.disturbed.after("create", "jobs", cut)
+    assert world.ask(*change.request) == 503
+    assert len(world.state()["actions"]) == 2
+    assert len(world.state()["jobs"]) == 1
+
+
+def test_a_store_that_stays_away_leaves_an_action_too_many(worlds: Worlds) -> None:
+    change = CHANGES["a job with actions is created"]
+    world = worlds(change)
+    world.disturbed.before("create", "jobs", cut)
+    world.disturbed.before("delete", "actions", cut)
+    assert world.ask(*change.request) == 503
+    assert len(world.state()["actions"]) == 2
+    assert world.ask(*change.request) == 201
+    assert len(world.state()["actions"]) == 2
+
+
+def test_a_repeated_creation_under_a_new_id_shares_the_actions(worlds: Worlds) -> None:
+    request = ("POST", "jobs", {**JOB, "job_actions": TWO_ACTIONS})
+    for number in range(2):
+        world = worlds(Change(request))
+        world.disturbed.after("write", "*", killed, skip=number)
+        with pytest.raises(Killed):
+            world.ask(*request)
+        assert world.ask(*request) == 201
+        assert len(world.state()["jobs"]) == 1
+        assert len(world.state()["actions"]) == 2
