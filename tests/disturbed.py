@@ -7,8 +7,8 @@
     store.after("write", "*", cut, skip=1)        # the second write of anything
 
 What is to happen may raise: :class:`~freezer_api.errors.Unavailable` is what a driver makes of a cut connection,
-and :func:`killed` is a process that is no more, which no handler of an error outlives. It happens once, or as often
-as ``times`` says.
+and :func:`killed` is a process that is no more, which no handler of an error outlives. It happens once, or as
+often as ``times`` says.
 """
 
 from collections.abc import Callable

@@ -1,0 +1,79 @@
+"""Decisions are remembered, but not for long."""
+
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api.api import enforcement
+from freezer_api.api.enforcement import REMEMBERED, Enforcement
+from freezer_api.errors import Forbidden
+from freezer_api.operations.caller import Caller
+
+ALICE = Caller("alice", project_id="library", roles=("member",))
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path) -> Path:
+    return tmp_path / "policy.yaml"
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def rules(policy_file: Path, clock: Clock) -> Enforcement:
+    configuration = policy_file.with_suffix(".conf")
+    configuration.write_text(f"[oslo_policy]\npolicy_file = {policy_file}\n")
+    conf = cfg.ConfigOpts()
+    conf(["--config-file", str(configuration)], project="freezer")
+    return Enforcement(conf, clock)
+
+
+def _allows(rules: Enforcement, caller: Caller = ALICE, project_id: str | None = "library") -> bool:
+    try:
+        rules.require("jobs:get", caller, project_id)
+    except Forbidden:
+        return False
+    return True
+
+
+def test_a_changed_file_counts_in_time(rules: Enforcement, policy_file: Path, clock: Clock) -> None:
+    assert _allows(rules)
+    policy_file.write_text('"jobs:get": "!"\n')
+    clock.now += REMEMBERED - 0.1
+    assert _allows(rules)
+    clock.now += 0.2
+    assert not _allows(rules)
+    policy_file.unlink()
+    clock.now += REMEMBERED + 0.1
+    assert _allows(rules)
+    assert REMEMBERED <= 5
+
+
+def test_no_more_is_remembered_than_there_is_room_for(rules: Enforcement, policy_file: Path) -> None:
+    for number in range(enforcement._MOST):
+        rules._remembered[("jobs:get", Caller(f"user{number}"), "library")] = True
+    policy_file.write_text('"jobs:get": "!"\n')
+    assert not _allows(rules)
+    assert len(rules._remembered) == 1
+
+
+@pytest.mark.parametrize("caller", [Caller("alice", roles=("admin",)), Caller("alice", roles=("member",))])
+@pytest.mark.parametrize("project_id", [None, "library"])
+def test_no_project_matches_no_project(rules: Enforcement, caller: Caller, project_id: str | None) -> None:
+    assert not _allows(rules, caller, project_id)
+    assert not _allows(rules, ALICE, None)
+
+
+def test_a_scope_that_is_no_projects_is_refused(rules: Enforcement) -> None:
+    assert not _allows(rules, Caller("root", project_id="library", roles=("admin",), system_scope="all"))

@@ -1,0 +1,30 @@
+"""What a server hands over and a client in the same process cannot: a connection that ends too early."""
+
+import falcon
+import pytest
+from falcon import testing
+
+from freezer_api.api.wire import read_body
+from freezer_api.errors import Malformed
+
+
+class Broken:
+    """The body of a connection that is gone."""
+
+    def read(self, _size: int) -> bytes:
+        raise OSError("connection reset by peer")
+
+
+@pytest.mark.parametrize("framing", [{"CONTENT_LENGTH": "10"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
+def test_a_body_that_cannot_be_read_is_malformed(framing: dict[str, str]) -> None:
+    environ = testing.create_environ(method="POST")
+    environ |= {"wsgi.input": Broken(), "wsgi.input_terminated": True, **framing}
+    with pytest.raises(Malformed):
+        read_body(falcon.Request(environ), 100)
+
+
+def test_without_an_end_that_the_server_marks_there_is_no_body() -> None:
+    environ = testing.create_environ(method="POST")
+    environ |= {"wsgi.input": Broken(), "HTTP_TRANSFER_ENCODING": "chunked"}
+    environ.pop("CONTENT_LENGTH", None)
+    assert read_body(falcon.Request(environ), 100) == b""
