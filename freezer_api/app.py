@@ -33,7 +33,9 @@ def build_standalone(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
     identified = StandaloneIdentity(build_api(conf, repository))
     conf.register_opts(DISABLE_BY_FILE_OPTS, group="healthcheck")
     conf.set_default("disable_by_file_path", "/etc/freezer/healthcheck_disable", group="healthcheck")
-    health = Healthcheck(None, {"oslo_config_config": conf, "backends": "disable_by_file"})
+    # Handed over by hand, as the middleware reads a conf that it is given under the names of a paste file alone.
+    path = conf.healthcheck.disable_by_file_path
+    health = Healthcheck(None, {"backends": "disable_by_file", "disable_by_file_path": path})
     return RequestLog(Paths("/healthcheck", health, identified))
 
 

@@ -38,6 +38,7 @@ V1 = Version(
     client=clients.accepted,
     client_patch=clients.patch_of,
     action=actions.accepted,
+    action_replacement=actions.replacement,
     action_patch=actions.patch_of,
     job=jobs.accepted,
     job_patch=partial(jobs.accepted, patch=True),

@@ -30,6 +30,7 @@ class Version:
     client: Accept
     client_patch: Accept
     action: Accept
+    action_replacement: Accept
     action_patch: Accept
     job: Accept
     job_patch: Accept

@@ -87,7 +87,7 @@ class Sessions:
             return changed
 
         session = self._sessions.rewrite(scope, session_id, change).document
-        return answers[0], session.get("session_tag", 0)
+        return answers[0], sessions.tag_of(session)
 
     def add_job(self, scope: Scope, session_id: str, job_id: str) -> None:
         self._membership.join(scope, session_id, job_id)

@@ -1,7 +1,7 @@
 """Runs the commands that a document shows and compares, or writes, what they print.
 
-Between ``.. tour-begin`` and ``.. tour-end``, every ``console`` block holds commands (``$``, continued by ``>``)
-and what they print. `python tests/docs/console.py README.rst URL` writes the output of a run against the service at
+Between ``.. tour-begin`` and ``.. tour-end``, ``console`` blocks hold commands (``$``, continued by ``>``) and
+what they print. `python -m tests.docs.console README.rst URL` writes the output of a run against the service at
 the URL into the document.
 """
 

@@ -54,9 +54,17 @@ class Client:
     def __call__(
         self, method: str, path: str, body: Any = NO_BODY, *, by: str | None = DEFAULT, headers: Headers = _NONE
     ) -> Answer:
-        """One request. A body of bytes is sent as it is, any other as JSON; a header that is None is left out;
-        ``by`` None: nobody says who asks.
+        """One request, whose answer has the form that the API promises. A body of bytes is sent as it is, any other
+        as JSON; a header that is None is left out; ``by`` None: nobody says who asks.
         """
+        answer = self.unchecked(method, path, body, by=by, headers=headers)
+        _check(method, answer)
+        return answer
+
+    def unchecked(
+        self, method: str, path: str, body: Any = NO_BODY, *, by: str | None = DEFAULT, headers: Headers = _NONE
+    ) -> Answer:
+        """One request to something that is not the API."""
         sent: dict[str, str | None] = {"Content-Type": "application/json", "Accept": "application/json"}
         sent |= self._identity(by) if by is not None else {}
         sent |= headers
@@ -69,9 +77,7 @@ class Client:
             environ["wsgi.input_terminated"] = True
         elif body is not NO_BODY:
             environ.setdefault("CONTENT_LENGTH", str(len(data)))
-        answer = self._asked(environ)
-        _check(method, answer)
-        return answer
+        return self._asked(environ)
 
     def _environ(self, method: str, path: str, data: bytes) -> dict[str, Any]:
         url = path if path.startswith("/") else f"{self.base}/{path}"

@@ -1,4 +1,4 @@
-"""Every fault of the original that version 1 could repeat is pinned: a test or a conversation is named after it."""
+"""Each fault of the original that version 1 could repeat is pinned: a test or a conversation is named after it."""
 
 import re
 from pathlib import Path

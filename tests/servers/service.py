@@ -24,6 +24,7 @@ class Service:
         self.log = data_dir.with_suffix(".log")
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
+        self._reader = threading.Thread()
 
     @property
     def url(self) -> str:
@@ -46,18 +47,26 @@ class Service:
         assert match, f"said {first!r} instead of its address; log:\n{self.log.read_text()}"
         self.port = int(match[1])
         # Whatever it says later is read away, so that it never waits for a reader.
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
+        self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
+        self._reader.start()
         return self
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
         self.process.terminate()
-        return self.process.wait(30)
+        return self._ended(30)
 
     def kill(self) -> None:
         """SIGKILL for the master and all workers at once."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self._ended(10)
+
+    def _ended(self, timeout: float) -> int:
+        code = self.process.wait(timeout)
+        self._reader.join(timeout)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code
 
     def end(self) -> None:
         if self._process is not None and self.process.poll() is None:

@@ -16,11 +16,12 @@ class ActionsResource(Documents):
         self._actions = operations
 
     def create(self, exchange: Exchange) -> None:
-        stored = self._actions.create(exchange.scope, _action(exchange))
+        action = exchange.version.action(_body(exchange))
+        stored = self._actions.create(exchange.scope, action)
         exchange.answer(falcon.HTTP_201, {"action_id": stored.key})
 
     def put(self, exchange: Exchange, action_id: str) -> None:
-        action = _action(exchange)
+        action = exchange.version.action_replacement(_body(exchange))
         stored = self._actions.put(exchange.scope, new_id(action_id), action)
         self._answer_change(exchange, falcon.HTTP_201, action_id, stored)
 
@@ -30,8 +31,8 @@ class ActionsResource(Documents):
         self._answer_change(exchange, falcon.HTTP_200, action_id, stored)
 
 
-def _action(exchange: Exchange) -> Document:
+def _body(exchange: Exchange) -> Document:
     body = exchange.body()
     if not body:
         raise Invalid(NO_BODY)
-    return exchange.version.action(body)
+    return body

@@ -7,6 +7,7 @@ created anew.
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Select, bindparam, delete, insert, select, update
@@ -48,27 +49,29 @@ class _Statements:
 class SQLRepository:
     """Documents in the tables of ``schema``.
 
-    The engines turn the driver's errors, all but ``IntegrityError``, into Freezer's, and give the connections of
-    ``writing`` to one writer at a time, so that creations are seen in the order of their time. ``clock`` gives
-    microseconds since the epoch.
+    The engines turn the driver's errors, all but ``IntegrityError``, into ours. Transactions of ``writing`` come
+    one after the other, so that creations are seen in the order of their time; the threads of this process wait
+    for theirs in ``turn``. ``clock`` gives microseconds since the epoch.
     """
 
     def __init__(
         self,
         reading: Engine,
         writing: Engine,
+        turn: AbstractContextManager[None],
         *,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._reading = reading
         self._writing = writing
+        self._turn = turn
         self._clock = clock
         self._statements = {name: _Statements(table) for name, table in TABLES.items()}
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         row = TABLES[kind.name].contents(document)
         try:
-            with _connected(self._writing) as connection, connection.begin():
+            with self._turn, _connected(self._writing) as connection, connection.begin():
                 created = self._clock()
                 row |= {"key": key, "created": created, "version": 1}
                 connection.execute(self._statements[kind.name].insert, row)
@@ -102,7 +105,7 @@ class SQLRepository:
             raise Conflict(f"{kind.title} with ID {key} was changed by another request")
 
     def _has_changed(self, statement: Any, values: dict[str, Any]) -> bool:
-        with _connected(self._writing) as connection, connection.begin():
+        with self._turn, _connected(self._writing) as connection, connection.begin():
             result: CursorResult[Any] = connection.execute(statement, values)
             return result.rowcount > 0
 

@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection, Qu
 
 from freezer_api.errors import StoreFailed, Unavailable
 from freezer_api.repository.sql.repository import SQLRepository
+from freezer_api.repository.sql.turns import Turns
 
 LOG = logging.getLogger(__name__)
 
@@ -73,7 +74,6 @@ def open_sqlite(
     """
     reading = _engine(path, timeout=timeout, connections=connections, patience=timeout)
     _bound_reads(reading, longest_read)
-    # Threads of one process queue for the one connection that writes.
     writing = _engine(path, timeout=timeout, connections=1, patience=_WRITER_PATIENCE)
 
     for engine in (reading, writing):
@@ -83,7 +83,7 @@ def open_sqlite(
     def _begin(connection: Connection) -> None:
         _begin_writing(connection, time.monotonic() + timeout)
 
-    return SQLRepository(reading, writing)
+    return SQLRepository(reading, writing, Turns(timeout))
 
 
 def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:

@@ -4,6 +4,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from sqlalchemy import event
 
 from freezer_api.documents.kinds import KINDS
 from freezer_api.repository import query as q
@@ -89,6 +90,18 @@ def test_the_database_alone_picks_and_cuts(repository, asked):
     ((statement, parameters),) = asked
     assert statement.split()[-4:] == ["LIMIT", "?", "OFFSET", "?"]
     assert parameters[-2:] == (5, 2)
+
+
+def test_page_and_total_are_of_one_moment(repository):
+    repository.create(JOBS, "one", job("one"))
+
+    @event.listens_for(repository._reading, "before_cursor_execute")
+    def _write_between(_connection, _cursor, statement, *_):
+        if "count(" in statement:
+            repository.create(JOBS, "late", job("late"))
+
+    page = repository.search(JOBS, q.Query(with_total=True))
+    assert (keys_of(page), page.total) == (["one"], 1)
 
 
 def test_statements_are_made_once(repository):

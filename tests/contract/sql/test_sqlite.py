@@ -120,8 +120,9 @@ class TestOtherWriters:
     def test_of_one_process_wait_for_each_other_within_the_bound(self, repository):
         keep(repository, "one")
         calls = every_call(repository)
-        with repository._writing.connect():
+        with repository._turn:
             unavailable(calls["create"], within=1.0)
+            unavailable(calls["delete"], within=1.0)
             calls["get"]()
         calls["create"]()
 
@@ -321,7 +322,7 @@ class TestForks:
         before["replace"]()
 
     def test_a_child_writes_though_its_parent_was_writing(self, repository):
-        with repository._writing.connect():
+        with repository._turn, repository._writing.connect():
             child = os.fork()
             if child == 0:
                 code = 1
