@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.workers.gthread import ThreadWorker
 
+from freezer_api.api.errors import error_body
 from freezer_api.api.middleware import WSGIApp
 from freezer_api.errors import StartFailed
 
@@ -22,6 +24,32 @@ class Served:
 
     app: WSGIApp
     close: Callable[[], None]
+
+
+class _JSONErrors:
+    """A client's socket on which the server's own error page becomes an error in the API's shape."""
+
+    def __init__(self, client: socket.socket) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def sendall(self, page: bytes) -> None:
+        status = page.split(b"\r\n", 1)[0].split(b" ", 1)[1].decode("latin-1")
+        body = error_body(status, "The server could not take this for a request.")
+        head = (
+            f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        self._client.sendall(head.encode("latin-1") + body)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's worker with threads; what never reaches the application is answered in JSON as well."""
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        super().handle_error(req, _JSONErrors(client), addr, exc)
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -42,7 +70,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "bind": f"fd://{self._listener.fileno()}",
             "workers": self._workers,
             "threads": self._threads,
-            "worker_class": "gthread",
+            "worker_class": Worker,
             "keepalive": KEEPALIVE,
             "graceful_timeout": 25,
             "timeout": 60,
