@@ -54,7 +54,7 @@ class Client:
     def __call__(
         self, method: str, path: str, body: Any = NO_BODY, *, by: str | None = DEFAULT, headers: Headers = _NONE
     ) -> Answer:
-        """One request, whose answer has the form that the API promises. A body of bytes is sent as it is, any other
+        """One request, whose answer has the form that the API promises. A body of bytes is sent as it is, others
         as JSON; a header that is None is left out; ``by`` None: nobody says who asks.
         """
         answer = self.unchecked(method, path, body, by=by, headers=headers)
