@@ -156,3 +156,14 @@ def test_a_job_that_many_sessions_name_leaves_them_all(client: Client) -> None:
     assert client("DELETE", "jobs/j1").status == 204
     sessions = client("GET", "sessions?limit=200").json["sessions"]
     assert [session["jobs"] for session in sessions] == [{}] * 101
+
+
+@pytest.mark.parametrize(
+    "raw", ['{"match":[{"rack":"<>"}]}', '{"match_not":[{"rack":"a> b; rel=next, <x"}]}', "%22%3E"]
+)
+def test_a_link_is_one_whatever_the_parameters_hold(client: Client, ids: list[str], raw: str) -> None:
+    name = "search" if raw.startswith("{") else "x"
+    answer = client("GET", f"clients?limit=1&{name}={raw.replace(' ', '+')}")
+    assert answer.status == 200
+    assert not answer.json["clients"] or re.fullmatch(r'<[^<>"{} ]+>; rel="next"', answer.headers["link"])
+    assert "match_not" not in raw or len(answer.json["clients"]) == 1
