@@ -6,8 +6,8 @@ from pathlib import Path
 from oslo_config import cfg
 
 BIND: list[cfg.Opt] = [
-    cfg.HostAddressOpt("bind_host", default="0.0.0.0", help="Address that the service listens on."),  # noqa: S104
-    cfg.PortOpt("bind_port", default=9090, help="Port that the service listens on."),
+    cfg.HostAddressOpt("bind-host", default="0.0.0.0", help="Address that the service listens on."),  # noqa: S104
+    cfg.PortOpt("bind-port", default=9090, help="Port that the service listens on."),
 ]
 
 SERVER: list[cfg.Opt] = [

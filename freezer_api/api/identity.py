@@ -25,7 +25,7 @@ def caller_of(environ: Mapping[str, Any]) -> Caller:
     """The caller; ``Unauthorized`` when nobody vouches for one or it is no user."""
     if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed" or not environ.get("HTTP_X_USER_ID"):
         raise Unauthorized("The request carries no confirmed identity of a user")
-    return _caller(*(environ.get(name) for name in HEADERS))
+    return _caller(*map(environ.get, HEADERS))
 
 
 @lru_cache(maxsize=1024)

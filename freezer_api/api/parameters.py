@@ -3,7 +3,8 @@
 import base64
 import binascii
 import re
-from urllib.parse import urlencode
+from functools import lru_cache
+from urllib.parse import quote
 
 import falcon
 
@@ -18,6 +19,7 @@ _TRUE = frozenset(("true", "t", "yes", "y", "1", "on"))
 _FALSE = frozenset(("false", "f", "no", "n", "0", "off"))
 _POSITION = re.compile(rb"([01])\.([0-9]{1,19})\.(.+)", re.DOTALL)
 _REPLACED = ("marker", "offset")
+_IN_A_LINK = "%=+"
 
 
 def parameter(req: falcon.Request, name: str) -> str | None:
@@ -33,15 +35,21 @@ def integer(req: falcon.Request, name: str, default: int, at_least: int) -> int:
     value = parameter(req, name)
     if value is None:
         return default
-    text = value.rsplit(",", 1)[-1].strip()
-    if not _INTEGER.fullmatch(text):
+    number = _number(value)
+    if number is None:
         raise InvalidParameter(f'The "{name}" parameter is invalid. The value must be an integer.')
-    digits = text.lstrip("+-").lstrip("0")
-    number = min(int(digits[:20] or "0"), LONG_MAX)
-    number = -number if text.startswith("-") else number
     if number < at_least:
         raise InvalidParameter(f'The "{name}" parameter is invalid. The value must be at least {at_least}')
     return number
+
+
+@lru_cache(maxsize=1024)
+def _number(value: str) -> int | None:
+    text = value.rsplit(",", 1)[-1].strip()
+    if not _INTEGER.fullmatch(text):
+        return None
+    number = min(int(text.lstrip("+-").lstrip("0")[:20] or "0"), LONG_MAX)
+    return -number if text.startswith("-") else number
 
 
 def flag(req: falcon.Request, name: str) -> bool:
@@ -80,6 +88,7 @@ def marker_of(position: Position) -> str:
 
 def next_link(req: falcon.Request, position: Position) -> str:
     """The value of ``Link`` that leads on; it repeats all other parameters."""
-    others = [(name, value) for name, value in req.params.items() if name not in _REPLACED]
-    query = urlencode([*others, ("marker", marker_of(position))], doseq=True)
+    others = [part for part in req.query_string.split("&") if part and part.partition("=")[0] not in _REPLACED]
+    # What a client left unescaped may not end the link before its time.
+    query = "&".join([*(quote(part, safe=_IN_A_LINK) for part in others), f"marker={quote(marker_of(position))}"])
     return f'<{req.prefix}{req.path}?{query}>; rel="next"'

@@ -2,16 +2,23 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Index
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.kinds import KINDS
 from freezer_api.documents.search_index import as_epoch, as_value, is_digits, words_of
-from freezer_api.documents.text import parse
+from freezer_api.documents.text import one_line, parse
 from freezer_api.errors import Invalid, Malformed
 from freezer_api.repository import query as q
 
 MOST_PAIRS = 100
+
+LONGEST_REMEMBERED = 1024
+"""Bytes."""
+
+_KINDS = {kind.name: kind for kind in KINDS}
 
 ALL = "_all"
 
@@ -27,12 +34,25 @@ class Search:
 NOTHING_ASKED = Search((), None)
 
 
-def search_of(kind: Kind, document: Document, hidden: Collection[str]) -> Search:
-    """What the document asks for; ``Invalid`` names the part that is wrong. Unknown parts mean nothing.
+def search_of(kind: str, text: bytes, hidden: frozenset[str]) -> Search:
+    """What a search document asks for; ``Invalid`` names the part that is wrong. Unknown parts mean nothing.
 
     ``hidden``: the paths that this version of the API does not show.
     """
-    return _Reader(kind, hidden).read(document)
+    # Schedulers ask the same all day long.
+    return _remembered(kind, text, hidden) if len(text) <= LONGEST_REMEMBERED else _read(kind, text, hidden)
+
+
+def _read(kind: str, text: bytes, hidden: frozenset[str]) -> Search:
+    document = parse(text)
+    if document is None:
+        return NOTHING_ASKED
+    if not isinstance(document, dict):
+        raise Invalid("A search should be a JSON object")
+    return _Reader(_KINDS[kind], hidden).read(document)
+
+
+_remembered = lru_cache(maxsize=1024)(_read)
 
 
 class _Reader:
@@ -64,7 +84,8 @@ class _Reader:
 
     def _pair(self, name: str, value: Any, part: str) -> q.Condition:
         if isinstance(value, dict | list):
-            raise Invalid(f"'{name}' in '{part}' should be compared with a string, number, boolean or null")
+            shown = one_line(name)
+            raise Invalid(f"'{shown}' in '{part}' should be compared with a string, number, boolean or null")
         if name == ALL:
             return self._everywhere(value, part)
         return self._at(name, value)

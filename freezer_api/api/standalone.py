@@ -13,8 +13,24 @@ from freezer_api.api.middleware import Environ, StartResponse, WSGIApp
 _ANYBODY = ("demo", "demo", "member")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _ROLES = re.compile(r"[A-Za-z0-9_. -]+(?:,[A-Za-z0-9_. -]+)*")
-_PREFIXES = ("HTTP_X_USER", "HTTP_X_PROJECT", "HTTP_X_TENANT", "HTTP_X_DOMAIN", "HTTP_X_ROLE", "HTTP_X_SERVICE")
-_NAMES = ("HTTP_X_IDENTITY_STATUS", "HTTP_X_IS_ADMIN_PROJECT", "HTTP_OPENSTACK_SYSTEM_SCOPE", "HTTP_X_TENANT")
+_OWNERS = ("USER", "PROJECT", "TENANT", "DOMAIN", "USER_DOMAIN", "PROJECT_DOMAIN", "ROLES", "ROLE")
+_FORGED = frozenset(
+    (
+        "HTTP_X_IDENTITY_STATUS",
+        "HTTP_X_SERVICE_IDENTITY_STATUS",
+        "HTTP_X_SERVICE_TOKEN",
+        "HTTP_X_SERVICE_CATALOG",
+        "HTTP_X_IS_ADMIN_PROJECT",
+        "HTTP_OPENSTACK_SYSTEM_SCOPE",
+        *(
+            f"HTTP_X_{service}{owner}{what}"
+            for service in ("", "SERVICE_")
+            for owner in _OWNERS
+            for what in ("", "_ID", "_NAME")
+        ),
+    )
+)
+"""Every header by which the auth-token middleware says who somebody is."""
 
 
 class StandaloneIdentity:
@@ -24,7 +40,7 @@ class StandaloneIdentity:
         self._app = app
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        for name in [name for name in environ if name.startswith(_PREFIXES) or name in _NAMES]:
+        for name in _FORGED & environ.keys():
             del environ[name]
         identity = _identity(environ.get("HTTP_X_AUTH_TOKEN", ""))
         if identity is None and environ["PATH_INFO"] not in ("", "/"):

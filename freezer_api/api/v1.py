@@ -7,12 +7,13 @@ from typing import Any
 from freezer_api.api.version import Version
 from freezer_api.documents import actions, backups, clients, jobs, sessions
 from freezer_api.documents.fields import Document
-from freezer_api.documents.kind import Kind, dropped
+from freezer_api.documents.kind import Kind
 from freezer_api.documents.kinds import KINDS
 from freezer_api.operations.caller import Caller
 from freezer_api.operations.scope import Scope
 
 _HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}
+_NEVER_SHOWN = {name: [path for path in paths if "." not in path] for name, paths in _HIDDEN.items()}
 
 
 def _scope(caller: Caller, _path: Mapping[str, Any]) -> Scope:
@@ -20,13 +21,15 @@ def _scope(caller: Caller, _path: Mapping[str, Any]) -> Scope:
 
 
 def _shown(kind: Kind, document: Document) -> Document:
-    shown = dropped(document, _HIDDEN[kind.name])
+    for name in _NEVER_SHOWN[kind.name]:
+        document.pop(name, None)
     if kind is clients.CLIENTS:
         # One era of clients reads it beside the client, the other inside.
-        shown["uuid"] = document["client"].get("uuid")
+        document["uuid"] = document["client"].get("uuid")
     if kind is jobs.JOBS:
-        shown["job_actions"] = [dropped(item, ("project_id",)) for item in document["job_actions"]]
-    return shown
+        for item in document.get("job_actions") or ():
+            item.pop("project_id", None)
+    return document
 
 
 V1 = Version(

@@ -18,7 +18,8 @@ class Version:
     """One version.
 
     ``prefix`` comes before the paths of all routes. ``scope`` takes the caller and the parameters of the path.
-    ``shown`` is the document as this version answers it; ``hidden`` are the paths that it never shows, by kind.
+    ``shown`` makes what this version answers of a document that was just read and is used no more; ``hidden`` are
+    the paths that it never shows, by kind.
     The others read bodies.
     """
 

@@ -117,12 +117,7 @@ class Exchange:
             raise Invalid("A search comes in the body or in the parameter 'search', not in both")
         if text is not None:
             data = text.encode("utf-8", "surrogatepass")
-        value = parse(data) if data else None
-        if value is None:
-            return NOTHING_ASKED
-        if not isinstance(value, dict):
-            raise Invalid("A search should be a JSON object")
-        return search_of(kind, value, self.version.hidden[kind.name])
+        return search_of(kind.name, data, self.version.hidden[kind.name]) if data else NOTHING_ASKED
 
     def answer(self, status: str, value: Document) -> None:
         """Answer with a JSON object."""

@@ -12,6 +12,7 @@ from oslo_log import log
 
 import freezer_api
 from freezer_api import app, config
+from freezer_api.api import middleware as access
 from freezer_api.cmd import embedded, server
 from freezer_api.errors import StartFailed
 from freezer_api.repository.sql.sqlite import open_sqlite
@@ -25,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     config.register(conf)
     config.register_standalone(conf)
     log.register_options(conf)
-    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "alembic=WARN"])
+    # Neither each step of a migration nor, where nobody asked for them, a line for each request.
+    quiet = ["alembic=WARN", f"{access.LOG.name}=WARN"]
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *quiet])
     conf.set_default("use_stderr", True)
     conf(
         sys.argv[1:] if argv is None else argv,
@@ -51,14 +54,15 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     port = conf.bind_port if conf.port is None else conf.port
     directory = embedded.data_dir(conf.data_dir)
     path = embedded.prepare(directory)
-    with server.listen(host, port) as listener:
-        _announce(listener, directory)
-        server.Server(
-            listener,
-            lambda: _served(conf, path),
-            workers=conf.workers,
-            threads=conf.threads,
-        ).run()
+    listener = server.listen(host, port)
+    address = server.shown(*listener.getsockname()[:2])
+    server.Server(
+        listener,
+        lambda: _served(conf, path),
+        lambda: _announce(address, directory),
+        workers=conf.workers,
+        threads=conf.threads,
+    ).run()
 
 
 def _served(conf: cfg.ConfigOpts, path: Path) -> server.Served:
@@ -83,9 +87,7 @@ def _loopback(conf: cfg.ConfigOpts) -> str:
     return host
 
 
-def _announce(listener: socket.socket, directory: Path) -> None:
-    host, port = listener.getsockname()[:2]
-    address = server.shown(host, port)
+def _announce(address: str, directory: Path) -> None:
     print(f"Server listening on {address}")
     print(f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {directory}")
     print(f"Try: curl http://{address}/v1/jobs", flush=True)

@@ -53,13 +53,24 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """Serves on ``listener``; ``build`` is called in every worker, after the fork."""
+    """Serves on ``listener``, which it takes over.
+
+    ``build`` is called in every worker, after the fork; ``ready`` in the master once signals end it in order.
+    """
 
     def __init__(
-        self, listener: socket.socket, build: Callable[[], Served], *, workers: int | None, threads: int
+        self,
+        listener: socket.socket,
+        build: Callable[[], Served],
+        ready: Callable[[], None] = lambda: None,
+        *,
+        workers: int | None,
+        threads: int,
     ) -> None:
-        self._listener = listener
+        # gunicorn closes the descriptor itself.
+        self._descriptor = listener.detach()
         self._build = build
+        self._ready = ready
         self._workers = workers or min(os.cpu_count() or 1, MOST_WORKERS)
         self._threads = threads
         self._served: Served | None = None
@@ -67,7 +78,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load_config(self) -> None:
         settings: dict[str, Any] = {
-            "bind": f"fd://{self._listener.fileno()}",
+            "bind": f"fd://{self._descriptor}",
             "workers": self._workers,
             "threads": self._threads,
             "worker_class": Worker,
@@ -78,6 +89,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "forwarded_allow_ips": "",
             "loglevel": "warning",
             "proc_name": "freezer-api",
+            "when_ready": lambda _arbiter: self._ready(),
             "worker_exit": lambda _arbiter, _worker: self._close(),
             # A socket for commands to the master, which nobody here gives; gunicorn 24 and older have none.
             "control_socket_disable": True,

@@ -43,6 +43,9 @@ class Membership:
         if not holders:
             with suppress(NotFound):
                 self._jobs.rewrite(scope, job_id, jobs.released)
+            # Another join may have bound the job before this let it go.
+            if self._holders(scope, job_id):
+                raise Conflict(f"Job with ID {job_id} was changed by another request")
             return
         # Two joins at the same time may leave two entries: everybody keeps the same one.
         holder = max(holders, key=lambda stored: stored.key)

@@ -12,15 +12,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.repository.query import Position, Query
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A document as it stands in the store.
 
     ``version`` counts 1, 2, 3 ... from its creation. ``token`` is opaque: it is another one after every change,

@@ -56,6 +56,11 @@ class Service:
         self.process.terminate()
         return self._ended(30)
 
+    def interrupt(self) -> int:
+        """Ctrl-C, which reaches the master and all workers; the exit code."""
+        os.killpg(self.process.pid, signal.SIGINT)
+        return self._ended(30)
+
     def kill(self) -> None:
         """SIGKILL for the master and all workers at once."""
         os.killpg(self.process.pid, signal.SIGKILL)

@@ -6,8 +6,8 @@ created anew.
 
 import logging
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Select, bindparam, delete, insert, select, update
@@ -20,6 +20,7 @@ from freezer_api.documents.text import decode
 from freezer_api.errors import AlreadyExists, Conflict, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Page, Stored
+from freezer_api.repository.sql.held import HeldConnections
 from freezer_api.repository.sql.index_text import is_text
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.sql.search import Search
@@ -60,9 +61,11 @@ class SQLRepository:
         writing: Engine,
         turn: AbstractContextManager[None],
         *,
+        is_good: Callable[[Connection], bool],
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._reading = reading
+        self._held = HeldConnections(reading, is_good)
         self._writing = writing
         self._turn = turn
         self._clock = clock
@@ -82,8 +85,7 @@ class SQLRepository:
     def get(self, kind: Kind, key: str) -> Stored | None:
         if not is_text(key):
             return None
-        with _connected(self._reading) as connection:
-            row = connection.execute(self._statements[kind.name].get, {"the_key": key}).first()
+        row = self._held().execute(self._statements[kind.name].get, {"the_key": key}).first()
         if row is None:
             return None
         created, version, body = row
@@ -111,14 +113,14 @@ class SQLRepository:
 
     def search(self, kind: Kind, query: q.Query) -> Page:
         search = Search(TABLES[kind.name], query)
+        connection = self._held()
         total = None
-        with _connected(self._reading) as connection:
-            if query.with_total:
-                # Page and total of one moment.
-                connection.exec_driver_sql("BEGIN")
-            rows = connection.execute(search.page(), search.values).all()
-            if query.with_total:
+        if query.with_total:
+            with _moment(connection):
+                rows = connection.execute(search.page(), search.values).all()
                 total = connection.execute(search.total(), search.values).scalar_one()
+        else:
+            rows = connection.execute(search.page(), search.values).all()
         items = [
             Stored(key, decode(body), version, _token(created, version))
             for created, key, version, body, _rank in rows[: query.limit]
@@ -130,11 +132,10 @@ class SQLRepository:
         return Page(items, position, total)
 
     def check(self) -> None:
-        with _connected(self._reading) as connection:
-            check_current(connection)
+        check_current(self._held())
 
     def close(self) -> None:
-        self._reading.dispose()
+        self._held.close()
         self._writing.dispose()
 
 
@@ -144,6 +145,16 @@ def _connected(engine: Engine) -> Connection:
     except PoolTimeout:
         LOG.warning("The SQL store is not available: every connection is in use")
         raise Unavailable from None
+
+
+@contextmanager
+def _moment(connection: Connection) -> Iterator[None]:
+    """Everything that is read in here is of one moment."""
+    connection.exec_driver_sql("BEGIN")
+    try:
+        yield
+    finally:
+        connection.rollback()
 
 
 def _token(created: int, version: int) -> str:

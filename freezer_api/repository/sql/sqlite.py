@@ -72,7 +72,7 @@ def open_sqlite(
     ``timeout`` in seconds bounds the wait for other writers, ``longest_read`` the work for one answer,
     ``connections`` how many read at once.
     """
-    reading = _engine(path, timeout=timeout, connections=connections, patience=timeout)
+    reading = _engine(path, timeout=timeout, connections=connections, patience=timeout, unbounded=True)
     _bound_reads(reading, longest_read)
     writing = _engine(path, timeout=timeout, connections=1, patience=_WRITER_PATIENCE)
 
@@ -83,7 +83,12 @@ def open_sqlite(
     def _begin(connection: Connection) -> None:
         _begin_writing(connection, time.monotonic() + timeout)
 
-    return SQLRepository(reading, writing, Turns(timeout))
+    def _is_good(connection: Connection) -> bool:
+        connection.info["deadline"] = time.monotonic() + longest_read
+        return bool(connection.info["file"] == _identity(file))
+
+    file = str(path.absolute())
+    return SQLRepository(reading, writing, Turns(timeout), is_good=_is_good)
 
 
 def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:
@@ -91,7 +96,15 @@ def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:
     return _engine(path, timeout=timeout, connections=connections, patience=timeout, create=True)
 
 
-def _engine(path: Path, *, timeout: float, connections: int, patience: float, create: bool = False) -> Engine:
+def _engine(
+    path: Path,
+    *,
+    timeout: float,
+    connections: int,
+    patience: float,
+    create: bool = False,
+    unbounded: bool = False,
+) -> Engine:
     """The driver is told to leave transactions alone: a statement by itself commits by itself."""
     file = str(path.absolute())
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
@@ -111,7 +124,7 @@ def _engine(path: Path, *, timeout: float, connections: int, patience: float, cr
         creator=_connect,
         poolclass=QueuePool,
         pool_size=connections,
-        max_overflow=0,
+        max_overflow=-1 if unbounded else 0,
         pool_use_lifo=True,
         pool_timeout=timeout,
         hide_parameters=True,

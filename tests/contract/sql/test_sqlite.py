@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
@@ -141,15 +142,17 @@ class TestOtherWriters:
         assert repository.search(JOBS, q.Query(limit=1, with_total=True)).total > 30
 
 
-def test_readers_beyond_the_number_of_connections_wait_within_the_bound(opened):
-    repository = opened(timeout=0.3, connections=2)
-    keep(repository, "one")
-    calls = every_call(repository)
-    with repository._reading.connect(), repository._reading.connect():
-        for name in ("get", "search", "check"):
-            unavailable(calls[name], within=1.0)
-        calls["create"]()
-    calls["get"]()
+def test_threads_beyond_the_number_of_connections_read_all_the_same(opened):
+    repository = opened(connections=2)
+    key = keep(repository, "one")
+    ready = threading.Barrier(6)
+
+    def read(_number: int) -> int:
+        ready.wait(10)
+        return repository.get(JOBS, "one").version
+
+    with ThreadPoolExecutor(6) as threads:
+        assert list(threads.map(read, range(6))) == [1] * 6, key
 
 
 def test_a_search_that_takes_too_long_is_interrupted(opened):

@@ -1,0 +1,113 @@
+"""How the command starts and stops, and what it says when it cannot."""
+
+import socket
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.servers.service import COMMAND, Service
+
+JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
+
+
+def refused(*arguments: str) -> str:
+    """The one line that it says before it gives up."""
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done
+    assert not done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("freezer-api: ")
+    return line
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
+
+
+def test_what_was_answered_is_there_after_a_clean_stop(start_service) -> None:
+    service: Service = start_service()
+    _, body = service.request("POST", "/v1/jobs", JOB)
+    assert service.stop() == 0
+    service.start()
+    assert service.request("GET", f"/v1/jobs/{body['job_id']}")[0] == 200
+
+
+def test_ctrl_c_is_a_clean_stop(start_service) -> None:
+    service: Service = start_service()
+    _, body = service.request("POST", "/v1/jobs", JOB)
+    assert service.interrupt() == 0
+    service.start()
+    assert service.request("GET", f"/v1/jobs/{body['job_id']}")[0] == 200
+
+
+def test_two_services_on_one_store_see_each_others_writes(start_service) -> None:
+    one, other = start_service(), start_service()
+    for number in range(20):
+        status, _ = one.request("POST", f"/v1/jobs/job-{number}", JOB)
+        assert status == 201
+        assert len(other.request("GET", "/v1/jobs?limit=100")[1]["jobs"]) == number + 1
+        one, other = other, one
+
+
+def test_it_says_where_it_listens_where_the_data_is_and_what_to_try(data: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--data-dir", str(data), "--port", "0"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        listens, kept, tried = (stdout.readline() for _ in range(3))
+        process.terminate()
+        assert process.wait(30) == 0
+    assert listens.startswith("Server listening on 127.0.0.1:")
+    assert str(data) in kept
+    assert tried.startswith("Try: curl http://127.0.0.1:")
+
+
+def test_a_port_in_use(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert "Address already in use" in refused("--data-dir", str(data), "--port", port)
+
+
+def test_a_data_directory_that_is_a_file(data: Path) -> None:
+    data.write_text("")
+    assert str(data) in refused("--data-dir", str(data), "--port", "0")
+
+
+def test_a_data_directory_that_cannot_be_made() -> None:
+    assert "/proc/no/such" in refused("--data-dir", "/proc/no/such", "--port", "0")
+
+
+def test_a_data_file_that_is_none(data: Path) -> None:
+    data.mkdir()
+    (data / "freezer.sqlite").write_bytes(b"garbage " * 1000)
+    assert "file is not a database" in refused("--data-dir", str(data), "--port", "0")
+
+
+def test_a_store_of_a_newer_release(start_service, data: Path) -> None:
+    start_service().stop()
+    with sqlite3.connect(data / "freezer.sqlite") as connection:
+        connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
+    connection.close()
+    assert "9999" in refused("--data-dir", str(data), "--port", "0")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
+def test_an_address_that_others_can_reach(data: Path, host: str) -> None:
+    assert "loopback" in refused("--data-dir", str(data), "--port", "0", "--bind-host", host)
+
+
+def test_without_standalone(data: Path) -> None:
+    command = [word for word in COMMAND if word != "--standalone"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--standalone" in done.stderr
+
+
+def test_usage_errors_have_a_code_of_their_own() -> None:
+    done = subprocess.run([*COMMAND, "--no-such"], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert "usage" in done.stderr
