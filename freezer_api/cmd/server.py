@@ -1,5 +1,6 @@
 """The service under gunicorn: a master with the listening socket, workers with threads."""
 
+import gc
 import os
 import socket
 from collections.abc import Callable
@@ -100,6 +101,8 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> WSGIApp:
         self._served = self._build()
+        # What is there now stays to the end: the collector need not look through it again and again.
+        gc.freeze()
         return self._served.app
 
     def _close(self) -> None:
