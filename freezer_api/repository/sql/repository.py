@@ -4,7 +4,6 @@ The token is creation time and version together: a version alone would come agai
 created anew.
 """
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -12,12 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult, Engine, Select, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.text import decode
-from freezer_api.errors import AlreadyExists, Conflict, Unavailable
+from freezer_api.errors import AlreadyExists, Conflict
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Page, Stored
 from freezer_api.repository.sql.held import HeldConnections
@@ -25,8 +23,6 @@ from freezer_api.repository.sql.index_text import is_text
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.sql.search import Search
 from freezer_api.repository.sql.upkeep import check_current
-
-LOG = logging.getLogger(__name__)
 
 
 class _Statements:
@@ -74,7 +70,7 @@ class SQLRepository:
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         row = TABLES[kind.name].contents(document)
         try:
-            with self._turn, _connected(self._writing) as connection, connection.begin():
+            with self._turn, self._writing.connect() as connection, connection.begin():
                 created = self._clock()
                 row |= {"key": key, "created": created, "version": 1}
                 connection.execute(self._statements[kind.name].insert, row)
@@ -107,7 +103,7 @@ class SQLRepository:
             raise Conflict(f"{kind.title} with ID {key} was changed by another request")
 
     def _has_changed(self, statement: Any, values: dict[str, Any]) -> bool:
-        with self._turn, _connected(self._writing) as connection, connection.begin():
+        with self._turn, self._writing.connect() as connection, connection.begin():
             result: CursorResult[Any] = connection.execute(statement, values)
             return result.rowcount > 0
 
@@ -137,14 +133,6 @@ class SQLRepository:
     def close(self) -> None:
         self._held.close()
         self._writing.dispose()
-
-
-def _connected(engine: Engine) -> Connection:
-    try:
-        return engine.connect()
-    except PoolTimeout:
-        LOG.warning("The SQL store is not available: every connection is in use")
-        raise Unavailable from None
 
 
 @contextmanager

@@ -70,7 +70,7 @@ def open_sqlite(
     """The repository in the file at ``path``, which ``upkeep.sync`` has made.
 
     ``timeout`` in seconds bounds the wait for other writers, ``longest_read`` the work for one answer,
-    ``connections`` how many read at once.
+    ``connections`` is how many are kept when the threads that read with them end.
     """
     reading = _engine(path, timeout=timeout, connections=connections, patience=timeout, unbounded=True)
     _bound_reads(reading, longest_read)

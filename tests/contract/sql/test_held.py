@@ -1,0 +1,87 @@
+"""A thread reads over one connection for as long as that is good."""
+
+import gc
+import threading
+import weakref
+
+import pytest
+
+from freezer_api.errors import Unavailable
+from freezer_api.repository.sql import held
+from freezer_api.repository.sql.repository import _moment
+from tests.contract.asking import JOBS, found, keep
+
+
+@pytest.fixture
+def connections(repository):
+    keep(repository, "one")
+    return repository._held
+
+
+def test_a_thread_keeps_its_connection(connections):
+    mine = connections()
+    theirs = []
+    thread = threading.Thread(target=lambda: theirs.extend((connections(), connections())))
+    thread.start()
+    thread.join()
+
+    assert connections() is mine
+    assert theirs[0] is theirs[1] is not mine
+
+
+def test_the_connection_of_a_thread_that_ended_serves_another(connections):
+    used = []
+    for _ in range(3):
+        thread = threading.Thread(target=lambda: used.append(connections().connection.driver_connection))
+        thread.start()
+        thread.join()
+        gc.collect()
+
+    assert used[0] is used[1] is used[2]
+
+
+def test_a_broken_connection_is_let_go(repository, connections, path):
+    broken = connections()
+    broken.invalidate()
+
+    assert found(repository) == ["one"]
+    assert connections() is not broken
+    assert broken.closed
+
+
+def test_a_connection_to_another_file_is_let_go(repository, connections, path):
+    old = connections()
+    path.rename(path.with_name("moved"))
+    with pytest.raises(Unavailable):
+        repository.get(JOBS, "one")
+    assert old.closed
+
+    path.with_name("moved").rename(path)
+    assert found(repository) == ["one"]
+
+
+def test_a_search_that_fails_leaves_its_thread_a_good_connection(repository, connections):
+    with pytest.raises(ZeroDivisionError), _moment(connections()):
+        raise ZeroDivisionError
+
+    assert not connections().connection.driver_connection.in_transaction
+
+
+def test_after_a_fork_there_is_none(repository, connections):
+    mine = connections()
+    held._forget(weakref.ref(connections))
+
+    assert connections() is not mine
+    assert found(repository) == ["one"]
+    mine.close()
+
+
+def test_held_connections_that_are_gone_are_forgotten():
+    class Gone:
+        pass
+
+    held._forget(weakref.ref(Gone()))
+
+
+def test_closing_lets_go_of_none_where_there_is_none(opened):
+    opened().close()
