@@ -96,6 +96,16 @@ class TestMembership:
         assert _members(rival, "s1") == set()
         assert _job(rival, "j1").get("session_id", "") == ""
 
+    def test_a_job_that_is_removed_while_it_joins_joins_another_session(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
+        disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1/jobs/j1"))
+        disturbed.before("get", "jobs", rival("PUT", "sessions/s2/jobs/j1"), skip=1)
+        assert client("PUT", "sessions/s1/jobs/j1").status == 204
+        assert _members(rival, "s1") == set()
+        assert _members(rival, "s2") == {"j1"}
+        assert _job(rival, "j1")["session_id"] == "s2"
+
     @pytest.mark.parametrize(("one", "other"), [("s1", "s2"), ("s2", "s1")])
     @pytest.mark.parametrize("when", ["before", "after"])
     def test_fault_78_a_job_joins_two_sessions_at_once(
