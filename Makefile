@@ -1,7 +1,10 @@
 # The two commands that matter: `make run` serves on the embedded store, `make test` runs the tests.
 # Both build the virtual environment .venv by themselves; all they need is Python 3.11 or newer.
 
-PYTHON ?= $(shell command -v python3.13 || command -v python3.12 || command -v python3.11 || command -v python3)
+# The first that runs and is new enough; a name on the path may be a stand-in that does not.
+NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+  "$$python" -c '$(NEW_ENOUGH)' 2>/dev/null && echo "$$python" && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -42,7 +45,7 @@ test-lowest:
 	.venv-lowest/bin/python -m pytest $(ARGS)
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed, and none was found; say make PYTHON=...' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
 
