@@ -9,7 +9,7 @@ from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS
 
 from freezer_api.api.application import Application
 from freezer_api.api.enforcement import Enforcement
-from freezer_api.api.middleware import Paths, RequestLog, WSGIApp
+from freezer_api.api.middleware import Entrance, Paths, WSGIApp
 from freezer_api.api.resources.actions import ActionsResource
 from freezer_api.api.resources.backups import BackupsResource
 from freezer_api.api.resources.clients import ClientsResource
@@ -28,6 +28,11 @@ from freezer_api.operations.sessions import Sessions
 from freezer_api.repository.protocol import Repository
 
 
+def check(conf: cfg.ConfigOpts) -> None:
+    """Raise ``StartFailed`` when what the configuration names cannot be used."""
+    Enforcement(conf).check()
+
+
 def build_standalone(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
     """The service without Keystone; whoever serves it keeps it on a loopback address."""
     identified = StandaloneIdentity(build_api(conf, repository))
@@ -36,7 +41,7 @@ def build_standalone(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
     # Handed over by hand, as the middleware reads a conf that it is given under the names of a paste file alone.
     path = conf.healthcheck.disable_by_file_path
     health = Healthcheck(None, {"backends": "disable_by_file", "disable_by_file_path": path})
-    return RequestLog(Paths("/healthcheck", health, identified))
+    return Entrance(Paths("/healthcheck", health, identified))
 
 
 def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:

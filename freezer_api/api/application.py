@@ -20,12 +20,10 @@ Responder = Callable[..., None]
 _JSON_ACCEPTED = frozenset(("*/*", "application/json"))
 
 
-class _Entrance:
-    """What comes before all routes: one spelling of each path, an identity, and a method that is offered."""
+class _Checks:
+    """What comes before all routes: an identity, and a method that is offered."""
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        if req.path.startswith("//"):
-            req.path = "/" + req.path.lstrip("/")
         if req.path != "/":
             req.context.caller = caller_of(req.env)
         if "//" in req.path:
@@ -50,7 +48,7 @@ class Application:
 
     def build(self, versions: Iterable[Version]) -> App:
         """The application that serves these versions."""
-        app = falcon.App(middleware=[_Entrance()])
+        app = falcon.App(middleware=[_Checks()])
         app.req_options.strip_url_path_trailing_slash = True
         app.resp_options.default_media_type = falcon.MEDIA_JSON
         errors.install(app)

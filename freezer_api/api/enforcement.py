@@ -9,7 +9,7 @@ from collections.abc import Callable
 from oslo_config import cfg
 from oslo_policy import policy
 
-from freezer_api.errors import Forbidden
+from freezer_api.errors import Forbidden, StartFailed
 from freezer_api.operations.caller import Caller
 from freezer_api.policies import list_rules
 
@@ -32,6 +32,14 @@ class Enforcement:
         self._clock = clock
         self._remembered: dict[Decision, bool] = {}
         self._until = 0.0
+
+    def check(self) -> None:
+        """Read the operator's policy files; ``StartFailed`` when one cannot be read as rules."""
+        try:
+            self._enforcer.load_rules()
+        except (ValueError, OSError) as error:
+            reason = " ".join(str(error).split())
+            raise StartFailed(f"the policy file {self._enforcer.policy_path} cannot be used: {reason}") from None
 
     def require(self, rule: str, caller: Caller, project_id: str | None) -> None:
         """Raise ``Forbidden`` unless the caller may do this to documents of the project."""

@@ -1,4 +1,4 @@
-"""What every request passes on its way in and out, whatever the pipeline: request id and access line."""
+"""What every request passes on its way in and out, whatever the pipeline: one spelling, an id, an access line."""
 
 import logging
 import random
@@ -16,14 +16,18 @@ StartResponse = Callable[..., Any]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
-class RequestLog:
-    """Gives every request an id, answers it in ``x-openstack-request-id``, and logs one line for each request."""
+class Entrance:
+    """Makes doubled leading slashes of a path one, gives every request an id, which is answered in
+    ``x-openstack-request-id``, and logs one line for each.
+    """
 
     def __init__(self, app: WSGIApp) -> None:
         self._app = app
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
+        if environ["PATH_INFO"].startswith("//"):
+            environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
         request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:

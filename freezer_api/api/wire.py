@@ -1,6 +1,6 @@
 """One request and its answer, in the words of the resources."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import falcon
@@ -36,7 +36,7 @@ def read_body(req: falcon.Request, most: int) -> bytes:
         raise TooLarge(f"A body may have {most} bytes, not more")
     try:
         data: bytes = req.env["wsgi.input"].read(most + 1 if length is None else length)
-    except OSError:
+    except Exception:  # noqa: BLE001 - each server has errors of its own for a body that is broken on the way
         raise Malformed("The body could not be read to its end") from None
     if len(data) > most:
         raise TooLarge(f"A body may have {most} bytes, not more")
@@ -149,7 +149,3 @@ def new_id(id_: str) -> str:
     if not is_id(id_):
         raise Invalid("An id holds 1 to 255 ASCII letters, digits, '_' and '-'")
     return id_
-
-
-Handler = Callable[..., None]
-"""Takes an :class:`Exchange` and the ids of the path."""

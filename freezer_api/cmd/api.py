@@ -30,18 +30,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     quiet = ["alembic=WARN", f"{access.LOG.name}=WARN"]
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *quiet])
     conf.set_default("use_stderr", True)
-    conf(
-        sys.argv[1:] if argv is None else argv,
-        project="freezer",
-        prog=PROGRAM,
-        version=freezer_api.__version__,
-        default_config_files=config.default_config_files(),
-    )
-    log.setup(conf, PROGRAM)
-    logging.captureWarnings(True)
     try:
+        conf(
+            sys.argv[1:] if argv is None else argv,
+            project="freezer",
+            prog=PROGRAM,
+            version=freezer_api.__version__,
+            default_config_files=config.default_config_files(),
+        )
+        log.setup(conf, PROGRAM)
+        logging.captureWarnings(True)
         _serve(conf)
-    except StartFailed as error:
+    except (StartFailed, cfg.Error, log.LogConfigError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _serve(conf: cfg.ConfigOpts) -> None:
     if not conf.standalone:
         raise StartFailed("this release serves in standalone mode only, say --standalone")
+    app.check(conf)
     host = _loopback(conf)
     port = conf.bind_port if conf.port is None else conf.port
     directory = embedded.data_dir(conf.data_dir)

@@ -58,9 +58,8 @@ class Jobs:
             self._check_client_of_change(scope, old, new)
             return new
 
-        def before(old: Document, new: Document) -> None:
-            if old.get("session_id") and old.get("session_id") != new.get("session_id"):
-                self._membership.leave(scope, job_id)
+        def before(_old: Document, new: Document) -> None:
+            self._membership.leave(scope, job_id, but=new.get("session_id"))
 
         made(None if old is None else old.document, plan.items)
         with self._actions.kept(scope, plan, job_id) as items:

@@ -33,7 +33,7 @@ class Membership:
         session = self._sessions.get(scope, session_id).document
         if job.get("project_id") != session.get("project_id"):
             raise NotFound(session_id)
-        self._leave_others(scope, job_id, session_id)
+        self.leave(scope, job_id, but=session_id)
         self._sessions.rewrite(scope, session_id, lambda document: sessions.with_member(document, job))
         until_settled(lambda: self._bind(scope, job_id))
 
@@ -69,11 +69,6 @@ class Membership:
     def _holders(self, scope: Scope, job_id: str) -> list[Stored]:
         return self._sessions.all(scope, HasMember(job_id))
 
-    def _leave_others(self, scope: Scope, job_id: str, session_id: str | None) -> None:
-        for stored in self._holders(scope, job_id):
-            if stored.key != session_id:
-                self._drop_entry(scope, stored.key, job_id)
-
     def _drop_entry(self, scope: Scope, session_id: str, job_id: str) -> None:
         now = self._clock()
         with suppress(NotFound):
@@ -81,9 +76,11 @@ class Membership:
                 scope, session_id, lambda document: sessions.without_member(document, job_id, now)
             )
 
-    def leave(self, scope: Scope, job_id: str) -> None:
-        """Take the job's entries out of all sessions; the job itself is about to change or go."""
-        self._leave_others(scope, job_id, None)
+    def leave(self, scope: Scope, job_id: str, but: str | None = None) -> None:
+        """Take the job's entries out of all sessions ``but`` one; the job itself is about to change or go."""
+        for stored in self._holders(scope, job_id):
+            if stored.key != but:
+                self._drop_entry(scope, stored.key, job_id)
 
     def remove(self, scope: Scope, session_id: str, job_id: str) -> None:
         """End the membership and tell the job to stop; a job that is no member is not touched."""

@@ -42,8 +42,9 @@ def rewrite(
 ) -> Stored:
     """Put what ``change`` makes of the document that ``read`` finds in its place, atomically.
 
-    ``change`` is pure and asked again whenever somebody else's change came first. When it changes nothing, nothing
-    is written and the version stays. ``before`` is told the old and the new document ahead of each write.
+    ``change`` writes nothing and is asked again whenever somebody else's change came first. When it changes
+    nothing, nothing is written and the version stays. ``before`` is told the old and the new document ahead of
+    each write.
     """
 
     def attempt() -> Stored:

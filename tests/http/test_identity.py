@@ -18,7 +18,7 @@ _BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 
 @pytest.fixture
 def client(conf: cfg.ConfigOpts, repository: Repository, base: str) -> Client:
-    bare = app.RequestLog(app.build_api(conf, repository))
+    bare = app.Entrance(app.build_api(conf, repository))
     return Client(bare, base, lambda _who: {})
 
 

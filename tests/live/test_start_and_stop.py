@@ -107,6 +107,19 @@ def test_without_standalone(data: Path) -> None:
     assert "--standalone" in done.stderr
 
 
+def test_a_configuration_file_that_is_not_there() -> None:
+    assert "/no/such.conf" in refused("--config-file", "/no/such.conf")
+
+
+def test_a_policy_file_that_is_broken(tmp_path: Path, data: Path) -> None:
+    policy, configuration = tmp_path / "policy.yaml", tmp_path / "freezer.conf"
+    policy.write_text("jobs:get_all: [[\n")
+    configuration.write_text(f"[oslo_policy]\npolicy_file = {policy}\n")
+    line = refused("--data-dir", str(data), "--port", "0", "--config-file", str(configuration))
+    assert str(policy) in line
+    assert "line 2" in line
+
+
 def test_usage_errors_have_a_code_of_their_own() -> None:
     done = subprocess.run([*COMMAND, "--no-such"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2

@@ -7,7 +7,7 @@ from oslo_config import cfg
 
 from freezer_api.api import enforcement
 from freezer_api.api.enforcement import REMEMBERED, Enforcement
-from freezer_api.errors import Forbidden
+from freezer_api.errors import Forbidden, StartFailed
 from freezer_api.operations.caller import Caller
 
 ALICE = Caller("alice", project_id="library", roles=("member",))
@@ -77,3 +77,20 @@ def test_no_project_matches_no_project(rules: Enforcement, caller: Caller, proje
 
 def test_a_scope_that_is_no_projects_is_refused(rules: Enforcement) -> None:
     assert not _allows(rules, Caller("root", project_id="library", roles=("admin",), system_scope="all"))
+
+
+@pytest.mark.parametrize("text", ["jobs:get_all: [[\n", "\tjobs:get_all: ''\n"])
+def test_a_file_that_cannot_be_read_is_refused_in_one_line(
+    rules: Enforcement, policy_file: Path, text: str
+) -> None:
+    policy_file.write_text(text)
+    with pytest.raises(StartFailed) as refused:
+        rules.check()
+    assert str(policy_file) in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("text", ["", "{}", "'jobs:get_all': 'role:reader'\n"])
+def test_a_file_that_can_be_read_is_taken(rules: Enforcement, policy_file: Path, text: str) -> None:
+    policy_file.write_text(text)
+    rules.check()
