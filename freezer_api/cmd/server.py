@@ -92,12 +92,11 @@ class Server(BaseApplication):  # type: ignore[misc]
             "proc_name": "freezer-api",
             "when_ready": lambda _arbiter: self._ready(),
             "worker_exit": lambda _arbiter, _worker: self._close(),
-            # A socket for commands to the master, which nobody here gives; gunicorn 24 and older have none.
+            # A socket for commands to the master, which nobody here gives.
             "control_socket_disable": True,
         }
         for name, value in settings.items():
-            if name in self.cfg.settings:
-                self.cfg.set(name, value)
+            self.cfg.set(name, value)
 
     def load(self) -> WSGIApp:
         self._served = self._build()
