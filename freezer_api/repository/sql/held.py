@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 
 
 class HeldConnections:
-    """Gives every thread a connection of its own from ``engine``.
+    """Gives every thread a connection of its own from ``engine``, which gets it back when the thread ends.
 
     ``is_good`` is asked before each use; a connection that is not good any more, or that was invalidated, is let
     go and another one taken. A forked process starts with none.
@@ -19,8 +19,14 @@ class HeldConnections:
     def __init__(self, engine: Engine, is_good: Callable[[Connection], bool]) -> None:
         self._engine = engine
         self._is_good = is_good
-        self._local = threading.local()
+        self._left_to_parent: list[Connection] = []
+        self._start()
         os.register_at_fork(after_in_child=partial(_forget, weakref.ref(self)))
+
+    def _start(self) -> None:
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def __call__(self) -> Connection:
         held: Connection | None = getattr(self._local, "connection", None)
@@ -30,18 +36,22 @@ class HeldConnections:
             self._local.connection = None
             held.close()
         held = self._local.connection = self._engine.connect()
+        with self._lock:
+            self._all.add(held)
         return held
 
     def forget(self) -> None:
-        """Start anew, leaving the connections as they are."""
-        self._local = threading.local()
+        """Start anew in a forked process. What was held is the parent's: it is kept, so that nothing closes it."""
+        self._left_to_parent += self._all
+        self._start()
 
     def close(self) -> None:
-        """Let go of all connections; those that other threads use are closed when these end."""
-        held: Connection | None = getattr(self._local, "connection", None)
-        if held is not None:
-            held.close()
-        self._local = threading.local()
+        """Close all connections, those of other threads too: nobody reads any more."""
+        with self._lock:
+            held = list(self._all)
+        for connection in held:
+            connection.close()
+        self._start()
         self._engine.dispose()
 
 

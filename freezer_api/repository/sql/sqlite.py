@@ -5,6 +5,7 @@ import os
 import sqlite3
 import time
 import weakref
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,11 @@ def _engine(
         connection = sqlite3.connect(
             uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
         )
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
+        with ExitStack() as on_error:
+            on_error.callback(connection.close)
+            for pragma in _PRAGMAS:
+                connection.execute(pragma)
+            on_error.pop_all()
         return connection
 
     engine = create_engine(
