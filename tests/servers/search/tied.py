@@ -1,0 +1,16 @@
+"""Runs a command that dies with the process that started it, however that ends: `tied.py PARENT COMMAND ...`.
+
+A paused process dies as well, which SIGTERM could not do; hence SIGKILL. The wish outlives exec.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+if __name__ == "__main__":
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() == int(sys.argv[1]):
+        os.execv(sys.argv[2], sys.argv[2:])
