@@ -1,5 +1,6 @@
 """Which versions there are, and where their parts lie."""
 
+from collections.abc import Collection
 from typing import Any
 
 import falcon
@@ -17,6 +18,8 @@ _V1_ALONE = {
     ]
 }
 
+_NONE: dict[str, Any] = {"versions": []}
+
 _V1_HOME = {
     "resources": {
         "rel/backups": {
@@ -29,11 +32,14 @@ _V1_HOME = {
 
 
 class Versions:
-    """``GET /``: open to everybody."""
+    """``GET /``: open to everybody. ``offered`` are the paths of the versions, complete at the first request."""
+
+    def __init__(self, offered: Collection[str]) -> None:
+        self._offered = offered
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _require(req, falcon.MEDIA_JSON)
-        _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, _V1_ALONE)
+        _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, _V1_ALONE if self._offered else _NONE)
 
 
 class V1Home:
@@ -42,6 +48,10 @@ class V1Home:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _require(req, falcon.MEDIA_JSON, "application/json-home")
         _answer(resp, falcon.HTTP_200, "application/json-home", _V1_HOME)
+
+
+HOMES = {"/v1": V1Home()}
+"""By the paths of the versions."""
 
 
 def _require(req: falcon.Request, *media_types: str) -> None:

@@ -38,3 +38,8 @@ class Version:
     session: Accept
     session_replacement: Accept
     session_patch: Accept
+
+    @property
+    def mount(self) -> str:
+        """The path below which everything of this version lies."""
+        return "/" + self.prefix.split("/")[1]

@@ -43,11 +43,12 @@ class Answer:
 
 class Client:
     """``base`` comes before every path that does not start with a slash; ``identity`` gives the headers that
-    say who asks.
+    say who asks, ``peer`` is the address that a request comes from.
     """
 
     def __init__(self, service: WSGIApp, base: str, identity: Callable[[str], dict[str, str]]) -> None:
         self.base = base
+        self.peer = "192.0.2.7"
         self._service = service
         self._identity = identity
 
@@ -89,6 +90,7 @@ class Client:
             "QUERY_STRING": query,
             "SERVER_NAME": "backup.example.org",
             "SERVER_PORT": "9090",
+            "REMOTE_ADDR": self.peer,
             "SERVER_PROTOCOL": "HTTP/1.1",
             "HTTP_HOST": "backup.example.org:9090",
             "wsgi.version": (1, 0),
