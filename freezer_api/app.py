@@ -17,6 +17,8 @@ from freezer_api.api.resources.jobs import JobsResource
 from freezer_api.api.resources.sessions import SessionsResource
 from freezer_api.api.standalone import StandaloneIdentity
 from freezer_api.api.v1 import V1
+from freezer_api.api.v2 import V2
+from freezer_api.api.version import Version
 from freezer_api.api.wire import Limits
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
@@ -24,6 +26,7 @@ from freezer_api.operations.clients import Clients
 from freezer_api.operations.job_actions import JobActions
 from freezer_api.operations.jobs import Jobs
 from freezer_api.operations.membership import Membership
+from freezer_api.operations.registered import Registered
 from freezer_api.operations.sessions import Sessions
 from freezer_api.repository.protocol import Repository
 
@@ -47,16 +50,24 @@ def build_standalone(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
 def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
     """The API itself, behind something that vouches for identities."""
     membership = Membership(repository, _now)
+    registered = Registered(repository)
     actions = JobActions(repository, _new_id)
+    jobs = Jobs(repository, registered, actions, membership, clock=_now, new_id=_new_id)
     resources = {
         "backups": BackupsResource(Backups(repository, _new_id)),
-        "clients": ClientsResource(Clients(repository, _new_id)),
+        "clients": ClientsResource(Clients(repository, registered, _new_id)),
         "actions": ActionsResource(Actions(repository, _new_id)),
-        "jobs": JobsResource(Jobs(repository, actions, membership, clock=_now, new_id=_new_id)),
+        "jobs": JobsResource(jobs),
         "sessions": SessionsResource(Sessions(repository, membership, clock=_now, new_id=_new_id)),
     }
     limits = Limits(body=conf.api.max_body_size, page=conf.api.max_limit)
-    return Application(resources, Enforcement(conf), limits).build([V1])
+    return Application(resources, Enforcement(conf), limits).build(_offered(conf))
+
+
+def _offered(conf: cfg.ConfigOpts) -> list[Version]:
+    """The versions that the configuration does not switch off in so many words, the newest first."""
+    offered = [(V2, conf.enable_v2_api), (V1, conf.enable_v1_api)]
+    return [version for version, is_enabled in offered if is_enabled]
 
 
 def _now() -> int:

@@ -20,6 +20,11 @@ SERVER: list[cfg.Opt] = [
     cfg.IntOpt("threads", default=8, min=1, max=256, help="Threads of each worker process."),
 ]
 
+VERSIONS: list[cfg.Opt] = [
+    cfg.BoolOpt("enable_v1_api", default=True, help="Whether version 1 of the API is offered."),
+    cfg.BoolOpt("enable_v2_api", default=True, help="Whether version 2 of the API is offered."),
+]
+
 STANDALONE: list[cfg.Opt] = [
     cfg.BoolOpt(
         "standalone",
@@ -50,6 +55,7 @@ API: list[cfg.Opt] = [
 def register(conf: cfg.ConfigOpts) -> None:
     """Make the options known to ``conf``."""
     conf.register_opts(API, group="api")
+    conf.register_opts(VERSIONS)
     conf.register_cli_opts([*BIND, *SERVER])
 
 
@@ -60,7 +66,7 @@ def register_standalone(conf: cfg.ConfigOpts) -> None:
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """All options by group, for the sample of the configuration file."""
-    return [("DEFAULT", copy.deepcopy([*BIND, *SERVER])), ("api", copy.deepcopy(API))]
+    return [("DEFAULT", copy.deepcopy([*BIND, *SERVER, *VERSIONS])), ("api", copy.deepcopy(API))]
 
 
 def default_config_files() -> list[str]:

@@ -1,7 +1,7 @@
 """The Falcon application: routes, resources and rules put together."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +10,11 @@ import falcon
 from freezer_api.api import discovery, errors
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import caller_of
-from freezer_api.api.routes import ROUTES, Route
+from freezer_api.api.routes import Route
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Exchange, Limits
+from freezer_api.documents.fields import is_id
+from freezer_api.policies import roles
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]
@@ -46,22 +48,22 @@ class Application:
         self._enforcement = enforcement
         self._limits = limits
 
-    def build(self, versions: Iterable[Version]) -> App:
-        """The application that serves these versions."""
+    def build(self, versions: Sequence[Version]) -> App:
+        """The application that serves these versions, the newest first."""
         app = falcon.App(middleware=[_Checks()])
         app.req_options.strip_url_path_trailing_slash = True
         app.resp_options.default_media_type = falcon.MEDIA_JSON
         errors.install(app)
-        self._add(app, "/", {"GET": discovery.Versions().on_get})
-        self._add(app, "/v1", {"GET": discovery.V1Home().on_get})
+        self._add(app, "/", {"GET": discovery.Versions([version.name for version in versions]).on_get})
         for version in versions:
+            self._add(app, f"/{version.name}", {"GET": discovery.Home(version.home).on_get})
             for path, responders in self._responders(version).items():
                 self._add(app, path, responders)
         return app
 
     def _responders(self, version: Version) -> Mapping[str, dict[str, Responder]]:
         by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
-        for route in ROUTES:
+        for route in version.routes:
             by_path[version.prefix + route.path][route.method] = self._responder(version, route)
         return by_path
 
@@ -69,14 +71,20 @@ class Application:
         handler = getattr(self._resources[route.resource], route.handler)
         enforcement, limits = self._enforcement, self._limits
 
-        def respond(req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
+        def respond(req: falcon.Request, resp: falcon.Response, project_id: str | None = None, **ids: str) -> None:
             accept = req.env.get("HTTP_ACCEPT")
             if accept and accept not in _JSON_ACCEPTED and not req.client_accepts_json:
                 raise falcon.HTTPNotAcceptable
-            caller = req.context.caller
-            exchange = Exchange(req, resp, version=version, limits=limits, caller=caller, path=path)
-            enforcement.require(route.rule, caller, exchange.scope.project_id)
-            handler(exchange, *path.values())
+            exchange = Exchange(
+                req, resp, version=version, limits=limits, enforcement=enforcement, project_id=project_id
+            )
+            exchange.require(route.rule)
+            if exchange.scope.project_id != exchange.caller.project_id:
+                # A policy file that opens a rule to everybody opens it in everybody's own project.
+                exchange.require(roles.OTHER_PROJECTS)
+                if not is_id(project_id or ""):
+                    raise falcon.HTTPRouteNotFound
+            handler(exchange, *ids.values())
 
         return respond
 

@@ -1,4 +1,7 @@
-"""The routes: path below the version, method, rule, and the handler by resource and name."""
+"""The routes: path below the version, method, rule, and the handler by resource and name.
+
+``path`` has no version in it, and no project.
+"""
 
 from typing import NamedTuple
 
@@ -11,7 +14,7 @@ class Route(NamedTuple):
     handler: str
 
 
-ROUTES = (
+SHARED = (
     Route("/backups", "GET", "backups:get_all", "backups", "search"),
     Route("/backups", "POST", "backups:create", "backups", "create"),
     Route("/backups/{backup_id}", "GET", "backups:get", "backups", "get"),
@@ -43,4 +46,10 @@ ROUTES = (
     Route("/sessions/{session_id}/action", "POST", "sessions:action:create", "sessions", "act"),
     Route("/sessions/{session_id}/jobs/{job_id}", "PUT", "sessions:job:add", "sessions", "add_job"),
     Route("/sessions/{session_id}/jobs/{job_id}", "DELETE", "sessions:job:remove", "sessions", "remove_job"),
+)
+"""What all versions offer."""
+
+ROUTES_OF_V2 = (
+    *SHARED,
+    Route("/backups/{backup_id}", "PATCH", "backups:update", "backups", "patch"),
 )

@@ -22,6 +22,7 @@ from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.disturbed import Disturbed, Killed, cut, killed
 from tests.http.client import NO_BODY, Client
 from tests.http.conftest import Identity, app
+from tests.http.versions import Version
 
 JOB = {"client_id": "node1", "job_actions": [], "job_schedule": {"schedule_interval": "5 minutes"}}
 TWO_ACTIONS = [
@@ -78,10 +79,11 @@ CHANGES = {
 class World:
     """A service on a store of its own."""
 
-    def __init__(self, conf: cfg.ConfigOpts, path: Path, identity: Identity) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, path: Path, version: Version, identity: Identity) -> None:
         self._store = open_sqlite(path)
         self.disturbed = Disturbed(self._store)
-        self.client = Client(app.build_standalone(conf, self.disturbed), "/v1", identity)
+        self.client = Client(app.build_standalone(conf, self.disturbed), version, identity)
+        assert self.ask("POST", "clients", {"client_id": "node1"}) == 201
 
     def ask(self, method: str, path: str, body: Any = NO_BODY) -> int:
         return self.client(method, path, body).status
@@ -110,13 +112,15 @@ Worlds = Callable[[Change], World]
 
 
 @pytest.fixture
-def worlds(conf: cfg.ConfigOpts, empty_store: Path, tmp_path: Path, identity: Identity) -> Iterator[Worlds]:
+def worlds(
+    conf: cfg.ConfigOpts, empty_store: Path, tmp_path: Path, version: Version, identity: Identity
+) -> Iterator[Worlds]:
     """Makes services that have heard what comes before a change."""
     made: list[World] = []
 
     def make(change: Change) -> World:
         path = Path(shutil.copy(empty_store, tmp_path / f"{len(made)}.sqlite"))
-        made.append(World(conf, path, identity))
+        made.append(World(conf, path, version, identity))
         for request in change.earlier:
             assert made[-1].ask(*request) < 300
         return made[-1]

@@ -7,18 +7,41 @@ from freezer_api.api.wire import Exchange, new_id
 from freezer_api.documents import jobs
 from freezer_api.operations.jobs import Jobs
 
+ALL_PROJECTS = "jobs:get_all_projects"
+
 
 class JobsResource(Documents):
     def __init__(self, operations: Jobs) -> None:
         super().__init__(jobs.JOBS, operations)
         self._jobs = operations
 
+    def search(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        if not scope.by_project:
+            super().search(exchange)
+            return
+        wanted, allowed = exchange.asks_for("all_projects"), exchange.may(ALL_PROJECTS)
+        query = exchange.query(jobs.JOBS)
+        page = self._jobs.search(scope.everywhere() if wanted and allowed else scope, query)
+        items = page.items if allowed else self._jobs.veiled(scope, exchange.caller, page.items)
+        exchange.answer_page(jobs.JOBS, page, items)
+
+    def get(self, exchange: Exchange, id_: str) -> None:
+        scope = exchange.scope
+        if not scope.by_project:
+            super().get(exchange, id_)
+        elif exchange.may(ALL_PROJECTS):
+            exchange.answer_document(jobs.JOBS, self._jobs.get(scope.everywhere(), id_))
+        else:
+            (stored,) = self._jobs.veiled(scope, exchange.caller, [self._jobs.get(scope, id_)])
+            exchange.answer_document(jobs.JOBS, stored)
+
     def create(self, exchange: Exchange) -> None:
         stored = self._jobs.create(exchange.scope, exchange.version.job(exchange.body()))
         exchange.answer(falcon.HTTP_201, {"job_id": stored.key})
 
     def put(self, exchange: Exchange, job_id: str) -> None:
-        job = exchange.version.job(exchange.body())
+        job = exchange.version.job_replacement(exchange.body())
         stored = self._jobs.put(exchange.scope, new_id(job_id), job)
         self._answer_change(exchange, falcon.HTTP_201, job_id, stored)
 

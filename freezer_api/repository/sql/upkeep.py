@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insp
 from freezer_api.errors import StartFailed, Unavailable
 from freezer_api.repository.sql.schema import VERSION_TABLE
 
-HEAD = "0001"
+HEAD = "0002"
 """The layout that this release reads and writes; the newest of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
