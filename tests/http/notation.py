@@ -27,13 +27,14 @@ Paths without a leading slash lie below the version's. Beside these a step may h
     no list has one.
 ``only``
     the version of the API that the step is for; the others skip it. Alone in a first step: for the conversation.
+    Files whose names begin with a version are for that one.
 
 ``$name`` stands for a value. Where an answer first has it, it is taken from there; from then on it is that value,
 alone with its type, within a longer text as text.
 
 An expected object has exactly the keys of the answer, but for those by which a version differs from v1
-(``versions.py``); an expected list has exactly its items. An error is written in one line,
-``title - description``. Tags say less, or more:
+(``versions.py``) where the conversation is for both; an expected list has exactly its items. An error is written
+in one line, ``title - description``. Tags say less, or more:
 
 ``!part {...}``       an object with at least these keys, objects within it likewise; ``!part [...]``: each item so
 ``!has [...]``        a list with at least these items, each ``!part``, in any order
@@ -58,7 +59,7 @@ from typing import Any, ClassVar
 import yaml
 
 from tests.http.client import DEFAULT, NO_BODY, Answer, Client
-from tests.http.versions import Version
+from tests.http.versions import V1, Version
 
 DIRECTORY = Path(__file__).parent / "conversations"
 
@@ -124,20 +125,26 @@ class Conversation:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def only(self) -> str | None:
+        """The version that the conversation is for, None when it is for all."""
+        return self.steps[0]["only"] if self.steps[0].keys() == {"only"} else None
+
     def is_for(self, version: Version) -> bool:
         """Whether the conversation is one for clients of this version."""
-        return self.steps[0].keys() != {"only"} or self.steps[0]["only"] == version.name
+        return self.only in (None, version.name)
 
     def hold(self, client: Client) -> None:
         """Ask, and compare what is answered."""
         __tracebackhide__ = True
         names: Names = {}
+        differing = V1 if self.only else client.version
         for step in self.steps:
             if step.keys() == {"only"} or step.get("only", client.version.name) != client.version.name:
                 continue
             for row in _filled(list(_rows(step)), names):
                 known = names | row
-                _play(client, step, known)
+                _play(client, step, known, differing)
                 names |= {name: value for name, value in known.items() if name not in row}
 
 
@@ -146,7 +153,9 @@ def load(directory: Path = DIRECTORY) -> list[Conversation]:
     found: list[Conversation] = []
     for path in sorted(directory.glob("*.yaml")):
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a loader of plain values
-        found += (Conversation(f"{path.stem}: {title}", steps) for title, steps in content.items())
+        version = re.match("v[12]", path.stem)
+        first = [{"only": version[0]}] if version else []
+        found += (Conversation(f"{path.stem}: {title}", first + steps) for title, steps in content.items())
     assert len({conversation.name for conversation in found}) == len(found), "a title comes twice"
     return found
 
@@ -157,7 +166,7 @@ def _rows(step: dict[Any, Any]) -> Iterator[Names]:
         yield {str(number): column for number, column in enumerate(columns, 1)}
 
 
-def _play(client: Client, step: dict[Any, Any], known: Names) -> None:
+def _play(client: Client, step: dict[Any, Any], known: Names, version: Version) -> None:
     """One request. What the answer gives a name becomes ``known``."""
     __tracebackhide__ = True
     line, status = _parts(step)
@@ -168,7 +177,7 @@ def _play(client: Client, step: dict[Any, Any], known: Names) -> None:
     answer = client(match[1], match[2], body, by=by, headers=headers)
     try:
         _compare(status, answer.status, known, "status")
-        _compare_body(step[status], answer, known, client.version)
+        _compare_body(step[status], answer, known, version)
         for name, expected in step.get("headers", {}).items():
             _compare(expected, answer.headers.get(name.lower()), known, name)
     except Mismatch as error:

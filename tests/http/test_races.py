@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from oslo_config import cfg
@@ -13,7 +13,7 @@ from freezer_api.repository.protocol import Repository
 from tests.disturbed import Disturbed
 from tests.http.client import NO_BODY, Answer, Client
 from tests.http.conftest import Identity, app
-from tests.http.versions import V1, Version
+from tests.http.versions import V1, Version, in_v2
 
 JOB = {"client_id": "node1", "job_actions": []}
 BACKUP = {"freezer_action": {"action": "backup"}}
@@ -309,3 +309,56 @@ class TestOneDocument:
     def test_two_delete(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("delete", "clients", rival("DELETE", "clients/node1"))
         assert client("DELETE", "clients/node1").status == 204
+
+    @in_v2
+    def test_fault_102_two_patches_of_a_backup_meet(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
+        backup = {"container": "c", "hostname": "h", "backup_name": "b"}
+        id_ = rival("POST", "backups", backup)().json["backup_id"]
+        disturbed.before(
+            "replace", "backups", rival("PATCH", f"backups/{id_}", {"backup_metadata": {"of": "rival"}})
+        )
+        answer = client("PATCH", f"backups/{id_}", {"status": "error", "backup_metadata": {"mine": 1}})
+        assert answer.json["backup_metadata"] == {**backup, "of": "rival", "mine": 1}
+        assert (answer.json["status"], answer.json["_version"]) == ("error", 3)
+
+
+SCHEDULER = "scheduler@services service,member"
+
+
+@in_v2
+class TestCentralClients:
+    """Registrations for all projects, of which one wins."""
+
+    CENTRAL: ClassVar = {"client_id": "all", "is_central": True}
+
+    def test_another_project_is_faster(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+        disturbed.before("create", "clients", rival("POST", "clients", self.CENTRAL, by="root@other admin"))
+        answer = client("POST", "clients", self.CENTRAL, by=SCHEDULER)
+        assert answer.error[::2] == (409, "Client all is already registered by another project")
+        assert client("GET", "clients/all").json["project_id"] == "other"
+
+    def test_two_of_one_project(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+        disturbed.before("create", "clients", rival("POST", "clients", self.CENTRAL, by=SCHEDULER))
+        assert client("POST", "clients", {**self.CENTRAL, "description": "d"}, by=SCHEDULER).status == 201
+        (known,) = client("GET", "clients", {"match": [{"client_id": "all"}]}).json["clients"]
+        assert known["client"]["description"] == "d"
+
+    def test_it_registers_as_an_ordinary_one_meanwhile(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
+        ordinary = {"client_id": "all", "description": "d"}
+        disturbed.before("create", "clients", rival("POST", "clients", ordinary, by=SCHEDULER))
+        assert client("POST", "clients", self.CENTRAL, by=SCHEDULER).status == 201
+        assert client("POST", "clients", self.CENTRAL, by=SCHEDULER).status == 201
+        found = client("GET", "clients", {"match": [{"client_id": "all"}]}, by=SCHEDULER).json["clients"]
+        assert [known["client"]["is_central"] for known in found] == [True]
+
+    def test_it_changes_while_it_becomes_central(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+        rival("POST", "clients", {"client_id": "all"}, by=SCHEDULER)()
+        changed = {"client_id": "all", "description": "d"}
+        disturbed.before("delete", "clients", rival("PATCH", "clients/all", changed, by=SCHEDULER))
+        assert client("POST", "clients", self.CENTRAL, by=SCHEDULER).status == 201
+        found = client("GET", "clients", {"match": [{"client_id": "all"}]}, by=SCHEDULER).json["clients"]
+        assert [known["client"]["is_central"] for known in found] == [True]
