@@ -50,8 +50,8 @@ def _action(document: Document) -> Document:
 
 
 def _job(document: Document) -> Document:
-    items = [{**actions.RETRY_DEFAULTS, **item} for item in document.get("job_actions") or ()]
-    return {**_JOB, **jobs.with_actions(document, items)}
+    document["job_actions"] = [actions.RETRY_DEFAULTS | item for item in document.get("job_actions") or ()]
+    return _JOB | document
 
 
 def _session(document: Document) -> Document:

@@ -1,11 +1,14 @@
 """Jobs on the wire."""
 
+from collections.abc import Sequence
+
 import falcon
 
 from freezer_api.api.resources.documents import Documents
 from freezer_api.api.wire import Exchange, new_id
 from freezer_api.documents import jobs
 from freezer_api.operations.jobs import Jobs
+from freezer_api.repository.protocol import Stored
 
 ALL_PROJECTS = "jobs:get_all_projects"
 
@@ -20,21 +23,24 @@ class JobsResource(Documents):
         if not scope.by_project:
             super().search(exchange)
             return
-        wanted, allowed = exchange.asks_for("all_projects"), exchange.may(ALL_PROJECTS)
-        query = exchange.query(jobs.JOBS)
-        page = self._jobs.search(scope.everywhere() if wanted and allowed else scope, query)
-        items = page.items if allowed else self._jobs.veiled(scope, exchange.caller, page.items)
-        exchange.answer_page(jobs.JOBS, page, items)
+        if exchange.asks_for("all_projects") and exchange.may(ALL_PROJECTS):
+            scope = scope.everywhere()
+        page = self._jobs.search(scope, exchange.query(jobs.JOBS))
+        exchange.answer_page(jobs.JOBS, page, self._seen_by(exchange, page.items))
 
     def get(self, exchange: Exchange, id_: str) -> None:
         scope = exchange.scope
         if not scope.by_project:
             super().get(exchange, id_)
-        elif exchange.may(ALL_PROJECTS):
-            exchange.answer_document(jobs.JOBS, self._jobs.get(scope.everywhere(), id_))
         else:
-            (stored,) = self._jobs.veiled(scope, exchange.caller, [self._jobs.get(scope, id_)])
-            exchange.answer_document(jobs.JOBS, stored)
+            stored = self._jobs.get(scope.everywhere() if exchange.may(ALL_PROJECTS) else scope, id_)
+            exchange.answer_document(jobs.JOBS, *self._seen_by(exchange, [stored]))
+
+    def _seen_by(self, exchange: Exchange, found: Sequence[Stored]) -> Sequence[Stored]:
+        """The jobs as the caller may see them."""
+        if all(jobs.process_of(stored.document) is None for stored in found) or exchange.may(ALL_PROJECTS):
+            return found
+        return self._jobs.veiled(exchange.scope, exchange.caller, found)
 
     def create(self, exchange: Exchange) -> None:
         stored = self._jobs.create(exchange.scope, exchange.version.job(exchange.body()))
