@@ -25,6 +25,15 @@ VERSIONS: list[cfg.Opt] = [
     cfg.BoolOpt("enable_v2_api", default=True, help="Whether version 2 of the API is offered."),
 ]
 
+PASTE: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "config_file",
+        default="freezer-paste.ini",
+        help="The file that says what requests pass on their way to the API. A name without a directory is looked "
+        "for beside the configuration files, in /etc/freezer, and where the package installed its own.",
+    ),
+]
+
 STANDALONE: list[cfg.Opt] = [
     cfg.BoolOpt(
         "standalone",
@@ -55,6 +64,7 @@ API: list[cfg.Opt] = [
 def register(conf: cfg.ConfigOpts) -> None:
     """Make the options known to ``conf``."""
     conf.register_opts(API, group="api")
+    conf.register_opts(PASTE, group="paste_deploy")
     conf.register_opts(VERSIONS)
     conf.register_cli_opts([*BIND, *SERVER])
 
@@ -66,7 +76,11 @@ def register_standalone(conf: cfg.ConfigOpts) -> None:
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """All options by group, for the sample of the configuration file."""
-    return [("DEFAULT", copy.deepcopy([*BIND, *SERVER, *VERSIONS])), ("api", copy.deepcopy(API))]
+    return [
+        ("DEFAULT", copy.deepcopy([*BIND, *SERVER, *VERSIONS])),
+        ("api", copy.deepcopy(API)),
+        ("paste_deploy", copy.deepcopy(PASTE)),
+    ]
 
 
 def default_config_files() -> list[str]:

@@ -1,6 +1,6 @@
 """Which versions there are, and where their parts lie."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import falcon
@@ -16,23 +16,27 @@ _V1_ALONE = {
 
 
 class Versions:
-    """``GET /``: open to everybody. v1 alone is told as in the days when there was no other."""
+    """``GET /``: open to everybody. ``offered`` are the paths of the versions, complete at the first request.
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
+    v1 alone is told as in the days when there was no other.
+    """
+
+    def __init__(self, offered: Collection[str]) -> None:
+        self._offered = offered
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _require(req, falcon.MEDIA_JSON)
-        told = [_V1_ALONE] if list(self._names) == ["v1"] else [_told(req, name) for name in self._names]
+        newest_first = sorted(self._offered, reverse=True)
+        told = [_V1_ALONE] if newest_first == ["/v1"] else [_told(req, mount) for mount in newest_first]
         _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, {"versions": told})
 
 
-def _told(req: falcon.Request, name: str) -> dict[str, Any]:
+def _told(req: falcon.Request, mount: str) -> dict[str, Any]:
     return {
-        "id": name,
+        "id": mount[1:],
         "status": "CURRENT",
         "updated": "2018-02-21T13:30:00",
-        "links": [{"href": f"{req.prefix}/{name}/", "rel": "self"}],
+        "links": [{"href": f"{req.prefix}{mount}/", "rel": "self"}],
     }
 
 

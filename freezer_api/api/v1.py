@@ -44,7 +44,6 @@ def _shown(kind: Kind, document: Document) -> Document:
 
 
 V1 = Version(
-    name="v1",
     home=_HOME,
     prefix="/v1",
     routes=SHARED,

@@ -157,7 +157,6 @@ def _shown(kind: Kind, document: Document) -> Document:
 
 
 V2 = Version(
-    name="v2",
     home=_HOME,
     prefix="/v2/{project_id}",
     routes=ROUTES_OF_V2,

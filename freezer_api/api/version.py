@@ -19,13 +19,12 @@ Accept = Callable[[Document], Document]
 class Version:
     """One version.
 
-    ``name`` is also its path, ``home`` its JSON home document. ``prefix`` comes before the paths of all
-    ``routes``. ``scope`` takes the caller and the project of the path, where it has one. ``shown`` makes what this
-    version answers of a document that was just read and is used no more; ``views`` say by kind how it is searched.
+    ``prefix`` comes before the paths of all ``routes``; ``home`` is the JSON home document at its beginning.
+    ``scope`` takes the caller and the project of the path, where it has one. ``shown`` makes what this version
+    answers of a document that was just read and is used no more; ``views`` say by kind how it is searched.
     The others read bodies.
     """
 
-    name: str
     home: Mapping[str, Any]
     prefix: str
     routes: tuple[Route, ...]
@@ -45,3 +44,8 @@ class Version:
     session: Accept
     session_replacement: Accept
     session_patch: Accept
+
+    @property
+    def mount(self) -> str:
+        """The path below which everything of this version lies."""
+        return "/" + self.prefix.split("/")[1]

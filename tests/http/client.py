@@ -44,12 +44,13 @@ class Answer:
 
 class Client:
     """Speaks ``version``, whose base comes before every path that does not start with a slash; ``identity`` gives
-    the headers that say who asks.
+    the headers that say who asks, ``peer`` is the address that a request comes from.
     """
 
     def __init__(self, service: WSGIApp, version: Version, identity: Callable[[str], dict[str, str]]) -> None:
         self.version = version
         self.base = version.base(DEFAULT)
+        self.peer = "192.0.2.7"
         self._service = service
         self._identity = identity
 
@@ -90,6 +91,7 @@ class Client:
             "QUERY_STRING": query,
             "SERVER_NAME": "backup.example.org",
             "SERVER_PORT": "9090",
+            "REMOTE_ADDR": self.peer,
             "SERVER_PROTOCOL": "HTTP/1.1",
             "HTTP_HOST": "backup.example.org:9090",
             "wsgi.version": (1, 0),
