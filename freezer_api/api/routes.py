@@ -14,7 +14,7 @@ class Route(NamedTuple):
     handler: str
 
 
-SHARED = (
+ROUTES = (
     Route("/backups", "GET", "backups:get_all", "backups", "search"),
     Route("/backups", "POST", "backups:create", "backups", "create"),
     Route("/backups/{backup_id}", "GET", "backups:get", "backups", "get"),
@@ -50,6 +50,6 @@ SHARED = (
 """What all versions offer."""
 
 ROUTES_OF_V2 = (
-    *SHARED,
+    *ROUTES,
     Route("/backups/{backup_id}", "PATCH", "backups:update", "backups", "patch"),
 )

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from freezer_api.api.routes import SHARED
+from freezer_api.api.routes import ROUTES
 from freezer_api.api.search import View
 from freezer_api.api.version import Version
 from freezer_api.documents import actions, backups, clients, jobs, sessions
@@ -46,7 +46,7 @@ def _shown(kind: Kind, document: Document) -> Document:
 V1 = Version(
     home=_HOME,
     prefix="/v1",
-    routes=SHARED,
+    routes=ROUTES,
     scope=_scope,
     shown=_shown,
     views={name: View(hidden) for name, hidden in _HIDDEN.items()},
