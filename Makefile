@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PACKAGING := setup.cfg pyproject.toml freezer_api/__init__.py
 
-.PHONY: run test test-lowest check format bench samples clean
+.PHONY: run test test-lowest soak check format bench samples clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/freezer-api --standalone $(ARGS)
@@ -20,6 +20,11 @@ test: $(VENV)/.dev
 	$(BIN)/python -m coverage report --fail-under=95
 	$(BIN)/python -m coverage report --fail-under=100 \
 	  --include='freezer_api/documents/*,freezer_api/operations/*,freezer_api/repository/*'
+
+# Polls in pages while others change the jobs, for five minutes each; SECONDS says otherwise.
+SECONDS := 300
+soak: $(VENV)/.dev
+	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/live/test_paging.py $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from freezer_api.api.resources.jobs import JobsResource
 from freezer_api.api.resources.sessions import SessionsResource
 from freezer_api.api.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.api.v1 import V1
+from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Limits
 from freezer_api.operations.actions import Actions
@@ -31,14 +32,14 @@ from freezer_api.operations.clients import Clients
 from freezer_api.operations.job_actions import JobActions
 from freezer_api.operations.jobs import Jobs
 from freezer_api.operations.membership import Membership
+from freezer_api.operations.registered import Registered
 from freezer_api.operations.sessions import Sessions
 from freezer_api.repository.protocol import Repository
 
 LOG = logging.getLogger(__name__)
 
 
-VERSIONS = (V1,)
-"""What there is, in the order in which ``GET /`` names it."""
+VERSIONS = (V2, V1)
 
 
 class Built(NamedTuple):
@@ -81,12 +82,14 @@ class Parts:
         self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
         self._offered: set[str] = set()
         membership = Membership(repository, _now)
+        registered = Registered(repository)
         actions = JobActions(repository, _new_id)
+        jobs = Jobs(repository, registered, actions, membership, clock=_now, new_id=_new_id)
         resources = {
             "backups": BackupsResource(Backups(repository, _new_id)),
-            "clients": ClientsResource(Clients(repository, _new_id)),
+            "clients": ClientsResource(Clients(repository, registered, _new_id)),
             "actions": ActionsResource(Actions(repository, _new_id)),
-            "jobs": JobsResource(Jobs(repository, actions, membership, clock=_now, new_id=_new_id)),
+            "jobs": JobsResource(jobs),
             "sessions": SessionsResource(Sessions(repository, membership, clock=_now, new_id=_new_id)),
         }
         limits = Limits(body=conf.api.max_body_size, page=conf.api.max_limit)

@@ -10,9 +10,11 @@ import falcon
 from freezer_api.api import discovery, errors
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import caller_of
-from freezer_api.api.routes import ROUTES, Route
+from freezer_api.api.routes import Route
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Exchange, Limits
+from freezer_api.documents.fields import is_id
+from freezer_api.policies import roles
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]
@@ -75,8 +77,8 @@ class Application:
         by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
         by_path["/"]["GET"] = discovery.Versions(self._offered).on_get
         for version in versions:
-            by_path[version.mount]["GET"] = discovery.HOMES[version.mount].on_get
-            for route in ROUTES:
+            by_path[version.mount]["GET"] = discovery.Home(version.home).on_get
+            for route in version.routes:
                 by_path[version.prefix + route.path][route.method] = self._responder(version, route)
         return by_path
 
@@ -86,14 +88,20 @@ class Application:
         if not enforcement.knows(route.rule):
             raise LookupError(f"no policy has the rule {route.rule} of {route.method} {route.path}")
 
-        def respond(req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
+        def respond(req: falcon.Request, resp: falcon.Response, project_id: str | None = None, **ids: str) -> None:
             accept = req.env.get("HTTP_ACCEPT")
             if accept and accept not in _JSON_ACCEPTED and not req.client_accepts_json:
                 raise falcon.HTTPNotAcceptable
-            caller = req.context.caller
-            exchange = Exchange(req, resp, version=version, limits=limits, caller=caller, path=path)
-            enforcement.require(route.rule, caller, exchange.scope.project_id)
-            handler(exchange, *path.values())
+            exchange = Exchange(
+                req, resp, version=version, limits=limits, enforcement=enforcement, project_id=project_id
+            )
+            exchange.require(route.rule)
+            if exchange.scope.project_id != exchange.caller.project_id:
+                # A policy file that opens a rule to everybody opens it in everybody's own project.
+                exchange.require(roles.OTHER_PROJECTS)
+                if not is_id(project_id or ""):
+                    raise falcon.HTTPRouteNotFound
+            handler(exchange, *ids.values())
 
         return respond
 

@@ -55,19 +55,23 @@ class Enforcement:
 
     def require(self, rule: str, caller: Caller, project_id: str | None) -> None:
         """Raise ``Forbidden`` unless the caller may do this to documents of the project."""
-        if caller.project_id is None or project_id is None:
+        if not self.allows(rule, caller, project_id):
             raise Forbidden
+
+    def allows(self, rule: str, caller: Caller, project_id: str | None) -> bool:
+        """Whether the caller may do this to documents of the project."""
+        if caller.project_id is None or project_id is None:
+            return False
         if self._clock() >= self._until or len(self._remembered) >= _MOST:
             self._refresh()
         decision = (rule, caller, project_id)
         remembered = self._remembered
         allowed = remembered.get(decision)
         if allowed is None:
-            allowed = remembered[decision] = self._allows(rule, caller, project_id)
-        if not allowed:
-            raise Forbidden
+            allowed = remembered[decision] = self._decided(rule, caller, project_id)
+        return allowed
 
-    def _allows(self, rule: str, caller: Caller, project_id: str) -> bool:
+    def _decided(self, rule: str, caller: Caller, project_id: str) -> bool:
         credentials: dict[str, Any] = {name: getattr(caller, name) for name in _CREDENTIALS}
         credentials |= {"roles": list(caller.roles), "is_admin": caller.is_admin}
         target = {"project_id": project_id, "user_id": caller.user_id}

@@ -14,6 +14,7 @@ import pytest
 from oslo_config import cfg
 
 from freezer_api.documents.actions import ACTIONS
+from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.sessions import SESSIONS
@@ -22,6 +23,7 @@ from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.disturbed import Disturbed, Killed, cut, killed
 from tests.http.client import NO_BODY, Client
 from tests.http.conftest import Identity, app
+from tests.http.versions import Version, in_v2
 
 JOB = {"client_id": "node1", "job_actions": [], "job_schedule": {"schedule_interval": "5 minutes"}}
 TWO_ACTIONS = [
@@ -43,11 +45,14 @@ MEMBERS = [
 
 
 class Change(NamedTuple):
-    """A request, and those that come before it."""
+    """A request, and those that come before it; ``by`` asks for all of them."""
 
     request: tuple[Any, ...]
     earlier: Sequence[tuple[Any, ...]] = ()
+    by: str = "alice"
 
+
+SCHEDULER = "scheduler@services service,member"
 
 CHANGES = {
     "a job with actions is created": Change(("POST", "jobs/j1", {**JOB, "job_actions": TWO_ACTIONS})),
@@ -73,22 +78,30 @@ CHANGES = {
         MEMBERS,
     ),
 }
+CHANGES_OF_V2 = {
+    "a client becomes one of all projects": Change(
+        ("POST", "clients", {"client_id": "all", "is_central": True}),
+        [("POST", "clients", {"client_id": "all", "uuid": "u1", "description": "d"})],
+        by=SCHEDULER,
+    ),
+}
 
 
 class World:
     """A service on a store of its own."""
 
-    def __init__(self, conf: cfg.ConfigOpts, path: Path, identity: Identity) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, path: Path, version: Version, identity: Identity) -> None:
         self._store = open_sqlite(path)
         self.disturbed = Disturbed(self._store)
-        self.client = Client(app.build_standalone(conf, self.disturbed), "/v1", identity)
+        self.client = Client(app.build_standalone(conf, self.disturbed), version, identity)
+        assert self.ask("POST", "clients", {"client_id": "node1", "uuid": "u"}) == 201
 
-    def ask(self, method: str, path: str, body: Any = NO_BODY) -> int:
-        return self.client(method, path, body).status
+    def ask(self, method: str, path: str, body: Any = NO_BODY, by: str = "alice") -> int:
+        return self.client(method, path, body, by=by).status
 
     def state(self) -> Any:
         """All documents as they are stored, without times of today."""
-        return {kind.name: self._documents(kind) for kind in (JOBS, SESSIONS, ACTIONS)}
+        return {kind.name: self._documents(kind) for kind in (JOBS, SESSIONS, ACTIONS, CLIENTS)}
 
     def _documents(self, kind: Kind) -> list[str]:
         return sorted(_timeless(stored.document) for stored in self._store.search(kind, Query(limit=100)).items)
@@ -110,15 +123,17 @@ Worlds = Callable[[Change], World]
 
 
 @pytest.fixture
-def worlds(conf: cfg.ConfigOpts, empty_store: Path, tmp_path: Path, identity: Identity) -> Iterator[Worlds]:
+def worlds(
+    conf: cfg.ConfigOpts, empty_store: Path, tmp_path: Path, version: Version, identity: Identity
+) -> Iterator[Worlds]:
     """Makes services that have heard what comes before a change."""
     made: list[World] = []
 
     def make(change: Change) -> World:
         path = Path(shutil.copy(empty_store, tmp_path / f"{len(made)}.sqlite"))
-        made.append(World(conf, path, identity))
+        made.append(World(conf, path, version, identity))
         for request in change.earlier:
-            assert made[-1].ask(*request) < 300
+            assert made[-1].ask(*request, by=change.by) < 300
         return made[-1]
 
     yield make
@@ -126,13 +141,26 @@ def worlds(conf: cfg.ConfigOpts, empty_store: Path, tmp_path: Path, identity: Id
         world.close()
 
 
-@pytest.mark.parametrize("ending", ["killed after", "cut after", "cut before"])
+ENDINGS = ("killed after", "cut after", "cut before")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_repetition_completes_what_was_cut_off(worlds: Worlds, name: str, ending: str) -> None:
-    change = CHANGES[name]
+    _is_completed(worlds, CHANGES[name], ending)
+
+
+@in_v2
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("name", CHANGES_OF_V2)
+def test_a_repetition_completes_what_was_cut_off_in_v2(worlds: Worlds, name: str, ending: str) -> None:
+    _is_completed(worlds, CHANGES_OF_V2[name], ending)
+
+
+def _is_completed(worlds: Worlds, change: Change, ending: str) -> None:
     undisturbed = worlds(change)
     already = undisturbed.disturbed.writes
-    assert undisturbed.ask(*change.request) < 300
+    assert undisturbed.ask(*change.request, by=change.by) < 300
     writes = undisturbed.disturbed.writes - already
     assert writes > 1, "a change of one document needs no test"
     for number in range(writes):
@@ -142,10 +170,10 @@ def test_a_repetition_completes_what_was_cut_off(worlds: Worlds, name: str, endi
         plan("write", "*", happening, skip=number)
         if happening is killed:
             with pytest.raises(Killed):
-                world.ask(*change.request)
+                world.ask(*change.request, by=change.by)
         else:
-            world.ask(*change.request)
-        assert world.ask(*change.request) < 300
+            world.ask(*change.request, by=change.by)
+        assert world.ask(*change.request, by=change.by) < 300
         assert world.state() == undisturbed.state(), f"after write {number + 1} of {writes}"
 
 
@@ -154,7 +182,7 @@ def test_fault_40_a_job_that_cannot_be_written_takes_its_actions_back(worlds: Wo
     world = worlds(change)
     world.disturbed.before("create", "jobs", cut)
     assert world.ask(*change.request) == 503
-    assert world.state() == {"jobs": [], "sessions": [], "actions": []}
+    assert {**world.state(), "clients": []} == {"jobs": [], "sessions": [], "actions": [], "clients": []}
 
 
 def test_a_job_that_was_written_all_the_same_keeps_its_actions(worlds: Worlds) -> None:

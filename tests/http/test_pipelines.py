@@ -17,6 +17,7 @@ from freezer_api.repository.protocol import Repository
 from tests.deployers import DEPLOYERS
 from tests.http.client import Client
 from tests.http.conftest import app
+from tests.http.versions import V1
 
 OURS = Path(__file__).parents[2] / "etc/freezer/freezer-paste.ini"
 FILES = {"ours": OURS} | {path.stem.removesuffix("-paste"): path for path in DEPLOYERS.glob("*-paste.ini")}
@@ -62,7 +63,7 @@ def compose(conf: cfg.ConfigOpts, repository: Repository, tmp_path: Path, nobody
         conf(["--config-file", str(configuration)], project="freezer")
         built = app.build(conf, repository, name)
         assert built.loopback_only == loopback_only
-        return Client(built.app, "/v1", lambda _who: {})
+        return Client(built.app, V1, lambda _who: {})
 
     return composed
 
@@ -190,8 +191,8 @@ class TestVersions:
         return [version["links"][0]["href"].rstrip("/")[-2:] for version in answer.json["versions"]]
 
     def test_what_the_composite_names_is_offered(self, compose: Compose) -> None:
-        assert "v1" in self._offered(compose(FILES["sorted"]))
-        assert "v1" not in self._offered(compose(FILES["second-version"]))
+        assert self._offered(compose(FILES["sorted"])) == ["v2", "v1"]
+        assert self._offered(compose(FILES["second-version"])) == ["v2"]
 
     def test_what_is_switched_off_is_not(self, compose: Compose, tmp_path: Path) -> None:
         text = OURS.read_text().replace("/ = api", "/ = unauthenticated_api")
@@ -199,8 +200,9 @@ class TestVersions:
         text = text.replace("freezer_api.service:freezer_appv1_factory", "no.such:factory")
         (tmp_path / "paste.ini").write_text(text)
         client = compose(tmp_path / "paste.ini", "enable_v1_api = false", loopback_only=True)
-        assert "v1" not in self._offered(client)
+        assert self._offered(client) == ["v2"]
         assert client("GET", "/v1/jobs", by=None).status == 404
+        assert client("GET", "/v2/demo/jobs", by=None).status == 200
         with pytest.raises(StartFailed, match=r"paste.ini cannot be used: .*no"):
             compose(tmp_path / "paste.ini")
 

@@ -6,16 +6,17 @@ added is asked for, and fails until its rule stands in a group.
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from oslo_config import cfg
 
-from freezer_api.api.routes import ROUTES, Route
+from freezer_api.api.routes import ROUTES, ROUTES_OF_V2, Route
 from freezer_api.repository.protocol import Repository
 from tests.http.client import Answer, Client
 from tests.http.conftest import app
+from tests.http.versions import Version, in_v1, in_v2
 
 LIBRARY, ARCHIVE = "library", "archive"
 
@@ -64,7 +65,7 @@ GROUPS = {
         for kind in ("backups", "clients", "jobs", "actions", "sessions")
         for rule in ("get_all", "get")
     },
-    "report": {"backups:create", "backups:delete"},
+    "report": {"backups:create", "backups:update", "backups:delete"},
     "change": {
         *("clients:create", "clients:update", "clients:delete"),
         *("jobs:create", "jobs:update", "jobs:delete", "jobs:event:create"),
@@ -89,6 +90,30 @@ system-scoped                 403   403     403
 unscoped                      403   403     403
 """
 
+# Version 2 is scoped by project: that of the URL, which is the token's own or another one.
+EXPECTED_IN_V2 = """
+                              read  report  change
+reader                        yes   403     403
+member                        yes   yes     yes
+service                       yes   yes     403
+admin                         yes   yes     yes
+no role                       403   403     403
+member of another project     403   403     403
+domain-scoped                 403   403     403
+domain-scoped with a project  403   403     403
+system-scoped                 403   403     403
+unscoped                      403   403     403
+"""
+EXPECTED_FROM_ELSEWHERE = """
+                              read  report  change
+reader                        403   403     403
+member                        403   403     403
+service                       yes   yes     403
+admin                         yes   yes     yes
+no role                       403   403     403
+domain-scoped with a project  403   403     403
+"""
+
 # What it means to be allowed, by method: on a document of one's own, and on one of somebody else in the project.
 # http-v1.md 4.1: others' documents are not there, a deletion of theirs does nothing, and their ids are taken.
 OWN = {
@@ -108,6 +133,7 @@ FOREIGN = OWN | {"get": 404, "put": 409, "patch": 404, "event": 404, "act": 404,
 JOB = {"client_id": "node", "job_actions": [{"freezer_action": {"action": "backup"}}]}
 BODIES: dict[tuple[str, str], Any] = {
     ("backups", "create"): {"container": "c", "hostname": "h", "backup_name": "b"},
+    ("backups", "patch"): {"status": "error"},
     ("clients", "patch"): {"description": "d"},
     ("jobs", "create"): JOB,
     ("jobs", "put"): JOB,
@@ -116,15 +142,15 @@ BODIES: dict[tuple[str, str], Any] = {
     ("actions", "create"): {"freezer_action": {"action": "backup"}},
     ("actions", "put"): {"freezer_action": {"action": "backup"}},
     ("actions", "patch"): {"max_retries": 2},
-    ("sessions", "create"): {"session_tag": 0},
-    ("sessions", "put"): {"session_tag": 0},
+    ("sessions", "create"): {"schedule": {}},
+    ("sessions", "put"): {"session_tag": 0, "schedule": {}},
     ("sessions", "patch"): {"description": "d"},
 }
 
 
-def expected() -> Iterator[tuple[str, str, str]]:
+def expected(table: str = EXPECTED) -> Iterator[tuple[str, str, str]]:
     """Persona, group, and what the table says."""
-    head, *lines = EXPECTED.strip("\n").splitlines()
+    head, *lines = table.strip("\n").splitlines()
     for line in lines:
         name, said = line[:30].strip(), line[30:].split()
         for group, answer in zip(head.split(), said, strict=True):
@@ -140,12 +166,13 @@ Ask = Callable[[Persona, str, str, Any], Answer]
 
 
 @pytest.fixture
-def ask(conf: cfg.ConfigOpts, repository: Repository) -> Ask:
-    client = Client(app.Entrance(app.build_api(conf, repository)), "/v1", lambda _who: {})
+def ask(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Ask:
+    """Asks for documents of the library, whoever it is."""
+    client = Client(app.Entrance(app.build_api(conf, repository)), version, lambda _who: {})
 
     def asked(persona: Persona, method: str, path: str, body: Any = None) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()
-        return client(method, path, data, headers=persona.headers)
+        return client(method, f"{client.base}/{path}", data, headers=persona.headers)
 
     return asked
 
@@ -157,6 +184,7 @@ class Documents:
         self._ask = ask
         self.owner = owner
         self._count = 0
+        assert self._ask(owner, "POST", "clients", {"client_id": JOB["client_id"]}).status == 201
         self.fill()
 
     def fill(self) -> None:
@@ -169,7 +197,7 @@ class Documents:
             ("POST", f"actions/{action}", BODIES["actions", "put"]),
             ("POST", f"jobs/{job}", JOB),
             ("POST", f"jobs/{member}", JOB),
-            ("POST", f"sessions/{session}", {"session_tag": 0}),
+            ("POST", f"sessions/{session}", BODIES["sessions", "put"]),
             ("PUT", f"sessions/{session}/jobs/{member}", None),
         ):
             assert self._ask(self.owner, method, path, body).status < 300
@@ -205,10 +233,12 @@ class Documents:
         ]
 
 
-def answers(ask: Ask, persona: Persona, documents: Documents) -> dict[str, int]:
+def answers(
+    ask: Ask, persona: Persona, documents: Documents, routes: tuple[Route, ...] = ROUTES
+) -> dict[str, int]:
     """What the persona is answered, route by route."""
     found = {}
-    for route in ROUTES:
+    for route in routes:
         answer = ask(persona, route.method, documents.path(route), documents.body(route))
         found[f"{route.method} {route.path}"] = answer.status
         if answer.status < 300 and route.method != "GET" and persona.user == documents.owner.user:
@@ -216,15 +246,33 @@ def answers(ask: Ask, persona: Persona, documents: Documents) -> dict[str, int]:
     return found
 
 
-def should_be(persona: str, allowed: dict[str, int]) -> dict[str, int]:
-    said = {group: answer for name, group, answer in expected() if name == persona}
+def should_be(
+    persona: str, allowed: dict[str, int], routes: tuple[Route, ...] = ROUTES, table: str = EXPECTED
+) -> dict[str, int]:
+    said = {group: answer for name, group, answer in expected(table) if name == persona}
     return {
         f"{route.method} {route.path}": allowed[route.handler] if said[group] == "yes" else int(said[group])
-        for route in ROUTES
+        for route in routes
         for group in [group_of(route)]
     }
 
 
+@in_v2
+class TestVersion2:
+    @pytest.mark.parametrize("owner", [ALICE, BOB], ids=lambda owner: owner.user)
+    @pytest.mark.parametrize("persona", PERSONAS)
+    def test_documents_of_the_project(self, ask: Ask, persona: str, owner: Persona) -> None:
+        asked = answers(ask, replace(PERSONAS[persona], user=owner.user), Documents(ask, owner), ROUTES_OF_V2)
+        assert asked == should_be(persona, OWN, ROUTES_OF_V2, EXPECTED_IN_V2)
+
+    @pytest.mark.parametrize("persona", sorted({name for name, _, _ in expected(EXPECTED_FROM_ELSEWHERE)}))
+    def test_documents_of_another_project(self, ask: Ask, persona: str) -> None:
+        elsewhere = replace(PERSONAS[persona], project=ARCHIVE)
+        asked = answers(ask, elsewhere, Documents(ask, ALICE), ROUTES_OF_V2)
+        assert asked == should_be(persona, OWN, ROUTES_OF_V2, EXPECTED_FROM_ELSEWHERE)
+
+
+@in_v1
 @pytest.mark.parametrize("persona", PERSONAS)
 class TestVersion1:
     def test_documents_of_ones_own(self, ask: Ask, persona: str) -> None:
@@ -238,14 +286,16 @@ class TestVersion1:
 
 
 def test_every_persona_has_its_line() -> None:
-    assert {name for name, _, _ in expected()} == PERSONAS.keys()
+    for table in (EXPECTED, EXPECTED_IN_V2):
+        assert {name for name, _, _ in expected(table)} == PERSONAS.keys()
 
 
 def test_every_rule_of_a_route_is_in_one_group() -> None:
-    assert {route.rule for route in ROUTES} <= set().union(*GROUPS.values())
+    assert {route.rule for route in ROUTES_OF_V2} <= set().union(*GROUPS.values())
     assert sum(map(len, GROUPS.values())) == len(set().union(*GROUPS.values()))
 
 
+@in_v1
 def test_admin_reaches_no_further_in_version_1(ask: Ask) -> None:
     Documents(ask, BOB)
     for kind in ("backups", "clients", "jobs", "actions", "sessions"):

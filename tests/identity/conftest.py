@@ -12,6 +12,7 @@ from freezer_api.cmd import embedded
 from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.http.client import Client
 from tests.http.conftest import app
+from tests.http.versions import V1
 from tests.servers.keystone import Keystone
 
 OURS = Path(__file__).parents[2] / "etc/freezer/freezer-paste.ini"
@@ -60,4 +61,4 @@ def identity(keystone: Keystone) -> Callable[[str], dict[str, str]]:
 
 @pytest.fixture
 def client(service: WSGIApp, identity: Callable[[str], dict[str, str]]) -> Client:
-    return Client(service, "/v1", identity)
+    return Client(service, V1, identity)

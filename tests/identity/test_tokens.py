@@ -9,6 +9,7 @@ import pytest
 
 from tests.deployers import DEPLOYERS
 from tests.http.client import Answer, Client
+from tests.http.versions import V1
 from tests.identity.conftest import OURS, Serve
 from tests.servers.keystone import Keystone
 
@@ -100,7 +101,7 @@ class TestServiceTokens:
 
 @pytest.mark.parametrize("name", PASTE_FILES)
 def test_paste_files_serve_as_they_are(serve: Serve, keystone: Keystone, name: str, identity) -> None:
-    client = Client(serve(PASTE_FILES[name]), "/v1", identity)
+    client = Client(serve(PASTE_FILES[name]), V1, identity)
     if name == "second-version-paste":
         assert client("GET", "jobs").status == 404
         return
@@ -151,7 +152,7 @@ class TestKeystoneInTrouble:
     ) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}/v3"
-            client = Client(serve(paste, auth_url=url, http_connect_timeout="1"), "/v1", identity)
+            client = Client(serve(paste, auth_url=url, http_connect_timeout="1"), V1, identity)
             begun = time.monotonic()
             answer = client("GET", "jobs")
             assert answer.status == 503
@@ -159,5 +160,5 @@ class TestKeystoneInTrouble:
             assert client("GET", "/", by=None).status == 300
 
     def test_one_that_does_not_know_the_service(self, serve: Serve, identity) -> None:
-        answer = Client(serve(password="wrong"), "/v1", identity)("GET", "jobs")
+        answer = Client(serve(password="wrong"), V1, identity)("GET", "jobs")
         assert answer.status == 503

@@ -4,13 +4,17 @@ Alembic keeps the steps; it is loaded only when there is one to take.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
 
 from freezer_api.errors import StartFailed, Unavailable
 from freezer_api.repository.sql.schema import VERSION_TABLE
 
-HEAD = "0001"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0002"
 """The layout that this release reads and writes; the newest of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -49,14 +53,20 @@ def sync(engine: Engine) -> bool:
 
 def _upgrade(connection: Connection, version: str | None) -> None:
     from alembic import command
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    # The connection goes to migrations/env.py.
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = migrations(connection)
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise StartFailed(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
     command.upgrade(config, "head")
+
+
+def migrations(connection: Connection) -> "Config":
+    """What Alembic has to know; the connection goes to ``migrations/env.py``."""
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
