@@ -39,6 +39,9 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
 
+bench-identity: $(VENV)/.dev
+	$(BIN)/python -m bench.identity
+
 samples: $(VENV)/.dev
 	$(BIN)/oslo-config-generator --config-file etc/freezer/freezer-config-generator.conf
 
