@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api.policies import list_rules
+from freezer_api.policies import enforcer, list_rules
 from tests.http.client import Client
 from tests.http.versions import V1, Version
 
@@ -81,6 +81,10 @@ def test_fault_37_each_role_may_do_what_its_rules_say(client: Client, roles: str
 
 def _offered(client: Client) -> set[str]:
     return RULES.keys() - (OF_V2 if client.version is V1 else set())
+
+
+def test_the_tools_of_oslo_policy_get_all_rules() -> None:
+    assert enforcer().registered_rules.keys() == {rule.name for rule in list_rules()}
 
 
 def test_the_rules_have_their_original_names() -> None:
