@@ -5,17 +5,15 @@ import logging
 import socket
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from oslo_config import cfg
 from oslo_log import log
 
 import freezer_api
-from freezer_api import app, config
+from freezer_api import app, config, stores
 from freezer_api.api import middleware as access
-from freezer_api.cmd import embedded, server
+from freezer_api.cmd import server
 from freezer_api.errors import StartFailed
-from freezer_api.repository.sql.sqlite import open_sqlite
 
 PROGRAM = "freezer-api"
 
@@ -27,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config.register_standalone(conf)
     log.register_options(conf)
     # Neither each step of a migration nor, where nobody asked for them, a line for each request.
-    quiet = ["alembic=WARN", f"{access.LOG.name}=WARN"]
+    quiet = ["alembic=WARN", "elastic_transport=ERROR", f"{access.LOG.name}=WARN"]
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *quiet])
     conf.set_default("use_stderr", True)
     try:
@@ -53,21 +51,21 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     app.check(conf)
     host = _loopback(conf)
     port = conf.bind_port if conf.port is None else conf.port
-    directory = embedded.data_dir(conf.data_dir)
-    path = embedded.prepare(directory)
+    store = stores.embedded_store(conf.data_dir) if conf.data_dir else stores.store_of(conf)
+    store.prepare()
     listener = server.listen(host, port)
     address = server.shown(*listener.getsockname()[:2])
     server.Server(
         listener,
-        lambda: _served(conf, path),
-        lambda: _announce(address, directory),
+        lambda: _served(conf, store),
+        lambda: _announce(address, store),
         workers=conf.workers,
         threads=conf.threads,
     ).run()
 
 
-def _served(conf: cfg.ConfigOpts, path: Path) -> server.Served:
-    repository = open_sqlite(path, connections=conf.threads)
+def _served(conf: cfg.ConfigOpts, store: stores.Store) -> server.Served:
+    repository = store.open(conf.threads)
     return server.Served(app.build_standalone(conf, repository), repository.close)
 
 
@@ -88,9 +86,9 @@ def _loopback(conf: cfg.ConfigOpts) -> str:
     return host
 
 
-def _announce(address: str, directory: Path) -> None:
+def _announce(address: str, store: stores.Store) -> None:
     print(f"Server listening on {address}")
-    print(f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {directory}")
+    print(f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {store}")
     print(f"Try: curl http://{address}/v1/jobs", flush=True)
 
 

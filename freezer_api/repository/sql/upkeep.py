@@ -3,12 +3,17 @@
 Alembic keeps the steps; it is loaded only when there is one to take.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
+from sqlalchemy.exc import DBAPIError
 
 from freezer_api.errors import StartFailed, Unavailable
-from freezer_api.repository.sql.schema import VERSION_TABLE
+from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
+from freezer_api.repository.upkeep import Ask
 
 HEAD = "0001"
 """The layout that this release reads and writes; the newest of ``migrations/versions``."""
@@ -60,3 +65,59 @@ def _upgrade(connection: Connection, version: str | None) -> None:
     if version is not None and version not in known:
         raise StartFailed(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
     command.upgrade(config, "head")
+
+
+class SQLUpkeep:
+    """Upkeep of the tables. They are of one version together, so ``sync`` makes or upgrades all of them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise StartFailed(f"the database does not do this: {error.orig}") from None
+
+    def plan(self, kinds: Sequence[str]) -> list[str]:
+        with self._connected() as connection:
+            version = current_version(connection)
+        if version == HEAD:
+            return [f"{TABLES[kind].table.name}: is current" for kind in kinds]
+        done = "created" if version is None else f"upgraded from version {version}"
+        return [f"{TABLES[kind].table.name}: would be {done}" for kind in kinds]
+
+    def sync(self, kinds: Sequence[str], erase: Ask) -> None:  # noqa: ARG002 - nothing can be in the way
+        try:
+            sync(self._engine)
+        except DBAPIError as error:
+            raise StartFailed(f"the database does not do this: {error.orig}") from None
+
+    def remove(self, kinds: Sequence[str]) -> list[str]:
+        with self._connected() as connection, connection.begin():
+            there = self._ours(connection)
+            removed = [kind for kind in kinds if TABLES[kind].table.name in there]
+            if set(kinds) == set(TABLES):
+                _VERSIONS.drop(connection, checkfirst=True)
+                METADATA.drop_all(connection)
+            else:
+                for kind in removed:
+                    connection.execute(TABLES[kind].table.delete())
+        return removed
+
+    def show(self) -> Any:
+        with self._connected() as connection:
+            return self._ours(connection) or None
+
+    @staticmethod
+    def _ours(connection: Connection) -> list[str]:
+        ours = {VERSION_TABLE, *METADATA.tables}
+        return sorted(ours & set(inspect(connection).get_table_names()))
+
+    def update_settings(self) -> str:
+        return "The SQL store has no settings to update"
+
+    def close(self) -> None:
+        self._engine.dispose()
