@@ -24,8 +24,8 @@ class Upkeep(Protocol):
         """
         ...
 
-    def remove(self, kinds: Sequence[str]) -> list[str]:
-        """Take all documents of these kinds away; the kinds of which there was anything."""
+    def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
+        """Take all documents of these kinds away, unless ``test_only``; the kinds of which there was anything."""
         ...
 
     def show(self) -> Any:

@@ -22,10 +22,12 @@ Line = tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def pages(connection: Connection, index: str, body: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """The hits of a sorted search, page by page."""
+    """The hits of a sorted search, page by page. ``StoreFailed`` when the index is gone."""
     body = {"size": _AT_ONCE, "track_total_hits": False, **body}
     while True:
         answer = connection.call("POST", f"/{index}/_search?allow_partial_search_results=false", body)
+        if answer.status != 200:
+            raise StoreFailed
         hits = answer.body["hits"]["hits"]
         if hits:
             yield hits

@@ -5,7 +5,8 @@ wait (the index refuses them, and the service tries again) for the moment that t
 What was deleted meanwhile is found by comparing counts, for ever shorter spans of the creation time.
 
 Whoever creates the new index does the work. The others wait, and take over when the work does not go on: its
-beat stands in the index.
+beat stands in the index. They make a copy of their own, of a name that nobody has had, and only then take the
+first one away: the alias of copies in the making is taken off it, and without that alias a copy is never finished.
 """
 
 import time
@@ -14,7 +15,7 @@ from typing import Any
 
 from freezer_api.errors import StartFailed, StoreFailed
 from freezer_api.repository.elastic import bulk
-from freezer_api.repository.elastic.indices import alias_of, write_alias_of
+from freezer_api.repository.elastic.indices import alias_of, copying_alias_of, write_alias_of
 from freezer_api.repository.elastic.layout import Layout
 from freezer_api.repository.elastic.transport import Connection
 
@@ -43,8 +44,9 @@ class Copy:
         """Copy and put the alias on the copy. When it fails, the source is written to as before."""
         while self._checkpoint() - self._done > _LITTLE:
             self._copy_up_to(self._checkpoint())
-        self._change("PUT", f"/{self._source}/_block/write")
+        self._change("GET", f"/{self._target}/_mapping")
         try:
+            self._change("PUT", f"/{self._source}/_block/write")
             self._copy_up_to(self._checkpoint())
             self._take_out_deleted()
             self._swap()
@@ -55,8 +57,11 @@ class Copy:
     def _change(self, method: str, target: str, body: dict[str, Any] | None = None) -> Any:
         answer = self._connection.call(method, target, body)
         if answer.status >= 300:
-            raise StartFailed(f"the copy of {self._source} was given up: another process has taken over")
+            raise self._taken_over()
         return answer.body
+
+    def _taken_over(self) -> StartFailed:
+        return StartFailed(f"the copy of {self._source} was given up: another process has taken over")
 
     def _checkpoint(self) -> int:
         """The sequence number up to which every change is carried out, on all copies."""
@@ -74,10 +79,10 @@ class Copy:
         }
         for hits in bulk.pages(self._connection, self._source, body):
             bulk.write(self._connection, map(self._line, hits))
-            self._beat()
         self._done = checkpoint
 
     def _line(self, hit: dict[str, Any]) -> bulk.Line:
+        self._beat()
         return {"index": self._place(hit["_id"])}, bulk.made_anew(self._layout, hit)
 
     def _place(self, key: str) -> dict[str, Any]:
@@ -118,6 +123,7 @@ class Copy:
         yield from self._gone(middle + 1, last)
 
     def _count(self, index: str, query: dict[str, Any] | None = None) -> int:
+        self._beat()
         count: int = self._change("POST", f"/{index}/_count", {"query": query or {"match_all": {}}})["count"]
         return count
 
@@ -127,16 +133,40 @@ class Copy:
 
     def _swap(self) -> None:
         actions = [
+            _no_copy_any_more(self._target),
             {"remove_index": {"index": self._source}},
             {"add": {"index": self._target, "alias": self._alias}},
         ]
-        self._change("POST", "/_aliases", {"actions": actions})
+        answer = self._connection.call("POST", "/_aliases", {"actions": actions})
+        # The answer to an attempt that was carried out may have been lost.
+        if answer.status >= 300 and not (answer.repeated and self._is_swapped()):
+            raise self._taken_over()
         self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout)})
+
+    def _is_swapped(self) -> bool:
+        return self._connection.call("GET", f"/{self._target}/_alias/{self._alias}").status == 200
 
     def _unblock(self) -> None:
         """Unless another process has taken over, which has its own block there."""
         if self._connection.call("GET", f"/{self._target}/_mapping").status == 200:
-            self._connection.call("PUT", f"/{self._source}/_settings", {"index.blocks.write": False})
+            unblock(self._connection, self._source)
+
+
+def unblock(connection: Connection, index: str) -> None:
+    """Let the index be written to, if it is there; a copying that was killed may have left it blocked."""
+    connection.call("PUT", f"/{index}/_settings", {"index.blocks.write": False})
+
+
+def take_away(connection: Connection, index: str) -> bool:
+    """Remove a copy that was not finished; False when it has been finished or removed meanwhile."""
+    if connection.call("POST", "/_aliases", {"actions": [_no_copy_any_more(index)]}).status >= 300:
+        return False
+    connection.call("DELETE", f"/{index}")
+    return True
+
+
+def _no_copy_any_more(index: str) -> dict[str, Any]:
+    return {"remove": {"index": index, "alias": copying_alias_of(index), "must_exist": True}}
 
 
 def meta(layout: Layout, beats: int | None = None) -> dict[str, Any]:
@@ -147,16 +177,16 @@ def meta(layout: Layout, beats: int | None = None) -> dict[str, Any]:
 def goes_on(
     connection: Connection, index: str, pause: Callable[[float], None] = time.sleep, patience: float = PATIENCE
 ) -> bool:
-    """Whether somebody works on this copy or has finished it; returns when that is known."""
+    """Whether somebody works on this copy, or has finished or removed it; returns when that is known."""
     seen = _beats(connection, index)
     end = time.monotonic() + patience
-    while time.monotonic() < end:
+    while seen is not None and time.monotonic() < end:
         pause(0.2)
         if _beats(connection, index) != seen:
             return True
-    return False
+    return seen is None
 
 
 def _beats(connection: Connection, index: str) -> Any:
     answer = connection.call("GET", f"/{index}/_mapping")
-    return answer.body[index]["mappings"].get("_meta", {}).get("beats") if answer.status == 200 else "gone"
+    return answer.body[index]["mappings"]["_meta"].get("beats") if answer.status == 200 else None

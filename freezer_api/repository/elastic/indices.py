@@ -30,6 +30,11 @@ def write_alias_of(index: str) -> str:
     return f"{index}-write"
 
 
+def copying_alias_of(index: str) -> str:
+    """The alias that a copy has until it is finished, or until it is taken away from who makes it."""
+    return f"{index}-copying"
+
+
 class State(Enum):
     """What there is to do for a kind."""
 
@@ -41,19 +46,28 @@ class State(Enum):
     """Its documents have to be copied into a new index."""
     NEWER = "newer"
     FOREIGN = "foreign"
-    """Nothing of ours has the name."""
+    """An index that is none of ours has the name."""
+    AMBIGUOUS = "ambiguous"
+    """Several of ours are behind the alias."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Indices of one kind. ``index``: the one behind the alias, empty for none; ``others``: copies that were not
-    finished; ``next``: the name of the next one.
+    """Indices of one kind. ``index``: the one behind the alias, empty for none; ``copies``: those that a copying
+    has made and not finished, the newest first; ``others``: further ones that a service made; ``next``: the name of
+    the next one.
     """
 
     state: State
     index: str
+    copies: tuple[str, ...]
     others: tuple[str, ...]
     next: str
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing of the kind is there."""
+        return self.state is State.MISSING and not self.copies and not self.others
 
 
 def look(connection: Connection, prefix: str, layout: Layout) -> Found:
@@ -63,19 +77,37 @@ def look(connection: Connection, prefix: str, layout: Layout) -> Found:
     indices: dict[str, Any] = answer.body
     numbered = {name: match for name in indices if (match := _NUMBER.fullmatch(name.removeprefix(alias)))}
     behind = [name for name, index in indices.items() if alias in index["aliases"] or name == alias]
-    others = tuple(sorted(name for name in numbered if name not in behind))
+    behind.sort(key=lambda name: is_of(indices[name], layout))
+    ours = sorted(
+        (name for name in indices if is_of(indices[name], layout) and name not in behind[:1]), reverse=True
+    )
+    copies = tuple(name for name in ours if copying_alias_of(name) in indices[name]["aliases"])
+    others = tuple(name for name in ours if name not in copies)
     number = max((int(match[1]) for match in numbered.values()), default=0) + 1
     state = _state(indices, behind, alias, layout)
-    return Found(state, behind[0] if behind else "", others, f"{alias}-{number:06d}")
+    return Found(state, behind[0] if behind else "", copies, others, f"{alias}-{number:06d}")
+
+
+def is_of(index: dict[str, Any], layout: Layout) -> bool:
+    """Whether a service made the index for this kind."""
+    meta = _meta(index)
+    return meta.get("kind") == layout.kind.name and isinstance(meta.get("release"), int)
+
+
+def _meta(index: dict[str, Any]) -> dict[str, Any]:
+    meta = index["mappings"].get("_meta", {}).get("freezer")
+    return meta if isinstance(meta, dict) else {}
 
 
 def _state(indices: dict[str, Any], behind: list[str], alias: str, layout: Layout) -> State:
     if not behind:
         return State.MISSING
     index = indices[behind[0]]
-    meta = index["mappings"].get("_meta", {}).get("freezer", {})
-    if len(behind) > 1 or behind[0] == alias or meta.get("kind") != layout.kind.name:
+    if behind[0] == alias or not is_of(index, layout):
         return State.FOREIGN
+    if len(behind) > 1:
+        return State.AMBIGUOUS
+    meta = _meta(index)
     if meta["release"] > RELEASE:
         return State.NEWER
     if meta == layout.meta:

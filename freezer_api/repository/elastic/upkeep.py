@@ -6,7 +6,7 @@ from typing import Any
 
 from freezer_api.errors import StartFailed
 from freezer_api.repository.elastic import bulk, copying
-from freezer_api.repository.elastic.indices import Found, State, alias_of, look, write_alias_of
+from freezer_api.repository.elastic.indices import Found, State, alias_of, copying_alias_of, look, write_alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
 from freezer_api.repository.elastic.transport import Answer, Connection
 from freezer_api.repository.upkeep import Ask
@@ -43,7 +43,7 @@ class ElasticUpkeep:
         match found.state:
             case State.CURRENT:
                 return f"{alias}: {found.index} is current"
-            case State.MISSING:
+            case State.MISSING if found.is_nothing:
                 return f"{alias}: {found.next} would be created"
             case State.ADDITIVE:
                 return f"{alias}: the mapping of {found.index} would be extended"
@@ -56,41 +56,56 @@ class ElasticUpkeep:
 
     def _in_the_way(self, layout: Layout, found: Found) -> StartFailed:
         alias = alias_of(self._prefix, layout.kind)
-        if found.state is State.NEWER:
-            return StartFailed(f"{found.index} was made by a newer release")
-        if found.state is State.MISSING:
-            return StartFailed(f"{', '.join(found.others)}: there, but not behind the alias {alias}")
-        return StartFailed(f"{found.index} is in the way: it was not made by this service (--erase removes it)")
+        match found.state:
+            case State.NEWER:
+                return StartFailed(f"{found.index} was made by a newer release")
+            case State.AMBIGUOUS:
+                return StartFailed(f"{', '.join((found.index, *found.others))}: all behind the alias {alias}")
+            case State.FOREIGN:
+                return StartFailed(f"{found.index} was not made by this service (--erase removes it)")
+        return StartFailed(f"{', '.join(self._all(found))}: there, but not behind the alias {alias}")
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:
         for kind in kinds:
             layout = self._layouts[kind]
-            found = self._look(layout)
-            while found.state is not State.CURRENT or not self._clean(found):
+            while (found := self._look(layout)).state is not State.CURRENT or found.copies:
                 self._step(layout, found, erase)
-                found = self._look(layout)
             self._fill(layout)
 
     def _step(self, layout: Layout, found: Found, erase: Ask) -> None:
         """Do what is next, or wait for another process that does it."""
         match found.state:
-            case State.MISSING if not found.others:
-                self._create(layout, found.next, {alias_of(self._prefix, layout.kind): {}})
+            case State.CURRENT | State.ADDITIVE | State.OTHER if self._is_worked_on(found):
+                pass
+            case State.OTHER:
+                self._copy(layout, found)
+            case State.CURRENT | State.ADDITIVE if found.copies:
+                self._clear(found)
             case State.ADDITIVE:
                 mapping = {"properties": layout.mapping["properties"]}
                 self._connection.call("PUT", f"/{found.index}/_mapping", mapping)
                 self._fill(layout)
                 self._connection.call("PUT", f"/{found.index}/_mapping", {"_meta": copying.meta(layout)})
-            case State.OTHER:
-                self._copy(layout, found)
-            case State.CURRENT:
-                pass
+            case State.MISSING if found.is_nothing:
+                self._create(layout, found.next, {alias_of(self._prefix, layout.kind): {}})
             case State.FOREIGN if erase(
                 f"{found.index} was not made by this service. Remove it with all it holds?"
             ):
                 self._connection.call("DELETE", f"/{found.index}")
             case _:
                 raise self._in_the_way(layout, found)
+
+    def _is_worked_on(self, found: Found) -> bool:
+        return any(copying.goes_on(self._connection, index, patience=self._patience) for index in found.copies)
+
+    def _clear(self, found: Found) -> bool:
+        """Take away copies on which nobody works; False when one is finished after all."""
+        for index in found.copies:
+            LOG.info("Removing %s, a copy that was not finished", index)
+            if not copying.take_away(self._connection, index):
+                return False
+            copying.unblock(self._connection, found.index)
+        return True
 
     def _create(self, layout: Layout, index: str, aliases: Mapping[str, Any], beats: int | None = None) -> bool:
         """Make an index; whether it was not there already."""
@@ -107,18 +122,13 @@ class ElasticUpkeep:
         return True
 
     def _copy(self, layout: Layout, found: Found) -> None:
-        if self._clean(found) and self._create(layout, found.next, {}, beats=0):
+        if not self._create(layout, found.next, {copying_alias_of(found.next): {}}, beats=0):
+            return
+        if self._clear(found):
             LOG.info("Copying %s into %s", found.index, found.next)
             copying.Copy(self._connection, self._prefix, layout, found.index, found.next).run()
-
-    def _clean(self, found: Found) -> bool:
-        """Take away copies on which nobody works; False as soon as somebody does."""
-        for index in found.others:
-            if copying.goes_on(self._connection, index, patience=self._patience):
-                return False
-            LOG.info("Removing %s, a copy that was not finished", index)
-            self._connection.call("DELETE", f"/{index}")
-        return True
+        else:
+            copying.take_away(self._connection, found.next)
 
     def _fill(self, layout: Layout) -> None:
         """Make anew the fields of documents that a service of an older release has written."""
@@ -137,20 +147,21 @@ class ElasticUpkeep:
         place = {"_index": write_alias_of(hit["_index"]), "_id": hit["_id"], "require_alias": True}
         return {"index": {**place, "if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}}
 
-    def remove(self, kinds: Sequence[str]) -> list[str]:
+    def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
         removed = []
         for kind in kinds:
             found = self._look(self._layouts[kind])
             if found.state is State.FOREIGN:
                 raise self._in_the_way(self._layouts[kind], found)
             for index in self._all(found):
-                self._connection.call("DELETE", f"/{index}")
+                if not test_only:
+                    self._connection.call("DELETE", f"/{index}")
                 removed.append(kind)
         return list(dict.fromkeys(removed))
 
     @staticmethod
     def _all(found: Found) -> list[str]:
-        return [*([found.index] if found.index else []), *found.others]
+        return [*([found.index] if found.index else []), *found.others, *found.copies]
 
     def show(self) -> Any:
         shown = {}

@@ -95,10 +95,12 @@ class SQLUpkeep:
         except DBAPIError as error:
             raise StartFailed(f"the database does not do this: {error.orig}") from None
 
-    def remove(self, kinds: Sequence[str]) -> list[str]:
+    def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
         with self._connected() as connection, connection.begin():
             there = self._ours(connection)
             removed = [kind for kind in kinds if TABLES[kind].table.name in there]
+            if test_only:
+                return removed
             if set(kinds) == set(TABLES):
                 _VERSIONS.drop(connection, checkfirst=True)
                 METADATA.drop_all(connection)
