@@ -1,7 +1,8 @@
 """Which store the configuration names, and the way into it."""
 
 import logging
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,9 @@ SQL_DRIVERS = ("sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver")
 # The second is how a deployment tool wrote it for years.
 _SQL_BACKENDS = ("sqlalchemy", "sqlachemy")
 
+_UPKEEP_DEADLINE = 30.0
+"""Seconds; what makes, copies or removes an index may take longer than a request of the API."""
+
 _SET = (cfg.Locations.user, cfg.Locations.command_line, cfg.Locations.environment, cfg.Locations.set_override)
 
 
@@ -53,8 +57,7 @@ class SQLStore:
 
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return SQLUpkeep(sqlite_engine(self.path, timeout=5.0, connections=1))
+        return SQLUpkeep(sqlite_engine(self.path, timeout=5.0, connections=1), self.path)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -67,7 +70,7 @@ class ElasticStore:
     access: Access
     index: str
     replicas: int
-    limits: dict[str, Any] = field(default_factory=dict)
+    limits: dict[str, Any]
 
     def _connect(self, threads: int, **limits: Any) -> Connection:
         return Connection(
@@ -96,13 +99,16 @@ class ElasticStore:
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
         check_files(self.access)
-        connection = self._connect(4, deadline=30.0)
-        try:
-            connection.introduce()
-        except WrongServer as error:
-            raise StartFailed(error.reason) from None
-        except Unavailable:
-            raise StartFailed("ElasticSearch cluster is not available. Cannot ping it") from None
+        connection = self._connect(4, deadline=max(_UPKEEP_DEADLINE, self.limits["deadline"]))
+        with ExitStack() as on_error:
+            on_error.callback(connection.close)
+            try:
+                connection.introduce()
+            except WrongServer as error:
+                raise StartFailed(error.reason) from None
+            except Unavailable:
+                raise StartFailed("ElasticSearch cluster is not available. Cannot ping it") from None
+            on_error.pop_all()
         return ElasticUpkeep(connection, self.index, replicas=self.replicas)
 
     def __str__(self) -> str:
@@ -142,13 +148,15 @@ def _by_other_options(conf: cfg.ConfigOpts) -> Store:
         or is_set(conf, "hosts", "elasticsearch")
     ):
         return _elastic(conf, "elasticsearch")
+    group = storage.backend if storage.backend not in (None, "", *_SQL_BACKENDS) else None
+    if group:
+        config.register_elasticsearch(conf, group)
+        if is_set(conf, "hosts", group):
+            return _elastic(conf, group)
     if conf.database.connection or storage.backend in _SQL_BACKENDS:
         return _sql(conf)
-    if storage.backend:
-        config.register_elasticsearch(conf, storage.backend)
-        if is_set(conf, "hosts", storage.backend):
-            return _elastic(conf, storage.backend)
-        raise StartFailed(f"[storage] backend names the group [{storage.backend}], which has no hosts")
+    if group:
+        raise StartFailed(f"[storage] backend names the group [{group}], which has no hosts")
     if any(is_set(conf, option.dest, "elasticsearch") for option in config.ELASTICSEARCH):
         raise StartFailed("[elasticsearch] is there, but neither its hosts nor [storage] driver are set")
     return embedded_store(None)
@@ -174,11 +182,9 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore:
 
 
 def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:
-    if group not in conf:
-        config.register_elasticsearch(conf, group)
+    config.register_elasticsearch(conf, group)
     options = conf[group]
-    _warn(conf, group)
-    named = [conf.storage.endpoint] if conf.storage.endpoint else options.hosts
+    named = conf.storage.endpoint.split(",") if conf.storage.endpoint else options.hosts
     hosts, in_url = parsed_hosts(named, use_ssl=options.use_ssl)
     access = Access(
         hosts=hosts,
@@ -189,19 +195,22 @@ def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:
         client_cert=options.client_cert or None,
         client_key=options.client_key or None,
     )
-    if access.uses_tls and not access.verify_certs:
-        LOG.warning("[%s] verify_certs is false: whoever answers at the store's address is believed", group)
+    _warn(conf, group, access)
     limits = {name: options[name] for name in ("engine", "deadline", "timeout", "retries")}
     return ElasticStore(access, options.index, options.number_of_replicas, limits)
 
 
-def _warn(conf: cfg.ConfigOpts, group: str) -> None:
+def _warn(conf: cfg.ConfigOpts, group: str, access: Access) -> None:
+    if conf.storage.endpoint:
+        LOG.warning("[storage] endpoint is an old name of [%s] hosts", group)
     for name in config.ELASTICSEARCH_IGNORED:
         if is_set(conf, name, group):
             LOG.warning("[%s] %s is ignored", group, name)
-    options = conf[group]
-    tls = options.use_ssl or any(host.startswith("https:") for host in options.hosts)
-    if tls and options.verify_certs is None and not options.ca_certs and not options.fingerprint:
+    if not access.uses_tls:
+        return
+    if not access.verify_certs:
+        LOG.warning("[%s] verify_certs is false: whoever answers at the store's address is believed", group)
+    elif conf[group].verify_certs is None and not access.ca_certs and not access.fingerprint:
         LOG.warning(
             "[%s] verify_certs is not set: certificates are verified, against the well-known authorities", group
         )

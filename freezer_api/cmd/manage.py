@@ -18,6 +18,8 @@ from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, StartFailed
 from freezer_api.repository.upkeep import Upkeep
 
+LOG = logging.getLogger(__name__)
+
 PROGRAM = "freezer-manage"
 
 _NAMES = [kind.name for kind in KINDS]
@@ -48,7 +50,7 @@ _ARGUMENTS: list[cfg.Opt] = [
         "test-only",
         short="t",
         default=False,
-        help="In sync: print what would be done and change nothing.",
+        help="Print what would be done and change nothing.",
     ),
 ]
 _IGNORED = ("host", "hosts", "port")
@@ -109,7 +111,7 @@ def _tolerated(arguments: Sequence[str]) -> Iterator[str]:
     """Without the value that ``--test-only`` once took by mistake."""
     before = ""
     for argument in arguments:
-        if before not in ("-t", "--test-only") or argument.startswith("-") or argument == "db":
+        if before not in ("-t", "--test-only") or argument.startswith("-") or argument in ("db", *_COMMANDS):
             yield argument
         before = argument
 
@@ -119,6 +121,8 @@ def _run(conf: cfg.ConfigOpts) -> None:
         if conf[name] is not None:
             print(f"{PROGRAM}: --{name} is ignored; the configuration says where the store is", file=sys.stderr)
     store = stores.store_of(conf)
+    if isinstance(store, stores.SQLStore) and store.embedded:
+        LOG.warning("The configuration names no store: the embedded one at %s is used", store)
     if conf.index and isinstance(store, stores.ElasticStore):
         store = replace(store, index=conf.index)
     upkeep = store.upkeep()
@@ -143,8 +147,12 @@ def _sync(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
 
 
 def _remove(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
-    if upkeep.show() is None:
+    there = upkeep.remove(_kinds(conf), test_only=True)
+    if not there:
         print("No Tables/Mappings found!")
+    elif conf.test_only:
+        for kind in there:
+            print(f"{kind}: would be removed")
     elif _confirmed(conf, "Do you want to remove index as well ?"):
         for kind in upkeep.remove(_kinds(conf)):
             print(f"Deleting {kind} is True")
@@ -155,7 +163,8 @@ def _remove(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
 def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
     if conf.yes:
         return True
-    if not sys.stdin.isatty():
+    # None when it was closed before the start.
+    if sys.stdin is None or not sys.stdin.isatty():
         raise StartFailed(f"{question} There is no terminal to ask at: use --yes")
     answer = ""
     while answer not in ("y", "n"):
@@ -170,8 +179,8 @@ def _show(_conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
     print("No Tables/Mappings found!" if shown is None else json.dumps(shown, indent=4))
 
 
-def _update_settings(_conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
-    print(upkeep.update_settings())
+def _update_settings(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
+    print("The settings would be updated" if conf.test_only else upkeep.update_settings())
 
 
 _COMMANDS = {

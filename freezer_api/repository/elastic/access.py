@@ -44,13 +44,15 @@ class Access:
 def parsed_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...], tuple[str, str] | None]:
     """The URLs, and the user and password that stand in them. ``StartFailed`` for what is no address."""
     hosts, credentials = [], set()
-    for text in texts:
+    for text in filter(str.strip, texts):
         url = _split(text)
         if url.username is not None:
             credentials.add((unquote(url.username), unquote(url.password or "")))
         scheme = "https" if use_ssl else url.scheme
         name = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-        hosts.append(f"{scheme}://{name}:{url.port or _DEFAULT_PORTS[scheme]}{url.path.rstrip('/')}")
+        hosts.append(f"{scheme}://{name}:{url.port or _DEFAULT_PORTS[url.scheme]}{url.path.rstrip('/')}")
+    if not hosts:
+        raise StartFailed("the hosts of the store are an empty list")
     if len(credentials) > 1:
         raise StartFailed("the hosts of the store name several users; name one, by http_auth")
     return tuple(hosts), credentials.pop() if credentials else None

@@ -54,8 +54,8 @@ class State(Enum):
 @dataclass(frozen=True)
 class Found:
     """Indices of one kind. ``index``: the one behind the alias, empty for none; ``copies``: those that a copying
-    has made and not finished, the newest first; ``others``: further ones that a service made; ``next``: the name of
-    the next one.
+    has made and not finished, the newest first; ``others``: further ones that a service made; ``next``: the name
+    of the next one.
     """
 
     state: State
@@ -78,11 +78,10 @@ def look(connection: Connection, prefix: str, layout: Layout) -> Found:
     numbered = {name: match for name in indices if (match := _NUMBER.fullmatch(name.removeprefix(alias)))}
     behind = [name for name, index in indices.items() if alias in index["aliases"] or name == alias]
     behind.sort(key=lambda name: is_of(indices[name], layout))
-    ours = sorted(
-        (name for name in indices if is_of(indices[name], layout) and name not in behind[:1]), reverse=True
-    )
-    copies = tuple(name for name in ours if copying_alias_of(name) in indices[name]["aliases"])
-    others = tuple(name for name in ours if name not in copies)
+    ours = (name for name in {*numbered, *behind[1:]} if is_of(indices[name], layout) and name not in behind[:1])
+    beside = sorted(ours, reverse=True)
+    copies = tuple(name for name in beside if copying_alias_of(name) in indices[name]["aliases"])
+    others = tuple(name for name in beside if name not in copies)
     number = max((int(match[1]) for match in numbered.values()), default=0) + 1
     state = _state(indices, behind, alias, layout)
     return Found(state, behind[0] if behind else "", copies, others, f"{alias}-{number:06d}")

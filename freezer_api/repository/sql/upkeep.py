@@ -68,34 +68,37 @@ def _upgrade(connection: Connection, version: str | None) -> None:
 
 
 class SQLUpkeep:
-    """Upkeep of the tables. They are of one version together, so ``sync`` makes or upgrades all of them."""
+    """Upkeep of the tables in the file at ``path``. They are of one version together, so ``sync`` makes or
+    upgrades all of them. Nothing else makes the file.
+    """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, path: Path) -> None:
         self._engine = engine
+        self._path = path
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        try:
-            with self._engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            raise StartFailed(f"the database does not do this: {error.orig}") from None
+        with _in_our_words(self._path), self._engine.connect() as connection:
+            yield connection
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
-        with self._connected() as connection:
-            version = current_version(connection)
+        version = None
+        if self._path.exists():
+            with self._connected() as connection:
+                version = current_version(connection)
         if version == HEAD:
             return [f"{TABLES[kind].table.name}: is current" for kind in kinds]
         done = "created" if version is None else f"upgraded from version {version}"
         return [f"{TABLES[kind].table.name}: would be {done}" for kind in kinds]
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:  # noqa: ARG002 - nothing can be in the way
-        try:
+        with _in_our_words(self._path):
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             sync(self._engine)
-        except DBAPIError as error:
-            raise StartFailed(f"the database does not do this: {error.orig}") from None
 
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
+        if not self._path.exists():
+            return []
         with self._connected() as connection, connection.begin():
             there = self._ours(connection)
             removed = [kind for kind in kinds if TABLES[kind].table.name in there]
@@ -110,6 +113,8 @@ class SQLUpkeep:
         return removed
 
     def show(self) -> Any:
+        if not self._path.exists():
+            return None
         with self._connected() as connection:
             return self._ours(connection) or None
 
@@ -123,3 +128,15 @@ class SQLUpkeep:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+@contextmanager
+def _in_our_words(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StartFailed(f"cannot use the data file {path}: {error.strerror}") from None
+    except DBAPIError as error:
+        raise StartFailed(f"cannot use the data file {path}: {error.orig}") from None
+    except StartFailed as error:
+        raise StartFailed(f"cannot use the data file {path}: {error}") from None
