@@ -23,26 +23,37 @@ PATIENCE = 10.0
 """Seconds without a beat after which the others take over."""
 
 _BEAT = 1.0
-_LITTLE = 1000
+
+LITTLE = 1000
 """Documents that are copied while writes wait."""
 
 
 class Copy:
     """The copy of ``source`` into ``target``, which this process has made."""
 
-    def __init__(self, connection: Connection, prefix: str, layout: Layout, source: str, target: str) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        prefix: str,
+        layout: Layout,
+        source: str,
+        target: str,
+        *,
+        little: int = LITTLE,
+    ) -> None:
         self._connection = connection
         self._layout = layout
         self._alias = alias_of(prefix, layout.kind)
         self._source = source
         self._target = target
+        self._little = little
         self._done = -1
         self._beats = 0
         self._last_beat = time.monotonic()
 
     def run(self) -> None:
         """Copy and put the alias on the copy. When it fails, the source is written to as before."""
-        while self._checkpoint() - self._done > _LITTLE:
+        while self._checkpoint() - self._done > self._little:
             self._copy_up_to(self._checkpoint())
         self._change("GET", f"/{self._target}/_mapping")
         try:
@@ -115,7 +126,7 @@ class Copy:
         copied = self._count(self._target, span)
         if copied == self._count(self._source, span):
             return
-        if copied <= _LITTLE or first == last:
+        if copied <= self._little or first == last:
             yield from sorted(self._keys(self._target, span) - self._keys(self._source, span))
             return
         middle = (first + last) // 2

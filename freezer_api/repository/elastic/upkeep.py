@@ -27,12 +27,14 @@ class ElasticUpkeep:
         replicas: int = 0,
         layouts: Mapping[str, Layout] = LAYOUTS,
         patience: float = copying.PATIENCE,
+        little: int = copying.LITTLE,
     ) -> None:
         self._connection = connection
         self._prefix = prefix
         self._replicas = replicas
         self._layouts = layouts
         self._patience = patience
+        self._little = little
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
         return [self._planned(self._layouts[kind]) for kind in kinds]
@@ -126,7 +128,10 @@ class ElasticUpkeep:
             return
         if self._clear(found):
             LOG.info("Copying %s into %s", found.index, found.next)
-            copying.Copy(self._connection, self._prefix, layout, found.index, found.next).run()
+            copy = copying.Copy(
+                self._connection, self._prefix, layout, found.index, found.next, little=self._little
+            )
+            copy.run()
         else:
             copying.take_away(self._connection, found.next)
 
