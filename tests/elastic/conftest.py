@@ -1,4 +1,4 @@
-"""Places on real servers: Elasticsearch 9 for what is the same everywhere, all four where the engine may matter."""
+"""Places on real servers: Elasticsearch 9 for what is the same everywhere, all four where engines may differ."""
 
 import uuid
 from collections.abc import Iterator

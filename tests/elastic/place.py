@@ -41,19 +41,33 @@ class Counted(Connection):
     """Calls ``happening`` before each request, with the number of those that have been made."""
 
     happening: Callable[[int], object] = staticmethod(lambda _made: None)
-    made = 0
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.targets: list[str] = []
 
     def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
-        self._count()
+        self._count(target)
         return super().answer(method, target, body)
 
     def bulk(self, target: str, lines: bytes) -> Answer:
-        self._count()
+        self._count(target)
         return super().bulk(target, lines)
 
-    def _count(self) -> None:
-        self.happening(self.made)
-        self.made += 1
+    def _count(self, target: str) -> None:
+        self.happening(len(self.targets))
+        self.targets.append(target)
+
+
+class Marked(Counted):
+    """Knows at which of its calls the index that is copied is blocked."""
+
+    blocking = -1
+
+    def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
+        if target.endswith("/_block/write"):
+            self.blocking = len(self.targets)
+        return super().answer(method, target, body)
 
 
 @dataclass

@@ -112,7 +112,7 @@ def test_a_document_that_is_replaced_while_old_ones_are_brought_up_to_date_keeps
 def test_an_index_of_somebody_else_in_the_way_is_left_alone(place, name, meta):
     place.request("PUT", "/{}-jobs", {"mappings": {"_meta": meta} if meta else {}})
     for attempt in (
-        lambda: place.sync(),
+        place.sync,
         lambda: place.upkeep().remove(["jobs"]),
         lambda: place.upkeep().plan(["jobs"]),
     ):
@@ -146,7 +146,7 @@ def test_two_of_our_indices_behind_the_alias_are_refused(place, name):
     place.sync()
     mappings = place.request("GET", "/{}-jobs")[name(JOBS_1)]["mappings"]
     place.request("PUT", "/{}-jobs-000004", {"aliases": {name("{}-jobs"): {}}, "mappings": mappings})
-    with pytest.raises(StartFailed, match="-jobs-000001, .*-jobs-000004: all behind the alias"):
+    with pytest.raises(StartFailed, match=r"-jobs-000001, .*-jobs-000004: all behind the alias"):
         place.sync()
     assert len(place.indices()) == 2
     assert place.upkeep().remove(["jobs"]) == ["jobs"]
@@ -157,7 +157,7 @@ def test_an_index_that_is_not_behind_its_alias_is_refused(place, name):
     place.sync()
     alias = {"index": name(JOBS_1), "alias": name("{}-jobs")}
     place.request("POST", "/_aliases", {"actions": [{"remove": alias}]})
-    for attempt in (lambda: place.sync(), lambda: place.upkeep().plan(["jobs"])):
+    for attempt in (place.sync, lambda: place.upkeep().plan(["jobs"])):
         with pytest.raises(StartFailed, match="-jobs-000001: there, but not behind the alias"):
             attempt()
     assert list(place.upkeep().show()) == [name(JOBS_1)]
@@ -170,7 +170,7 @@ def test_a_store_of_a_newer_release_is_left_alone(place):
     meta = {**LAYOUTS["jobs"].meta, "release": RELEASE + 1}
     place.request("PUT", "/{}-jobs-000001/_mapping", {"_meta": {"freezer": meta}})
     before = place.upkeep().show()
-    for attempt in (lambda: place.sync(), lambda: place.upkeep().plan(["jobs"])):
+    for attempt in (place.sync, lambda: place.upkeep().plan(["jobs"])):
         with pytest.raises(StartFailed, match="-jobs-000001 was made by a newer release"):
             attempt()
     assert place.upkeep().show() == before
@@ -242,7 +242,7 @@ def test_the_number_of_replicas_can_be_set_at_any_time(place):
 
 def test_what_the_store_refuses_to_make_is_told_in_its_words(place):
     broken = {**LAYOUTS, "jobs": Layout(replace(JOBS, name="jobs*"))}
-    with pytest.raises(StartFailed, match="the store does not make the index .*: invalid_index_name_exception"):
+    with pytest.raises(StartFailed, match=r"the store does not make the index .*: invalid_index_name_exception"):
         place.upkeep(broken).sync(["jobs"], never)
 
 
