@@ -1,7 +1,8 @@
 """A store under a prefix of its own on a real server, and what an older or newer release left there."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +18,7 @@ from freezer_api.repository.elastic.transport import Answer, Connection
 from freezer_api.repository.elastic.upkeep import ElasticUpkeep
 from freezer_api.repository.protocol import Stored
 from tests.contract.asking import JOBS, job
+from tests.servers.search.shared import SearchServers
 
 Layouts = Mapping[str, Layout]
 ALL = list(LAYOUTS)
@@ -129,6 +131,16 @@ class Place:
     def clear(self) -> None:
         for name in self.indices():
             self.request("DELETE", f"/{name}")
+
+
+def opened(servers: SearchServers, engine: str, version: str) -> Iterator[Place]:
+    """A place of its own on this server, which is cleared at the end."""
+    place = Place(servers.server(engine, version).url, f"upkeep-{uuid.uuid4().hex[:8]}")
+    place.connect()
+    yield place
+    place.clear()
+    for connection in place.opened:
+        connection.close()
 
 
 def documents(repository: ElasticRepository) -> list[tuple[str, int, Any]]:

@@ -11,7 +11,9 @@ import pytest
 from oslo_config import cfg
 
 from freezer_api.cmd.manage import main
+from tests.elastic.place import Place, opened
 from tests.manage.command import Done, configured
+from tests.servers.search.shared import SearchServers
 
 Manage = Callable[..., Done]
 
@@ -77,3 +79,9 @@ def made(config: tuple[str, ...], manage: Manage) -> tuple[str, ...]:
     """As ``config``, and the store is there."""
     assert manage(*config, "db", "sync").code == 0
     return config
+
+
+@pytest.fixture
+def place(search_servers: SearchServers) -> Iterator[Place]:
+    """Nothing is there yet."""
+    yield from opened(search_servers, "elasticsearch", "9")
