@@ -2,6 +2,7 @@
 
 import logging
 import os
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -78,10 +79,22 @@ def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> s
 
 
 def check_files(access: Access) -> None:
-    """``StartFailed`` names a file that is not there."""
+    """``StartFailed`` names a file that is not there, or says what is wrong with its content."""
     for path in (access.ca_certs, access.client_cert, access.client_key):
         if path is not None and not os.access(path, os.R_OK):
             raise StartFailed(f"cannot read {path}, which the configuration of the store names")
+    if access.client_key and not access.client_cert:
+        raise StartFailed("client_key is set, and client_cert is not")
+    if access.client_cert and (access.fingerprint or not access.verify_certs):
+        # The client library would leave it out without a word.
+        raise StartFailed("client_cert is shown only to a server that ca_certs vouch for")
+    try:
+        context = ssl.create_default_context(cafile=access.ca_certs)
+        if access.client_cert:
+            # Nobody is there to be asked for the password of a key.
+            context.load_cert_chain(access.client_cert, access.client_key, password="")
+    except (ValueError, OSError) as error:
+        raise StartFailed(f"cannot use the TLS files of the store: {error}") from None
 
 
 def open_pool(access: Access, connections: int) -> NodePool:
@@ -98,8 +111,5 @@ def open_pool(access: Access, connections: int) -> NodePool:
         options |= {name: value for name, value in files.items() if value is not None}
     # At DEBUG it writes whole bodies, and in those are passwords.
     logging.getLogger("elastic_transport.node").setLevel(logging.WARNING)
-    try:
-        client = Elasticsearch(list(access.hosts), **options)
-    except (ValueError, OSError) as error:
-        raise StartFailed(f"cannot use the TLS files of the store: {error}") from None
+    client = Elasticsearch(list(access.hosts), **options)
     return client.transport.node_pool
