@@ -17,6 +17,6 @@ def place(search_servers: SearchServers) -> Iterator[Place]:
 
 
 @pytest.fixture(params=ENGINES, ids="".join)
-def everyopened(search_servers: SearchServers, request: pytest.FixtureRequest) -> Iterator[Place]:
+def every_place(search_servers: SearchServers, request: pytest.FixtureRequest) -> Iterator[Place]:
     """One on each engine."""
     yield from opened(search_servers, *request.param)

@@ -13,11 +13,11 @@ from elastic_transport.client_utils import url_to_node_config
 
 from freezer_api.errors import AlreadyExists, Conflict, StartFailed, StoreFailed
 from freezer_api.repository import query as q
-from freezer_api.repository.elastic import copying
+from freezer_api.repository.elastic import bulk, copying
 from freezer_api.repository.elastic.indices import copying_alias_of
 from freezer_api.repository.elastic.transport import Connection
 from tests.contract.asking import JOBS, found, is_, job, keep
-from tests.elastic.place import LAYOUTS, WITH_ANOTHER_FIELD, Marked, changed, documents
+from tests.elastic.place import LAYOUTS, WITH_ANOTHER_FIELD, Marked, changed, documents, never
 
 OLD = WITH_ANOTHER_FIELD
 FIRST, SECOND = "{}-jobs-000001", "{}-jobs-000002"
@@ -204,6 +204,28 @@ def test_a_copy_that_holds_something_else_than_the_source_is_not_put_in_its_plac
     assert len(found(repository)) == 21
 
 
+def test_large_documents_are_copied(place):
+    place.sync(OLD)
+    repository = place.repository(deadline=20.0)
+    keep(repository, *(f"job{number}" for number in range(7)), text="x" * 1_000_000)
+    before = documents(repository)
+    place.sync()
+    assert documents(repository) == before
+
+
+def test_what_the_store_refuses_of_many_documents_is_an_error(place):
+    place.sync()
+    connection = place.connect()
+    with pytest.raises(StoreFailed):
+        list(bulk.pages(connection, place.named("{}-nothing"), {"sort": [{"created": "asc"}]}))
+    with pytest.raises(StoreFailed):
+        bulk.write(connection, [({"explode": {"_index": place.named(FIRST)}}, None)])
+    with pytest.raises(StoreFailed):
+        bulk.write(connection, [({"index": {"_index": place.named(FIRST)}}, {"unknown": 1})])
+    line = {"create": {"_index": place.named(FIRST), "_id": "one"}}
+    assert bulk.write(connection, [(line, {"key": "one"}), (line, {"key": "one"})]) == 1
+
+
 def begun(place):
     """A copy that has been begun and not gone on with."""
     index = place.named(SECOND)
@@ -240,6 +262,29 @@ def test_a_process_that_has_been_overtaken_gives_up(place):
     assert list(place.indices()) == [place.named("{}-jobs-000003")]
 
 
+def test_a_process_that_is_overtaken_just_before_writes_have_to_wait_gives_up(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    connection = place.connect(Marked)
+    connection.happening = lambda made: made == connection.blocking and place.sync()
+    with pytest.raises(StartFailed, match="another process has taken over"):
+        place.sync(connection=connection)
+    keep(place.repository(), "written")
+    assert list(place.indices()) == [place.named("{}-jobs-000003")]
+
+
+def test_whoever_took_a_copy_away_may_have_ended_in_between(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    copy, index = begun(place), place.named(SECOND)
+    action = {"remove": {"index": index, "alias": copying_alias_of(index)}}
+    place.request("POST", "/_aliases", {"actions": [action]})
+    with pytest.raises(StartFailed, match="another process has taken over"):
+        copy.run()
+    place.sync()
+    assert list(place.indices()) == [place.named("{}-jobs-000003")]
+
+
 def test_a_copy_that_is_finished_after_all_is_not_taken_away(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
@@ -247,7 +292,8 @@ def test_a_copy_that_is_finished_after_all_is_not_taken_away(place):
     upkeep = place.upkeep()
     found_before = upkeep._look(LAYOUTS["jobs"])
     copy.run()
-    upkeep._step(LAYOUTS["jobs"], found_before, lambda _: False)
+    upkeep._step(LAYOUTS["jobs"], found_before, never)
+    upkeep._copy(LAYOUTS["jobs"], found_before)
 
     assert list(place.indices()) == [place.named(SECOND)]
     assert len(found(place.repository())) == 20
@@ -269,7 +315,7 @@ def test_two_that_begin_a_copy_at_once_make_one(place):
     upkeep = place.upkeep()
     seen = upkeep._look(LAYOUTS["jobs"])
     begun(place)
-    upkeep._step(LAYOUTS["jobs"], seen, lambda _: False)
+    upkeep._step(LAYOUTS["jobs"], seen, never)
     assert list(place.indices()) == [place.named(FIRST), place.named(SECOND)]
 
 

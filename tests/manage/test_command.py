@@ -2,9 +2,12 @@
 
 import json
 import os
+import runpy
+import sqlite3
 
 import pytest
 
+from freezer_api.cmd import manage as module
 from tests.manage.command import COMMAND, configured, ended, start
 
 KINDS = ["backups", "clients", "jobs", "actions", "sessions"]
@@ -198,3 +201,32 @@ def test_the_process_ends_with_the_code(config):
 
 def test_the_file_is_for_its_owner_alone(made, file):
     assert os.stat(file).st_mode & 0o077 == 0
+
+
+def test_the_documents_of_one_kind_are_removed(manage, made):
+    assert manage(*made, "-y", "-m", "jobs", "db", "remove") == (0, "Deleting jobs is True\n", "")
+    assert "freezer_jobs" in manage(*made, "db", "show").stdout
+
+
+def test_a_store_of_a_newer_release_is_left_alone(manage, made, file):
+    connection = sqlite3.connect(file)
+    connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
+    connection.commit()
+    connection.close()
+    done = manage(*made, "db", "sync")
+    assert (done.code, done.stdout) == (1, "")
+    assert f"cannot use the data file {file}: its layout 9999 is of a newer release" in done.stderr
+
+
+def test_without_a_configuration_the_embedded_store_is_shown(manage, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    done = manage("db", "show")
+    assert (done.code, done.stdout) == (0, NOTHING)
+    assert "the embedded one" in done.stderr
+
+
+def test_the_module_is_the_command(manage, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["freezer-manage", "db"])
+    with pytest.raises(SystemExit) as end:
+        runpy.run_path(module.__file__, run_name="__main__")
+    assert end.value.code == 2

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -328,6 +329,23 @@ def test_the_embedded_store_is_made_when_the_service_starts_and_another_is_not(t
     repository = store.open(2)
     repository.check()
     repository.close()
+
+
+@pytest.mark.parametrize("trouble", ["directory", "content", "release"])
+def test_an_embedded_store_that_cannot_be_made_keeps_the_service_from_starting(tmp_path, trouble):
+    path = tmp_path / "data" / "freezer.sqlite"
+    if trouble == "directory":
+        path.parent.write_text("")
+    else:
+        stores.SQLStore(path, embedded=True).prepare()
+    if trouble == "content":
+        path.write_bytes(b"garbage " * 1000)
+    if trouble == "release":
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
+            connection.commit()
+    with pytest.raises(StartFailed, match=r"cannot use the data (directory|file) .*/data"):
+        stores.SQLStore(path, embedded=True).prepare()
 
 
 # Real servers.

@@ -150,12 +150,11 @@ class Copy:
         ]
         answer = self._connection.call("POST", "/_aliases", {"actions": actions})
         # The answer to an attempt that was carried out may have been lost.
-        if answer.status >= 300 and not (answer.repeated and self._is_swapped()):
+        if answer.status >= 300 and not (
+            answer.repeated and _is_behind(self._connection, self._target, self._alias)
+        ):
             raise self._taken_over()
         self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout)})
-
-    def _is_swapped(self) -> bool:
-        return self._connection.call("GET", f"/{self._target}/_alias/{self._alias}").status == 200
 
     def _unblock(self) -> None:
         """Unless another process has taken over, which has its own block there."""
@@ -168,12 +167,18 @@ def unblock(connection: Connection, index: str) -> None:
     connection.call("PUT", f"/{index}/_settings", {"index.blocks.write": False})
 
 
-def take_away(connection: Connection, index: str) -> bool:
-    """Remove a copy that was not finished; False when it has been finished or removed meanwhile."""
-    if connection.call("POST", "/_aliases", {"actions": [_no_copy_any_more(index)]}).status >= 300:
+def take_away(connection: Connection, index: str, alias: str) -> bool:
+    """Remove a copy that was not finished; False when it was finished meanwhile and stands behind the alias."""
+    answer = connection.call("POST", "/_aliases", {"actions": [_no_copy_any_more(index)]})
+    # Without its own alias it is decided: it has been finished, or never will be.
+    if answer.status >= 300 and _is_behind(connection, index, alias):
         return False
     connection.call("DELETE", f"/{index}")
     return True
+
+
+def _is_behind(connection: Connection, index: str, alias: str) -> bool:
+    return connection.call("GET", f"/{index}/_alias/{alias}").status == 200
 
 
 def _no_copy_any_more(index: str) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def look(connection: Connection, prefix: str, layout: Layout) -> Found:
     behind.sort(key=lambda name: is_of(indices[name], layout))
     ours = (name for name in {*numbered, *behind[1:]} if is_of(indices[name], layout) and name not in behind[:1])
     beside = sorted(ours, reverse=True)
-    copies = tuple(name for name in beside if copying_alias_of(name) in indices[name]["aliases"])
+    copies = tuple(name for name in beside if "beats" in indices[name]["mappings"]["_meta"])
     others = tuple(name for name in beside if name not in copies)
     number = max((int(match[1]) for match in numbered.values()), default=0) + 1
     state = _state(indices, behind, alias, layout)

@@ -82,7 +82,7 @@ class ElasticUpkeep:
             case State.OTHER:
                 self._copy(layout, found)
             case State.CURRENT | State.ADDITIVE if found.copies:
-                self._clear(found)
+                self._clear(layout, found)
             case State.ADDITIVE:
                 mapping = {"properties": layout.mapping["properties"]}
                 self._connection.call("PUT", f"/{found.index}/_mapping", mapping)
@@ -100,11 +100,12 @@ class ElasticUpkeep:
     def _is_worked_on(self, found: Found) -> bool:
         return any(copying.goes_on(self._connection, index, patience=self._patience) for index in found.copies)
 
-    def _clear(self, found: Found) -> bool:
+    def _clear(self, layout: Layout, found: Found) -> bool:
         """Take away copies on which nobody works; False when one is finished after all."""
+        alias = alias_of(self._prefix, layout.kind)
         for index in found.copies:
             LOG.info("Removing %s, a copy that was not finished", index)
-            if not copying.take_away(self._connection, index):
+            if not copying.take_away(self._connection, index, alias):
                 return False
             copying.unblock(self._connection, found.index)
         return True
@@ -126,14 +127,14 @@ class ElasticUpkeep:
     def _copy(self, layout: Layout, found: Found) -> None:
         if not self._create(layout, found.next, {copying_alias_of(found.next): {}}, beats=0):
             return
-        if self._clear(found):
+        if self._clear(layout, found):
             LOG.info("Copying %s into %s", found.index, found.next)
             copy = copying.Copy(
                 self._connection, self._prefix, layout, found.index, found.next, little=self._little
             )
             copy.run()
         else:
-            copying.take_away(self._connection, found.next)
+            copying.take_away(self._connection, found.next, alias_of(self._prefix, layout.kind))
 
     def _fill(self, layout: Layout) -> None:
         """Make anew the fields of documents that a service of an older release has written."""
