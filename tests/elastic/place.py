@@ -46,19 +46,19 @@ class Counted(Connection):
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
-        self.targets: list[str] = []
+        self.calls: list[str] = []
 
     def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
-        self._count(target)
+        self._count(f"{method} {target}")
         return super().answer(method, target, body)
 
     def bulk(self, target: str, lines: bytes) -> Answer:
-        self._count(target)
+        self._count(f"POST {target}")
         return super().bulk(target, lines)
 
-    def _count(self, target: str) -> None:
-        self.happening(len(self.targets))
-        self.targets.append(target)
+    def _count(self, call: str) -> None:
+        self.happening(len(self.calls))
+        self.calls.append(call)
 
 
 class Marked(Counted):
@@ -68,7 +68,7 @@ class Marked(Counted):
 
     def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
         if target.endswith("/_block/write"):
-            self.blocking = len(self.targets)
+            self.blocking = len(self.calls)
         return super().answer(method, target, body)
 
 

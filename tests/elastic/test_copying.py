@@ -79,7 +79,7 @@ class Writers:
 def test_nothing_is_lost_while_the_service_reads_and_writes(every_place):
     place = every_place
     place.sync(OLD)
-    place.fill(OLD["jobs"], 1500, created=lambda number: 1_000_000 + number // 3)
+    place.fill(OLD["jobs"], 800, created=lambda number: 1_000_000 + number // 3)
     repository = place.repository(deadline=5.0)
     keep(repository, "steady")
     before = {key: (version, document) for key, version, document in documents(repository)}
@@ -88,7 +88,7 @@ def test_nothing_is_lost_while_the_service_reads_and_writes(every_place):
     while writers.done < 20:
         time.sleep(0.01)
     begun = writers.done
-    place.sync(little=200)
+    place.sync(little=100)
     during = writers.done - begun
     writers.stop()
 

@@ -98,7 +98,7 @@ def test_three_at_once_copy_a_store(place, store):
 
 def test_sigterm_during_a_copy_leaves_the_source_writable(place, store):
     place.sync(WITH_ANOTHER_FIELD, kinds=ALL)
-    place.fill(WITH_ANOTHER_FIELD["jobs"], 5000)
+    place.fill(WITH_ANOTHER_FIELD["jobs"], 3000)
     process = start(*store(), "-m", "jobs", "db", "sync")
     while len(place.indices()) == 5:
         time.sleep(0.005)
@@ -107,7 +107,7 @@ def test_sigterm_during_a_copy_leaves_the_source_writable(place, store):
     repository = place.repository(deadline=1.0)
     keep(repository, "written")
     place.sync()
-    assert len(found(repository, is_("client_id", "host"), limit=10_000)) == 5001
+    assert len(found(repository, is_("client_id", "host"), limit=10_000)) == 3001
 
 
 def free_port():
