@@ -232,6 +232,14 @@ def test_show_tells_index_alias_version_documents_replicas_and_size(place, name)
     }
 
 
+def test_an_index_that_goes_while_it_is_looked_at_is_not_shown(place):
+    place.sync(kinds=ALL)
+    connection = place.connect(Counted)
+    connection.happening = lambda made: made == 1 and place.request("DELETE", "/{}-backups-000001")
+
+    assert len(place.upkeep(connection=connection).show()) == len(ALL) - 1
+
+
 def test_the_number_of_replicas_can_be_set_at_any_time(place):
     with pytest.raises(StartFailed, match="there is no index of backups: run 'freezer-manage db sync'"):
         place.upkeep().update_settings()

@@ -174,12 +174,15 @@ class ElasticUpkeep:
         for layout in self._layouts.values():
             found = self._look(layout)
             for index in self._all(found):
-                shown[index] = self._shown(index)
+                there = self._connection.call("GET", f"/{index}")
+                stats = self._connection.call("GET", f"/{index}/_stats/docs,store")
+                # It may have been replaced by its copy meanwhile.
+                if there.status == stats.status == 200:
+                    shown[index] = self._shown(there.body[index], stats.body["indices"][index])
         return shown or None
 
-    def _shown(self, index: str) -> dict[str, Any]:
-        there = self._connection.call("GET", f"/{index}").body[index]
-        stats = self._connection.call("GET", f"/{index}/_stats/docs,store").body["indices"][index]
+    @staticmethod
+    def _shown(there: dict[str, Any], stats: dict[str, Any]) -> dict[str, Any]:
         meta = there["mappings"].get("_meta", {}).get("freezer", {})
         return {
             "aliases": sorted(there["aliases"]),
