@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PACKAGING := setup.cfg pyproject.toml freezer_api/__init__.py
 
-.PHONY: run test test-matrix test-lowest check format bench samples clean
+.PHONY: run test test-matrix test-lowest soak check format bench samples clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/freezer-api --standalone $(ARGS)
@@ -22,6 +22,11 @@ test: $(VENV)/.dev
 # The other versions of the servers, and what happens when servers fail.
 test-matrix: $(VENV)/.dev
 	$(BIN)/python -m pytest -m matrix $(ARGS)
+
+# Polls in pages while others change the jobs, for five minutes each; SECONDS says otherwise.
+SECONDS := 300
+soak: $(VENV)/.dev
+	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/live/test_paging.py $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -35,6 +40,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
+
+bench-identity: $(VENV)/.dev
+	$(BIN)/python -m bench.identity
 
 samples: $(VENV)/.dev
 	$(BIN)/oslo-config-generator --config-file etc/freezer/freezer-config-generator.conf

@@ -31,6 +31,7 @@ MEMBERS = 3
 """Jobs of each session."""
 
 _SCOPE = Scope("user_id", "demo", "demo", "demo")
+_PROJECT = Scope("project_id", "demo", "demo", "demo")
 _EPOCH = 1_700_000_000
 _ROWS_AT_ONCE = 1000
 _STATUSES = ("scheduled",) * 12 + ("completed",) * 5 + ("running", "stop", "")
@@ -43,6 +44,8 @@ class Fleet:
 
     polled: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    others_of_v2: list[str] = field(default_factory=list)
+    """Registered by version 2."""
     jobs: list[str] = field(default_factory=list)
     sessions: list[tuple[str, str]] = field(default_factory=list)
     """Each with a member."""
@@ -62,7 +65,9 @@ class _Maker:
         for number in range(CLIENTS):
             host = f"host{number:03}.example.org"
             client_id = f"{self._id()}_{host}"
-            (self.fleet.polled if number < POLLED else self.fleet.others).append(client_id)
+            of_v2 = number % 2 == 1
+            others = self.fleet.others_of_v2 if of_v2 else self.fleet.others
+            (self.fleet.polled if number < POLLED else others).append(client_id)
             client = {
                 "client_id": client_id,
                 "hostname": host,
@@ -73,10 +78,11 @@ class _Maker:
                 "supported_storages": ["swift", "ssh"],
                 "supported_engines": ["tar", "rsync"],
             }
-            yield _SCOPE.client_key(client_id), _SCOPE.stamped({"client": client})
+            scope = _PROJECT if of_v2 else _SCOPE
+            yield scope.client_key(client_id), scope.stamped({"client": client})
 
     def actions(self) -> Iterator[tuple[str, Document]]:
-        for client_id in (*self.fleet.polled, *self.fleet.others):
+        for client_id in (*self.fleet.polled, *self.fleet.others, *self.fleet.others_of_v2):
             self._library[client_id] = [self._action(path) for path in ("/etc", "/home", "/var/lib/mysql")]
             for action in self._library[client_id]:
                 yield action["action_id"], action
@@ -96,13 +102,13 @@ class _Maker:
         return _SCOPE.stamped({"freezer_action": definition, **retries, "action_id": self._id()})
 
     def jobs(self) -> Iterator[tuple[str, Document]]:
-        polled = self._polled_jobs()
+        polled, others = self._polled_jobs(), [*self.fleet.others, *self.fleet.others_of_v2]
         step = self._count // len(polled)
         for number in range(self._count):
             if number % step == 0 and polled:
                 client_id, status = polled.pop()
             else:
-                client_id = self._random.choice(self.fleet.others)
+                client_id = self._random.choice(others)
                 status = self._random.choice(_STATUSES)
             job = self._job(number, client_id, status)
             self.fleet.jobs.append(job["job_id"])

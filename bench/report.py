@@ -14,6 +14,7 @@ from bench.measure import Figures, Results, Settings
 LIBRARIES = ("falcon", "gunicorn", "SQLAlchemy", "orjson", "oslo.policy")
 MOST_OF_FLOOR = 2.0
 MOST_OF_FEW_JOBS = 1.2
+MOST_OF_V1 = 1.05
 
 
 class Ratio(NamedTuple):
@@ -46,6 +47,12 @@ class Report:
         for name in (name for name in polls if (name, many) in self._figures and few != many):
             value = self._figures[name, many].cpu / self._figures[name, few].cpu
             yield Ratio(f"{name} at {many:,} jobs / at {few:,}", value, MOST_OF_FEW_JOBS)
+        for scenario in scenarios.OF_V1:
+            for jobs in self._settings.jobs:
+                of_v1, of_v2 = ((name, jobs) for name in (scenario.name, scenario.of_v2))
+                if of_v1 in self._figures and of_v2 in self._figures:
+                    value = self._figures[of_v2].cpu / self._figures[of_v1].cpu
+                    yield Ratio(f"{scenario.of_v2} at {jobs:,} jobs / {scenario.name}", value, MOST_OF_V1)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -79,7 +86,7 @@ class Report:
 
     def table(self) -> str:
         columns = ("jobs", "req/s", "p50 ms", "p99 ms", "CPU ms", "SQL ms", "ratio")
-        heads = f"{'scenario':<10}" + "".join(f"{column:>9}" for column in columns)
+        heads = f"{'scenario':<13}" + "".join(f"{column:>9}" for column in columns)
         lines = [heads, "-" * len(heads), *(self._line(name, jobs) for name, jobs in self._figures), ""]
         lines += map(_shown, self.ratios())
         for jobs, (before, after) in self._memory.items():
@@ -91,7 +98,7 @@ class Report:
     def _line(self, name: str, jobs: int) -> str:
         figures, sql, ratio = self._figures[name, jobs], self._sql.get((name, jobs)), self._ratio(name, jobs)
         return (
-            f"{name:<10}{f'{jobs:,}' if jobs else '-':>9}{figures.throughput:>9.0f}"
+            f"{name:<13}{f'{jobs:,}' if jobs else '-':>9}{figures.throughput:>9.0f}"
             f"{_ms(figures.p50):>9.2f}{_ms(figures.p99):>9.2f}{_ms(figures.cpu):>9.3f}"
             f"{'' if sql is None else f'{_ms(sql):.3f}':>9}{'' if ratio is None else f'{ratio:.2f}':>9}"
         )

@@ -1,8 +1,9 @@
-"""What is asked, of which documents."""
+"""What is asked, of which documents, by either version."""
 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import count, cycle
 
 from bench import hello
@@ -14,14 +15,24 @@ SAMPLE = 1000
 """Documents that reads go to in turn."""
 
 
+V1, V2 = "/v1", "/v2/demo"
+
+
 @dataclass(frozen=True)
 class Scenario:
-    """``requests`` never ends, except where each of its requests can be made but once."""
+    """``requests`` never ends, except where each of its requests can be made but once.
+
+    ``of_v2`` names what version 2 does where version 1 does the scenario's.
+    """
 
     name: str
     status: int
     requests: Callable[[Fleet], Iterator[Request]]
     writes: bool = False
+
+    @property
+    def of_v2(self) -> str:
+        return f"{self.name} v2"
 
 
 def _hello(_fleet: Fleet) -> Iterator[Request]:
@@ -32,30 +43,31 @@ def _sample(fleet: Fleet) -> list[str]:
     return random.Random(1).sample(fleet.jobs, min(SAMPLE, len(fleet.jobs)))
 
 
-def _get(fleet: Fleet) -> Iterator[Request]:
-    return cycle([Request("GET", f"/v1/jobs/{job_id}") for job_id in _sample(fleet)])
+def _get(base: str, fleet: Fleet) -> Iterator[Request]:
+    return cycle([Request("GET", f"{base}/jobs/{job_id}") for job_id in _sample(fleet)])
 
 
-def _list(_fleet: Fleet) -> Iterator[Request]:
-    return cycle([Request("GET", "/v1/jobs", f"limit={PAGE}")])
+def _list(base: str, _fleet: Fleet) -> Iterator[Request]:
+    return cycle([Request("GET", f"{base}/jobs", f"limit={PAGE}")])
 
 
-def _poll(offset: int) -> Callable[[Fleet], Iterator[Request]]:
+def _poll(offset: int) -> Callable[[str, Fleet], Iterator[Request]]:
     """As the scheduler asks for a client's jobs that are not completed."""
 
-    def requests(fleet: Fleet) -> Iterator[Request]:
+    def requests(base: str, fleet: Fleet) -> Iterator[Request]:
         query = f"limit={PAGE}&offset={offset}"
         searches = (
             {"match_not": [{"status": "completed"}], "match": [{"client_id": client_id}]}
             for client_id in fleet.polled
         )
-        return cycle([Request("GET", "/v1/jobs/", query, search) for search in searches])
+        return cycle([Request("GET", f"{base}/jobs/", query, search) for search in searches])
 
     return requests
 
 
-def _create(fleet: Fleet) -> Iterator[Request]:
-    for number, client_id in zip(count(), cycle(fleet.others)):
+def _create(base: str, fleet: Fleet) -> Iterator[Request]:
+    clients = fleet.others if base == V1 else fleet.others_of_v2
+    for number, client_id in zip(count(), cycle(clients)):
         action = {
             "action": "backup",
             "mode": "fs",
@@ -69,34 +81,44 @@ def _create(fleet: Fleet) -> Iterator[Request]:
             "job_actions": [{"freezer_action": {**action, "container": "freezer_backups"}, "max_retries": 3}],
             "job_schedule": {**schedule, "status": "scheduled"},
         }
-        yield Request("POST", "/v1/jobs/", body=body)
+        yield Request("POST", f"{base}/jobs/", body=body)
 
 
-def _update(fleet: Fleet) -> Iterator[Request]:
+def _update(base: str, fleet: Fleet) -> Iterator[Request]:
     """As the scheduler tells what became of a job; never the same twice, so that each one is stored."""
-    for number, job_id in zip(count(1), cycle(_sample(fleet))):
+    first = 1 if base == V1 else 1_000_000
+    for number, job_id in zip(count(first), cycle(_sample(fleet))):
         yield Request(
-            "PATCH", f"/v1/jobs/{job_id}", body={"job_schedule": {"status": "running", "current_pid": number}}
+            "PATCH", f"{base}/jobs/{job_id}", body={"job_schedule": {"status": "running", "current_pid": number}}
         )
 
 
-def _start(fleet: Fleet) -> Iterator[Request]:
+def _start(base: str, fleet: Fleet) -> Iterator[Request]:
     for session_id, job_id in fleet.sessions:
         body = {"start": {"job_id": job_id, "current_tag": 0}}
-        yield Request("POST", f"/v1/sessions/{session_id}/action", body=body)
+        yield Request("POST", f"{base}/sessions/{session_id}/action", body=body)
 
 
 HELLO = Scenario("hello", 200, _hello)
-GET = Scenario("get", 200, _get)
-POLL = Scenario("poll", 200, _poll(0))
-DEEP = Scenario("poll deep", 200, _poll(PENDING - PAGE))
-START = Scenario("start", 202, _start, writes=True)
-ALL = (
+GET = Scenario("get", 200, partial(_get, V1))
+POLL = Scenario("poll", 200, partial(_poll(0), V1))
+DEEP = Scenario("poll deep", 200, partial(_poll(PENDING - PAGE), V1))
+START = Scenario("start", 202, partial(_start, V1), writes=True)
+OF_V1 = (
     GET,
-    Scenario("list", 200, _list),
+    Scenario("list", 200, partial(_list, V1)),
     POLL,
     DEEP,
-    Scenario("create", 201, _create, writes=True),
-    Scenario("update", 200, _update, writes=True),
+    Scenario("create", 201, partial(_create, V1), writes=True),
+    Scenario("update", 200, partial(_update, V1), writes=True),
     START,
 )
+OF_V2 = (
+    Scenario(GET.of_v2, 200, partial(_get, V2)),
+    Scenario("list v2", 200, partial(_list, V2)),
+    Scenario(POLL.of_v2, 200, partial(_poll(0), V2)),
+    Scenario(DEEP.of_v2, 200, partial(_poll(PENDING - PAGE), V2)),
+    Scenario("create v2", 201, partial(_create, V2), writes=True),
+    Scenario("update v2", 200, partial(_update, V2), writes=True),
+)
+ALL = (*OF_V1, *OF_V2)

@@ -1,22 +1,30 @@
 """The composition root: the only place where the parts meet."""
 
+import logging
 import time
 import uuid
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 from oslo_config import cfg
 from oslo_middleware.healthcheck import Healthcheck
 from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS
 
+from freezer_api import pipeline
 from freezer_api.api.application import Application
 from freezer_api.api.enforcement import Enforcement
-from freezer_api.api.middleware import Entrance, Paths, WSGIApp
+from freezer_api.api.identity import Unforged
+from freezer_api.api.middleware import HEALTH, Entrance, Paths, WSGIApp
 from freezer_api.api.resources.actions import ActionsResource
 from freezer_api.api.resources.backups import BackupsResource
 from freezer_api.api.resources.clients import ClientsResource
 from freezer_api.api.resources.jobs import JobsResource
 from freezer_api.api.resources.sessions import SessionsResource
-from freezer_api.api.standalone import StandaloneIdentity
+from freezer_api.api.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.api.v1 import V1
+from freezer_api.api.v2 import V2
+from freezer_api.api.version import Version
 from freezer_api.api.wire import Limits
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
@@ -24,39 +32,111 @@ from freezer_api.operations.clients import Clients
 from freezer_api.operations.job_actions import JobActions
 from freezer_api.operations.jobs import Jobs
 from freezer_api.operations.membership import Membership
+from freezer_api.operations.registered import Registered
 from freezer_api.operations.sessions import Sessions
 from freezer_api.repository.protocol import Repository
 
+LOG = logging.getLogger(__name__)
 
-def check(conf: cfg.ConfigOpts) -> None:
-    """Raise ``StartFailed`` when what the configuration names cannot be used."""
-    Enforcement(conf).check()
+
+VERSIONS = (V2, V1)
+
+
+class Built(NamedTuple):
+    """The service as a paste file composes it.
+
+    Without the auth-token middleware in the pipeline it answers only this machine, and so should the server.
+    """
+
+    app: WSGIApp
+    loopback_only: bool
+
+
+def build(conf: cfg.ConfigOpts, repository: Repository, name: str = "main") -> Built:
+    """The service as a section of the paste file composes it. ``StartFailed`` says which file cannot be used."""
+    made = pipeline.load(conf, Parts(conf, repository), partial(_health_filter, conf), name)
+    if made.authenticated:
+        return Built(Entrance(Unforged(made.app)), loopback_only=False)
+    LOG.warning("There is no authtoken in the pipeline: every token is believed, so only this machine is answered")
+    return Built(Entrance(Unforged(LoopbackOnly(StandaloneIdentity(made.app)))), loopback_only=True)
 
 
 def build_standalone(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
     """The service without Keystone; whoever serves it keeps it on a loopback address."""
-    identified = StandaloneIdentity(build_api(conf, repository))
-    conf.register_opts(DISABLE_BY_FILE_OPTS, group="healthcheck")
-    conf.set_default("disable_by_file_path", "/etc/freezer/healthcheck_disable", group="healthcheck")
-    # Handed over by hand, as the middleware reads a conf that it is given under the names of a paste file alone.
-    path = conf.healthcheck.disable_by_file_path
-    health = Healthcheck(None, {"backends": "disable_by_file", "disable_by_file_path": path})
-    return Entrance(Paths("/healthcheck", health, identified))
+    return Entrance(Unforged(StandaloneIdentity(Parts(conf, repository).whole())))
 
 
 def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
     """The API itself, behind something that vouches for identities."""
-    membership = Membership(repository, _now)
-    actions = JobActions(repository, _new_id)
-    resources = {
-        "backups": BackupsResource(Backups(repository, _new_id)),
-        "clients": ClientsResource(Clients(repository, _new_id)),
-        "actions": ActionsResource(Actions(repository, _new_id)),
-        "jobs": JobsResource(Jobs(repository, actions, membership, clock=_now, new_id=_new_id)),
-        "sessions": SessionsResource(Sessions(repository, membership, clock=_now, new_id=_new_id)),
-    }
-    limits = Limits(body=conf.api.max_body_size, page=conf.api.max_limit)
-    return Application(resources, Enforcement(conf), limits).build([V1])
+    return Parts(conf, repository).api()
+
+
+class Parts:
+    """What factories of paste files are given: the API as a whole, or each version on its own.
+
+    ``GET /`` lists what was asked for and is not switched off.
+    """
+
+    def __init__(self, conf: cfg.ConfigOpts, repository: Repository) -> None:
+        self._conf = conf
+        self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
+        self._offered: set[str] = set()
+        membership = Membership(repository, _now)
+        registered = Registered(repository)
+        actions = JobActions(repository, _new_id)
+        jobs = Jobs(repository, registered, actions, membership, clock=_now, new_id=_new_id)
+        resources = {
+            "backups": BackupsResource(Backups(repository, _new_id)),
+            "clients": ClientsResource(Clients(repository, registered, _new_id)),
+            "actions": ActionsResource(Actions(repository, _new_id)),
+            "jobs": JobsResource(jobs),
+            "sessions": SessionsResource(Sessions(repository, membership, clock=_now, new_id=_new_id)),
+        }
+        limits = Limits(body=conf.api.max_body_size, page=conf.api.max_limit)
+        self._application = Application(resources, Enforcement(conf), limits, self._offered)
+
+    def offers(self, mount: str) -> bool:
+        """Whether there is a version below this path, and it is not switched off."""
+        return mount in self._versions
+
+    def api(self) -> WSGIApp:
+        """All versions and ``GET /``."""
+        self._offered.update(self._versions)
+        return self._application.build(self._versions.values())
+
+    def whole(self) -> WSGIApp:
+        """The same with the health."""
+        return self._with_health(self.api())
+
+    def version(self, mount: str) -> WSGIApp:
+        """One version, for whoever mounts it; nothing but 404 where it is switched off."""
+        if not self.offers(mount):
+            return self._application.build([], mount)
+        self._offered.add(mount)
+        return self._application.build([self._versions[mount]], mount)
+
+    def versions(self) -> WSGIApp:
+        """``GET /`` and the health."""
+        return self._with_health(self._application.build([]))
+
+    def _with_health(self, others: WSGIApp) -> WSGIApp:
+        return _health_filter(self._conf)(others)
+
+
+def _enabled(conf: cfg.ConfigOpts, version: Version) -> bool:
+    return bool(getattr(conf, f"enable_{version.mount[1:]}_api"))
+
+
+def _health_filter(
+    conf: cfg.ConfigOpts, _global_conf: Any = None, **settings: str
+) -> Callable[[WSGIApp], WSGIApp]:
+    """What answers ``/healthcheck``, as the settings of a paste file or else the configuration say."""
+    conf.register_opts(DISABLE_BY_FILE_OPTS, group="healthcheck")
+    conf.set_default("disable_by_file_path", "/etc/freezer/healthcheck_disable", group="healthcheck")
+    # Handed over by hand, as the middleware reads a conf that it is given under the names of a paste file alone.
+    path = conf.healthcheck.disable_by_file_path
+    health = Healthcheck(None, {"backends": "disable_by_file", "disable_by_file_path": path, **settings})
+    return lambda others: Paths(HEALTH, health, others)
 
 
 def _now() -> int:

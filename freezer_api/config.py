@@ -22,6 +22,20 @@ SERVER: list[cfg.Opt] = [
     cfg.IntOpt("threads", default=8, min=1, max=256, help="Threads of each worker process."),
 ]
 
+VERSIONS: list[cfg.Opt] = [
+    cfg.BoolOpt("enable_v1_api", default=True, help="Whether version 1 of the API is offered."),
+    cfg.BoolOpt("enable_v2_api", default=True, help="Whether version 2 of the API is offered."),
+]
+
+PASTE: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "config_file",
+        default="freezer-paste.ini",
+        help="The file that says what requests pass on their way to the API. A name without a directory is looked "
+        "for beside the configuration files, in /etc/freezer, and where the package installed its own.",
+    ),
+]
+
 STANDALONE: list[cfg.Opt] = [
     cfg.BoolOpt(
         "standalone",
@@ -152,10 +166,16 @@ ELASTICSEARCH_IGNORED = ("host", "select_mapping", "erase", "test_only")
 """Options of the group that older releases read, or wrote down, and that mean nothing here."""
 
 
+QUIET = ("alembic=WARN", "elastic_transport=ERROR")
+"""Levels of libraries whose every step is nobody's business."""
+
+
 def register(conf: cfg.ConfigOpts) -> None:
     """Make the options known to ``conf``."""
     conf.register_opts(API, group="api")
     register_stores(conf)
+    conf.register_opts(PASTE, group="paste_deploy")
+    conf.register_opts(VERSIONS)
     conf.register_cli_opts([*BIND, *SERVER])
 
 
@@ -179,8 +199,9 @@ def register_standalone(conf: cfg.ConfigOpts) -> None:
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """All options by group, for the sample of the configuration file."""
     groups = {
-        "DEFAULT": [*BIND, *SERVER],
+        "DEFAULT": [*BIND, *SERVER, *VERSIONS],
         "api": API,
+        "paste_deploy": PASTE,
         "storage": STORAGE,
         "elasticsearch": ELASTICSEARCH,
         "database": DATABASE,

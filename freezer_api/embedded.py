@@ -17,8 +17,8 @@ def data_dir(named: str | None) -> Path:
     return Path(named) if named else platformdirs.user_data_path("freezer-api")
 
 
-def prepare(path: Path) -> None:
-    """Make the store, or bring it up to date. ``StartFailed`` says what is in the way."""
+def prepare(path: Path) -> Path:
+    """Make the store, or bring it up to date; its path. ``StartFailed`` says what is in the way."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         engine = sqlite_engine(path, timeout=5.0, connections=1)
@@ -32,3 +32,4 @@ def prepare(path: Path) -> None:
         raise StartFailed(f"cannot use the data file {path}: {error.orig}") from None
     except FreezerError as error:
         raise StartFailed(f"cannot use the data file {path}: {error}") from None
+    return path

@@ -162,6 +162,12 @@ def _by_other_options(conf: cfg.ConfigOpts) -> Store:
     return embedded_store(None)
 
 
+def warn_of_embedded(store: Store) -> None:
+    """Say it where a service in production would keep its documents on this machine alone."""
+    if isinstance(store, SQLStore) and store.embedded:
+        LOG.warning("The configuration names no store: the embedded one at %s is used", store)
+
+
 def embedded_store(directory: str | None) -> SQLStore:
     """The store that nothing has to be set up for."""
     return SQLStore(embedded.data_dir(directory) / embedded.FILE, embedded=True)

@@ -1,3 +1,3 @@
-"""What every test may ask for: the search servers, started once per run."""
+"""What every test may ask for: servers that are not ours, started once per run."""
 
-pytest_plugins = ["tests.servers.search.fixtures"]
+pytest_plugins = ["tests.servers.search.fixtures", "tests.servers.identity"]

@@ -1,7 +1,7 @@
 """The Falcon application: routes, resources and rules put together."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,9 +10,11 @@ import falcon
 from freezer_api.api import discovery, errors
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import caller_of
-from freezer_api.api.routes import ROUTES, Route
+from freezer_api.api.routes import Route
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Exchange, Limits
+from freezer_api.documents.fields import is_id
+from freezer_api.policies import roles
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]
@@ -23,8 +25,12 @@ _JSON_ACCEPTED = frozenset(("*/*", "application/json"))
 class _Checks:
     """What comes before all routes: an identity, and a method that is offered."""
 
+    def __init__(self, mount: str) -> None:
+        # Only at the root is a path without segments open to everybody.
+        self._open = None if mount else "/"
+
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
-        if req.path != "/":
+        if req.path != self._open:
             req.context.caller = caller_of(req.env)
         if "//" in req.path:
             # No id is empty.
@@ -39,44 +45,63 @@ class _Checks:
 
 
 class Application:
-    """Builds the application; ``resources`` by the names that the routes use."""
+    """Builds the application; ``resources`` by the names that the routes use, ``offered`` for ``GET /``."""
 
-    def __init__(self, resources: Mapping[str, object], enforcement: Enforcement, limits: Limits) -> None:
+    def __init__(
+        self,
+        resources: Mapping[str, object],
+        enforcement: Enforcement,
+        limits: Limits,
+        offered: Collection[str],
+    ) -> None:
         self._resources = resources
         self._enforcement = enforcement
         self._limits = limits
+        self._offered = offered
 
-    def build(self, versions: Iterable[Version]) -> App:
-        """The application that serves these versions."""
-        app = falcon.App(middleware=[_Checks()])
+    def build(self, versions: Iterable[Version], mount: str = "") -> App:
+        """The application that serves these versions.
+
+        ``mount`` is the part of their paths that whoever mounts the application takes away.
+        """
+        app = falcon.App(middleware=[_Checks(mount)])
         app.req_options.strip_url_path_trailing_slash = True
         app.resp_options.default_media_type = falcon.MEDIA_JSON
         errors.install(app)
-        self._add(app, "/", {"GET": discovery.Versions().on_get})
-        self._add(app, "/v1", {"GET": discovery.V1Home().on_get})
-        for version in versions:
-            for path, responders in self._responders(version).items():
-                self._add(app, path, responders)
+        for path, responders in self._paths(versions).items():
+            if path.startswith(mount):
+                self._add(app, path.removeprefix(mount) or "/", responders)
         return app
 
-    def _responders(self, version: Version) -> Mapping[str, dict[str, Responder]]:
+    def _paths(self, versions: Iterable[Version]) -> Mapping[str, dict[str, Responder]]:
         by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
-        for route in ROUTES:
-            by_path[version.prefix + route.path][route.method] = self._responder(version, route)
+        by_path["/"]["GET"] = discovery.Versions(self._offered).on_get
+        for version in versions:
+            by_path[version.mount]["GET"] = discovery.Home(version.home).on_get
+            for route in version.routes:
+                by_path[version.prefix + route.path][route.method] = self._responder(version, route)
         return by_path
 
     def _responder(self, version: Version, route: Route) -> Responder:
         handler = getattr(self._resources[route.resource], route.handler)
         enforcement, limits = self._enforcement, self._limits
+        if not enforcement.knows(route.rule):
+            raise LookupError(f"no policy has the rule {route.rule} of {route.method} {route.path}")
 
-        def respond(req: falcon.Request, resp: falcon.Response, **path: Any) -> None:
+        def respond(req: falcon.Request, resp: falcon.Response, project_id: str | None = None, **ids: str) -> None:
             accept = req.env.get("HTTP_ACCEPT")
             if accept and accept not in _JSON_ACCEPTED and not req.client_accepts_json:
                 raise falcon.HTTPNotAcceptable
-            caller = req.context.caller
-            exchange = Exchange(req, resp, version=version, limits=limits, caller=caller, path=path)
-            enforcement.require(route.rule, caller, exchange.scope.project_id)
-            handler(exchange, *path.values())
+            exchange = Exchange(
+                req, resp, version=version, limits=limits, enforcement=enforcement, project_id=project_id
+            )
+            exchange.require(route.rule)
+            if exchange.scope.project_id != exchange.caller.project_id:
+                # A policy file that opens a rule to everybody opens it in everybody's own project.
+                exchange.require(roles.OTHER_PROJECTS)
+                if not is_id(project_id or ""):
+                    raise falcon.HTTPRouteNotFound
+            handler(exchange, *ids.values())
 
         return respond
 

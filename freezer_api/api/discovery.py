@@ -1,5 +1,6 @@
 """Which versions there are, and where their parts lie."""
 
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import falcon
@@ -7,41 +8,47 @@ import falcon
 from freezer_api.documents.text import answer
 
 _V1_ALONE = {
-    "versions": [
-        {
-            "id": "1",
-            "status": "CURRENT",
-            "updated": "2015-03-23T13:45:00",
-            "links": [{"href": "/v1/", "rel": "self"}],
-        }
-    ]
-}
-
-_V1_HOME = {
-    "resources": {
-        "rel/backups": {
-            "href-template": "/v1/backups/{backup_id}",
-            "href-vars": {"backup_id": "param/backup_id"},
-            "hints": {"allow": ["GET"], "formats": {"application/json": {}}},
-        }
-    }
+    "id": "1",
+    "status": "CURRENT",
+    "updated": "2015-03-23T13:45:00",
+    "links": [{"href": "/v1/", "rel": "self"}],
 }
 
 
 class Versions:
-    """``GET /``: open to everybody."""
+    """``GET /``: open to everybody. ``offered`` are the paths of the versions, complete at the first request.
+
+    v1 alone is told as in the days when there was no other.
+    """
+
+    def __init__(self, offered: Collection[str]) -> None:
+        self._offered = offered
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _require(req, falcon.MEDIA_JSON)
-        _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, _V1_ALONE)
+        newest_first = sorted(self._offered, reverse=True)
+        told = [_V1_ALONE] if newest_first == ["/v1"] else [_told(req, mount) for mount in newest_first]
+        _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, {"versions": told})
 
 
-class V1Home:
-    """``GET /v1``: the JSON home document; no rule guards it."""
+def _told(req: falcon.Request, mount: str) -> dict[str, Any]:
+    return {
+        "id": mount[1:],
+        "status": "CURRENT",
+        "updated": "2018-02-21T13:30:00",
+        "links": [{"href": f"{req.prefix}{mount}/", "rel": "self"}],
+    }
+
+
+class Home:
+    """The JSON home document of a version; no rule guards it."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = dict(document)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _require(req, falcon.MEDIA_JSON, "application/json-home")
-        _answer(resp, falcon.HTTP_200, "application/json-home", _V1_HOME)
+        _answer(resp, falcon.HTTP_200, "application/json-home", self._document)
 
 
 def _require(req: falcon.Request, *media_types: str) -> None:

@@ -1,17 +1,24 @@
 """oslo.policy behind the routes.
 
-A decision is remembered for a few seconds: asking anew costs more than reading a document.
+A decision is remembered for a few seconds: asking anew costs more than reading a document. As often the operator's
+files are looked at; no request pays for that but the first of those seconds.
 """
 
+import logging
+import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from oslo_config import cfg
 from oslo_policy import policy
 
+from freezer_api.api import policy_files
 from freezer_api.errors import Forbidden, StartFailed
 from freezer_api.operations.caller import Caller
 from freezer_api.policies import list_rules
+
+LOG = logging.getLogger(__name__)
 
 REMEMBERED = 4.0
 """Seconds until a changed policy file counts for everybody."""
@@ -23,44 +30,71 @@ Decision = tuple[str, Caller, str]
 
 
 class Enforcement:
-    """The rules of ``policies`` with what the operator's policy files make of them."""
+    """The rules of ``policies`` with what the operator's policy files make of them.
+
+    ``StartFailed`` says which file and which rule cannot be used. A later change that cannot be used is logged as
+    an error, and the rules stay as they were.
+    """
 
     def __init__(self, conf: cfg.ConfigOpts, clock: Callable[[], float] = time.monotonic) -> None:
-        self._enforcer = policy.Enforcer(conf)
+        self._conf = conf
+        # A tool of oslo.policy may say what is wrong with these files as well, but the reading is ours.
+        self._enforcer = policy.Enforcer(conf, use_conf=False)
         self._enforcer.suppress_default_change_warnings = True
         self._enforcer.register_defaults(list_rules())
         self._clock = clock
         self._remembered: dict[Decision, bool] = {}
-        self._until = 0.0
+        self._until = clock() + REMEMBERED
+        self._reading = threading.Lock()
+        self._files = policy_files.found(conf)
+        self._read()
 
-    def check(self) -> None:
-        """Read the operator's policy files; ``StartFailed`` when one cannot be read as rules."""
-        try:
-            self._enforcer.load_rules()
-        except (ValueError, OSError) as error:
-            reason = " ".join(str(error).split())
-            raise StartFailed(f"the policy file {self._enforcer.policy_path} cannot be used: {reason}") from None
+    def knows(self, rule: str) -> bool:
+        """Whether there is a rule of this name."""
+        return rule in self._enforcer.registered_rules
 
     def require(self, rule: str, caller: Caller, project_id: str | None) -> None:
         """Raise ``Forbidden`` unless the caller may do this to documents of the project."""
-        if caller.project_id is None or project_id is None:
-            raise Forbidden
-        now = self._clock()
-        if now >= self._until or len(self._remembered) >= _MOST:
-            self._remembered = {}
-            self._until = now + REMEMBERED
-        decision = (rule, caller, project_id)
-        allowed = self._remembered.get(decision)
-        if allowed is None:
-            allowed = self._remembered[decision] = self._allows(rule, caller, project_id)
-        if not allowed:
+        if not self.allows(rule, caller, project_id):
             raise Forbidden
 
-    def _allows(self, rule: str, caller: Caller, project_id: str) -> bool:
-        credentials = {name: getattr(caller, name) for name in _CREDENTIALS}
+    def allows(self, rule: str, caller: Caller, project_id: str | None) -> bool:
+        """Whether the caller may do this to documents of the project."""
+        if caller.project_id is None or project_id is None:
+            return False
+        if self._clock() >= self._until or len(self._remembered) >= _MOST:
+            self._refresh()
+        decision = (rule, caller, project_id)
+        remembered = self._remembered
+        allowed = remembered.get(decision)
+        if allowed is None:
+            allowed = remembered[decision] = self._decided(rule, caller, project_id)
+        return allowed
+
+    def _decided(self, rule: str, caller: Caller, project_id: str) -> bool:
+        credentials: dict[str, Any] = {name: getattr(caller, name) for name in _CREDENTIALS}
         credentials |= {"roles": list(caller.roles), "is_admin": caller.is_admin}
         target = {"project_id": project_id, "user_id": caller.user_id}
         try:
             return bool(self._enforcer.authorize(rule, target, credentials, do_raise=True))
         except (policy.PolicyNotAuthorized, policy.InvalidScope):
             return False
+
+    def _refresh(self) -> None:
+        with self._reading:
+            files = policy_files.found(self._conf)
+            if files != self._files:
+                self._files = files
+                try:
+                    self._read()
+                except StartFailed as error:
+                    LOG.error("The rules stay as they were: %s", error)  # noqa: TRY400 - its text says it all
+            # A new one: what a request that is still running decides by the old rules goes into the old one.
+            self._remembered = {}
+            self._until = self._clock() + REMEMBERED
+
+    def _read(self) -> None:
+        checks = {default.name: default.check for default in self._enforcer.registered_rules.values()}
+        checks |= policy_files.read(self._files, checks)
+        rules = policy.Rules(checks, self._conf.oslo_policy.policy_default_rule)
+        self._enforcer.set_rules(rules, overwrite=True, use_conf=False)

@@ -1,6 +1,7 @@
 """What a caller is told when something goes wrong: one table from error to status and title."""
 
 import logging
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import falcon
@@ -38,6 +39,16 @@ _TEXTS = {
 def error_body(title: str, description: str) -> bytes:
     """The body of every error."""
     return answer({"title": title, "description": description})
+
+
+def refuse(
+    start_response: Callable[..., Any], status: str, title: str, description: str, *headers: tuple[str, str]
+) -> Iterable[bytes]:
+    """An error as the answer of a filter, which is outside of the app."""
+    body = error_body(title, description)
+    length = ("Content-Length", str(len(body)))
+    start_response(status, [("Content-Type", falcon.MEDIA_JSON), length, *headers])
+    return [body]
 
 
 def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:

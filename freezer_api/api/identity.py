@@ -1,9 +1,13 @@
 """Who the auth middleware says is calling."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import falcon
+
+from freezer_api.api.errors import refuse
+from freezer_api.api.middleware import Environ, StartResponse, WSGIApp, is_open
 from freezer_api.errors import Unauthorized
 from freezer_api.operations.caller import Caller
 
@@ -50,3 +54,51 @@ def _caller(
 def _utf8(text: str | None) -> str | None:
     """A header's text as it was meant: WSGI hands over bytes as Latin-1."""
     return text and text.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+_OWNERS = ("USER", "PROJECT", "TENANT", "DOMAIN", "USER_DOMAIN", "PROJECT_DOMAIN", "ROLES", "ROLE")
+_FORGEABLE = frozenset(
+    (
+        "HTTP_X_IDENTITY_STATUS",
+        "HTTP_X_SERVICE_IDENTITY_STATUS",
+        "HTTP_X_SERVICE_CATALOG",
+        "HTTP_X_IS_ADMIN_PROJECT",
+        "HTTP_OPENSTACK_SYSTEM_SCOPE",
+        *(
+            f"HTTP_X_{service}{owner}{what}"
+            for service in ("", "SERVICE_")
+            for owner in _OWNERS
+            for what in ("", "_ID", "_NAME")
+        ),
+    )
+)
+"""Every header by which the auth-token middleware says who somebody is."""
+
+
+class Unforged:
+    """Takes away what a client says of its own identity. It stands before every pipeline, so that the headers that
+    arrive at its end come from a filter of that pipeline.
+    """
+
+    def __init__(self, app: WSGIApp) -> None:
+        self._app = app
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        for name in _FORGEABLE & environ.keys():
+            del environ[name]
+        return self._app(environ, start_response)
+
+
+class Confirmed:
+    """Lets through who has a confirmed identity, and what is open to everybody."""
+
+    def __init__(self, app: WSGIApp) -> None:
+        self._app = app
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if not is_open(environ):
+            try:
+                caller_of(environ)
+            except Unauthorized as error:
+                return refuse(start_response, falcon.HTTP_401, "Unauthorized", str(error))
+        return self._app(environ, start_response)

@@ -4,11 +4,14 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+from oslo_context.context import RequestContext
 
 LOG = logging.getLogger("freezer_api.access")
 
+_LINE = "%s %s %s %.1fms %s user=%s project=%s"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 Environ = dict[str, Any]
@@ -16,9 +19,23 @@ StartResponse = Callable[..., Any]
 WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 
+HEALTH = "/healthcheck"
+
+_OPEN_PATHS = frozenset(("", "/", HEALTH, HEALTH + "/"))
+_OPEN = "freezer_api.open"
+
+
+def is_open(environ: Mapping[str, Any]) -> bool:
+    """Whether the path, seen from the entrance, is for everybody: the list of versions and the health.
+
+    Filters of a pipeline may be mounted anywhere, so they cannot tell by what is left of the path.
+    """
+    return bool(environ.get(_OPEN))
+
+
 class Entrance:
     """Makes doubled leading slashes of a path one, gives every request an id, which is answered in
-    ``x-openstack-request-id``, and logs one line for each.
+    ``x-openstack-request-id`` and stands in all log lines, and logs one line for each.
     """
 
     def __init__(self, app: WSGIApp) -> None:
@@ -28,7 +45,10 @@ class Entrance:
         started = time.perf_counter()
         if environ["PATH_INFO"].startswith("//"):
             environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
+        environ[_OPEN] = environ["PATH_INFO"] in _OPEN_PATHS
         request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
+
+        LogContext(environ)
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             if LOG.isEnabledFor(logging.INFO):
@@ -36,6 +56,32 @@ class Entrance:
             return start_response(status, [*headers, ("x-openstack-request-id", request_id)], exc_info)
 
         return self._app(environ, start)
+
+
+class LogContext(RequestContext):
+    """What oslo.log writes of the request that this thread serves, looked up when a line is written."""
+
+    def __init__(self, environ: Environ) -> None:
+        # Not the parent's: it copies thirty attributes, and few requests have anything to log but their own line.
+        self._environ = environ
+        self.update_store()
+
+    def get_logging_values(self) -> dict[str, Any]:
+        """The values that the formats of oslo.log name."""
+        found = self._environ.get
+        user, project = found("HTTP_X_USER_ID"), found("HTTP_X_PROJECT_ID")
+        return {
+            "request_id": found("openstack.request_id"),
+            "global_request_id": None,
+            "user": user,
+            "user_id": user,
+            "project": project,
+            "project_id": project,
+            "domain": found("HTTP_X_DOMAIN_ID"),
+            "user_domain": found("HTTP_X_USER_DOMAIN_ID"),
+            "project_domain": found("HTTP_X_PROJECT_DOMAIN_ID"),
+            "system_scope": found("HTTP_OPENSTACK_SYSTEM_SCOPE"),
+        }
 
 
 def _request_id(sent: str | None) -> str:
@@ -49,8 +95,7 @@ def _request_id(sent: str | None) -> str:
 def _log(environ: Environ, status: str, request_id: str, seconds: float) -> None:
     # The query string stays out: a search may hold anything. So do control characters of a path.
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
-    LOG.info(
-        "%s %s %s %.1fms %s user=%s project=%s",
+    values = (
         environ["REQUEST_METHOD"],
         path if path.isprintable() else ascii(path),
         status[:3],
@@ -59,6 +104,8 @@ def _log(environ: Environ, status: str, request_id: str, seconds: float) -> None
         environ.get("HTTP_X_USER_ID", "-"),
         environ.get("HTTP_X_PROJECT_ID", "-"),
     )
+    # Where in the program this line is written is nobody's question, and looking it up takes a part of its time.
+    LOG.handle(LOG.makeRecord(LOG.name, logging.INFO, __file__, 0, _LINE, values, None))
 
 
 class Paths:
@@ -72,3 +119,23 @@ class Paths:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         app = self._app if environ["PATH_INFO"] in self._paths else self._others
         return app(environ, start_response)
+
+
+class Mounts:
+    """Sends requests below each of these paths to the app there, which sees the rest of the path, others to
+    ``root``.
+    """
+
+    def __init__(self, apps: Mapping[str, WSGIApp], root: WSGIApp) -> None:
+        # The longest first.
+        self._apps = sorted(apps.items(), key=lambda item: -len(item[0]))
+        self._root = root
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        for prefix, app in self._apps:
+            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
+                environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
+                environ["PATH_INFO"] = path[len(prefix) :]
+                return app(environ, start_response)
+        return self._root(environ, start_response)

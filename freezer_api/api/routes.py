@@ -1,4 +1,7 @@
-"""The routes: path below the version, method, rule, and the handler by resource and name."""
+"""The routes: path below the version, method, rule, and the handler by resource and name.
+
+``path`` has no version in it, and no project.
+"""
 
 from typing import NamedTuple
 
@@ -43,4 +46,10 @@ ROUTES = (
     Route("/sessions/{session_id}/action", "POST", "sessions:action:create", "sessions", "act"),
     Route("/sessions/{session_id}/jobs/{job_id}", "PUT", "sessions:job:add", "sessions", "add_job"),
     Route("/sessions/{session_id}/jobs/{job_id}", "DELETE", "sessions:job:remove", "sessions", "remove_job"),
+)
+"""What all versions offer."""
+
+ROUTES_OF_V2 = (
+    *ROUTES,
+    Route("/backups/{backup_id}", "PATCH", "backups:update", "backups", "patch"),
 )

@@ -1,14 +1,14 @@
 """The search document of a list, turned into conditions."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Index
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.kinds import KINDS
-from freezer_api.documents.search_index import as_epoch, as_value, is_digits, words_of
+from freezer_api.documents.search_index import Value, as_epoch, as_value, is_digits, words_of
 from freezer_api.documents.text import one_line, parse
 from freezer_api.errors import Invalid, Malformed
 from freezer_api.repository import query as q
@@ -19,6 +19,21 @@ LONGEST_REMEMBERED = 1024
 _KINDS = {kind.name: kind for kind in KINDS}
 
 ALL = "_all"
+
+
+Meaning = Callable[[Value], q.Condition]
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """How a version of the API sees a kind.
+
+    ``hidden``: paths that it never shows. ``meanings``: what it means when a path is compared with a value,
+    where that is not just what is stored there.
+    """
+
+    hidden: frozenset[str]
+    meanings: Mapping[str, Meaning] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +47,28 @@ class Search:
 NOTHING_ASKED = Search((), None)
 
 
-def search_of(kind: str, text: bytes, hidden: frozenset[str]) -> Search:
-    """What a search document asks for; ``Invalid`` names the part that is wrong. Unknown parts mean nothing.
-
-    ``hidden``: the paths that this version of the API does not show.
-    """
+def search_of(kind: str, text: bytes, view: View) -> Search:
+    """What a search document asks for; ``Invalid`` names the part that is wrong. Unknown parts mean nothing."""
     # Schedulers ask the same all day long.
-    return _remembered(kind, text, hidden) if len(text) <= LONGEST_REMEMBERED else _read(kind, text, hidden)
+    return _remembered(kind, text, view) if len(text) <= LONGEST_REMEMBERED else _read(kind, text, view)
 
 
-def _read(kind: str, text: bytes, hidden: frozenset[str]) -> Search:
+def _read(kind: str, text: bytes, view: View) -> Search:
     document = parse(text)
     if document is None:
         return NOTHING_ASKED
     if not isinstance(document, dict):
         raise Invalid("A search should be a JSON object")
-    return _Reader(_KINDS[kind], hidden).read(document)
+    return _Reader(_KINDS[kind], view).read(document)
 
 
 _remembered = lru_cache(maxsize=1024)(_read)
 
 
 class _Reader:
-    def __init__(self, kind: Kind, hidden: Collection[str]) -> None:
+    def __init__(self, kind: Kind, view: View) -> None:
         self._kind = kind
-        self._hidden = hidden
+        self._view = view
         self._pairs = 0
         self._words = 0
 
@@ -90,10 +102,13 @@ class _Reader:
         return self._at(name, value)
 
     def _at(self, name: str, value: Any) -> q.Condition:
-        names = self._kind.resolve(name, self._hidden)
+        names = self._kind.resolve(name, self._view.hidden)
+        field = self._kind.paths.get(names[0])
+        meaning = self._view.meanings.get(names[0])
+        if meaning is not None:
+            return meaning(as_value(value, field))
         if value is None:
             return q.Missing(names)
-        field = self._kind.paths.get(names[0])
         if field is not None and field.index is Index.TEXT and isinstance(value, str):
             words = self._words_of(value)
             if words:

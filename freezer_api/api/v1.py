@@ -1,9 +1,9 @@
 """Version 1: documents are scoped by user."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
+from freezer_api.api.routes import ROUTES
+from freezer_api.api.search import View
 from freezer_api.api.version import Version
 from freezer_api.documents import actions, backups, clients, jobs, sessions
 from freezer_api.documents.fields import Document
@@ -16,7 +16,18 @@ _HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if fi
 _NEVER_SHOWN = {name: [path for path in paths if "." not in path] for name, paths in _HIDDEN.items()}
 
 
-def _scope(caller: Caller, _path: Mapping[str, Any]) -> Scope:
+_HOME = {
+    "resources": {
+        "rel/backups": {
+            "href-template": "/v1/backups/{backup_id}",
+            "href-vars": {"backup_id": "param/backup_id"},
+            "hints": {"allow": ["GET"], "formats": {"application/json": {}}},
+        }
+    }
+}
+
+
+def _scope(caller: Caller, _project_id: str | None) -> Scope:
     return Scope("user_id", caller.user_id, caller.user_id, caller.project_id)
 
 
@@ -33,19 +44,23 @@ def _shown(kind: Kind, document: Document) -> Document:
 
 
 V1 = Version(
+    home=_HOME,
     prefix="/v1",
+    routes=ROUTES,
     scope=_scope,
     shown=_shown,
-    hidden=_HIDDEN,
-    backup=backups.checked,
+    views={name: View(hidden) for name, hidden in _HIDDEN.items()},
+    backup=backups.reported,
+    backup_patch=backups.patch_of,
     client=clients.accepted,
     client_patch=clients.patch_of,
     action=actions.accepted,
     action_replacement=actions.replacement,
     action_patch=actions.patch_of,
     job=jobs.accepted,
-    job_patch=partial(jobs.accepted, patch=True),
+    job_replacement=jobs.accepted,
+    job_patch=partial(jobs.accepted, form=jobs.PATCH_FORM),
     session=sessions.new,
-    session_replacement=lambda body: sessions.replacement(body, None),
+    session_replacement=sessions.replacement,
     session_patch=sessions.patch_of,
 )

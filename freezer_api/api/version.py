@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from freezer_api.api.routes import Route
+from freezer_api.api.search import View
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.operations.caller import Caller
@@ -17,24 +19,33 @@ Accept = Callable[[Document], Document]
 class Version:
     """One version.
 
-    ``prefix`` comes before the paths of all routes. ``scope`` takes the caller and the parameters of the path.
-    ``shown`` makes what this version answers of a document that was just read and is used no more; ``hidden`` are
-    the paths that it never shows, by kind.
+    ``prefix`` comes before the paths of all ``routes``; ``home`` is the JSON home document at its beginning.
+    ``scope`` takes the caller and the project of the path, where it has one. ``shown`` makes what this version
+    answers of a document that was just read and is used no more; ``views`` say by kind how it is searched.
     The others read bodies.
     """
 
+    home: Mapping[str, Any]
     prefix: str
-    scope: Callable[[Caller, Mapping[str, Any]], Scope]
+    routes: tuple[Route, ...]
+    scope: Callable[[Caller, str | None], Scope]
     shown: Callable[[Kind, Document], Document]
-    hidden: Mapping[str, frozenset[str]]
+    views: Mapping[str, View]
     backup: Accept
+    backup_patch: Accept
     client: Accept
     client_patch: Accept
     action: Accept
     action_replacement: Accept
     action_patch: Accept
     job: Accept
+    job_replacement: Accept
     job_patch: Accept
     session: Accept
     session_replacement: Accept
     session_patch: Accept
+
+    @property
+    def mount(self) -> str:
+        """The path below which everything of this version lies."""
+        return "/" + self.prefix.split("/")[1]

@@ -1,11 +1,11 @@
 """One request and its answer, in the words of the resources."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import falcon
 
 from freezer_api.api import parameters
+from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.search import NOTHING_ASKED, Search, search_of
 from freezer_api.api.version import Version
 from freezer_api.documents.fields import Document, is_id
@@ -55,15 +55,28 @@ class Exchange:
         *,
         version: Version,
         limits: Limits,
-        caller: Caller,
-        path: Mapping[str, Any],
+        enforcement: Enforcement,
+        project_id: str | None,
     ) -> None:
         self._req = req
         self._resp = resp
         self._limits = limits
+        self._enforcement = enforcement
         self.version = version
-        self.caller = caller
-        self.scope = version.scope(caller, path)
+        self.caller: Caller = req.context.caller
+        self.scope = version.scope(self.caller, project_id)
+
+    def require(self, rule: str) -> None:
+        """Raise ``Forbidden`` unless the caller may do this here."""
+        self._enforcement.require(rule, self.caller, self.scope.project_id)
+
+    def may(self, rule: str) -> bool:
+        """Whether the caller may do this here."""
+        return self._enforcement.allows(rule, self.caller, self.scope.project_id)
+
+    def asks_for(self, flag: str) -> bool:
+        """A flag of the query string; absent is false."""
+        return parameters.flag(self._req, flag)
 
     def _object(self) -> Document | None:
         """The body's object; None when there is no body."""
@@ -79,6 +92,13 @@ class Exchange:
         """The body's object, which is needed."""
         body = self._object()
         if body is None:
+            raise Invalid(NO_BODY)
+        return body
+
+    def filled_body(self) -> Document:
+        """The body's object, which has to say something."""
+        body = self.body()
+        if not body:
             raise Invalid(NO_BODY)
         return body
 
@@ -117,7 +137,7 @@ class Exchange:
             raise Invalid("A search comes in the body or in the parameter 'search', not in both")
         if text is not None:
             data = text.encode("utf-8", "surrogatepass")
-        return search_of(kind.name, data, self.version.hidden[kind.name]) if data else NOTHING_ASKED
+        return search_of(kind.name, data, self.version.views[kind.name]) if data else NOTHING_ASKED
 
     def answer(self, status: str, value: Document) -> None:
         """Answer with a JSON object."""
@@ -129,10 +149,11 @@ class Exchange:
         """204."""
         self._resp.status = falcon.HTTP_204
 
-    def answer_page(self, kind: Kind, page: Page) -> None:
-        """The documents of a page, the count if it was asked for, and the way on."""
+    def answer_page(self, kind: Kind, page: Page, items: Iterable[Stored] | None = None) -> None:
+        """The documents of a page, or what is to be shown of them; the count if it was asked for; the way on."""
         shown = self.version.shown
-        body: Document = {kind.name: [shown(kind, stored.document) for stored in page.items]}
+        found = page.items if items is None else items
+        body: Document = {kind.name: [shown(kind, stored.document) for stored in found]}
         if page.total is not None:
             body["count"] = page.total
         if page.next is not None:

@@ -1,75 +1,73 @@
 """``freezer-api``: the service in the foreground, until a signal."""
 
 import ipaddress
-import logging
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from oslo_config import cfg
 from oslo_log import log
 
-import freezer_api
-from freezer_api import app, config, stores
+from freezer_api import app, stores
 from freezer_api.api import middleware as access
-from freezer_api.cmd import server
+from freezer_api.cmd import server, start
 from freezer_api.errors import StartFailed
-
-PROGRAM = "freezer-api"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
     conf = cfg.CONF
-    config.register(conf)
-    config.register_standalone(conf)
-    log.register_options(conf)
-    # Neither each step of a migration nor, where nobody asked for them, a line for each request.
-    quiet = ["alembic=WARN", "elastic_transport=ERROR", f"{access.LOG.name}=WARN"]
-    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *quiet])
-    conf.set_default("use_stderr", True)
     try:
-        conf(
-            sys.argv[1:] if argv is None else argv,
-            project="freezer",
-            prog=PROGRAM,
-            version=freezer_api.__version__,
-            default_config_files=config.default_config_files(),
-        )
-        log.setup(conf, PROGRAM)
-        logging.captureWarnings(True)
-        _serve(conf)
+        start.configure(conf, sys.argv[1:] if argv is None else argv)
+        if conf.standalone:
+            # No line for each request, where nobody asked for it.
+            start.begin_to_log(conf, f"{access.LOG.name}=WARN")
+            _serve_standalone(conf)
+        else:
+            start.begin_to_log(conf)
+            _serve(conf)
     except (StartFailed, cfg.Error, log.LogConfigError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        print(f"{start.PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0
 
 
 def _serve(conf: cfg.ConfigOpts) -> None:
-    if not conf.standalone:
-        raise StartFailed("this release serves in standalone mode only, say --standalone")
-    app.check(conf)
-    host = _loopback(conf)
-    port = conf.bind_port if conf.port is None else conf.port
-    store = stores.embedded_store(conf.data_dir) if conf.data_dir else stores.store_of(conf)
-    store.prepare()
-    listener = server.listen(host, port)
-    address = server.shown(*listener.getsockname()[:2])
-    server.Server(
-        listener,
-        lambda: _served(conf, store),
-        lambda: _announce(address, store),
-        workers=conf.workers,
-        threads=conf.threads,
-    ).run()
-
-
-def _served(conf: cfg.ConfigOpts, store: stores.Store) -> server.Served:
+    store = start.store(conf)
+    stores.warn_of_embedded(store)
     repository = store.open(conf.threads)
-    return server.Served(app.build_standalone(conf, repository), repository.close)
+    built = app.build(conf, repository)
+    host = conf.bind_host
+    if built.loopback_only:
+        host = _loopback(conf, "there is no authtoken in the pipeline")
+    store.prepare()
+    listener = server.listen(host, conf.bind_port)
+    _run(conf, listener, server.Served(built.app, repository.close), _announce)
 
 
-def _loopback(conf: cfg.ConfigOpts) -> str:
+def _serve_standalone(conf: cfg.ConfigOpts) -> None:
+    store = start.store(conf)
+    repository = store.open(conf.threads)
+    built = app.build_standalone(conf, repository)
+    host = _loopback(conf, "standalone mode believes every token")
+    store.prepare()
+    listener = server.listen(host, conf.bind_port if conf.port is None else conf.port)
+    served = server.Served(built, repository.close)
+    _run(conf, listener, served, lambda address: _announce_standalone(address, store))
+
+
+def _run(
+    conf: cfg.ConfigOpts,
+    listener: socket.socket,
+    served: server.Served,
+    announce: Callable[[str], None],
+) -> None:
+    address = server.shown(*listener.getsockname()[:2])
+    ready = lambda: announce(address)  # noqa: E731
+    server.Server(listener, lambda: served, ready, workers=conf.workers, threads=conf.threads).run()
+
+
+def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
     """The address to listen on; ``StartFailed`` for one that others can reach."""
     location = conf.get_location("bind_host")
     if location is None or location.location is cfg.Locations.opt_default:
@@ -80,13 +78,15 @@ def _loopback(conf: cfg.ConfigOpts) -> str:
     except OSError as error:
         raise StartFailed(f"cannot listen on {host}: {error.strerror}") from None
     if not all(ipaddress.ip_address(address).is_loopback for address in found):
-        raise StartFailed(
-            f"standalone mode believes every token, so it listens on a loopback address only, not on {host}"
-        )
+        raise StartFailed(f"{reason}, so it listens on a loopback address only, not on {host}")
     return host
 
 
-def _announce(address: str, store: stores.Store) -> None:
+def _announce(address: str) -> None:
+    print(f"Server listening on {address}", flush=True)
+
+
+def _announce_standalone(address: str, store: stores.Store) -> None:
     print(f"Server listening on {address}")
     print(f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {store}")
     print(f"Try: curl http://{address}/v1/jobs", flush=True)

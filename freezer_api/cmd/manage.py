@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     config.register_stores(conf)
     conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
     log.register_options(conf)
-    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "alembic=WARN", "elastic_transport=ERROR"])
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *config.QUIET])
     conf.set_default("use_stderr", True)
     # `db show | head` is no failure.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
@@ -121,8 +121,7 @@ def _run(conf: cfg.ConfigOpts) -> None:
         if conf[name] is not None:
             print(f"{PROGRAM}: --{name} is ignored; the configuration says where the store is", file=sys.stderr)
     store = stores.store_of(conf)
-    if isinstance(store, stores.SQLStore) and store.embedded:
-        LOG.warning("The configuration names no store: the embedded one at %s is used", store)
+    stores.warn_of_embedded(store)
     if conf.index and isinstance(store, stores.ElasticStore):
         store = replace(store, index=conf.index)
     upkeep = store.upkeep()

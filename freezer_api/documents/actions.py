@@ -1,7 +1,9 @@
 """Actions: what a job does, kept in a library of the caller's and copied into jobs."""
 
+from dataclasses import replace
 from typing import Any
 
+from freezer_api.documents.clients import CAPABILITIES
 from freezer_api.documents.fields import (
     ANY,
     BOOLEAN,
@@ -13,6 +15,8 @@ from freezer_api.documents.fields import (
     Document,
     Field,
     Index,
+    Schema,
+    enum,
 )
 from freezer_api.documents.kind import HotList, Kind, dropped
 from freezer_api.documents.merge import same
@@ -45,12 +49,24 @@ DEFINITION_FIELDS = (
 )
 """``freezer_action``: what the agent is told. Names without a rule are what clients send; any others are kept."""
 
+_STRICT: dict[str, Schema] = {
+    "action": enum(*CAPABILITIES["supported_actions"]),
+    "mode": {"enum": [*CAPABILITIES["supported_modes"], None]},
+    "cindernative_freezer_only": {"type": ["boolean", "null"]},
+}
+_STRICT_FIELDS = tuple(replace(field, schema=_STRICT.get(field.name, field.schema)) for field in DEFINITION_FIELDS)
+STRICT_DEFINITION = Field("freezer_action", fields=_STRICT_FIELDS, required=("action",))
+"""``freezer_action`` by the rules of v2: the words that agents know, and no definition without an action."""
+
 RETRY_FIELDS = (
     Field("mandatory", BOOLEAN, Index.BOOLEAN),
     Field("max_retries", INTEGER, Index.LONG),
     Field("max_retries_interval", INTEGER, Index.LONG),
 )
 """How a job goes about an action; they stand beside the definition."""
+
+RETRY_DEFAULTS: Document = {"mandatory": False, "max_retries": 5, "max_retries_interval": 6}
+"""What v2 writes, and shows, where these are not given."""
 
 _RETRIES = (*(field.name for field in RETRY_FIELDS), "max_retry_interval")
 """Their names, and a former one."""
@@ -74,6 +90,9 @@ ACTIONS = Kind(
 )
 
 FORM = Form(ACTIONS.fields)
+_STRICT_KEYS = (Field("action_id", ID_OR_EMPTY), *RETRY_FIELDS)
+STRICT_FORM = Form((*_STRICT_KEYS, STRICT_DEFINITION), required=("freezer_action",))
+STRICT_PATCH_FORM = Form((*_STRICT_KEYS, replace(STRICT_DEFINITION, required=())))
 _DROPPED = (*ACTIONS.server_names, "_version")
 _NOT_DEFINITION = ("freezer_action", "action_id", *_OWNERS, *_RETRIES, "_version")
 
@@ -83,28 +102,38 @@ def accepted(body: Document) -> Document:
 
     The definition is there, nested or flat.
     """
-    document = _checked(body)
+    document = _checked(body, FORM)
     if "freezer_action" not in document and not definition_of(document):
         raise Invalid("'freezer_action' is a required property")
     return document
 
 
+def strictly_accepted(body: Document) -> Document:
+    """:func:`accepted` by the rules of v2: the definition is nested, and how often to try stands beside it."""
+    return {**RETRY_DEFAULTS, **_checked(body, STRICT_FORM)}
+
+
 def replacement(body: Document) -> Document:
-    """:func:`accepted` for an action whose id is known from elsewhere: the one in the body does not matter."""
-    return accepted(dropped(body, ("action_id",)))
+    """:func:`accepted` for an action whose id is known from elsewhere."""
+    return accepted(without_id(body))
 
 
-def patch_of(body: Document) -> Document:
+def without_id(body: Document) -> Document:
+    """The body of an action whose id is known from elsewhere: the one in it does not matter."""
+    return dropped(body, ("action_id",))
+
+
+def patch_of(body: Document, form: Form = FORM) -> Document:
     """What a PATCH may change: everything but the id and the owner, whatever the body says of these."""
-    return _checked(dropped(body, ("action_id",)))
+    return _checked(without_id(body), form)
 
 
-def _checked(body: Document) -> Document:
+def _checked(body: Document, form: Form) -> Document:
     document = dropped(body, _DROPPED)
     for name in ("freezer_action", "action_id"):
         if document.get(name, ...) is None:
             del document[name]
-    FORM.check(document)
+    form.check(document)
     return document
 
 
@@ -112,6 +141,14 @@ def definition_of(action: Document) -> Document:
     """The ``freezer_action`` of a stored action, also of one that came in the flat form."""
     definition = action.get("freezer_action")
     return definition if isinstance(definition, dict) else dropped(action, _NOT_DEFINITION)
+
+
+def nested(action: Document) -> Document:
+    """The action in the nested form, in which it may have been stored already."""
+    if isinstance(action.get("freezer_action"), dict):
+        return action
+    beside = {key: value for key, value in action.items() if key in _NOT_DEFINITION}
+    return {**beside, "freezer_action": definition_of(action)}
 
 
 def same_definition(left: Document, right: Document) -> bool:
@@ -138,5 +175,9 @@ def library_entry(item: Document) -> Document:
 
 def completed_item(item: Document, action: Document) -> Document:
     """A job's item that only names an action, with that action's definition and retries copied in."""
-    retries = {key: action[key] for key in _RETRIES if key in action}
-    return {**retries, **item, "freezer_action": definition_of(action)}
+    return {**with_retries(item, action), "freezer_action": definition_of(action)}
+
+
+def with_retries(item: Document, source: Document) -> Document:
+    """A job's item with the retries of ``source`` where it has none of its own."""
+    return {**{key: source[key] for key in _RETRIES if key in source}, **item}

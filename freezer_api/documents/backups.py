@@ -10,11 +10,14 @@ from freezer_api.documents.fields import (
     Index,
     enum,
 )
-from freezer_api.documents.kind import HotList, Kind
+from freezer_api.documents.kind import HotList, Kind, dropped, object_at
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
-STATUSES = ("creating", "available", "error", "deleting", "deleted")
+AVAILABLE = "available"
+LENIENT = ("creating", "error", "deleting")
+"""While a backup is one of these, nobody may know yet where it lies."""
+STATUSES = (*LENIENT, AVAILABLE, "deleted")
 
 _TEXTS = (
     *("host_name", "action", "mode", "storage", "backup_media", "compression", "compression_alg", "client_os"),
@@ -57,13 +60,57 @@ BACKUPS = Kind(
     hot=(HotList(("user_id",)), HotList(("project_id",))),
 )
 
+_FILLED_OR_NULL = {**FILLED, "type": ["string", "null"]}
+_STATUS = Field("status", enum(*STATUSES))
+
 FORM = Form(METADATA_FIELDS, required=("backup_name", "container", "hostname"))
+LENIENT_FORM = Form(
+    (Field("backup_name", FILLED), Field("container", _FILLED_OR_NULL), Field("hostname", _FILLED_OR_NULL)),
+    required=("backup_name",),
+)
+STATUS_FORM = Form((_STATUS,))
+PATCH_FORM = Form((_STATUS, Field("backup_metadata", {"type": "object"})))
 
 
-def checked(metadata: Document) -> Document:
+def checked(metadata: Document, form: Form = FORM) -> Document:
     """The metadata as it came; :class:`Invalid` when a needed property is missing or empty."""
     try:
-        FORM.check(metadata)
+        form.check(metadata)
     except Invalid as error:
         raise Invalid(f"Bad Data Format: {error}") from None
     return metadata
+
+
+def _checked_for(metadata: Document, status: str) -> Document:
+    return checked(metadata, LENIENT_FORM if status in LENIENT else FORM)
+
+
+def reported(metadata: Document) -> Document:
+    """The backup that a report of v1 makes, still without id and owner."""
+    return {"backup_metadata": checked(metadata)}
+
+
+def reported_with_status(body: Document) -> Document:
+    """The backup that a report of v2 makes: its ``status`` stands beside the metadata."""
+    checked(body, STATUS_FORM)
+    status = body.get("status", AVAILABLE)
+    return {"status": status, "backup_metadata": _checked_for(dropped(body, ("status",)), status)}
+
+
+def status_of(backup: Document) -> str:
+    """The status of a stored backup; v1 stores none, and its agents may tell one in the metadata."""
+    told = backup.get("status") or object_at(backup, "backup_metadata").get("status")
+    return next((status for status in STATUSES if status == told), AVAILABLE)
+
+
+def patch_of(body: Document) -> Document:
+    """What a PATCH may change: the status, and keys of the metadata."""
+    checked(body, PATCH_FORM)
+    return {key: body[key] for key in ("status", "backup_metadata") if key in body}
+
+
+def patched(backup: Document, patch: Document) -> Document:
+    """The backup with these values in place of those of the same names; what it has then is checked."""
+    status = patch.get("status", status_of(backup))
+    metadata = {**object_at(backup, "backup_metadata"), **patch.get("backup_metadata", {})}
+    return {**backup, "status": status, "backup_metadata": _checked_for(metadata, status)}

@@ -4,6 +4,7 @@ from typing import Any
 
 from freezer_api.documents.fields import (
     ANY,
+    BOOLEAN,
     CLIENT_ID,
     HOSTNAME,
     ID,
@@ -34,6 +35,9 @@ _NEEDS = (
 )
 """List of the client, the word in the message, the keys of a definition that must be in the list."""
 
+EVERYWHERE = "all_projects"
+"""The reach of a central client."""
+
 CLIENT_FIELDS = (
     Field("client_id", CLIENT_ID),
     Field("hostname", HOSTNAME),
@@ -52,6 +56,7 @@ CLIENTS = Kind(
         Field("client", fields=CLIENT_FIELDS),
         Field("user_id", ID, server=True),
         Field("project_id", ID, server=True, hidden=True),
+        Field("reach", STRING, server=True, hidden=True),
     ),
     levels=(("",), ("client",)),
     hot=(
@@ -59,19 +64,37 @@ CLIENTS = Kind(
         HotList(("project_id",)),
         HotList(("user_id", "client.client_id")),
         HotList(("project_id", "client.client_id")),
+        HotList(("reach",)),
     ),
     keyed_by_id=False,
 )
 
 FORM = Form(CLIENT_FIELDS, required=("client_id",))
+STRICT_FORM = Form((*CLIENT_FIELDS[:-1], Field("is_central", BOOLEAN)), required=("client_id",))
 PATCH_FORM = Form(CLIENT_FIELDS)
 
 
-def accepted(body: Document) -> Document:
+def accepted(body: Document, form: Form = FORM) -> Document:
     """A registration, checked."""
     client = dropped(body, ("_version",))
-    FORM.check(client)
+    form.check(client)
     return client
+
+
+def is_central(document: Document) -> bool:
+    """Whether the client runs jobs of all projects. What v1 stores of ``is_central`` means nothing."""
+    return document.get("reach") == EVERYWHERE
+
+
+def announced_again(document: Document, client: Document) -> Document:
+    """A registered client after it registered once more: what it can do, and its description, may be new."""
+    new = {name: client[name] for name in ("description", *CAPABILITIES) if name in client}
+    return {**document, "client": {**document["client"], **new}}
+
+
+def made_central(document: Document) -> Document:
+    """The client as one of all projects."""
+    return {**document, "client": {**document["client"], "is_central": True}, "reach": EVERYWHERE}
 
 
 def patch_of(body: Document) -> Document:

@@ -85,9 +85,9 @@ class Index(Enum):
 class Field:
     """One property of a document.
 
-    ``fields`` makes it an object (``many``: a list of objects) with properties of its own; ``closed``
-    forbids others. ``server``: only the service sets it, a value in a body is dropped. ``hidden``: not every
-    version of the API shows it.
+    ``fields`` makes it an object (``many``: a list of objects) with properties of its own; ``required`` names
+    those that it needs, ``closed`` forbids others. ``server``: only the service sets it, a value in a body is
+    dropped. ``hidden``: not every version of the API shows it.
     """
 
     name: str
@@ -96,6 +96,7 @@ class Field:
     fields: "tuple[Field, ...]" = ()
     many: bool = False
     closed: bool = False
+    required: tuple[str, ...] = ()
     server: bool = False
     hidden: bool = False
 
@@ -103,7 +104,7 @@ class Field:
         """The JSON Schema of the field's value."""
         if not self.fields:
             return self.schema
-        inner = object_schema(self.fields, closed=self.closed)
+        inner = object_schema(self.fields, closed=self.closed, required=self.required)
         return list_of(inner) if self.many else inner
 
 

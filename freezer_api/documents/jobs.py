@@ -1,10 +1,11 @@
 """Jobs: what a client does and when. Rules of completing, merging and asking for events."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from freezer_api.documents import schedules
-from freezer_api.documents.actions import DEFINITION_FIELDS, RETRY_FIELDS
+from freezer_api.documents.actions import DEFINITION_FIELDS, RETRY_FIELDS, STRICT_DEFINITION
 from freezer_api.documents.fields import (
     ANY,
     CLIENT_ID,
@@ -59,25 +60,50 @@ JOBS = Kind(
         HotList(("project_id",)),
         HotList(("user_id", "client_id"), excluded=_NOT_COMPLETED),
         HotList(("project_id", "client_id"), excluded=_NOT_COMPLETED),
+        HotList(("client_id",), excluded=_NOT_COMPLETED),
     ),
 )
 
-FORM = Form(JOBS.fields, closed=True, required=("job_actions", "client_id"))
+_REQUIRED = ("job_actions", "client_id")
+FORM = Form(JOBS.fields, closed=True, required=_REQUIRED)
 PATCH_FORM = Form(JOBS.fields, closed=True)
+
+
+def _strictly(field: Field) -> Field:
+    """The field with the definitions in it by the rules of v2."""
+    if field.name == STRICT_DEFINITION.name:
+        return STRICT_DEFINITION
+    return replace(field, fields=tuple(map(_strictly, field.fields)))
+
+
+_STRICT_FIELDS = tuple(map(_strictly, JOBS.fields))
+STRICT_FORM = Form(_STRICT_FIELDS, closed=True, required=_REQUIRED)
+STRICT_PATCH_FORM = Form(_STRICT_FIELDS, closed=True)
+ID_FORM = Form((Field("job_id", ID),))
+
 _DROPPED = (*JOBS.server_names, "_version", "interval_uint", "interval_value")
 """Properties of the service, and two that the web UI sends along by mistake."""
 
 
-def accepted(body: Document, *, patch: bool = False) -> Document:
+def accepted(body: Document, form: Form = FORM) -> Document:
     """The body without what only the service sets, its ``action_defaults`` spread over its actions, checked."""
     document = _with_defaults(dropped(body, _DROPPED))
     if isinstance(document.get("job_actions"), list):
         document["job_actions"] = [_without_nulls(item) for item in document["job_actions"]]
-    (PATCH_FORM if patch else FORM).check(document)
+    form.check(document)
     for item in document.get("job_actions", ()):
         if "freezer_action" not in item and not item.get("action_id"):
             raise Invalid("'freezer_action' is a required property of an action without 'action_id'")
     return document
+
+
+def accepted_with_id(body: Document) -> Document:
+    """A new job by the rules of v2, under the id that it brings, if any."""
+    job, id_ = accepted(body, STRICT_FORM), body.get("job_id")
+    if id_ is None or id_ == "":
+        return job
+    ID_FORM.check({"job_id": id_})
+    return {**job, "job_id": id_}
 
 
 def _without_nulls(item: Any) -> Any:
@@ -130,6 +156,16 @@ def definitions_of(job: Document) -> list[Document]:
     items = job.get("job_actions")
     definitions = (item.get("freezer_action") for item in items or () if isinstance(item, dict))
     return [definition for definition in definitions if isinstance(definition, dict)]
+
+
+def process_of(job: Document) -> Any:
+    """The process that runs the job on its client, None when the job tells of none."""
+    return object_at(job, "job_schedule").get("current_pid")
+
+
+def without_process(job: Document) -> Document:
+    """The job as it is shown to those whom the processes of its client do not concern."""
+    return {**job, "job_schedule": dropped(object_at(job, "job_schedule"), ("current_pid",))}
 
 
 BAD_EVENT = "Bad event request format"

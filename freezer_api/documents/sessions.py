@@ -73,7 +73,9 @@ SESSIONS = Kind(
 )
 
 FORM = Form(SESSIONS.fields)
+STRICT_FORM = Form(SESSIONS.fields, required=("schedule",))
 REPLACE_FORM = Form(SESSIONS.fields, required=("session_tag",))
+STRICT_REPLACE_FORM = Form(SESSIONS.fields, required=("session_tag", "schedule"))
 _DROPPED = (*SESSIONS.server_names, "_version")
 
 
@@ -92,20 +94,20 @@ class End(NamedTuple):
     current_tag: int | None = None
 
 
-def new(body: Document) -> Document:
+def new(body: Document, form: Form = FORM) -> Document:
     """The session that a create makes of a body, still without id and owner."""
     given = dropped(body, (*_DROPPED, "jobs", "status", "last_start"))
-    FORM.check(given)
+    form.check(given)
     filled = {"session_tag": 0, "hold_off": HOLD_OFF, "schedule": {}, **given}
     return {**filled, "status": "active", "last_start": "", "jobs": {}}
 
 
-def replacement(body: Document, old: Document | None) -> Document:
+def replacement(body: Document, old: Document | None = None, form: Form = REPLACE_FORM) -> Document:
     """The session that a replace makes of a body; only the runs of its members outlive the old one."""
     document = dropped(body, _DROPPED)
     if isinstance(document.get("jobs"), list):
         document["jobs"] = {}
-    REPLACE_FORM.check(document)
+    form.check(document)
     filled = {"hold_off": HOLD_OFF, "status": "active", "schedule": {}, "jobs": {}, **document}
     return _with_earlier(filled, _earlier(old or {}) & filled["jobs"].keys())
 

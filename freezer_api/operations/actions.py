@@ -33,7 +33,12 @@ class Actions:
         return self._actions.put(scope, action_id, lambda _old: action)
 
     def patch(self, scope: Scope, action_id: str, patch: Document) -> Stored:
-        return self._actions.rewrite(scope, action_id, lambda document: deep_merge(document, patch))
+        """Merge; in a project the definition is nested, so that what is merged into it meets all of it."""
+
+        def change(action: Document) -> Document:
+            return deep_merge(actions.nested(action) if patch and scope.by_project else action, patch)
+
+        return self._actions.rewrite(scope, action_id, change)
 
     def delete(self, scope: Scope, action_id: str) -> None:
         """Forget the action; jobs keep their copies."""

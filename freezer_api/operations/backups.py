@@ -24,11 +24,13 @@ class Backups:
     def get(self, scope: Scope, backup_id: str) -> Stored:
         return self._backups.get(scope, backup_id)
 
-    def create(self, scope: Scope, caller: Caller, metadata: Document) -> Stored:
-        """Keep checked metadata, with the reporter's name beside it."""
+    def create(self, scope: Scope, caller: Caller, report: Document) -> Stored:
+        """Keep a checked report, with the reporter's name beside it."""
         id_ = self._new_id()
-        document = {"backup_id": id_, "user_name": caller.user_name, "backup_metadata": metadata}
-        return self._backups.create(scope, id_, document)
+        return self._backups.create(scope, id_, {"backup_id": id_, "user_name": caller.user_name, **report})
+
+    def patch(self, scope: Scope, backup_id: str, patch: Document) -> Stored:
+        return self._backups.rewrite(scope, backup_id, lambda backup: backups.patched(backup, patch))
 
     def delete(self, scope: Scope, backup_id: str) -> None:
         self._backups.delete(scope, backup_id)

@@ -1,36 +1,126 @@
 """What a caller may do with clients: register, describe and forget them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from freezer_api.documents import clients
+from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
-from freezer_api.documents.merge import deep_merge
+from freezer_api.documents.merge import deep_merge, same
+from freezer_api.documents.search_index import Value
+from freezer_api.errors import AlreadyExists, Conflict, Forbidden
 from freezer_api.operations.owned import Owned
-from freezer_api.operations.scope import Scope
+from freezer_api.operations.registered import Registered
+from freezer_api.operations.rewrite import rewrite, until_settled
+from freezer_api.operations.scope import Scope, central_key
 from freezer_api.repository.protocol import Page, Repository, Stored
-from freezer_api.repository.query import Query
+from freezer_api.repository.query import Any, Is, Query
+
+_OF_ALL_PROJECTS = Is(("reach",), Value("string", clients.EVERYWHERE))
 
 
 class Clients:
     """Clients of a scope; ``new_id`` makes a ``uuid``."""
 
-    def __init__(self, repository: Repository, new_id: Callable[[], str]) -> None:
-        self._clients = Owned(repository, clients.CLIENTS)
+    def __init__(self, repository: Repository, registered: Registered, new_id: Callable[[], str]) -> None:
+        self._repository = repository
+        self._clients = Owned(repository, CLIENTS)
+        self._registered = registered
         self._new_id = new_id
 
     def search(self, scope: Scope, query: Query) -> Page:
-        return self._clients.search(scope, query)
+        """The scope's clients that fit the query; a project sees those of all projects as well."""
+        if not scope.by_project:
+            return self._clients.search(scope, query)
+        seen = Any((scope.condition, _OF_ALL_PROJECTS))
+        return self._repository.search(CLIENTS, replace(query, conditions=(seen, *query.conditions)))
 
     def get(self, scope: Scope, client_id: str) -> Stored:
-        return self._clients.get(scope, client_id)
+        return self._registered.get(scope, client_id)
 
     def register(self, scope: Scope, client: Document) -> Stored:
         """A new client. ``AlreadyExists`` when the scope has one of this id: of many at once one wins."""
-        known = {**client, "uuid": client.get("uuid") or self._new_id()}
-        return self._clients.create(scope, client["client_id"], {"client": known})
+        if self._registered.own(scope, client["client_id"]) is not None:
+            raise AlreadyExists(f"Client already registered with ID {client['client_id']}")
+        return self._clients.create(scope, client["client_id"], self._new(client))
+
+    def _new(self, client: Document) -> Document:
+        return {"client": {**client, "uuid": client.get("uuid") or self._new_id()}}
+
+    def announce(self, scope: Scope, client: Document) -> Stored:
+        """A new client of a project, or what a known one has to say now.
+
+        One that is ``is_central`` is, or becomes, the only one of its id among those of all projects.
+        ``AlreadyExists`` when that is another project's.
+        """
+        announced = self._announced_centrally if client.get("is_central") else self._announced
+        return until_settled(lambda: announced(scope, client))
+
+    def _announced(self, scope: Scope, client: Document) -> Stored:
+        own = self._registered.own(scope, client["client_id"])
+        if own is not None:
+            return self._again(own, client)
+        if self._registered.central(client["client_id"]) is not None:
+            raise _taken(client)
+        try:
+            return self._clients.create(scope, client["client_id"], self._new(client))
+        except AlreadyExists as error:
+            raise Conflict(str(error)) from None
+
+    def _announced_centrally(self, scope: Scope, client: Document) -> Stored:
+        central = self._registered.central(client["client_id"])
+        if central is not None and not scope.owns(central.document):
+            raise _taken(client)
+        # First the new one, then away with the old: who stops in between and comes again finds both.
+        own = self._registered.own(scope, client["client_id"])
+        stored = self._again(central, client) if central is not None else self._new_central(scope, own, client)
+        if own is not None and own.key != stored.key:
+            self._repository.delete(CLIENTS, own.key, own.token)
+        return stored
+
+    def _again(self, known: Stored, client: Document) -> Stored:
+        document = clients.announced_again(known.document, client)
+        if same(document, known.document):
+            return known
+        return self._repository.replace(CLIENTS, known.key, document, known.token)
+
+    def _new_central(self, scope: Scope, own: Stored | None, client: Document) -> Stored:
+        if own is None:
+            document = scope.stamped(self._new(client))
+        else:
+            document = clients.announced_again(own.document, client)
+        try:
+            return self._repository.create(
+                CLIENTS, central_key(client["client_id"]), clients.made_central(document)
+            )
+        except AlreadyExists as error:
+            raise Conflict(str(error)) from None
 
     def patch(self, scope: Scope, client_id: str, patch: Document) -> Stored:
-        return self._clients.rewrite(scope, client_id, lambda document: deep_merge(document, {"client": patch}))
+        """Merge. ``Forbidden`` for a client that another project has for all."""
+        return rewrite(
+            self._repository,
+            CLIENTS,
+            lambda: _changeable(scope, self._registered.get(scope, client_id)),
+            lambda document: deep_merge(document, {"client": patch}),
+        )
 
     def delete(self, scope: Scope, client_id: str) -> None:
-        self._clients.delete(scope, client_id)
+        """Forget the client if there is one. ``Forbidden`` for one that another project has for all."""
+
+        def attempt() -> None:
+            stored = self._registered.find(scope, client_id)
+            if stored is not None:
+                self._repository.delete(CLIENTS, _changeable(scope, stored).key, stored.token)
+
+        until_settled(attempt)
+
+
+def _changeable(scope: Scope, stored: Stored) -> Stored:
+    if not scope.owns(stored.document):
+        raise Forbidden
+    return stored
+
+
+def _taken(client: Document) -> AlreadyExists:
+    return AlreadyExists(f"Client {client['client_id']} is already registered by another project")

@@ -51,11 +51,12 @@ class JobActions:
             if "freezer_action" not in item:
                 item = actions.completed_item(item, known)
             if actions.same_definition(item["freezer_action"], actions.definition_of(known)):
-                return _owned_item(item, known)
+                return _owned_item(_completed(scope, item, known), known)
         if "freezer_action" not in item:
             raise Unprocessable(f"Action id: {id_} not found.")
         if not id_ or known is not None:
             id_ = self._new_id()
+        item = _completed(scope, item, {})
         new[id_] = scope.stamped({**actions.library_entry(item), "action_id": id_})
         return _owned_item(item, new[id_])
 
@@ -97,6 +98,11 @@ class JobActions:
             for stored in written:
                 if stored.key not in held:
                     self._repository.delete(actions.ACTIONS, stored.key, stored.token)
+
+
+def _completed(scope: Scope, item: Document, action: Document) -> Document:
+    """The item; in a project it says how often to try, as its action does or as is usual."""
+    return actions.with_retries(item, {**actions.RETRY_DEFAULTS, **action}) if scope.by_project else item
 
 
 def _owned_item(item: Document, action: Document) -> Document:

@@ -1,13 +1,16 @@
 """What a caller may do with jobs: plan them, change them, ask for events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from freezer_api.documents import actions, clients, jobs
 from freezer_api.documents.fields import Document
 from freezer_api.documents.merge import deep_merge
+from freezer_api.errors import Unprocessable
+from freezer_api.operations.caller import Caller
 from freezer_api.operations.job_actions import JobActions
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.owned import Owned
+from freezer_api.operations.registered import Registered
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
@@ -19,6 +22,7 @@ class Jobs:
     def __init__(
         self,
         repository: Repository,
+        registered: Registered,
         job_actions: JobActions,
         membership: Membership,
         *,
@@ -26,7 +30,7 @@ class Jobs:
         new_id: Callable[[], str],
     ) -> None:
         self._jobs = Owned(repository, jobs.JOBS)
-        self._clients = Owned(repository, clients.CLIENTS)
+        self._registered = registered
         self._actions = job_actions
         self._membership = membership
         self._clock = clock
@@ -39,8 +43,8 @@ class Jobs:
         return self._jobs.get(scope, job_id)
 
     def create(self, scope: Scope, job: Document) -> Stored:
-        """A new job under a new id, its times set anew."""
-        id_ = self._new_id()
+        """A new job, its times set anew, under the id that it brings, else under a new one."""
+        id_ = job.get("job_id") or self._new_id()
         plan = self._actions.planned(scope, job["job_actions"])
         job = jobs.scheduled({**job, "job_actions": plan.items, "job_id": id_}, self._clock(), anew=True)
         self._check_client(scope, job)
@@ -58,8 +62,8 @@ class Jobs:
             self._check_client_of_change(scope, old, new)
             return new
 
-        def before(_old: Document, new: Document) -> None:
-            self._membership.leave(scope, job_id, but=new.get("session_id"))
+        def before(old: Document, new: Document) -> None:
+            self._membership.leave(scope.around(old), job_id, but=new.get("session_id"))
 
         made(None if old is None else old.document, plan.items)
         with self._actions.kept(scope, plan, job_id) as items:
@@ -95,11 +99,13 @@ class Jobs:
 
     def delete(self, scope: Scope, job_id: str) -> None:
         """Delete the job; its actions stay in the library, sessions no longer wait for it."""
-        if self._jobs.find(scope, job_id) is None:
+        stored = self._jobs.find(scope, job_id)
+        if stored is None:
             return
-        self._membership.leave(scope, job_id)
+        around = scope.around(stored.document)
+        self._membership.leave(around, job_id)
         self._jobs.delete(scope, job_id)
-        self._membership.leave(scope, job_id)
+        self._membership.leave(around, job_id)
 
     def _check_client_of_change(self, scope: Scope, old: Document | None, new: Document) -> None:
         """A change that leaves client and definitions alone is not judged by them."""
@@ -107,10 +113,34 @@ class Jobs:
             self._check_client(scope, new)
 
     def _check_client(self, scope: Scope, job: Document) -> None:
-        """``Unprocessable`` when the scope's client of this id announced that it cannot do the job."""
-        stored = self._clients.find(scope, job["client_id"])
+        """``Unprocessable`` when the client of this id announced that it cannot do the job; in a project also
+        when there is none.
+        """
+        stored = self._registered.find(scope, job["client_id"])
         if stored is not None:
             clients.check_capabilities(stored.document["client"], jobs.definitions_of(job))
+        elif scope.by_project:
+            raise Unprocessable(f"Client not found with ID {job['client_id']}")
+
+    def veiled(self, scope: Scope, caller: Caller, found: Iterable[Stored]) -> list[Stored]:
+        """The jobs, without the processes of clients that are not of the caller's project."""
+        concerned: dict[str, bool] = {}
+
+        def shown(stored: Stored) -> Stored:
+            job = stored.document
+            if jobs.process_of(job) is None:
+                return stored
+            client_id = job["client_id"]
+            if client_id not in concerned:
+                client = self._registered.find(scope, client_id)
+                concerned[client_id] = client is not None and _is_of(caller, client.document)
+            return stored if concerned[client_id] else stored._replace(document=jobs.without_process(job))
+
+        return [shown(stored) for stored in found]
+
+
+def _is_of(caller: Caller, client: Document) -> bool:
+    return bool(client.get("project_id") == caller.project_id)
 
 
 def _same_definitions(left: Document, right: Document) -> bool:

@@ -1,7 +1,9 @@
 """Jobs in sessions: two documents that name each other. What the session says counts.
 
-Writes are ordered so that after a crash between any two of them the same request, made again, completes the
-change; and every change looks again after its last write, so that of two at once the later one sees both.
+A job and its session are of one project, but maybe of two users; so what follows from a change is done in the
+scope around it (:meth:`Scope.around`). Writes are ordered so that after a crash between any two of them the same
+request, made again, completes the change; and every change looks again after its last write, so that of two at
+once the later one sees both.
 """
 
 from collections.abc import Callable, Iterable
@@ -33,9 +35,10 @@ class Membership:
         session = self._sessions.get(scope, session_id).document
         if job.get("project_id") != session.get("project_id"):
             raise NotFound(session_id)
-        self.leave(scope, job_id, but=session_id)
-        self._sessions.rewrite(scope, session_id, lambda document: sessions.with_member(document, job))
-        until_settled(lambda: self._bind(scope, job_id))
+        around = scope.around(job)
+        self.leave(around, job_id, but=session_id)
+        self._sessions.rewrite(around, session_id, lambda document: sessions.with_member(document, job))
+        until_settled(lambda: self._bind(around, job_id))
 
     def _bind(self, scope: Scope, job_id: str) -> None:
         """Make the job say what the sessions say of it; ``Conflict`` when they changed their mind meanwhile."""
@@ -87,9 +90,10 @@ class Membership:
         session = self._sessions.get(scope, session_id).document
         if job_id not in sessions.members(session):
             return
-        self._change_bound(scope, session_id, job_id, jobs.removed_from_session, also_unbound=True)
-        self._drop_entry(scope, session_id, job_id)
-        self._change_bound(scope, session_id, job_id, jobs.removed_from_session)
+        around = scope.around(session)
+        self._change_bound(around, session_id, job_id, jobs.removed_from_session, also_unbound=True)
+        self._drop_entry(around, session_id, job_id)
+        self._change_bound(around, session_id, job_id, jobs.removed_from_session)
 
     def release(self, scope: Scope, session_id: str, job_ids: Iterable[str]) -> None:
         """Let these jobs go on alone, as far as they take themselves for members of the session."""

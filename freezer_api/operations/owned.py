@@ -16,6 +16,11 @@ LONGEST_ID = 255
 """Characters of an id that a message shows: all that an id can have."""
 
 
+def shown_id(id_: str) -> str:
+    """An id, as it may stand in a message."""
+    return one_line(id_, LONGEST_ID)
+
+
 def owners_of(document: Document) -> Document:
     """The properties of a document that say whose it is."""
     return {name: document[name] for name in ("user_id", "project_id") if name in document}
@@ -40,7 +45,7 @@ class Owned:
         """The document, else ``NotFound``."""
         stored = self.find(scope, id_)
         if stored is None:
-            raise NotFound(one_line(id_, LONGEST_ID))
+            raise NotFound(shown_id(id_))
         return stored
 
     def find_or_free(self, scope: Scope, id_: str) -> Stored | None:

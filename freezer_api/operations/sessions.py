@@ -45,11 +45,11 @@ class Sessions:
         def before(old: Document, new: Document) -> None:
             gone = sessions.members(old).keys() - sessions.members(new).keys()
             former.update(gone)
-            self._membership.release(scope, session_id, gone)
+            self._membership.release(scope.around(old), session_id, gone)
             self._spread(scope, old, new)
 
         stored = self._sessions.put(scope, session_id, lambda old: sessions.replacement(body, old), before)
-        self._membership.release(scope, session_id, former)
+        self._membership.release(scope.around(stored.document), session_id, former)
         return stored
 
     def patch(self, scope: Scope, session_id: str, patch: Document) -> Stored:
@@ -63,18 +63,22 @@ class Sessions:
 
     def _spread(self, scope: Scope, old: Document, new: Document) -> None:
         if sessions.retriggers(old, new):
-            self._membership.retrigger(scope, new)
+            self._membership.retrigger(scope.around(new), new)
 
     def delete(self, scope: Scope, session_id: str) -> None:
         """Delete the session; its jobs go on alone."""
-        former: set[str] = set()
+        seen: list[Document] = []
+
+        def release(session: Document) -> None:
+            self._membership.release(scope.around(session), session_id, sessions.members(session))
 
         def before(stored: Stored) -> None:
-            former.update(sessions.members(stored.document))
-            self._membership.release(scope, session_id, former)
+            seen.append(stored.document)
+            release(stored.document)
 
         self._sessions.delete(scope, session_id, before)
-        self._membership.release(scope, session_id, former)
+        for session in seen:
+            release(session)
 
     def act(self, scope: Scope, session_id: str, request: sessions.Start | sessions.End) -> tuple[str, int]:
         """Start or end a member's part in a run: the answer, and the session's tag after it."""

@@ -1,9 +1,23 @@
 """What clients do and when."""
 
-from freezer_api.policies.roles import ADMIN_OR_MEMBER, ADMIN_OR_READER_OR_SERVICE, rule
+from freezer_api.policies.roles import (
+    ADMIN_OR_MEMBER,
+    ADMIN_OR_READER_OR_SERVICE,
+    ADMIN_OR_SERVICE,
+    V2,
+    rule,
+)
 
 RULES = (
     rule("jobs:get_all", ADMIN_OR_READER_OR_SERVICE, "List jobs.", ("GET", "/jobs")),
+    rule(
+        "jobs:get_all_projects",
+        ADMIN_OR_SERVICE,
+        "List and show jobs of all projects. A refusal is no error.",
+        ("GET", "/jobs"),
+        ("GET", "/jobs/{job_id}"),
+        versions=(V2,),
+    ),
     rule(
         "jobs:create",
         ADMIN_OR_MEMBER,

@@ -7,6 +7,9 @@ ADMIN_OR_MEMBER_OR_SERVICE = "rule:admin_or_owner_or_service"
 ADMIN_OR_READER_OR_SERVICE = "rule:admin_or_reader_or_service"
 ADMIN_OR_SERVICE = "rule:admin_or_service"
 
+OTHER_PROJECTS = "projects:any"
+"""Asked besides the rule of the route when the URL names another project than the token."""
+
 RULES = (
     RuleDefault("context_is_admin", "role:admin", "The administrator of the cloud."),
     RuleDefault("project_member", "role:member and project_id:%(project_id)s", "A member of the very project."),
@@ -23,15 +26,30 @@ RULES = (
         "rule:admin_or_owner_or_service or rule:project_reader",
         "Who may read documents.",
     ),
+    DocumentedRuleDefault(
+        OTHER_PROJECTS,
+        ADMIN_OR_SERVICE,
+        "Besides the rule of the operation: name another project in the URL than that of the token.",
+        [{"method": "*", "path": "/v2/{project_id}/*"}],
+        scope_types=["project"],
+    ),
 )
 
+V1, V2 = "/v1", "/v2/{project_id}"
 
-def rule(name: str, check: str, description: str, *operations: tuple[str, str]) -> DocumentedRuleDefault:
+
+def rule(
+    name: str,
+    check: str,
+    description: str,
+    *operations: tuple[str, str],
+    versions: tuple[str, ...] = (V1, V2),
+) -> DocumentedRuleDefault:
     """A rule for these operations, each a method and a path below the version."""
     return DocumentedRuleDefault(
         name,
         check,
         description,
-        [{"method": method, "path": f"/v1{path}"} for method, path in operations],
+        [{"method": method, "path": prefix + path} for method, path in operations for prefix in versions],
         scope_types=["project"],
     )

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from wsgiref.validate import WSGIWarning, validator
 
 from freezer_api.api.middleware import WSGIApp
+from tests.http.versions import Version
 
 Headers = Mapping[str, str | None]
 
@@ -42,12 +43,14 @@ class Answer:
 
 
 class Client:
-    """``base`` comes before every path that does not start with a slash; ``identity`` gives the headers that
-    say who asks.
+    """Speaks ``version``, whose base comes before every path that does not start with a slash; ``identity`` gives
+    the headers that say who asks, ``peer`` is the address that a request comes from.
     """
 
-    def __init__(self, service: WSGIApp, base: str, identity: Callable[[str], dict[str, str]]) -> None:
-        self.base = base
+    def __init__(self, service: WSGIApp, version: Version, identity: Callable[[str], dict[str, str]]) -> None:
+        self.version = version
+        self.base = version.base(DEFAULT)
+        self.peer = "192.0.2.7"
         self._service = service
         self._identity = identity
 
@@ -69,7 +72,7 @@ class Client:
         sent |= self._identity(by) if by is not None else {}
         sent |= headers
         data = b"" if body is NO_BODY else body if isinstance(body, bytes) else json.dumps(body).encode()
-        environ = self._environ(method, path, data)
+        environ = self._environ(method, path if path.startswith("/") else f"{self.version.base(by)}/{path}", data)
         for name, value in sent.items():
             if value is not None:
                 environ[_variable(name)] = value
@@ -80,8 +83,7 @@ class Client:
         return self._asked(environ)
 
     def _environ(self, method: str, path: str, data: bytes) -> dict[str, Any]:
-        url = path if path.startswith("/") else f"{self.base}/{path}"
-        url, _, query = url.partition("?")
+        url, _, query = path.partition("?")
         return {
             "REQUEST_METHOD": method,
             "SCRIPT_NAME": "",
@@ -89,6 +91,7 @@ class Client:
             "QUERY_STRING": query,
             "SERVER_NAME": "backup.example.org",
             "SERVER_PORT": "9090",
+            "REMOTE_ADDR": self.peer,
             "SERVER_PROTOCOL": "HTTP/1.1",
             "HTTP_HOST": "backup.example.org:9090",
             "wsgi.version": (1, 0),

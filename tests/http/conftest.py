@@ -14,6 +14,7 @@ from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.contract import elastic
 from tests.http.client import Client
+from tests.http.versions import V1, V2, Version
 
 with warnings.catch_warnings():
     # WebOb, which oslo.middleware is made of, needs a module that Python means to drop.
@@ -83,14 +84,15 @@ def service(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
     return app.build_standalone(conf, repository)
 
 
-@pytest.fixture
-def base() -> str:
-    """What comes before the paths of all documents."""
-    return "/v1"
+@pytest.fixture(params=[V1, V2], ids=str)
+def version(request: pytest.FixtureRequest) -> Version:
+    """The version of the API that the test speaks; a test of one of them says so itself."""
+    version: Version = request.param
+    return version
 
 
 @pytest.fixture
-def identity() -> Identity:
+def identity(version: Version) -> Identity:
     """The headers that say who asks: ``user``, ``user@project`` or ``user@project role,role``; ``nobody`` has a
     token that is none.
     """
@@ -98,14 +100,12 @@ def identity() -> Identity:
     def headers(who: str) -> dict[str, str]:
         if who == "nobody":
             return {"X-Auth-Token": "no token"}
-        place, _, roles = who.partition(" ")
-        user, _, project = place.partition("@")
-        token = f"{user}:{project or 'library'}:{roles}" if roles else f"{user}:{project or 'library'}"
-        return {"X-Auth-Token": token}
+        user, project, roles = version.place(who)
+        return {"X-Auth-Token": ":".join(filter(None, (user, project, roles)))}
 
     return headers
 
 
 @pytest.fixture
-def client(service: WSGIApp, base: str, identity: Identity) -> Client:
-    return Client(service, base, identity)
+def client(service: WSGIApp, version: Version, identity: Identity) -> Client:
+    return Client(service, version, identity)

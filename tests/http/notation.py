@@ -25,12 +25,16 @@ Paths without a leading slash lie below the version's. Beside these a step may h
 ``each``
     a table. The step is made once for every row, with ``$1``, ``$2`` ... standing for its columns; a row that is
     no list has one.
+``only``
+    the version of the API that the step is for; the others skip it. Alone in a first step: for the conversation.
+    Files whose names begin with a version are for that one.
 
 ``$name`` stands for a value. Where an answer first has it, it is taken from there; from then on it is that value,
 alone with its type, within a longer text as text.
 
-An expected object has exactly the keys of the answer, an expected list exactly its items. An error is written in
-one line, ``title - description``. Tags say less, or more:
+An expected object has exactly the keys of the answer, but for those by which a version differs from v1
+(``versions.py``) where the conversation is for both; an expected list has exactly its items. An error is written
+in one line, ``title - description``. Tags say less, or more:
 
 ``!part {...}``       an object with at least these keys, objects within it likewise; ``!part [...]``: each item so
 ``!has [...]``        a list with at least these items, each ``!part``, in any order
@@ -55,12 +59,13 @@ from typing import Any, ClassVar
 import yaml
 
 from tests.http.client import DEFAULT, NO_BODY, Answer, Client
+from tests.http.versions import V1, Version
 
 DIRECTORY = Path(__file__).parent / "conversations"
 
 _REQUEST_LINE = re.compile(r"([A-Z]+) (\S*)")
 _NAME = re.compile(r"\$([a-z0-9_]+)")
-_OTHERS = {"by", "with", "headers", "each"}
+_OTHERS = {"by", "with", "headers", "each", "only"}
 _ALMOST = 20
 """Seconds that may lie between an event and the look at it."""
 
@@ -120,14 +125,26 @@ class Conversation:
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def only(self) -> str | None:
+        """The version that the conversation is for, None when it is for all."""
+        return self.steps[0]["only"] if self.steps[0].keys() == {"only"} else None
+
+    def is_for(self, version: Version) -> bool:
+        """Whether the conversation is one for clients of this version."""
+        return self.only in (None, version.name)
+
     def hold(self, client: Client) -> None:
         """Ask, and compare what is answered."""
         __tracebackhide__ = True
         names: Names = {}
+        differing = V1 if self.only else client.version
         for step in self.steps:
+            if step.keys() == {"only"} or step.get("only", client.version.name) != client.version.name:
+                continue
             for row in _filled(list(_rows(step)), names):
                 known = names | row
-                _play(client, step, known)
+                _play(client, step, known, differing)
                 names |= {name: value for name, value in known.items() if name not in row}
 
 
@@ -136,7 +153,9 @@ def load(directory: Path = DIRECTORY) -> list[Conversation]:
     found: list[Conversation] = []
     for path in sorted(directory.glob("*.yaml")):
         content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a loader of plain values
-        found += (Conversation(f"{path.stem}: {title}", steps) for title, steps in content.items())
+        version = re.match("v[12]", path.stem)
+        first = [{"only": version[0]}] if version else []
+        found += (Conversation(f"{path.stem}: {title}", first + steps) for title, steps in content.items())
     assert len({conversation.name for conversation in found}) == len(found), "a title comes twice"
     return found
 
@@ -147,7 +166,7 @@ def _rows(step: dict[Any, Any]) -> Iterator[Names]:
         yield {str(number): column for number, column in enumerate(columns, 1)}
 
 
-def _play(client: Client, step: dict[Any, Any], known: Names) -> None:
+def _play(client: Client, step: dict[Any, Any], known: Names, version: Version) -> None:
     """One request. What the answer gives a name becomes ``known``."""
     __tracebackhide__ = True
     line, status = _parts(step)
@@ -158,7 +177,7 @@ def _play(client: Client, step: dict[Any, Any], known: Names) -> None:
     answer = client(match[1], match[2], body, by=by, headers=headers)
     try:
         _compare(status, answer.status, known, "status")
-        _compare_body(step[status], answer, known)
+        _compare_body(step[status], answer, known, version)
         for name, expected in step.get("headers", {}).items():
             _compare(expected, answer.headers.get(name.lower()), known, name)
     except Mismatch as error:
@@ -173,7 +192,7 @@ def _parts(step: dict[Any, Any]) -> tuple[str, Any]:
     return line, status
 
 
-def _compare_body(expected: Any, answer: Answer, known: Names) -> None:
+def _compare_body(expected: Any, answer: Answer, known: Names, version: Version) -> None:
     in_one_line = isinstance(expected, str) or (isinstance(expected, Tagged) and expected.tag == "match")
     if expected is None:
         _compare("", answer.data.decode(), known, "body")
@@ -182,7 +201,26 @@ def _compare_body(expected: Any, answer: Answer, known: Names) -> None:
     elif isinstance(expected, str) and not _NAME.fullmatch(expected):
         _compare(expected, answer.data.decode(), known, "body")
     else:
-        _compare(expected, answer.json if answer.data else None, known, "body")
+        _compare(*_as_v1_says(expected, answer.json if answer.data else None, version), known, "body")
+
+
+def _as_v1_says(expected: Any, actual: Any, version: Version) -> tuple[Any, Any]:
+    """What is expected and what came, both without that by which the version differs from v1."""
+    if isinstance(expected, Tagged) and expected.tag == "part":
+        inner, actual = _as_v1_says(expected.value, actual, version)
+        return Tagged("part", inner), actual
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        pairs = [_as_v1_says(one, other, version) for one, other in zip(expected, actual, strict=True)]
+        return [one for one, _ in pairs], [other for _, other in pairs]
+    if not (isinstance(expected, dict) and isinstance(actual, dict)):
+        return expected, actual
+    wanted = {key: value for key, value in expected.items() if key in actual or key not in version.lacks}
+    absent = [key for key, value in wanted.items() if isinstance(value, Tagged) and value.tag == "absent"]
+    named = wanted.keys() - absent
+    shown = {key: value for key, value in actual.items() if key in named or not version.may_add(key, value)}
+    for key in named & shown.keys():
+        wanted[key], shown[key] = _as_v1_says(wanted[key], shown[key], version)
+    return wanted, shown
 
 
 def _filled(value: Any, known: Names) -> Any:

@@ -4,8 +4,11 @@ import pytest
 
 from tests.http.client import Client
 from tests.http.notation import Conversation, load
+from tests.http.versions import V1, V2
+
+HELD = [(version, conversation) for conversation in load() for version in (V1, V2) if conversation.is_for(version)]
 
 
-@pytest.mark.parametrize("conversation", load(), ids=str)
+@pytest.mark.parametrize(("version", "conversation"), HELD, ids=str)
 def test_conversation(conversation: Conversation, client: Client) -> None:
     conversation.hold(client)

@@ -1,4 +1,4 @@
-"""Each fault of the original that version 1 could repeat is pinned: a test or a conversation is named after it."""
+"""Each fault of the original that could be repeated is pinned: a test or a conversation is named after it."""
 
 import re
 from pathlib import Path
@@ -8,18 +8,12 @@ TESTS = Path(__file__).parents[1]
 FAULTS = range(1, 105)
 """The numbers of upstream-faults.md."""
 
-NOT_OF_VERSION_1 = {
-    13: "v1 beside v2: there is no v2 yet",
+NOT_YET = {
     21: "the query language of Elasticsearch",
-    27: "all_projects: v2",
-    34: "central clients: v2",
-    38: "the project of a URL: v2",
-    94: "v2 on Elasticsearch",
     98: "mappings of Elasticsearch",
     99: "the option for the indices of Elasticsearch",
     100: "trusts",
     101: "trusts",
-    102: "PATCH of backups: v2",
 }
 
 
@@ -29,4 +23,4 @@ def _pinned() -> set[int]:
 
 
 def test_every_fault_is_pinned() -> None:
-    assert _pinned() == set(FAULTS) - NOT_OF_VERSION_1.keys()
+    assert _pinned() == set(FAULTS) - NOT_YET.keys()

@@ -12,6 +12,7 @@ import pytest
 from oslo_config import cfg
 
 from freezer_api.documents.actions import ACTIONS
+from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.sessions import SESSIONS
@@ -20,6 +21,7 @@ from freezer_api.repository.query import Query
 from tests.disturbed import Disturbed, Killed, cut, killed
 from tests.http.client import NO_BODY, Client
 from tests.http.conftest import Identity, app
+from tests.http.versions import Version, in_v2
 
 JOB = {"client_id": "node1", "job_actions": [], "job_schedule": {"schedule_interval": "5 minutes"}}
 TWO_ACTIONS = [
@@ -41,11 +43,14 @@ MEMBERS = [
 
 
 class Change(NamedTuple):
-    """A request, and those that come before it."""
+    """A request, and those that come before it; ``by`` asks for all of them."""
 
     request: tuple[Any, ...]
     earlier: Sequence[tuple[Any, ...]] = ()
+    by: str = "alice"
 
+
+SCHEDULER = "scheduler@services service,member"
 
 CHANGES = {
     "a job with actions is created": Change(("POST", "jobs/j1", {**JOB, "job_actions": TWO_ACTIONS})),
@@ -71,22 +76,30 @@ CHANGES = {
         MEMBERS,
     ),
 }
+CHANGES_OF_V2 = {
+    "a client becomes one of all projects": Change(
+        ("POST", "clients", {"client_id": "all", "is_central": True}),
+        [("POST", "clients", {"client_id": "all", "uuid": "u1", "description": "d"})],
+        by=SCHEDULER,
+    ),
+}
 
 
 class World:
     """A service on a store of its own."""
 
-    def __init__(self, conf: cfg.ConfigOpts, store: Repository, identity: Identity) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, store: Repository, version: Version, identity: Identity) -> None:
         self._store = store
         self.disturbed = Disturbed(self._store)
-        self.client = Client(app.build_standalone(conf, self.disturbed), "/v1", identity)
+        self.client = Client(app.build_standalone(conf, self.disturbed), version, identity)
+        assert self.ask("POST", "clients", {"client_id": "node1", "uuid": "u"}) == 201
 
-    def ask(self, method: str, path: str, body: Any = NO_BODY) -> int:
-        return self.client(method, path, body).status
+    def ask(self, method: str, path: str, body: Any = NO_BODY, by: str = "alice") -> int:
+        return self.client(method, path, body, by=by).status
 
     def state(self) -> Any:
         """All documents as they are stored, without times of today."""
-        return {kind.name: self._documents(kind) for kind in (JOBS, SESSIONS, ACTIONS)}
+        return {kind.name: self._documents(kind) for kind in (JOBS, SESSIONS, ACTIONS, CLIENTS)}
 
     def _documents(self, kind: Kind) -> list[str]:
         return sorted(_timeless(stored.document) for stored in self._store.search(kind, Query(limit=100)).items)
@@ -105,25 +118,40 @@ Worlds = Callable[[Change], World]
 
 
 @pytest.fixture
-def worlds(conf: cfg.ConfigOpts, fresh_store: Callable[[], Repository], identity: Identity) -> Worlds:
+def worlds(
+    conf: cfg.ConfigOpts, fresh_store: Callable[[], Repository], version: Version, identity: Identity
+) -> Worlds:
     """Makes services that have heard what comes before a change; a further one may end the one before."""
 
     def make(change: Change) -> World:
-        world = World(conf, fresh_store(), identity)
+        world = World(conf, fresh_store(), version, identity)
         for request in change.earlier:
-            assert world.ask(*request) < 300
+            assert world.ask(*request, by=change.by) < 300
         return world
 
     return make
 
 
-@pytest.mark.parametrize("ending", ["killed after", "cut after", "cut before"])
+ENDINGS = ("killed after", "cut after", "cut before")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_repetition_completes_what_was_cut_off(worlds: Worlds, name: str, ending: str) -> None:
-    change = CHANGES[name]
+    _is_completed(worlds, CHANGES[name], ending)
+
+
+@in_v2
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("name", CHANGES_OF_V2)
+def test_a_repetition_completes_what_was_cut_off_in_v2(worlds: Worlds, name: str, ending: str) -> None:
+    _is_completed(worlds, CHANGES_OF_V2[name], ending)
+
+
+def _is_completed(worlds: Worlds, change: Change, ending: str) -> None:
     undisturbed = worlds(change)
     already = undisturbed.disturbed.writes
-    assert undisturbed.ask(*change.request) < 300
+    assert undisturbed.ask(*change.request, by=change.by) < 300
     writes = undisturbed.disturbed.writes - already
     expected = undisturbed.state()
     assert writes > 1, "a change of one document needs no test"
@@ -134,10 +162,10 @@ def test_a_repetition_completes_what_was_cut_off(worlds: Worlds, name: str, endi
         plan("write", "*", happening, skip=number)
         if happening is killed:
             with pytest.raises(Killed):
-                world.ask(*change.request)
+                world.ask(*change.request, by=change.by)
         else:
-            world.ask(*change.request)
-        assert world.ask(*change.request) < 300
+            world.ask(*change.request, by=change.by)
+        assert world.ask(*change.request, by=change.by) < 300
         assert world.state() == expected, f"after write {number + 1} of {writes}"
 
 
@@ -146,7 +174,7 @@ def test_fault_40_a_job_that_cannot_be_written_takes_its_actions_back(worlds: Wo
     world = worlds(change)
     world.disturbed.before("create", "jobs", cut)
     assert world.ask(*change.request) == 503
-    assert world.state() == {"jobs": [], "sessions": [], "actions": []}
+    assert {**world.state(), "clients": []} == {"jobs": [], "sessions": [], "actions": [], "clients": []}
 
 
 def test_a_job_that_was_written_all_the_same_keeps_its_actions(worlds: Worlds) -> None:

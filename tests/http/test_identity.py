@@ -6,6 +6,7 @@ from oslo_config import cfg
 from freezer_api.repository.protocol import Repository
 from tests.http.client import Answer, Client
 from tests.http.conftest import app
+from tests.http.versions import Version, in_v1
 
 CONFIRMED = {
     "X-Identity-Status": "Confirmed",
@@ -17,9 +18,9 @@ _BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 
 
 @pytest.fixture
-def client(conf: cfg.ConfigOpts, repository: Repository, base: str) -> Client:
+def client(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Client:
     bare = app.Entrance(app.build_api(conf, repository))
-    return Client(bare, base, lambda _who: {})
+    return Client(bare, version, lambda _who: {})
 
 
 def _report(client: Client, **changes: str | None) -> Answer:
@@ -27,6 +28,7 @@ def _report(client: Client, **changes: str | None) -> Answer:
     return client("POST", "backups", _BACKUP, headers=headers)
 
 
+@in_v1
 def test_a_confirmed_user(client: Client) -> None:
     created = _report(client, X_User_Name="Alice")
     assert created.status == 201
@@ -34,11 +36,13 @@ def test_a_confirmed_user(client: Client) -> None:
     assert (backup["user_id"], backup["user_name"]) == ("alice", "Alice")
 
 
+@in_v1
 def test_a_user_name_is_utf_8(client: Client) -> None:
     created = _report(client, X_User_Name="Zoë".encode().decode("latin-1"))
     assert client("GET", f"backups/{created.json['backup_id']}", headers=CONFIRMED).json["user_name"] == "Zoë"
 
 
+@in_v1
 def test_no_user_name(client: Client) -> None:
     created = _report(client)
     assert client("GET", f"backups/{created.json['backup_id']}", headers=CONFIRMED).json["user_name"] is None

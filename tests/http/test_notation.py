@@ -7,6 +7,13 @@ import yaml
 
 from tests.http.client import Client
 from tests.http.notation import Conversation, Mismatch, _Loader
+from tests.http.versions import V1, Version
+
+
+@pytest.fixture
+def version() -> Version:
+    return V1
+
 
 CLIENT = "client_id: node1, uuid: u1, flag: true, list: [1, 2], deep: {a: 1, b: 2}"
 ANSWER = f"{{client: {{{CLIENT}}}, uuid: u1, user_id: alice, _version: 1}}"

@@ -150,9 +150,10 @@ def test_fault_26_a_search_of_many_words(client: Client) -> None:
 
 
 def test_a_job_that_many_sessions_name_leaves_them_all(client: Client) -> None:
+    assert client("POST", "clients", {"client_id": "node1"}).status == 201
     assert client("POST", "jobs/j1", {"client_id": "node1", "job_actions": []}).status == 201
     for number in range(101):
-        client("POST", f"sessions/s{number}", {"session_tag": 0, "jobs": {"j1": {}}})
+        client("POST", f"sessions/s{number}", {"session_tag": 0, "schedule": {}, "jobs": {"j1": {}}})
     assert client("DELETE", "jobs/j1").status == 204
     sessions = client("GET", "sessions?limit=200").json["sessions"]
     assert [session["jobs"] for session in sessions] == [{}] * 101

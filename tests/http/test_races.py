@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from oslo_config import cfg
@@ -13,6 +13,7 @@ from freezer_api.repository.protocol import Repository
 from tests.disturbed import Disturbed
 from tests.http.client import NO_BODY, Answer, Client
 from tests.http.conftest import Identity, app
+from tests.http.versions import V1, Version, in_v2
 
 JOB = {"client_id": "node1", "job_actions": []}
 BACKUP = {"freezer_action": {"action": "backup"}}
@@ -24,17 +25,17 @@ def disturbed(repository: Repository) -> Disturbed:
 
 
 @pytest.fixture
-def client(conf: cfg.ConfigOpts, disturbed: Disturbed, base: str, identity: Identity) -> Client:
-    return Client(app.build_standalone(conf, disturbed), base, identity)
+def client(conf: cfg.ConfigOpts, disturbed: Disturbed, version: Version, identity: Identity) -> Client:
+    return Client(app.build_standalone(conf, disturbed), version, identity)
 
 
 Rival = Callable[..., Callable[[], Answer]]
 
 
 @pytest.fixture
-def rival(conf: cfg.ConfigOpts, repository: Repository, base: str, identity: Identity) -> Rival:
-    """Makes a request that is sent later; it succeeds."""
-    other = Client(app.build_standalone(conf, repository), base, identity)
+def rival(conf: cfg.ConfigOpts, repository: Repository, version: Version, identity: Identity) -> Rival:
+    """Makes a request that is sent later; it succeeds. The client of the job is known."""
+    other = Client(app.build_standalone(conf, repository), version, identity)
 
     def later(method: str, path: str, body: Any = NO_BODY, *, by: str = "alice") -> Callable[[], Answer]:
         def ask() -> Answer:
@@ -44,6 +45,8 @@ def rival(conf: cfg.ConfigOpts, repository: Repository, base: str, identity: Ide
 
         return ask
 
+    for by in ("alice", "bob"):
+        later("POST", "clients", {"client_id": JOB["client_id"]}, by=by)()
     return later
 
 
@@ -68,14 +71,14 @@ class TestMembership:
     def test_a_session_goes_while_a_job_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
-        assert "session_id" not in _job(rival, "j1")
+        assert not _job(rival, "j1").get("session_id")
 
     def test_a_session_goes_before_the_job_is_in_it(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.before("replace", "sessions", rival("DELETE", "sessions/s1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 404
-        assert "session_id" not in _job(rival, "j1")
+        assert not _job(rival, "j1").get("session_id")
 
     def test_a_job_goes_while_it_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "jobs/j1"))
@@ -155,8 +158,8 @@ class TestMembership:
         happening = rival("PUT", "sessions/s1/jobs/j1") if when == "before" else rival("GET", "jobs")
         getattr(disturbed, when)("delete", "sessions", happening)
         assert client("DELETE", "sessions/s1").status == 204
-        assert "session_id" not in _job(rival, "j1")
-        assert "session_id" not in _job(rival, "j2")
+        assert not _job(rival, "j1").get("session_id")
+        assert not _job(rival, "j2").get("session_id")
 
     def test_fault_79_a_job_joins_while_it_goes(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("delete", "jobs", rival("PUT", "sessions/s1/jobs/j1"))
@@ -244,14 +247,21 @@ class TestOneDocument:
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.before("create", "actions", rival("POST", "actions/a1", BACKUP, by="bob"))
-        answer = client("POST", "actions", {"action_id": "a1", "action": "backup"})
+        answer = client("POST", "actions", {"action_id": "a1", **BACKUP})
         assert answer.error == (409, "Document already existing", "Action already registered with ID a1")
 
-    def test_fault_63_two_register_a_client(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
-        disturbed.before("create", "clients", rival("POST", "clients", {"client_id": "node1"}))
-        answer = client("POST", "clients", {"client_id": "node1"})
-        assert answer.error == (409, "Document already existing", "Client already registered with ID node1")
-        assert len(rival("GET", "clients")().json["clients"]) == 1
+    def test_fault_63_two_register_a_client(
+        self, client: Client, disturbed: Disturbed, rival: Rival, version: Version
+    ) -> None:
+        disturbed.before("create", "clients", rival("POST", "clients", {"client_id": "node2"}))
+        answer = client("POST", "clients", {"client_id": "node2", "description": "the later one"})
+        clients = rival("GET", "clients", {"match": [{"client_id": "node2"}]})().json["clients"]
+        if version is V1:
+            assert answer.error == (409, "Document already existing", "Client already registered with ID node2")
+            assert [client["client"].get("description") for client in clients] == [None]
+        else:
+            assert answer.status == 201
+            assert [client["client"]["description"] for client in clients] == ["the later one"]
 
     def test_fault_47_an_event_meets_a_patch(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         rival("POST", "jobs/j1", JOB)()
@@ -280,13 +290,11 @@ class TestOneDocument:
     def test_a_replace_meets_a_patch(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         rival("POST", "actions/a1", BACKUP)()
         disturbed.before("replace", "actions", rival("PATCH", "actions/a1", {"max_retries": 3}))
-        assert client("POST", "actions/a1", {"action": "exec"}).json == {"action_id": "a1", "version": 3}
-        assert rival("GET", "actions/a1")().json == {
-            "action": "exec",
-            "action_id": "a1",
-            "user_id": "alice",
-            "_version": 3,
-        }
+        other = {"freezer_action": {"action": "exec"}}
+        assert client("POST", "actions/a1", other).json == {"action_id": "a1", "version": 3}
+        action = rival("GET", "actions/a1")().json
+        assert (action["freezer_action"], action["_version"]) == (other["freezer_action"], 3)
+        assert action.get("max_retries") != 3
 
     def test_a_patch_meets_a_deletion(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         rival("POST", "jobs/j1", JOB)()
@@ -294,12 +302,63 @@ class TestOneDocument:
         assert client("PATCH", "jobs/j1", {"description": "mine"}).status == 404
 
     def test_a_deletion_meets_a_patch(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
-        rival("POST", "clients", {"client_id": "node1"})()
         disturbed.before("delete", "clients", rival("PATCH", "clients/node1", {"description": "d"}))
         assert client("DELETE", "clients/node1").status == 204
         assert rival("GET", "clients")().json["clients"] == []
 
     def test_two_delete(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
-        rival("POST", "clients", {"client_id": "node1"})()
         disturbed.before("delete", "clients", rival("DELETE", "clients/node1"))
         assert client("DELETE", "clients/node1").status == 204
+
+    @in_v2
+    def test_fault_102_two_patches_of_a_backup_meet(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
+        backup = {"container": "c", "hostname": "h", "backup_name": "b"}
+        id_ = rival("POST", "backups", backup)().json["backup_id"]
+        disturbed.before(
+            "replace", "backups", rival("PATCH", f"backups/{id_}", {"backup_metadata": {"of": "rival"}})
+        )
+        answer = client("PATCH", f"backups/{id_}", {"status": "error", "backup_metadata": {"mine": 1}})
+        assert answer.json["backup_metadata"] == {**backup, "of": "rival", "mine": 1}
+        assert (answer.json["status"], answer.json["_version"]) == ("error", 3)
+
+
+SCHEDULER = "scheduler@services service,member"
+
+
+@in_v2
+class TestCentralClients:
+    """Registrations for all projects, of which one wins."""
+
+    CENTRAL: ClassVar = {"client_id": "all", "is_central": True}
+
+    def test_another_project_is_faster(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+        disturbed.before("create", "clients", rival("POST", "clients", self.CENTRAL, by="root@other admin"))
+        answer = client("POST", "clients", self.CENTRAL, by=SCHEDULER)
+        assert answer.error[::2] == (409, "Client all is already registered by another project")
+        assert client("GET", "clients/all").json["project_id"] == "other"
+
+    def test_two_of_one_project(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+        disturbed.before("create", "clients", rival("POST", "clients", self.CENTRAL, by=SCHEDULER))
+        assert client("POST", "clients", {**self.CENTRAL, "description": "d"}, by=SCHEDULER).status == 201
+        (known,) = client("GET", "clients", {"match": [{"client_id": "all"}]}).json["clients"]
+        assert known["client"]["description"] == "d"
+
+    def test_it_registers_as_an_ordinary_one_meanwhile(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
+        ordinary = {"client_id": "all", "description": "d"}
+        disturbed.before("create", "clients", rival("POST", "clients", ordinary, by=SCHEDULER))
+        assert client("POST", "clients", self.CENTRAL, by=SCHEDULER).status == 201
+        assert client("POST", "clients", self.CENTRAL, by=SCHEDULER).status == 201
+        found = client("GET", "clients", {"match": [{"client_id": "all"}]}, by=SCHEDULER).json["clients"]
+        assert [known["client"]["is_central"] for known in found] == [True]
+
+    def test_it_changes_while_it_becomes_central(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+        rival("POST", "clients", {"client_id": "all"}, by=SCHEDULER)()
+        changed = {"client_id": "all", "description": "d"}
+        disturbed.before("delete", "clients", rival("PATCH", "clients/all", changed, by=SCHEDULER))
+        assert client("POST", "clients", self.CENTRAL, by=SCHEDULER).status == 201
+        found = client("GET", "clients", {"match": [{"client_id": "all"}]}, by=SCHEDULER).json["clients"]
+        assert [known["client"]["is_central"] for known in found] == [True]

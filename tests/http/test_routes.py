@@ -1,11 +1,11 @@
-"""The route table of http-v1.md 3: these methods are offered, any other is 405."""
+"""The route tables of http-v1.md 3 and http-v2.md 1: these methods are offered, any other is 405."""
 
 import pytest
 
 from tests.http.client import Client
+from tests.http.versions import V1
 
 ROUTES = {
-    "": "GET",
     "/backups": "GET, POST",
     "/backups/an-id": "GET, DELETE",
     "/clients": "GET, POST",
@@ -20,14 +20,23 @@ ROUTES = {
     "/sessions/an-id/action": "POST",
     "/sessions/an-id/jobs/an-id": "PUT, DELETE",
 }
+ROUTES_OF_V2 = {**ROUTES, "/backups/an-id": "GET, PATCH, DELETE"}
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", "PROPFIND", "LOCK", "BREW", "get")
 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("path", ROUTES)
 def test_fault_07_a_route_offers_its_methods_and_no_others(client: Client, path: str, slash: str) -> None:
-    offered = ROUTES[path].split(", ")
-    url = client.base + path + slash
+    offered = (ROUTES if client.version is V1 else ROUTES_OF_V2)[path].split(", ")
+    _offers(client, client.base + path + slash, offered)
+
+
+@pytest.mark.parametrize("home", ["/v1", "/v1/", "/v2", "/v2/"])
+def test_a_home_document_is_read(client: Client, home: str) -> None:
+    _offers(client, home, ["GET"])
+
+
+def _offers(client: Client, url: str, offered: list[str]) -> None:
     options = client("OPTIONS", url)
     assert (options.status, options.data) == (200, b"")
     assert set(options.headers["allow"].split(", ")) == {*offered, "OPTIONS"}

@@ -3,6 +3,13 @@
 import pytest
 
 from tests.http.client import Answer, Client
+from tests.http.versions import V1, Version
+
+
+@pytest.fixture
+def version() -> Version:
+    return V1
+
 
 ID_255 = "a" * 255
 

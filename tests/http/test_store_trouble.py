@@ -15,6 +15,7 @@ from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.disturbed import Disturbed, cut
 from tests.http.client import Client
 from tests.http.conftest import Identity, app
+from tests.http.versions import Version
 
 BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 AWAY = (503, "Service Unavailable", "The store is not available, try again later")
@@ -78,13 +79,13 @@ def store(repository: Repository) -> Disturbed:
 
 
 @pytest.fixture
-def client(conf: cfg.ConfigOpts, repository: Repository, identity: Identity, base: str) -> Client:
-    return Client(app.build_standalone(conf, repository), base, identity)
+def client(conf: cfg.ConfigOpts, repository: Repository, identity: Identity, version: Version) -> Client:
+    return Client(app.build_standalone(conf, repository), version, identity)
 
 
 @pytest.fixture
-def disturbed_client(conf: cfg.ConfigOpts, store: Disturbed, identity: Identity, base: str) -> Client:
-    return Client(app.build_standalone(conf, store), base, identity)
+def disturbed_client(conf: cfg.ConfigOpts, store: Disturbed, identity: Identity, version: Version) -> Client:
+    return Client(app.build_standalone(conf, store), version, identity)
 
 
 def _raise(error: Exception) -> Callable[[], object]:
@@ -124,13 +125,16 @@ def test_fault_08_a_store_that_is_away_gives_neither_404_nor_an_empty_list(
 
 
 def test_a_change_that_never_gets_through_is_409(store: Disturbed, disturbed_client: Client) -> None:
-    disturbed_client("POST", "actions/a1", {"action": "backup"})
+    disturbed_client("POST", "actions/a1", {"freezer_action": {"action": "backup"}})
     text = "Action with ID a1 was changed by another request"
     store.before("replace", "actions", _raise(Conflict(text)), times=ATTEMPTS)
-    assert disturbed_client("PATCH", "actions/a1", {"mode": "fs"}).error == (
+    assert disturbed_client("PATCH", "actions/a1", {"freezer_action": {"mode": "fs"}}).error == (
         409,
         "Document already existing",
         text,
     )
     store.before("replace", "actions", _raise(Conflict(text)), times=5)
-    assert disturbed_client("PATCH", "actions/a1", {"mode": "fs"}).json == {"action_id": "a1", "version": 2}
+    assert disturbed_client("PATCH", "actions/a1", {"freezer_action": {"mode": "fs"}}).json == {
+        "action_id": "a1",
+        "version": 2,
+    }

@@ -49,6 +49,16 @@ class Crowd:
             connection.close()
 
 
+STORES: dict[str, tuple[str, ...]] = {"sqlite": ()}
+"""Arguments by which the service finds its store; without any it makes one of its own."""
+
+
+@pytest.fixture(params=STORES)
+def store_arguments(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """For tests that are made with every store."""
+    return STORES[request.param]
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """One service for all tests of a module; each makes documents of its own."""

@@ -99,6 +99,24 @@ def test_fault_63_fault_64_of_many_registrations_one_wins(service: Service, crow
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
+def test_fault_63_of_many_registrations_in_a_project_all_are_one(
+    service: Service, crowd: Crowd, round_: int
+) -> None:
+    client_id = fresh("client")
+    answers = crowd.send(
+        [
+            ("POST", "/v2/demo/clients", {"client_id": client_id, f"key{n}": n, "description": "d"})
+            for n in range(16)
+        ]
+    )
+    assert {(answer.status, answer.body["client_id"]) for answer in answers} == {(201, client_id)}
+    search = {"match": [{"client_id": client_id}]}
+    for path in ("/v1/clients", "/v2/demo/clients"):
+        status, body = service.request("GET", path, search)
+        assert (status, len(body["clients"])) == (200, 1)
+
+
+@pytest.mark.parametrize("round_", ROUNDS)
 def test_of_many_actions_of_one_id_one_is_created(service: Service, crowd: Crowd, round_: int) -> None:
     action = {"action_id": fresh("action"), "freezer_action": {"action": "backup"}}
     answers = crowd.send([("POST", "/v1/actions", action)] * 16)

@@ -100,11 +100,34 @@ def test_an_address_that_others_can_reach(data: Path, host: str) -> None:
     assert "loopback" in refused("--data-dir", str(data), "--port", "0", "--bind-host", host)
 
 
-def test_without_standalone(data: Path) -> None:
+def _refused_in_production(*arguments: str) -> str:
     command = [word for word in COMMAND if word != "--standalone"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (1, "")
-    assert "--standalone" in done.stderr
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    return done.stderr.splitlines()[-1]
+
+
+def test_production_without_a_paste_file(tmp_path: Path, data: Path) -> None:
+    configuration = tmp_path / "freezer.conf"
+    configuration.write_text("[paste_deploy]\nconfig_file = no-such.ini\n")
+    line = _refused_in_production("--config-file", str(configuration), "--data-dir", str(data))
+    assert line == "freezer-api: the paste file no-such.ini is not there; [paste_deploy] config_file names it"
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
+def test_production_without_authtoken_at_an_address_that_others_can_reach(
+    tmp_path: Path, data: Path, host: str
+) -> None:
+    configuration = tmp_path / "freezer.conf"
+    paste = tmp_path / "paste.ini"
+    paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
+    configuration.write_text(f"[DEFAULT]\nbind_host = {host}\n[paste_deploy]\nconfig_file = {paste}\n")
+    line = _refused_in_production("--config-file", str(configuration), "--data-dir", str(data))
+    assert line == (
+        "freezer-api: there is no authtoken in the pipeline, so it listens on a loopback address only, "
+        f"not on {host}"
+    )
 
 
 def test_a_configuration_file_that_is_not_there() -> None:

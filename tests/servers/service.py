@@ -13,7 +13,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-COMMAND = (sys.executable, "-m", "freezer_api.cmd.api", "--standalone")
+PRODUCTION = (sys.executable, "-m", "freezer_api.cmd.api")
+COMMAND = (*PRODUCTION, "--standalone")
 
 MANAGE = (sys.executable, "-m", "freezer_api.cmd.manage")
 
@@ -43,6 +44,7 @@ class Service:
 
     def __init__(self, data_dir: Path, *arguments: str, config: Path | None = None) -> None:
         store = ("--data-dir", str(data_dir)) if config is None else ("--config-file", str(config))
+        self.data_dir = data_dir
         self.arguments = (*store, *arguments)
         self.config = config
         self.log = data_dir.with_suffix(".log")
@@ -68,10 +70,9 @@ class Service:
         return self._process
 
     def start(self) -> "Service":
-        command = [*COMMAND, "--port", str(self.port), *self.arguments]
         with self.log.open("a") as log:
             self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
+                self._command(), stdout=subprocess.PIPE, stderr=log, text=True, start_new_session=True
             )
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
@@ -82,6 +83,9 @@ class Service:
         self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
         self._reader.start()
         return self
+
+    def _command(self) -> list[str]:
+        return [*COMMAND, "--port", str(self.port), *self.arguments]
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -123,3 +127,11 @@ class Service:
         except urllib.error.HTTPError as error:
             text, status = error.read(), error.code
         return status, json.loads(text) if text else None
+
+
+class Production(Service):
+    """`freezer-api` as operators run it, on a free port of this machine: with a configuration and a paste file."""
+
+    def _command(self) -> list[str]:
+        place = ["--bind-host", "127.0.0.1", "--bind-port", str(self.port)]
+        return [*PRODUCTION, *place, *self.arguments]

@@ -14,6 +14,10 @@ class BackupsResource(Documents):
         self._backups = operations
 
     def create(self, exchange: Exchange) -> None:
-        metadata = exchange.version.backup(exchange.body())
-        stored = self._backups.create(exchange.scope, exchange.caller, metadata)
+        report = exchange.version.backup(exchange.body())
+        stored = self._backups.create(exchange.scope, exchange.caller, report)
         exchange.answer(falcon.HTTP_201, {"backup_id": stored.key})
+
+    def patch(self, exchange: Exchange, backup_id: str) -> None:
+        patch = exchange.version.backup_patch(exchange.filled_body())
+        exchange.answer_document(BACKUPS, self._backups.patch(exchange.scope, backup_id, patch))

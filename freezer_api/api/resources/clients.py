@@ -14,8 +14,15 @@ class ClientsResource(Documents):
         self._clients = operations
 
     def create(self, exchange: Exchange) -> None:
-        client = exchange.version.client(exchange.body())
-        self._clients.register(exchange.scope, client)
+        body = exchange.body()
+        if exchange.scope.by_project:
+            if body.get("is_central"):
+                exchange.require("clients:create_central")
+            client = exchange.version.client(body)
+            self._clients.announce(exchange.scope, client)
+        else:
+            client = exchange.version.client(body)
+            self._clients.register(exchange.scope, client)
         exchange.answer(falcon.HTTP_201, {"client_id": client["client_id"]})
 
     def patch(self, exchange: Exchange, client_id: str) -> None:

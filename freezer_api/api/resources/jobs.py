@@ -1,11 +1,16 @@
 """Jobs on the wire."""
 
+from collections.abc import Sequence
+
 import falcon
 
 from freezer_api.api.resources.documents import Documents
 from freezer_api.api.wire import Exchange, new_id
 from freezer_api.documents import jobs
 from freezer_api.operations.jobs import Jobs
+from freezer_api.repository.protocol import Stored
+
+ALL_PROJECTS = "jobs:get_all_projects"
 
 
 class JobsResource(Documents):
@@ -13,12 +18,36 @@ class JobsResource(Documents):
         super().__init__(jobs.JOBS, operations)
         self._jobs = operations
 
+    def search(self, exchange: Exchange) -> None:
+        scope = exchange.scope
+        if not scope.by_project:
+            super().search(exchange)
+            return
+        if exchange.asks_for("all_projects") and exchange.may(ALL_PROJECTS):
+            scope = scope.everywhere()
+        page = self._jobs.search(scope, exchange.query(jobs.JOBS))
+        exchange.answer_page(jobs.JOBS, page, self._seen_by(exchange, page.items))
+
+    def get(self, exchange: Exchange, id_: str) -> None:
+        scope = exchange.scope
+        if not scope.by_project:
+            super().get(exchange, id_)
+        else:
+            stored = self._jobs.get(scope.everywhere() if exchange.may(ALL_PROJECTS) else scope, id_)
+            exchange.answer_document(jobs.JOBS, *self._seen_by(exchange, [stored]))
+
+    def _seen_by(self, exchange: Exchange, found: Sequence[Stored]) -> Sequence[Stored]:
+        """The jobs as the caller may see them."""
+        if all(jobs.process_of(stored.document) is None for stored in found) or exchange.may(ALL_PROJECTS):
+            return found
+        return self._jobs.veiled(exchange.scope, exchange.caller, found)
+
     def create(self, exchange: Exchange) -> None:
         stored = self._jobs.create(exchange.scope, exchange.version.job(exchange.body()))
         exchange.answer(falcon.HTTP_201, {"job_id": stored.key})
 
     def put(self, exchange: Exchange, job_id: str) -> None:
-        job = exchange.version.job(exchange.body())
+        job = exchange.version.job_replacement(exchange.body())
         stored = self._jobs.put(exchange.scope, new_id(job_id), job)
         self._answer_change(exchange, falcon.HTTP_201, job_id, stored)
 

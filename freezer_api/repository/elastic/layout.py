@@ -23,7 +23,7 @@ RELEASE = 1
 """Counts the layouts; an index of a higher one was made by a newer release."""
 
 REFRESH_INTERVAL = "20ms"
-"""How long a write waits at most until searches see it: doc/adr/0008."""
+"""How long a write waits at most until searches see it: doc/adr/0011."""
 
 _KEYWORD = {"type": "keyword"}
 _KEPT = {"type": "keyword", "index": False, "doc_values": False}

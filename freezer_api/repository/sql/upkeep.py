@@ -6,7 +6,7 @@ Alembic keeps the steps; it is loaded only when there is one to take.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
 from sqlalchemy.exc import DBAPIError
@@ -15,7 +15,10 @@ from freezer_api.errors import StartFailed, Unavailable
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
 from freezer_api.repository.upkeep import Ask
 
-HEAD = "0001"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+HEAD = "0002"
 """The layout that this release reads and writes; the newest of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -54,17 +57,23 @@ def sync(engine: Engine) -> bool:
 
 def _upgrade(connection: Connection, version: str | None) -> None:
     from alembic import command
-    from alembic.config import Config
     from alembic.script import ScriptDirectory
 
-    # The connection goes to migrations/env.py.
-    config = Config(attributes={"connection": connection})
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
+    config = migrations(connection)
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise StartFailed(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
     command.upgrade(config, "head")
+
+
+def migrations(connection: Connection) -> "Config":
+    """What Alembic has to know; the connection goes to ``migrations/env.py``."""
+    from alembic.config import Config
+
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 class SQLUpkeep:

@@ -7,6 +7,7 @@ import sys
 from contextlib import closing
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -15,10 +16,11 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from freezer_api.errors import StartFailed, Unavailable
+from freezer_api.repository import query as q
 from freezer_api.repository.sql import upkeep
-from freezer_api.repository.sql.schema import METADATA, VERSION_TABLE
+from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
-from tests.contract.asking import JOBS, found, job
+from tests.contract.asking import CLIENTS, JOBS, found, is_, job, keys_of
 
 SYNC = """
 import sys
@@ -91,6 +93,31 @@ def test_sync_leaves_documents_alone(path):
     assert upkeep.sync(engine) is False
     assert found(repository) == ["one"]
     engine.dispose()
+    repository.close()
+
+
+def test_sync_upgrades_a_store_of_the_first_layout(engine, fresh, tmp_path):
+    client = {"client": {"client_id": "node1"}, "user_id": "ann", "project_id": "library"}
+    first = {name: value for name, value in TABLES["clients"].contents(client).items() if name != "reach"}
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(upkeep.migrations(connection), "0001")
+        row = {"key": "k1", "created": 7, "version": 3, **first}
+        names = ", ".join(row)
+        connection.exec_driver_sql(
+            f"INSERT INTO freezer_clients ({names}) VALUES ({', '.join('?' * len(row))})", tuple(row.values())
+        )
+        connection.commit()
+
+    assert upkeep.sync(engine) is True
+    defined = sqlite_engine(tmp_path / "defined.sqlite", timeout=5.0, connections=1)
+    METADATA.create_all(defined)
+    defined.dispose()
+    assert layout(fresh) == layout(tmp_path / "defined.sqlite")
+    repository = open_sqlite(fresh)
+    stored = repository.get(CLIENTS, "k1")
+    assert (stored.document, stored.version) == (client, 3)
+    assert keys_of(repository.search(CLIENTS, q.Query((is_("project_id", "library"),)))) == ["k1"]
     repository.close()
 
 

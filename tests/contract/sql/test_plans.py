@@ -64,6 +64,21 @@ def test_the_clients_of_one_name(plan, pages, owner):
         assert plan(call) == [f"SEARCH freezer_clients USING INDEX {index} ({owner}=? AND client_id=?{bound})"]
 
 
+def test_what_a_scheduler_of_all_projects_polls(plan, pages):
+    for call, bound in pages(JOBS, is_("client_id", "host"), NOT_COMPLETED):
+        assert plan(call) == [
+            f"SEARCH freezer_jobs USING INDEX ix_freezer_jobs_client_id_pending (client_id=? AND pending=?{bound})"
+        ]
+
+
+def test_the_clients_that_a_project_sees(plan, repository):
+    seen = q.Any((is_("project_id", "ann"), is_("reach", "all_projects")))
+    steps = plan(lambda: repository.search(CLIENTS, q.Query((seen,))))
+    indexes = ("ix_freezer_clients_project_id (project_id=?)", "ix_freezer_clients_reach (reach=?)")
+    for index in indexes:
+        assert any(step.endswith(f"USING INDEX {index}") for step in steps), steps
+
+
 def test_get_and_search_by_the_id(plan, repository):
     by_key = ["SEARCH freezer_jobs USING INDEX sqlite_autoindex_freezer_jobs_1 (key=?)"]
 

@@ -30,13 +30,17 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def rules(policy_file: Path, clock: Clock) -> Enforcement:
+def _configured(policy_file: Path) -> cfg.ConfigOpts:
     configuration = policy_file.with_suffix(".conf")
     configuration.write_text(f"[oslo_policy]\npolicy_file = {policy_file}\n")
     conf = cfg.ConfigOpts()
     conf(["--config-file", str(configuration)], project="freezer")
-    return Enforcement(conf, clock)
+    return conf
+
+
+@pytest.fixture
+def rules(policy_file: Path, clock: Clock) -> Enforcement:
+    return Enforcement(_configured(policy_file), clock)
 
 
 def _allows(rules: Enforcement, caller: Caller = ALICE, project_id: str | None = "library") -> bool:
@@ -79,18 +83,31 @@ def test_a_scope_that_is_no_projects_is_refused(rules: Enforcement) -> None:
     assert not _allows(rules, Caller("root", project_id="library", roles=("admin",), system_scope="all"))
 
 
-@pytest.mark.parametrize("text", ["jobs:get_all: [[\n", "\tjobs:get_all: ''\n"])
-def test_a_file_that_cannot_be_read_is_refused_in_one_line(
-    rules: Enforcement, policy_file: Path, text: str
+def test_a_file_that_is_broken_from_the_start_is_refused(policy_file: Path, clock: Clock) -> None:
+    policy_file.write_text("jobs:get: [[\n")
+    with pytest.raises(StartFailed, match=r"policy.yaml cannot be used: .* line 2"):
+        Enforcement(_configured(policy_file), clock)
+
+
+def test_a_change_that_is_broken_changes_nothing_and_is_an_error(
+    rules: Enforcement, policy_file: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    policy_file.write_text(text)
-    with pytest.raises(StartFailed) as refused:
-        rules.check()
-    assert str(policy_file) in str(refused.value)
-    assert len(str(refused.value).splitlines()) == 1
+    policy_file.write_text('"jobs:get": "!"\n')
+    clock.now += REMEMBERED
+    assert not _allows(rules)
+    policy_file.write_text('"jobs:get": "role:member or"\n')
+    for _ in range(3):
+        clock.now += REMEMBERED
+        assert not _allows(rules)
+    (error,) = (record for record in caplog.records if record.levelname == "ERROR")
+    assert error.getMessage().endswith("the rule jobs:get cannot be understood: role:member or")
+    policy_file.write_text('"jobs:get": "role:member"\n')
+    clock.now += REMEMBERED
+    assert _allows(rules)
 
 
-@pytest.mark.parametrize("text", ["", "{}", "'jobs:get_all': 'role:reader'\n"])
-def test_a_file_that_can_be_read_is_taken(rules: Enforcement, policy_file: Path, text: str) -> None:
-    policy_file.write_text(text)
-    rules.check()
+def test_files_are_not_looked_at_for_each_request(rules: Enforcement, policy_file: Path, clock: Clock) -> None:
+    policy_file.write_text('"jobs:get": "!"\n')
+    clock.now += REMEMBERED - 0.1
+    rules.require("jobs:get_all", ALICE, "library")
+    assert _allows(rules)

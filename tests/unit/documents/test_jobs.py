@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from freezer_api.documents import jobs
+from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
 from .json_values import is_identical, unchanged
@@ -125,15 +126,15 @@ def test_refuses(body: Any, message: str) -> None:
 
 
 def test_a_patch_needs_nothing_and_is_checked_all_the_same() -> None:
-    assert jobs.accepted({}, patch=True) == {}
-    assert is_identical(jobs.accepted(STORED, patch=True), KEPT)
+    assert jobs.accepted({}, jobs.PATCH_FORM) == {}
+    assert is_identical(jobs.accepted(STORED, jobs.PATCH_FORM), KEPT)
     for body in ({"foo": 1}, {"job_schedule": {"foo": 1}}, {"job_actions": [{}]}, {"action_defaults": {"a": 1}}):
         with pytest.raises(Invalid):
-            jobs.accepted(body, patch=True)
+            jobs.accepted(body, jobs.PATCH_FORM)
 
 
-@pytest.mark.parametrize("patch", [False, True])
-def test_defaults_fill_what_is_absent_or_null(patch: bool) -> None:
+@pytest.mark.parametrize("form", [jobs.FORM, jobs.PATCH_FORM])
+def test_defaults_fill_what_is_absent_or_null(form: Form) -> None:
     definitions = [{"mode": "fs", "container": "own"}, {"container": None, "log_file": None, "x": None}, {}]
     body = {
         **LEAST,
@@ -141,7 +142,7 @@ def test_defaults_fill_what_is_absent_or_null(patch: bool) -> None:
         "job_actions": [{"freezer_action": definition, "mandatory": True} for definition in definitions],
     }
     with unchanged(body):
-        job = jobs.accepted(body, patch=patch)
+        job = jobs.accepted(body, form)
     assert "action_defaults" not in job
     assert all(item["mandatory"] for item in job["job_actions"])
     assert jobs.definitions_of(job) == [

@@ -1,0 +1,1 @@
+"""A place that paste files name; see :mod:`freezer_api.service`."""

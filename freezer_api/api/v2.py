@@ -1,0 +1,179 @@
+"""Version 2: documents are scoped by the project of the URL.
+
+What version 1 does not store is filled in when it is read: shown, and found, as if it stood there. New documents
+are stored with it, so that a document that was read and is sent back whole changes nothing.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from freezer_api.api.routes import ROUTES_OF_V2
+from freezer_api.api.search import Meaning, View
+from freezer_api.api.version import Accept, Version
+from freezer_api.documents import actions, backups, clients, jobs, sessions
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.search_index import NULL, Value, as_value
+from freezer_api.operations.caller import Caller
+from freezer_api.operations.scope import Scope
+from freezer_api.repository import query as q
+
+_CLIENT = {
+    "hostname": None,
+    "description": None,
+    **{name: list(values) for name, values in clients.CAPABILITIES.items()},
+}
+_JOB = {"session_id": "", "session_tag": 0, "description": ""}
+_SESSION: Document = {
+    "description": None,
+    "result": None,
+    **dict.fromkeys(("time_start", "time_end", "time_started", "time_ended"), -1),
+}
+
+
+def _backup(document: Document) -> Document:
+    status = backups.status_of(document)
+    document.pop("user_name", None)
+    return {**document, "status": status}
+
+
+def _client(document: Document) -> Document:
+    is_central = clients.is_central(document)
+    document.pop("reach", None)
+    return {**document, "client": {**_CLIENT, **document["client"], "is_central": is_central}}
+
+
+def _action(document: Document) -> Document:
+    return {**actions.RETRY_DEFAULTS, **actions.nested(document)}
+
+
+def _job(document: Document) -> Document:
+    document["job_actions"] = [actions.RETRY_DEFAULTS | item for item in document.get("job_actions") or ()]
+    return _JOB | document
+
+
+def _session(document: Document) -> Document:
+    document.pop(sessions.EARLIER, None)
+    return {**_SESSION, "jobs": {}, **document}
+
+
+_SHOWN: Mapping[str, Callable[[Document], Document]] = {
+    "backups": _backup,
+    "clients": _client,
+    "actions": _action,
+    "jobs": _job,
+    "sessions": _session,
+}
+
+
+def _filled(path: str, default: Any) -> Meaning:
+    """Where nothing stands, ``default`` stands, or each of its items."""
+    filled = {as_value(item) for item in (default if isinstance(default, list) else [default])}
+
+    def meaning(value: Value) -> q.Condition:
+        stands = q.Is((path,), value)
+        if value not in filled:
+            return stands
+        return q.Any((stands, q.All((q.Missing((path,)), q.Not(q.Is((path,), NULL))))))
+
+    return meaning
+
+
+def _status(value: Value) -> q.Condition:
+    """As :func:`freezer_api.documents.backups.status_of` sees it."""
+    stored, told = ("status",), ("backup_metadata.status",)
+    others = [Value("string", status) for status in backups.STATUSES if status != backups.AVAILABLE]
+    of_the_agent: q.Condition = q.Is(told, value)
+    if value == Value("string", backups.AVAILABLE):
+        of_the_agent = q.Not(q.Any(tuple(q.Is(told, other) for other in others)))
+    elif value not in others:
+        return q.Any(())
+    return q.Any((q.Is(stored, value), q.All((q.Missing(stored), of_the_agent))))
+
+
+def _is_central(value: Value) -> q.Condition:
+    central = q.Is(("reach",), Value("string", clients.EVERYWHERE))
+    conditions: dict[Value, q.Condition] = {as_value(True): central, as_value(False): q.Not(central)}
+    return conditions.get(value, q.Any(()))
+
+
+def _all_filled(prefix: str, defaults: Document) -> dict[str, Meaning]:
+    """A description is found by its words, and a filled one has none."""
+    searched = {name: default for name, default in defaults.items() if name != "description"}
+    return {prefix + name: _filled(prefix + name, default) for name, default in searched.items()}
+
+
+_MEANINGS: dict[str, dict[str, Meaning]] = {
+    "backups": {"status": _status},
+    "clients": {**_all_filled("client.", _CLIENT), "client.is_central": _is_central},
+    "actions": _all_filled("", actions.RETRY_DEFAULTS),
+    "jobs": _all_filled("", _JOB),
+    "sessions": _all_filled("", _SESSION),
+}
+_HIDDEN = {"backups": {"user_name"}, "clients": {"reach"}, "sessions": {sessions.EARLIER}}
+
+_HOME = {
+    "resources": {
+        "rel/backups": {
+            "href-template": "/v2/{project_id}/backups/{backup_id}",
+            "href-vars": {"project_id": "param/project_id", "backup_id": "param/backup_id"},
+            "hints": {"allow": ["GET"], "formats": {"application/json": {}}},
+        },
+        "rel/jobs": {
+            "href-template": "/v2/{project_id}/jobs{?all_projects,offset,limit}",
+            "href-vars": {
+                "project_id": "param/project_id",
+                "all_projects": "param/all_projects",
+                "offset": "param/offset",
+                "limit": "param/limit",
+            },
+            "hints": {"allow": ["GET", "POST"], "formats": {"application/json": {}}},
+        },
+        "rel/job": {
+            "href-template": "/v2/{project_id}/jobs/{job_id}",
+            "href-vars": {"project_id": "param/project_id", "job_id": "param/job_id"},
+            "hints": {"allow": ["GET", "PATCH", "POST", "DELETE"], "formats": {"application/json": {}}},
+        },
+    }
+}
+
+
+def _job_of(accepted: Accept) -> Accept:
+    return lambda body: {**_JOB, **accepted(body)}
+
+
+def _session_of(accepted: Accept) -> Accept:
+    return lambda body: {**_SESSION, **accepted(body)}
+
+
+def _scope(caller: Caller, project_id: str | None) -> Scope:
+    return Scope("project_id", project_id or "", caller.user_id, project_id)
+
+
+def _shown(kind: Kind, document: Document) -> Document:
+    return _SHOWN[kind.name](document)
+
+
+V2 = Version(
+    home=_HOME,
+    prefix="/v2/{project_id}",
+    routes=ROUTES_OF_V2,
+    scope=_scope,
+    shown=_shown,
+    views={kind.name: View(frozenset(_HIDDEN.get(kind.name, ())), _MEANINGS[kind.name]) for kind in KINDS},
+    backup=backups.reported_with_status,
+    backup_patch=backups.patch_of,
+    client=partial(clients.accepted, form=clients.STRICT_FORM),
+    client_patch=clients.patch_of,
+    action=actions.strictly_accepted,
+    action_replacement=lambda body: actions.strictly_accepted(actions.without_id(body)),
+    action_patch=partial(actions.patch_of, form=actions.STRICT_PATCH_FORM),
+    job=_job_of(jobs.accepted_with_id),
+    job_replacement=_job_of(partial(jobs.accepted, form=jobs.STRICT_FORM)),
+    job_patch=partial(jobs.accepted, form=jobs.STRICT_PATCH_FORM),
+    session=_session_of(partial(sessions.new, form=sessions.STRICT_FORM)),
+    session_replacement=_session_of(partial(sessions.replacement, form=sessions.STRICT_REPLACE_FORM)),
+    session_patch=sessions.patch_of,
+)

@@ -1,0 +1,115 @@
+"""Keystone's middleware, as this service's pipelines have it."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import falcon
+from keystoneauth1 import loading
+from keystoneauth1.exceptions import ClientException
+from keystonemiddleware import auth_token
+from oslo_config import cfg
+
+from freezer_api.api.errors import RETRY_AFTER, refuse
+from freezer_api.api.middleware import Environ, StartResponse, WSGIApp, is_open
+
+LOG = logging.getLogger(__name__)
+
+GROUP = "keystone_authtoken"
+
+_OLD = [
+    cfg.StrOpt(name, secret=name == "admin_password")
+    for name in (
+        "auth_uri",
+        "identity_uri",
+        "auth_protocol",
+        "auth_host",
+        "auth_port",
+        "admin_user",
+        "admin_password",
+        "admin_tenant_name",
+    )
+]
+"""Names that the middleware no longer knows, and deployers' files still have."""
+
+_PATIENCE = {"http_connect_timeout": 4, "http_request_max_retries": 1}
+"""Seconds and tries, where the operator says nothing: a request must not wait longer than its caller does."""
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Make the options of the middleware known to ``conf``, old ones too."""
+    for group, opts in auth_token.list_opts():
+        conf.register_opts(opts, group=group)
+    loading.register_auth_conf_options(conf, GROUP)
+    conf.register_opts(_OLD, group=GROUP)
+    for name, value in _PATIENCE.items():
+        conf.set_default(name, value, group=GROUP)
+
+
+def options(conf: cfg.ConfigOpts) -> dict[str, str]:
+    """What old names in the group mean today; a warning is logged for each."""
+    register(conf)
+    old = {opt.name: conf[GROUP][opt.name] for opt in _OLD if conf[GROUP][opt.name]}
+    if old:
+        LOG.warning("Old options in [%s], to be replaced: %s", GROUP, ", ".join(sorted(old)))
+    today = {"www_authenticate_uri": old["auth_uri"]} if "auth_uri" in old else {}
+    if conf[GROUP].www_authenticate_uri:
+        today = {}
+    if "admin_user" in old and not conf[GROUP].auth_type:
+        today |= _password_plugin(old)
+    return today
+
+
+def _password_plugin(old: Mapping[str, str]) -> dict[str, str]:
+    port = old.get("auth_port", "35357")
+    triple = f"{old.get('auth_protocol', 'https')}://{old.get('auth_host', '127.0.0.1')}:{port}"
+    return {
+        "auth_type": "password",
+        "auth_url": old.get("identity_uri", triple),
+        "username": old["admin_user"],
+        "password": old.get("admin_password", ""),
+        "project_name": old.get("admin_tenant_name", "admin"),
+        "user_domain_name": "Default",
+        "project_domain_name": "Default",
+    }
+
+
+def auth_filter(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> Callable[[WSGIApp], WSGIApp]:
+    """The filter; ``settings`` are those of the section in the paste file, and win."""
+    complete = {**options(conf), **settings, "oslo_config_config": conf}
+    return lambda app: AuthToken(app, auth_token.AuthProtocol(app, complete))
+
+
+class AuthToken:
+    """keystonemiddleware's ``auth_token``. What is open to everybody goes past it, and that Keystone cannot be
+    asked is answered as the API answers everything.
+    """
+
+    def __init__(self, app: WSGIApp, protocol: WSGIApp) -> None:
+        self._app = app
+        self._protocol = protocol
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if is_open(environ):
+            return self._app(environ, start_response)
+        unavailable = []
+
+        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+            if status.startswith("503") and not any(name.lower() == "retry-after" for name, _ in headers):
+                unavailable.append(status)
+                return lambda _data: None
+            return start_response(status, headers, exc_info)
+
+        try:
+            answer = self._protocol(environ, start)
+        except ClientException as error:
+            LOG.error("Keystone cannot be asked: %s", error)  # noqa: TRY400 - the stack is the library's
+            return _unavailable(start_response)
+        return _unavailable(start_response) if unavailable else answer
+
+
+def _unavailable(start_response: StartResponse) -> Iterable[bytes]:
+    description = "The identity service is not available, try again later"
+    return refuse(
+        start_response, falcon.HTTP_503, "Service Unavailable", description, ("Retry-After", RETRY_AFTER)
+    )

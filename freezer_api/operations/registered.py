@@ -1,0 +1,55 @@
+"""Which client a ``client_id`` means.
+
+It may be registered several times: by users of v1, in a project by v2, and once for all projects. A caller's own
+one wins; of several own ones that of the caller's project, then an ordinary one, then the oldest.
+"""
+
+from freezer_api.documents.clients import CLIENTS, is_central
+from freezer_api.documents.fields import Document
+from freezer_api.documents.search_index import as_value
+from freezer_api.errors import NotFound
+from freezer_api.operations.owned import Owned, shown_id
+from freezer_api.operations.scope import Scope, central_key
+from freezer_api.repository.protocol import Repository, Stored
+from freezer_api.repository.query import Is
+
+
+class Registered:
+    """The clients that a scope may name."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+        self._clients = Owned(repository, CLIENTS)
+
+    def find(self, scope: Scope, client_id: str) -> Stored | None:
+        """The client; in a project also one of all projects."""
+        own = self.own(scope, client_id)
+        return self.central(client_id) if own is None and scope.by_project else own
+
+    def get(self, scope: Scope, client_id: str) -> Stored:
+        """The client, else ``NotFound``."""
+        stored = self.find(scope, client_id)
+        if stored is None:
+            raise NotFound(shown_id(client_id))
+        return stored
+
+    def own(self, scope: Scope, client_id: str) -> Stored | None:
+        """The scope's own client."""
+        stored = self._clients.find(scope, client_id)
+        if stored is not None and _is_of_project(scope, stored.document):
+            return stored
+        named = Is(("client.client_id",), as_value(client_id))
+        found = sorted(self._clients.all(scope, named), key=lambda stored: _rank(scope, stored.document))
+        return next(iter(found), None)
+
+    def central(self, client_id: str) -> Stored | None:
+        """The client of all projects."""
+        return self._repository.get(CLIENTS, central_key(client_id))
+
+
+def _rank(scope: Scope, document: Document) -> tuple[bool, bool]:
+    return not _is_of_project(scope, document), is_central(document)
+
+
+def _is_of_project(scope: Scope, document: Document) -> bool:
+    return bool(document.get("project_id") == scope.project_id)

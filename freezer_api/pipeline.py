@@ -1,0 +1,95 @@
+"""The paste file: what stands between the socket and the application."""
+
+import configparser
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from keystoneauth1.exceptions import ClientException
+from keystonemiddleware import auth_token
+from keystonemiddleware.auth_token import ConfigurationError
+from oslo_config import cfg
+from oslo_middleware.healthcheck import Healthcheck
+from paste.deploy import loadwsgi
+
+from freezer_api import keystone, search_path
+from freezer_api.api.middleware import WSGIApp
+from freezer_api.api.versions import PARTS
+from freezer_api.errors import StartFailed
+
+LOG = logging.getLogger(__name__)
+
+
+_UNUSABLE = (
+    LookupError,  # a section that is not there
+    ImportError,  # a factory that is not there
+    AttributeError,
+    TypeError,  # a setting that a factory does not take
+    ValueError,
+    OSError,
+    configparser.Error,
+    ConfigurationError,
+    ClientException,  # an auth plugin that is not there
+)
+
+
+class Pipeline(NamedTuple):
+    """What a section of a paste file makes."""
+
+    app: WSGIApp
+    authenticated: bool
+    """Whether the auth-token middleware is part of it."""
+
+
+def paste_file(conf: cfg.ConfigOpts) -> Path:
+    """The paste file that the configuration names; ``StartFailed`` when there is none."""
+    name = conf.paste_deploy.config_file
+    path = search_path.find(conf, name)
+    if path is None:
+        raise StartFailed(f"the paste file {name} is not there; [paste_deploy] config_file names it")
+    return path
+
+
+def load(conf: cfg.ConfigOpts, parts: Any, healthcheck: Callable[..., Any], name: str = "main") -> Pipeline:
+    """What a section of the paste file makes, of ``parts`` where it names factories of this service.
+
+    ``healthcheck`` stands in for the filter that oslo.middleware no longer has. ``StartFailed`` says what is wrong
+    with the file.
+    """
+    path = paste_file(conf)
+    try:
+        loader = _Loader(path, conf, parts, healthcheck)
+        return Pipeline(loader.get_app(name), loader.authenticated)
+    except _UNUSABLE as error:
+        raise StartFailed(f"the paste file {path} cannot be used: {' '.join(str(error).split())}") from error
+
+
+class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
+    """Reads a file as PasteDeploy does, and hands our own things to the factories that the file names."""
+
+    def __init__(self, path: Path, conf: cfg.ConfigOpts, parts: Any, healthcheck: Callable[..., Any]) -> None:
+        super().__init__(str(path))
+        self.authenticated = False
+        self._conf = conf
+        self._parts = parts
+        self._healthcheck = healthcheck
+
+    def get_context(self, object_type: Any, name: str | None = None, global_conf: Any = None) -> Any:
+        context = super().get_context(object_type, name, global_conf)
+        if context.object == auth_token.filter_factory:
+            self.authenticated = True
+            context.object = self._auth_token
+        elif context.object == Healthcheck.factory:
+            LOG.warning(
+                "%s names the health check as a filter, which is an app today; a filter of ours takes its place",
+                self.filename,
+            )
+            context.object = self._healthcheck
+        elif str(getattr(context.object, "__module__", "")).startswith("freezer_api."):
+            context.global_conf[PARTS] = self._parts
+        return context
+
+    def _auth_token(self, global_conf: Mapping[str, Any], **settings: Any) -> Callable[[WSGIApp], WSGIApp]:
+        of_the_file = {name: value for name, value in global_conf.items() if name != PARTS}
+        return keystone.auth_filter(self._conf, {**of_the_file, **settings})

@@ -1,0 +1,64 @@
+"""The applications that paste files and WSGI servers name. They decide nothing: what they make is ``app.Parts``.
+
+A paste file is loaded by ``freezer-api`` or by :func:`initialize_app`, which hand it the parts.
+"""
+
+import atexit
+from typing import Any
+
+from oslo_config import cfg
+
+from freezer_api import app, stores
+from freezer_api.api.middleware import Mounts, WSGIApp
+from freezer_api.api.versions import PARTS
+from freezer_api.cmd import start
+
+
+def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WSGIApp:
+    """The service for a WSGI server, as the section ``name`` of the paste file composes it.
+
+    Without a ``conf`` the configuration is read, though not the command line, which is the server's.
+    """
+    if conf is None:
+        conf = cfg.CONF
+        start.configure(conf, [])
+        start.begin_to_log(conf)
+    store = start.store(conf)
+    stores.warn_of_embedded(store)
+    store.prepare()
+    repository = store.open(conf.threads)
+    atexit.register(repository.close)
+    return app.build(conf, repository, name).app
+
+
+def freezer_app_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApp:
+    """All versions and ``GET /``, at the root."""
+    made: WSGIApp = global_conf[PARTS].whole()
+    return made
+
+
+def freezer_appv1_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApp:
+    """Version 1, for a mount."""
+    made: WSGIApp = global_conf[PARTS].version("/v1")
+    return made
+
+
+def freezer_appv2_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApp:
+    """Version 2, for a mount."""
+    made: WSGIApp = global_conf[PARTS].version("/v2")
+    return made
+
+
+def root_app_factory(loader: Any, global_conf: dict[str, Any], **mounts: str) -> WSGIApp:
+    """Requests by their path: each setting is a path and the name of the section whose app is there.
+
+    A version that is switched off is not there, and its section is never looked at.
+    """
+    parts = global_conf[PARTS]
+    root = mounts.pop("/", None)
+    apps = {
+        path.rstrip("/"): loader.get_app(name, global_conf=global_conf)
+        for path, name in mounts.items()
+        if path.rstrip("/") not in ("/v1", "/v2") or parts.offers(path.rstrip("/"))
+    }
+    return Mounts(apps, parts.versions() if root is None else loader.get_app(root, global_conf=global_conf))

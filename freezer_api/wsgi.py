@@ -1,0 +1,9 @@
+"""For WSGI servers: ``freezer_api.wsgi:application``.
+
+The command line is the server's and is not read. Configuration comes from the usual files, or from those that the
+environment names in ``OS_FREEZER_CONFIG_FILES``, with semicolons between them.
+"""
+
+from freezer_api.service import initialize_app
+
+application = app = initialize_app()

@@ -1,0 +1,3 @@
+from pathlib import Path
+
+DEPLOYERS = Path(__file__).parent

@@ -1,0 +1,96 @@
+"""What of version 2 needs another configuration: policy files, and versions that are switched off."""
+
+import json
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api.repository.protocol import Repository
+from tests.http.client import Client
+from tests.http.conftest import Identity, app
+from tests.http.versions import V1, V2
+
+ME, OTHER = "alice@library none", "/v2/archive"
+ROUTES = (
+    *(("GET", kind) for kind in ("backups", "clients", "jobs", "actions", "sessions")),
+    *(("POST", kind) for kind in ("backups", "clients", "jobs", "actions", "sessions")),
+    *(("DELETE", f"{kind}/x") for kind in ("backups", "clients", "jobs", "actions", "sessions")),
+    *(("PATCH", f"{kind}/x") for kind in ("backups", "clients", "jobs", "actions", "sessions")),
+)
+
+
+@pytest.fixture
+def configure(conf: cfg.ConfigOpts, tmp_path: Path) -> Path:
+    """The deployer's configuration file; ``policy.yaml`` lies beside it."""
+    path = tmp_path / "freezer-api.conf"
+    path.write_text(f"[oslo_policy]\npolicy_file = {tmp_path / 'policy.yaml'}\n")
+    conf(["--config-file", str(path)], project="freezer")
+    return tmp_path / "policy.yaml"
+
+
+@pytest.fixture
+def version() -> object:
+    return V2
+
+
+@pytest.mark.usefixtures("repository")
+def test_fault_38_a_file_that_opens_every_rule_opens_no_other_project(
+    configure: Path, request: pytest.FixtureRequest
+) -> None:
+    rules = {
+        f"{kind}:{what}": ""
+        for kind in ("backups", "clients", "jobs", "actions", "sessions")
+        for what in ("get_all", "create", "get", "update", "replace", "delete")
+    }
+    configure.write_text(json.dumps({**rules, "admin_or_owner": "is_admin:True or project_id:%(project_id)s"}))
+    client: Client = request.getfixturevalue("client")
+    for method, path in ROUTES:
+        assert client(method, path, by=ME).status != 403
+        assert client(method, f"{OTHER}/{path}", by=ME).status == 403
+        assert client(method, f"{OTHER}/{path}", by="alice@library admin").status != 403
+
+
+@pytest.mark.usefixtures("repository")
+def test_other_projects_are_open_to_whom_the_deployer_says(
+    configure: Path, request: pytest.FixtureRequest
+) -> None:
+    configure.write_text(json.dumps({"projects:any": "role:auditor", "jobs:get_all": "role:auditor"}))
+    client: Client = request.getfixturevalue("client")
+    assert client("GET", f"{OTHER}/jobs", by="alice@library auditor").status == 200
+    assert client("GET", f"{OTHER}/clients", by="alice@library auditor").status == 403
+    assert client("GET", f"{OTHER}/jobs", by="alice@library admin").status == 403
+
+
+@pytest.mark.usefixtures("repository")
+def test_central_clients_are_for_whom_the_deployer_says(configure: Path, request: pytest.FixtureRequest) -> None:
+    configure.write_text(json.dumps({"clients:create_central": "role:operator"}))
+    client: Client = request.getfixturevalue("client")
+    central = {"client_id": "all", "is_central": True}
+    assert client("POST", "clients", central, by="alice@library operator").status == 403
+    assert client("POST", "clients", central, by="alice@library admin").status == 403
+    assert client("POST", "clients", central, by="alice@library member,operator").status == 201
+
+
+class TestSwitchedOff:
+    """A version that the configuration closes in so many words is not there."""
+
+    def _client(self, conf: cfg.ConfigOpts, repository: Repository, identity: Identity, **options: bool) -> Client:
+        for name, value in options.items():
+            conf.set_override(name, value)
+        return Client(app.build_standalone(conf, repository), V1, identity)
+
+    def test_version_1(self, conf: cfg.ConfigOpts, repository: Repository, identity: Identity) -> None:
+        client = self._client(conf, repository, identity, enable_v1_api=False)
+        assert [version["id"] for version in client("GET", "/", by=None).json["versions"]] == ["v2"]
+        assert client("GET", "/v1").status == client("GET", "/v1/jobs").status == 404
+        assert client("GET", "/v2/library/jobs").status == 200
+
+    def test_version_2(self, conf: cfg.ConfigOpts, repository: Repository, identity: Identity) -> None:
+        """Version 1 alone says so as in the days when there was no other."""
+        client = self._client(conf, repository, identity, enable_v2_api=False)
+        version = {"id": "1", "status": "CURRENT", "updated": "2015-03-23T13:45:00"}
+        links = [{"href": "/v1/", "rel": "self"}]
+        assert client("GET", "/", by=None).json == {"versions": [{**version, "links": links}]}
+        assert client("GET", "/v2").status == client("GET", "/v2/library/jobs").status == 404
+        assert client("GET", "/v1/jobs").status == 200

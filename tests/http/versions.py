@@ -1,0 +1,79 @@
+"""The two versions of the API, as far as a test that is held with both has to know them.
+
+In both ``alice`` is of the project ``library``. In v1 so is everybody else, as there users keep apart; in v2
+projects do, and so everybody has one of their own.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from freezer_api.documents.actions import RETRY_DEFAULTS
+from freezer_api.documents.clients import CAPABILITIES
+
+HOME = "library"
+"""The project of alice."""
+
+
+@dataclass(frozen=True)
+class Version:
+    """``prefix`` comes before the paths of all documents; ``{project_id}`` in it is the caller's.
+
+    ``adds``: keys that this version shows where v1 shows none, each with the values that it then has.
+    ``lacks``: keys that only v1 shows.
+    """
+
+    name: str
+    prefix: str
+    project_of: Callable[[str], str]
+    adds: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
+    lacks: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def base(self, by: str | None) -> str:
+        """What comes before the paths that this caller asks for."""
+        return self.prefix.format(project_id=self.place(by or "alice")[1])
+
+    def place(self, by: str) -> tuple[str, str, str]:
+        """User, project and roles of ``user``, ``user@project`` or ``user@project role,role``."""
+        place, _, roles = by.partition(" ")
+        user, _, project = place.partition("@")
+        return user, project or self.project_of(user), roles
+
+    def may_add(self, key: str, value: Any) -> bool:
+        """Whether it is this version's to show the value under a key that v1 does not show."""
+        return key in self.adds and self.adds[key](value)
+
+
+def _one_of(*values: Any) -> Callable[[Any], bool]:
+    return lambda value: any(value == one and type(value) is type(one) for one in values)
+
+
+V1 = Version("v1", "/v1", lambda _user: HOME)
+V2 = Version(
+    "v2",
+    "/v2/{project_id}",
+    lambda user: HOME if user == "alice" else f"{user}s-project",
+    adds={
+        "project_id": lambda value: isinstance(value, str),
+        "status": _one_of("available"),
+        "session_id": _one_of(""),
+        "session_tag": _one_of(0),
+        "description": _one_of("", None),
+        "hostname": _one_of(None),
+        "is_central": _one_of(False),
+        **{name: _one_of(list(values)) for name, values in CAPABILITIES.items()},
+        **{name: _one_of(value) for name, value in RETRY_DEFAULTS.items()},
+        "result": _one_of(None),
+        **dict.fromkeys(("time_start", "time_end", "time_started", "time_ended"), _one_of(-1)),
+        "jobs": _one_of({}),
+    },
+    lacks=frozenset(("user_name", "uuid")),
+)
+
+in_v1, in_v2 = (pytest.mark.parametrize("version", [version], ids=str) for version in (V1, V2))
+"""For tests of one version, among those that are held with both."""
