@@ -5,11 +5,14 @@ Keystone is a real one; after the first request its token is in the cache of the
 
 import gc
 import io
+import shutil
+import socket
+import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ from tests.servers.keystone import Keystone
 
 ROUNDS, REQUESTS = 30, 300
 PASTE = Path(__file__).parents[1] / "etc/freezer/freezer-paste.ini"
+AUTHTOKEN = "authtoken and such a resource"
 BARE = "authtoken and the API with its store"
 OURS = "the same with all that is ours before the API"
 ALONE = "all that is ours and such a resource, without authtoken"
@@ -167,7 +171,7 @@ def _report(identity: Keystone, directory: Path) -> None:
     start.configure(conf, ["--config-file", str(file)])
     start.begin_to_log(conf)
     keystone.register(conf)
-    with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository:
+    with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository, _caches() as caches:
         api = app.build_api(conf, repository)
         versions = app.Parts(conf, repository)
         protocol = auth_token.AuthProtocol(api, {"oslo_config_config": conf})
@@ -177,11 +181,15 @@ def _report(identity: Keystone, directory: Path) -> None:
         stacks: dict[str, Stack] = {
             "a resource of Falcon's": resource,
             "http_proxy_to_wsgi and such a resource": HTTPProxyToWSGI(resource, {}),
-            "authtoken and such a resource": auth_token.AuthProtocol(resource, {"oslo_config_config": conf}),
+            AUTHTOKEN: auth_token.AuthProtocol(resource, {"oslo_config_config": conf}),
             BARE: protocol,
             OURS: Entrance(Unforged(keystone.AuthToken(mounts, around))),
             "the pipeline as a whole": app.build(conf, repository).app,
             ALONE: Entrance(Unforged(_vouched(Confirmed(Mounts({}, resource)), identity))),
+        }
+        stacks |= {
+            f"{AUTHTOKEN}, {cache}": auth_token.AuthProtocol(resource, {"oslo_config_config": conf, **settings})
+            for cache, settings in caches.items()
         }
         environ = _environ(token)
         for stack in stacks.values():
@@ -190,7 +198,35 @@ def _report(identity: Keystone, directory: Path) -> None:
         gc.collect()
         gc.freeze()
         _print(measured(stacks, environ), _decisions(conf))
+        print(f"\nAsking Keystone, where the token is in no cache: {_asked(conf, environ):.1f} ms")
     log.getLogger(None).logger.handlers.clear()
+
+
+@contextmanager
+def _caches() -> Iterator[dict[str, dict[str, str]]]:
+    """Settings of the middleware for caches that processes share, where there is a memcached."""
+    program = shutil.which("memcached")
+    if program is None:
+        yield {}
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [program, "-l", "127.0.0.1", "-p", str(port), "-u", "nobody"]
+    shared = {"memcached_servers": f"127.0.0.1:{port}"}
+    encrypted = {"memcache_security_strategy": "ENCRYPT", "memcache_secret_key": "secret"}
+    with subprocess.Popen(command) as process:
+        yield {"cached by memcached": shared, "cached by memcached, encrypted": shared | encrypted}
+        process.terminate()
+
+
+def _asked(conf: cfg.ConfigOpts, environ: dict[str, Any]) -> float:
+    """Milliseconds of a request whose token Keystone is asked for."""
+    uncached = auth_token.AuthProtocol(_resource(), {"oslo_config_config": conf, "token_cache_time": "-1"})
+    _ask(uncached, environ, "200")
+    begun = time.perf_counter()
+    for _ in range(10):
+        _ask(uncached, environ, "200")
+    return (time.perf_counter() - begun) / 10 * 1e3
 
 
 def _print(found: dict[str, float], decisions: tuple[float, float]) -> None:
