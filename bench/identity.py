@@ -23,11 +23,11 @@ from oslo_log import log
 from oslo_middleware import HTTPProxyToWSGI
 from oslo_policy import policy
 
-from freezer_api import app, keystone
+from freezer_api import app, embedded, keystone
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import Confirmed, Unforged
 from freezer_api.api.middleware import Entrance, Mounts
-from freezer_api.cmd import embedded, start
+from freezer_api.cmd import start
 from freezer_api.operations.caller import Caller
 from freezer_api.policies import list_rules
 from freezer_api.repository.sql.sqlite import open_sqlite
@@ -171,7 +171,7 @@ def _report(identity: Keystone, directory: Path) -> None:
     start.configure(conf, ["--config-file", str(file)])
     start.begin_to_log(conf)
     keystone.register(conf)
-    with closing(open_sqlite(embedded.prepare(directory))) as repository, _caches() as caches:
+    with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository, _caches() as caches:
         api = app.build_api(conf, repository)
         versions = app.Parts(conf, repository)
         protocol = auth_token.AuthProtocol(api, {"oslo_config_config": conf})

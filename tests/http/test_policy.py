@@ -102,6 +102,7 @@ class TestPolicyFile:
         conf(["--config-file", str(configuration)], project="freezer")
         return path
 
+    @pytest.mark.usefixtures("repository")
     def test_it_overrides_the_defaults(self, policy: Path, request: pytest.FixtureRequest) -> None:
         policy.write_text(
             """
@@ -119,6 +120,7 @@ class TestPolicyFile:
         assert client("GET", "actions/x").status == 403
         assert client("GET", "backups").status == 200
 
+    @pytest.mark.usefixtures("repository")
     def test_one_of_the_first_era_opens_every_rule_and_no_document(
         self, policy: Path, request: pytest.FixtureRequest
     ) -> None:
