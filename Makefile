@@ -8,6 +8,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
+ENGINE := sqlite
 PACKAGING := setup.cfg pyproject.toml freezer_api/__init__.py
 
 .PHONY: run test test-matrix test-lowest soak check format bench samples clean
@@ -39,7 +40,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev
-	$(BIN)/python -m bench $(ARGS)
+	$(BIN)/python -m bench --engine $(ENGINE) $(ARGS)
 
 bench-identity: $(VENV)/.dev
 	$(BIN)/python -m bench.identity

@@ -5,15 +5,21 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench import fleet, scenarios
+from bench import engines, fleet, scenarios
 from bench.measure import Settings, measured
 from bench.report import Report
+from tests.servers.search import Failed, Missing
+
+_DESCRIPTION = """Measure the service beside a Falcon hello-world. A search server is started for the run, unless
+FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names one. See also `python -m bench.refresh --help`."""
 
 _BY_NAME = {scenario.name.replace(" ", "-"): scenario for scenario in scenarios.ALL}
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="bench", description="Measure the service beside a Falcon hello-world.")
+    parser = argparse.ArgumentParser(prog="bench", description=_DESCRIPTION)
+    parser.add_argument("--engine", choices=engines.ENGINES, default=engines.ENGINES[0])
+    parser.add_argument("--server", default="", help="version of the search server; default: the engine's first")
     parser.add_argument("--jobs", type=_sizes, default=(1000, 100_000), help="numbers of stored jobs, with commas")
     parser.add_argument(
         "--requests", type=_count, default=1000, help="of each read in each round; writes: a fifth"
@@ -51,10 +57,15 @@ def main() -> int:
     # Ended by a signal, it stops its servers and removes its files all the same.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        with tempfile.TemporaryDirectory(prefix="freezer-bench-") as directory:
-            report = Report(settings, measured(settings, Path(directory)))
+        with tempfile.TemporaryDirectory(prefix="freezer-bench-") as name:
+            directory = Path(name)
+            with engines.opened(arguments.engine, arguments.server, directory / "server") as engine:
+                report = Report(settings, engine, measured(settings, engine, directory))
     except KeyboardInterrupt:
         return 130
+    except (Missing, Failed) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     arguments.output.write_text(json.dumps(report.as_json(), indent=2) + "\n")
     print(report.table())

@@ -1,24 +1,17 @@
-"""A fleet of one user, put straight into the store: clients, their library of actions, jobs and sessions.
+"""A fleet of one user, to be put straight into a store: clients, their library of actions, jobs and sessions.
 
 Some clients are *polled*: they have the same number of jobs however many there are in all, so that their pages
 are full and equally deep in every store. Their jobs lie scattered among those of all the others.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import insert
-
-from freezer_api import embedded
 from freezer_api.documents import actions, clients, jobs, sessions
 from freezer_api.documents.kind import Kind
 from freezer_api.operations.scope import Scope
-from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.sqlite import sqlite_engine
 
 Document = dict[str, Any]
 
@@ -33,7 +26,6 @@ MEMBERS = 3
 _SCOPE = Scope("user_id", "demo", "demo", "demo")
 _PROJECT = Scope("project_id", "demo", "demo", "demo")
 _EPOCH = 1_700_000_000
-_ROWS_AT_ONCE = 1000
 _STATUSES = ("scheduled",) * 12 + ("completed",) * 5 + ("running", "stop", "")
 _INTERVALS = ("1 days", "12 hours", "7 days", "5 minutes")
 
@@ -51,17 +43,35 @@ class Fleet:
     """Each with a member."""
 
 
-class _Maker:
-    def __init__(self, count: int) -> None:
+class Row(NamedTuple):
+    """A document, with its key and the time of its creation in microseconds since the epoch."""
+
+    key: str
+    created: int
+    document: Document
+
+
+class Maker:
+    """Makes a fleet of so many jobs and sessions, the same one every time; ``fleet`` is then what it made."""
+
+    def __init__(self, count: int, session_count: int) -> None:
         self._count = count
+        self._session_count = session_count
         self._random = random.Random(count)
         self.fleet = Fleet()
         self._library: dict[str, list[Document]] = {}
 
+    def kinds(self) -> Iterator[tuple[Kind, Iterator[Row]]]:
+        """The documents of each kind, to be taken in this order."""
+        yield clients.CLIENTS, _rows(self._clients())
+        yield actions.ACTIONS, _rows(self._actions())
+        yield jobs.JOBS, _rows(self._jobs())
+        yield sessions.SESSIONS, _rows(self._sessions())
+
     def _id(self) -> str:
         return f"{self._random.getrandbits(128):032x}"
 
-    def clients(self) -> Iterator[tuple[str, Document]]:
+    def _clients(self) -> Iterator[tuple[str, Document]]:
         for number in range(CLIENTS):
             host = f"host{number:03}.example.org"
             client_id = f"{self._id()}_{host}"
@@ -81,7 +91,7 @@ class _Maker:
             scope = _PROJECT if of_v2 else _SCOPE
             yield scope.client_key(client_id), scope.stamped({"client": client})
 
-    def actions(self) -> Iterator[tuple[str, Document]]:
+    def _actions(self) -> Iterator[tuple[str, Document]]:
         for client_id in (*self.fleet.polled, *self.fleet.others, *self.fleet.others_of_v2):
             self._library[client_id] = [self._action(path) for path in ("/etc", "/home", "/var/lib/mysql")]
             for action in self._library[client_id]:
@@ -101,7 +111,7 @@ class _Maker:
         retries = {"mandatory": False, "max_retries": 3, "max_retries_interval": 60}
         return _SCOPE.stamped({"freezer_action": definition, **retries, "action_id": self._id()})
 
-    def jobs(self) -> Iterator[tuple[str, Document]]:
+    def _jobs(self) -> Iterator[tuple[str, Document]]:
         polled, others = self._polled_jobs(), [*self.fleet.others, *self.fleet.others_of_v2]
         step = self._count // len(polled)
         for number in range(self._count):
@@ -143,8 +153,8 @@ class _Maker:
         }
         return _SCOPE.stamped(job)
 
-    def sessions(self, count: int) -> Iterator[tuple[str, Document]]:
-        for number in range(count):
+    def _sessions(self) -> Iterator[tuple[str, Document]]:
+        for number in range(self._session_count):
             session_id, members = self._id(), self._random.sample(self.fleet.jobs, MEMBERS)
             self.fleet.sessions.append((session_id, members[0]))
             session = {
@@ -164,30 +174,6 @@ class _Maker:
         return {"client_id": client_id, "status": "scheduled", "result": "", "time_started": -1, "time_ended": -1}
 
 
-def store(directory: Path, job_count: int, session_count: int) -> tuple[Path, Fleet]:
-    """Make a store with a fleet of ``job_count`` jobs, the same one every time; its file and the fleet."""
-    path = directory / embedded.FILE
-    embedded.prepare(path)
-    maker = _Maker(job_count)
-    steps: list[tuple[Kind, Callable[[], Iterator[tuple[str, Document]]]]] = [
-        (clients.CLIENTS, maker.clients),
-        (actions.ACTIONS, maker.actions),
-        (jobs.JOBS, maker.jobs),
-        (sessions.SESSIONS, lambda: maker.sessions(session_count)),
-    ]
-    engine = sqlite_engine(path, timeout=5.0, connections=1)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        for kind, documents in steps:
-            rows = _rows(kind, documents())
-            while batch := list(islice(rows, _ROWS_AT_ONCE)):
-                connection.execute(insert(TABLES[kind.name].table), batch)
-        connection.commit()
-    engine.dispose()
-    return path, maker.fleet
-
-
-def _rows(kind: Kind, documents: Iterator[tuple[str, Document]]) -> Iterator[dict[str, Any]]:
+def _rows(documents: Iterator[tuple[str, Document]]) -> Iterator[Row]:
     for number, (key, document) in enumerate(documents):
-        created = (_EPOCH + number) * 1_000_000
-        yield {"key": key, "created": created, "version": 1, **TABLES[kind.name].contents(document)}
+        yield Row(key, (_EPOCH + number) * 1_000_000, document)

@@ -1,65 +1,81 @@
-"""The bare SQL: the statements of a request, run on the same file by sqlite3 alone."""
+"""The floor: what a request asks of its store, asked once more without the service."""
 
-import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from itertools import cycle, islice
-from pathlib import Path
-from typing import Any
+from statistics import mean
+from typing import Any, Generic, TypeVar
 
 from oslo_config import cfg
-from sqlalchemy import Engine, event
 
 from bench.wire import Request
 from freezer_api import app, config
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.protocol import Repository
 
-Statements = list[tuple[str, Sequence[Any]]]
+Call = TypeVar("Call")
 
 
-def statements(path: Path, requests: Iterable[Request]) -> list[Statements]:
-    """What the service asks of the database for each request; found out by serving them in this process."""
+def calls(
+    repository: Repository, noted: list[Call], requests: Iterable[Request], status: int
+) -> Iterator[list[Call]]:
+    """What the service asks of the store for each request, found out by serving them in this process.
+
+    ``noted``: where the repository's calls are noted down.
+    """
     conf = cfg.ConfigOpts()
     config.register(conf)
     conf([], project="freezer", default_config_files=[])
-    with closing(open_sqlite(path)) as repository:
-        serve = app.build_standalone(conf, repository)
-        return [_statements(serve, request) for request in requests]
+    serve = app.build_standalone(conf, repository)
+    for request in requests:
+        noted.clear()
+        _serve(serve, request, status)
+        yield noted.copy()
 
 
-def _statements(serve: Any, request: Request) -> Statements:
-    with _heard() as heard:
-        b"".join(serve(request.environ(), lambda *_: None))
-    return heard
+def _serve(serve: Any, request: Request, status: int) -> None:
+    statuses: list[str] = []
+    body = b"".join(serve(request.environ(), lambda line, *_: statuses.append(line)))
+    if not statuses[0].startswith(f"{status} "):
+        raise ValueError(f"not answered with {status} but: {statuses[0]} {body!r}")
 
 
-@contextmanager
-def _heard() -> Iterator[Statements]:
-    heard: Statements = []
+@dataclass(frozen=True)
+class Bare(Generic[Call]):
+    """The calls of each request. ``opened`` is the way to the store by which one call is made."""
 
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        heard.append((statement, parameters))
+    asked: Sequence[Sequence[Call]]
+    opened: Callable[[], AbstractContextManager[Callable[[Call], object]]]
 
-    event.listen(Engine, "before_cursor_execute", hear)
-    try:
-        yield heard
-    finally:
-        event.remove(Engine, "before_cursor_execute", hear)
+    @property
+    def trips(self) -> float:
+        """Calls per request."""
+        return mean(map(len, self.asked))
+
+    def cpu(self, count: int, connections: int) -> float:
+        """CPU seconds of this process per request, of ``count`` requests' calls in turn.
+
+        So many are under way at once: whoever waits long finds the processor cold, which costs as much again.
+        """
+        with ExitStack() as stack:
+            ways = [stack.enter_context(self.opened()) for _ in range(connections)]
+            pool = stack.enter_context(ThreadPoolExecutor(connections))
+            _make(pool, ways, self.asked[:count])
+            begun = time.process_time()
+            _make(pool, ways, list(islice(cycle(self.asked), count)))
+            return (time.process_time() - begun) / count
 
 
-def cpu(path: Path, asked: list[Statements], count: int) -> float:
-    """CPU seconds per request, of ``count`` requests' statements in turn, rows fetched and left as they are."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA cache_size = -8000")
-        for request in asked:
-            _run(connection, request)
-        begun = time.process_time()
-        for request in islice(cycle(asked), count):
-            _run(connection, request)
-        return (time.process_time() - begun) / count
+def _make(
+    pool: ThreadPoolExecutor, ways: Sequence[Callable[[Call], object]], asked: Sequence[Sequence[Call]]
+) -> None:
+    """Share the requests out among the ways to the store."""
 
+    def run(number: int) -> None:
+        for request in asked[number :: len(ways)]:
+            for call in request:
+                ways[number](call)
 
-def _run(connection: sqlite3.Connection, request: Statements) -> None:
-    for statement, parameters in request:
-        connection.execute(statement, parameters).fetchall()
+    list(pool.map(run, range(len(ways))))

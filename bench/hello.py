@@ -1,6 +1,7 @@
 """The measure: a Falcon application that answers a JSON object of a given size, served as the service is."""
 
 import sys
+import time
 
 import falcon
 from oslo_config import cfg
@@ -9,19 +10,24 @@ from freezer_api import config
 from freezer_api.cmd import server
 
 PATH = "/hello"
+"""Followed by ``/<milliseconds>`` it waits so long before it answers."""
 
 
 class Hello:
     def __init__(self, size: int) -> None:
         self._text = "x" * (size - len('{"hello": ""}'))
 
-    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+    def on_get(self, _req: falcon.Request, resp: falcon.Response, milliseconds: int = 0) -> None:
+        if milliseconds:
+            time.sleep(milliseconds / 1000)
         resp.media = {"hello": self._text}
 
 
 def _served(size: int) -> server.Served:
     app = falcon.App()
-    app.add_route(PATH, Hello(size))
+    hello = Hello(size)
+    app.add_route(PATH, hello)
+    app.add_route(f"{PATH}/{{milliseconds:int}}", hello)
     return server.Served(app, lambda: None)
 
 

@@ -5,21 +5,27 @@ What else the machine does meanwhile meets all of them alike; of the rounds the 
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from statistics import median, quantiles
 from time import perf_counter
-from typing import Self
+from typing import Any, Self
 
-from bench import fleet, floor, scenarios
+from bench import scenarios
+from bench.engines import Counts, Engine, Store
+from bench.fleet import Fleet, Maker
+from bench.floor import Bare
 from bench.scenarios import Scenario
 from bench.servers import HELLO, SERVICE, Server, running
 from bench.wire import Load, Request, ask
 
+Name = tuple[str, int]
+
 WRITES = 5
 """So many times fewer requests where each has to reach the disk."""
+WRITES_OF_SAMPLE = 20
 WARM_UP = 10
 """So many times fewer requests before each measurement."""
 
@@ -40,7 +46,15 @@ class Settings:
         return max(self.count(scenario) // WARM_UP, self.connections)
 
     def in_all(self, scenario: Scenario) -> int:
-        return (self.count(scenario) + self.warm_up(scenario)) * self.rounds
+        return (self.count(scenario) + self.warm_up(scenario)) * self.rounds + self.sample(scenario)
+
+    def bare_connections(self, scenario: Scenario) -> int:
+        """Reads keep one busy; writes wait, as those of the service do."""
+        return self.connections if scenario.writes else 1
+
+    def sample(self, scenario: Scenario) -> int:
+        """Requests whose calls to the store are found out."""
+        return WRITES_OF_SAMPLE if scenario.writes else scenarios.SAMPLE
 
 
 @dataclass(frozen=True)
@@ -60,19 +74,19 @@ class Figures:
 class Target:
     """A server, with the requests for it."""
 
-    def __init__(self, server: Server, stored: fleet.Fleet) -> None:
+    def __init__(self, server: Server, fleet: Fleet) -> None:
         self.server = server
-        self._fleet = stored
-        self._requests: dict[str, Iterator[bytes]] = {}
+        self._fleet = fleet
+        self._requests: dict[str, Iterator[Request]] = {}
 
-    def requests(self, scenario: Scenario) -> Iterator[bytes]:
-        """They go on where the last round ended."""
+    def requests(self, scenario: Scenario) -> Iterator[Request]:
+        """They go on where the last user ended."""
         if scenario.name not in self._requests:
-            self._requests[scenario.name] = (request.raw() for request in scenario.requests(self._fleet))
+            self._requests[scenario.name] = scenario.requests(self._fleet)
         return self._requests[scenario.name]
 
     def measure(self, scenario: Scenario, settings: Settings) -> Figures:
-        requests, count = self.requests(scenario), settings.count(scenario)
+        requests, count = map(Request.raw, self.requests(scenario)), settings.count(scenario)
         with Load(self.server.port, settings.connections) as load:
             load.run(requests, settings.warm_up(scenario), scenario.status)
             cpu, begun = self.server.cpu(), perf_counter()
@@ -83,95 +97,103 @@ class Target:
 
 @dataclass
 class Results:
-    """By scenario and number of jobs; ``sql`` in CPU seconds per request, ``memory`` in bytes before and after."""
+    """By scenario and number of jobs. ``bare``: CPU seconds per request; ``trips``: calls to the store per
+    request; ``refreshes``: per written document; ``memory``, by number of jobs: bytes before and after.
+    """
 
-    figures: dict[tuple[str, int], list[Figures]] = field(default_factory=dict)
-    sql: dict[tuple[str, int], list[float]] = field(default_factory=dict)
+    figures: dict[Name, list[Figures]] = field(default_factory=dict)
+    bare: dict[Name, list[float]] = field(default_factory=dict)
+    trips: dict[Name, float] = field(default_factory=dict)
+    refreshes: dict[Name, list[float]] = field(default_factory=dict)
     memory: dict[int, list[int]] = field(default_factory=dict)
 
 
-def measured(settings: Settings, directory: Path) -> Results:
+def measured(settings: Settings, engine: Engine, directory: Path) -> Results:
     """Fill the stores, start the servers, measure, stop the servers."""
     start = scenarios.START
     sessions = settings.in_all(start) if start in settings.scenarios else 0
     stores = {}
     for jobs in settings.jobs:
         _say(f"storing {jobs:,} jobs")
-        stores[jobs] = fleet.store(directory / str(jobs), jobs, sessions)
+        stores[jobs] = engine.fill(Maker(jobs, sessions), directory / str(jobs))
     with ExitStack() as stack:
         services = {
-            jobs: Target(stack.enter_context(_service(directory, jobs)), stored)
-            for jobs, (_, stored) in stores.items()
+            jobs: Target(
+                stack.enter_context(running((*SERVICE, *store.arguments), directory / f"{jobs}.log")), store.fleet
+            )
+            for jobs, store in stores.items()
         }
-        size = _size_of_get(services[settings.jobs[0]].server, stores[settings.jobs[0]][1])
+        size = _size_of_get(services[settings.jobs[0]])
         hello = stack.enter_context(running((*HELLO, str(size)), directory / "hello.log"))
-        bench = _Bench(settings, Target(hello, fleet.Fleet()), services)
-        bench.sql = {(scenario.name, jobs): _sql(scenario, *stores[jobs]) for scenario, jobs in bench.reads}
+        bench = _Bench(settings, Target(hello, Fleet()), services, stores)
+        bench.prepare(writes=engine.floor_of_writes)
         bench.run()
         return bench.results
 
 
-def _service(directory: Path, jobs: int) -> AbstractContextManager[Server]:
-    # An empty file, lest the user's own configuration counts.
-    configuration = directory / "bench.conf"
-    configuration.touch()
-    command = (*SERVICE, "--data-dir", str(directory / str(jobs)), "--config-file", str(configuration))
-    return running(command, directory / f"{jobs}.log")
-
-
-def _size_of_get(server: Server, stored: fleet.Fleet) -> int:
-    return len(ask(server.port, next(scenarios.GET.requests(stored))))
-
-
-def _sql(scenario: Scenario, path: Path, stored: fleet.Fleet) -> "_Bare":
-    requests: list[Request] = list(islice(scenario.requests(stored), scenarios.SAMPLE))
-    return _Bare(path, floor.statements(path, requests))
-
-
-@dataclass(frozen=True)
-class _Bare:
-    path: Path
-    statements: list[floor.Statements]
+def _size_of_get(service: Target) -> int:
+    return len(ask(service.server.port, next(service.requests(scenarios.GET))))
 
 
 class _Bench:
-    def __init__(self, settings: Settings, hello: Target, services: dict[int, Target]) -> None:
+    def __init__(
+        self, settings: Settings, hello: Target, services: dict[int, Target], stores: dict[int, Store]
+    ) -> None:
         self._settings = settings
         self._hello = hello
         self._services = services
-        self.sql: dict[tuple[str, int], _Bare] = {}
+        self._stores = stores
+        self._bare: dict[Name, Bare[Any]] = {}
         self.results = Results()
-
-    @property
-    def reads(self) -> list[tuple[Scenario, int]]:
-        return self._measurements(writes=False)
 
     def _measurements(self, *, writes: bool) -> list[tuple[Scenario, int]]:
         wanted = [scenario for scenario in self._settings.scenarios if scenario.writes == writes]
         return [(scenario, jobs) for scenario in wanted for jobs in self._services]
 
+    def prepare(self, *, writes: bool) -> None:
+        """Find out what requests ask of the stores: reads, and writes where wanted."""
+        _say("listening to the calls of requests")
+        for scenario, jobs in self._measurements(writes=False) + (
+            self._measurements(writes=True) if writes else []
+        ):
+            requests = list(islice(self._services[jobs].requests(scenario), self._settings.sample(scenario)))
+            bare = self._stores[jobs].bare(requests, scenario.status)
+            self._bare[scenario.name, jobs] = bare
+            self.results.trips[scenario.name, jobs] = bare.trips
+
     def run(self) -> None:
         """Reads first: writes add to what is stored."""
         self._note_memory()
+        reads, writes = self._measurements(writes=False), self._measurements(writes=True)
         for number in range(self._settings.rounds):
             _say(f"reads, round {number + 1} of {self._settings.rounds}")
             self._note((scenarios.HELLO.name, 0), self._hello.measure(scenarios.HELLO, self._settings))
-            self._round(self.reads)
-            for name, bare in self.sql.items():
-                used = floor.cpu(bare.path, bare.statements, self._settings.requests)
-                self.results.sql.setdefault(name, []).append(used)
-        writes = self._measurements(writes=True)
+            self._round(reads)
         for number in range(self._settings.rounds if writes else 0):
             _say(f"writes, round {number + 1} of {self._settings.rounds}")
+            if any((scenario.name, jobs) in self._bare for scenario, jobs in writes):
+                waits = scenarios.HELLO_WAITS
+                self._note((waits.name, 0), self._hello.measure(waits, self._settings))
             self._round(writes)
         self._note_memory()
 
     def _round(self, measurements: list[tuple[Scenario, int]]) -> None:
         for scenario, jobs in measurements:
+            before = self._stores[jobs].counts()
             self._note((scenario.name, jobs), self._services[jobs].measure(scenario, self._settings))
+            self._note_refreshes((scenario.name, jobs), before, self._stores[jobs].counts())
+        for scenario, jobs in measurements:
+            if bare := self._bare.get((scenario.name, jobs)):
+                used = bare.cpu(self._settings.count(scenario), self._settings.bare_connections(scenario))
+                self.results.bare.setdefault((scenario.name, jobs), []).append(used)
 
-    def _note(self, name: tuple[str, int], figures: Figures) -> None:
+    def _note(self, name: Name, figures: Figures) -> None:
         self.results.figures.setdefault(name, []).append(figures)
+
+    def _note_refreshes(self, name: Name, before: Counts | None, after: Counts | None) -> None:
+        if before and after and after.writes > before.writes:
+            each = (after.refreshes - before.refreshes) / (after.writes - before.writes)
+            self.results.refreshes.setdefault(name, []).append(each)
 
     def _note_memory(self) -> None:
         for jobs, target in {0: self._hello, **self._services}.items():

@@ -11,6 +11,8 @@ from bench.fleet import PENDING, Fleet
 from bench.wire import Request
 
 PAGE = 10
+WAIT = 25
+"""Milliseconds, about as long as a write waits until searches see it."""
 SAMPLE = 1000
 """Documents that reads go to in turn."""
 
@@ -37,6 +39,10 @@ class Scenario:
 
 def _hello(_fleet: Fleet) -> Iterator[Request]:
     return cycle([Request("GET", hello.PATH)])
+
+
+def _hello_waits(_fleet: Fleet) -> Iterator[Request]:
+    return cycle([Request("GET", f"{hello.PATH}/{WAIT}")])
 
 
 def _sample(fleet: Fleet) -> list[str]:
@@ -84,6 +90,14 @@ def _create(base: str, fleet: Fleet) -> Iterator[Request]:
         yield Request("POST", f"{base}/jobs/", body=body)
 
 
+def _create_backup(base: str, _fleet: Fleet) -> Iterator[Request]:
+    """A document that refers to no other."""
+    for number in count():
+        metadata = {"mode": "fs", "action": "backup", "path_to_backup": f"/srv/{number}", "curr_backup_level": 0}
+        named = {"hostname": "host1.example.org", "container": "freezer_backups", "backup_name": f"srv{number}"}
+        yield Request("POST", f"{base}/backups", body={**named, **metadata, "time_stamp": 1_700_000_000 + number})
+
+
 def _update(base: str, fleet: Fleet) -> Iterator[Request]:
     """As the scheduler tells what became of a job; never the same twice, so that each one is stored."""
     first = 1 if base == V1 else 1_000_000
@@ -100,16 +114,22 @@ def _start(base: str, fleet: Fleet) -> Iterator[Request]:
 
 
 HELLO = Scenario("hello", 200, _hello)
+HELLO_WAITS = Scenario("hello waits", 200, _hello_waits, writes=True)
+"""What waits finds the processor cold afterwards: the measure of writes that wait."""
 GET = Scenario("get", 200, partial(_get, V1))
+LIST = Scenario("list", 200, partial(_list, V1))
 POLL = Scenario("poll", 200, partial(_poll(0), V1))
 DEEP = Scenario("poll deep", 200, partial(_poll(PENDING - PAGE), V1))
+CREATE_BACKUP = Scenario("create backup", 201, partial(_create_backup, V1), writes=True)
+CREATE = Scenario("create", 201, partial(_create, V1), writes=True)
 START = Scenario("start", 202, partial(_start, V1), writes=True)
 OF_V1 = (
     GET,
-    Scenario("list", 200, partial(_list, V1)),
+    LIST,
     POLL,
     DEEP,
-    Scenario("create", 201, partial(_create, V1), writes=True),
+    CREATE_BACKUP,
+    CREATE,
     Scenario("update", 200, partial(_update, V1), writes=True),
     START,
 )

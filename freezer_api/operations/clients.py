@@ -40,7 +40,7 @@ class Clients:
 
     def register(self, scope: Scope, client: Document) -> Stored:
         """A new client. ``AlreadyExists`` when the scope has one of this id: of many at once one wins."""
-        if self._registered.own(scope, client["client_id"]) is not None:
+        if self._registered.all_own(scope, client["client_id"]):
             raise AlreadyExists(f"Client already registered with ID {client['client_id']}")
         return self._clients.create(scope, client["client_id"], self._new(client))
 

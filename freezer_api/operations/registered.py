@@ -38,9 +38,12 @@ class Registered:
         stored = self._clients.find(scope, client_id)
         if stored is not None and _is_of_project(scope, stored.document):
             return stored
-        named = Is(("client.client_id",), as_value(client_id))
-        found = sorted(self._clients.all(scope, named), key=lambda stored: _rank(scope, stored.document))
+        found = sorted(self.all_own(scope, client_id), key=lambda stored: _rank(scope, stored.document))
         return next(iter(found), None)
+
+    def all_own(self, scope: Scope, client_id: str) -> list[Stored]:
+        """The scope's own clients of this id, however they were registered."""
+        return self._clients.all(scope, Is(("client.client_id",), as_value(client_id)))
 
     def central(self, client_id: str) -> Stored | None:
         """The client of all projects."""

@@ -1,0 +1,93 @@
+"""The bare client: calls to a search server by the vendor's typed client, its answers left as they are."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from elastic_transport import HttpHeaders, Transport, TransportApiResponse
+from elasticsearch import Elasticsearch
+
+from bench.engines.place import Place
+from freezer_api.repository.elastic.dialect import ELASTICSEARCH, OPENSEARCH
+
+_METHODS = {
+    ("GET", "_doc"): "get",
+    ("POST", "_search"): "search",
+    ("PUT", "_create"): "create",
+    ("PUT", "_doc"): "index",
+    ("DELETE", "_doc"): "delete",
+}
+_NAMES = {"from": "from_", "_source": "source"}
+"""Of search; the client has other names for what Python keeps for itself."""
+_VALUES = {"true": True, "false": False}
+_CONDITIONS = ("if_seq_no", "if_primary_term")
+"""Without them a change can be made again."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A method of the client and its arguments."""
+
+    method: str
+    arguments: dict[str, Any]
+
+    def make(self, client: Elasticsearch) -> object:
+        """Make it; whatever is created is another document each time."""
+        arguments = self.arguments
+        if self.method == "create":
+            key = uuid.uuid4().hex
+            arguments = {**arguments, "id": key, "document": {**arguments["document"], "key": key}}
+        return getattr(client, self.method)(**arguments)
+
+
+def call(method: str, target: str, body: dict[str, Any] | None) -> Call:
+    """The client's way to make a REST call of the service; ``KeyError`` for one that is not known here."""
+    path, _, query = target.partition("?")
+    index, what, *key = path.removeprefix("/").split("/")
+    name = _METHODS[method, what]
+    parameters: dict[str, Any] = {
+        parameter: _VALUES.get(value, value)
+        for parameter, value in parse_qsl(query)
+        if parameter not in _CONDITIONS
+    }
+    if name == "search":
+        parameters |= {_NAMES.get(parameter, parameter): value for parameter, value in (body or {}).items()}
+    elif body is not None:
+        parameters["document"] = body
+    if key:
+        parameters["id"] = unquote(key[0])
+    return Call(name, {"index": index, **parameters})
+
+
+@contextmanager
+def opened(place: Place, engine: str) -> Iterator[Callable[[Call], object]]:
+    """Calls on one connection."""
+    transport = _Transport if engine == ELASTICSEARCH.name else _OpenSearchTransport
+    with Elasticsearch(place.host, basic_auth=place.credentials, transport_class=transport) as client:
+        yield lambda call: call.make(client)
+
+
+class _Transport(Transport):
+    """Says what it speaks as the service does: a server takes the media types of its own client and of the one
+    before, the client has but its own.
+    """
+
+    _spoken = HttpHeaders(ELASTICSEARCH.headers)
+
+    def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
+        headers = {**options.pop("headers"), **self._spoken}
+        return super().perform_request(method, target, headers=headers, **options)
+
+
+class _OpenSearchTransport(_Transport):
+    """The client refuses other products; here no more than its price is asked for."""
+
+    _spoken = HttpHeaders(OPENSEARCH.headers)
+
+    def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
+        meta, body = super().perform_request(method, target, **options)
+        headers = HttpHeaders({**meta.headers, "x-elastic-product": "Elasticsearch"})
+        return TransportApiResponse(replace(meta, headers=headers), body)

@@ -1,0 +1,67 @@
+"""Where a store is on a search server, and the ways there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from freezer_api.repository.elastic.access import Access, authorization, open_pool, parsed_hosts
+from freezer_api.repository.elastic.layout import LAYOUTS
+from freezer_api.repository.elastic.transport import Answer, Connection
+from freezer_api.repository.elastic.upkeep import ElasticUpkeep
+
+_Connection = TypeVar("_Connection", bound=Connection)
+
+_PATIENCE = 120.0
+"""Seconds for a call: a large index takes its time to be made searchable."""
+
+
+class Noting(Connection):
+    """A connection whose calls are noted down."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.noted: list[tuple[str, str, Any]] = []
+
+    def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
+        self.noted.append((method, target, body))
+        return super().answer(method, target, body)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Indices whose names start with ``prefix``. The address may hold a user and a password."""
+
+    url: str
+    prefix: str
+
+    @property
+    def host(self) -> str:
+        return parsed_hosts([self.url], use_ssl=False)[0][0]
+
+    @property
+    def credentials(self) -> tuple[str, str] | None:
+        return parsed_hosts([self.url], use_ssl=False)[1]
+
+    def connect(self, kind: type[_Connection]) -> _Connection:
+        access = Access((self.host,), authorization(self.credentials, None))
+        return kind(
+            lambda: open_pool(access, 1),
+            authorization=access.authorization,
+            deadline=_PATIENCE,
+            timeout=_PATIENCE,
+        )
+
+    def make(self) -> None:
+        """Make the indices, as `freezer-manage db sync` does."""
+        upkeep = self._upkeep()
+        upkeep.sync(list(LAYOUTS), erase=lambda _question: False)
+        upkeep.close()
+
+    def remove(self) -> None:
+        """Take the indices away."""
+        upkeep = self._upkeep()
+        upkeep.remove(list(LAYOUTS))
+        upkeep.close()
+
+    def _upkeep(self) -> ElasticUpkeep:
+        return ElasticUpkeep(self.connect(Connection), self.prefix)

@@ -1,0 +1,98 @@
+"""SQLite. The bare SQL: the statements of a request, run on the same file by sqlite3 alone."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sqlalchemy import Engine as Database
+from sqlalchemy import event, insert
+
+from bench import floor, scenarios
+from bench.engines import Aims
+from bench.fleet import Fleet, Maker, Row
+from bench.floor import Bare
+from bench.wire import Request
+from freezer_api import embedded
+from freezer_api.documents.kind import Kind
+from freezer_api.repository.sql.schema import TABLES
+from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+
+Statement = tuple[str, Sequence[Any]]
+
+_ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True)
+class SQLite:
+    versions: Mapping[str, str]
+    floor: ClassVar = "bare SQL"
+    floor_of_writes: ClassVar = False
+    aims: ClassVar = Aims({scenarios.GET.name: 2.0, scenarios.POLL.name: 2.0}, of_few_jobs=1.2)
+
+    def fill(self, maker: Maker, directory: Path) -> "Filled":
+        path = directory / embedded.FILE
+        embedded.prepare(path)
+        engine = sqlite_engine(path, timeout=5.0, connections=1)
+        with engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for kind, rows in maker.kinds():
+                while batch := [_columns(kind, row) for row in islice(rows, _ROWS_AT_ONCE)]:
+                    connection.execute(insert(TABLES[kind.name].table), batch)
+            connection.commit()
+        engine.dispose()
+        return Filled(maker.fleet, path)
+
+
+def _columns(kind: Kind, row: Row) -> dict[str, Any]:
+    return {"key": row.key, "created": row.created, "version": 1, **TABLES[kind.name].contents(row.document)}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A file with a fleet."""
+
+    fleet: Fleet
+    path: Path
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        # An empty file, lest the user's own configuration counts.
+        configuration = self.path.with_name("bench.conf")
+        configuration.touch()
+        return "--data-dir", str(self.path.parent), "--config-file", str(configuration)
+
+    def bare(self, requests: Sequence[Request], status: int) -> Bare[Statement]:
+        with closing(open_sqlite(self.path)) as repository, _heard() as heard:
+            return Bare(list(floor.calls(repository, heard, requests, status)), self._opened)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Callable[[Statement], object]]:
+        with closing(sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)) as connection:
+            connection.execute("PRAGMA cache_size = -8000")
+            # Rows are fetched and left as they are.
+            yield lambda statement: connection.execute(*statement).fetchall()
+
+    def counts(self) -> None:
+        return None
+
+
+@contextmanager
+def _heard() -> Iterator[list[Statement]]:
+    heard: list[Statement] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        heard.append((statement, parameters))
+
+    event.listen(Database, "before_cursor_execute", hear)
+    try:
+        yield heard
+    finally:
+        event.remove(Database, "before_cursor_execute", hear)
+
+
+def opened() -> AbstractContextManager[SQLite]:
+    return nullcontext(SQLite({"sqlite": sqlite3.sqlite_version}))

@@ -1,0 +1,162 @@
+"""`python -m bench.refresh URL`: what it costs that lists show every acknowledged write, in each way there is.
+
+Writers create jobs as fast as they are answered, while a reader polls. What they send is what the service sends,
+but for the parameter that says when a write is seen.
+"""
+
+import argparse
+import re
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import median, quantiles
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench import floor, scenarios
+from bench.engines.place import Noting
+from bench.engines.search import Filled, Search
+from bench.fleet import Maker
+from bench.scenarios import Scenario
+from freezer_api.repository.elastic.repository import ElasticRepository
+from freezer_api.repository.elastic.transport import Connection
+
+_Call = tuple[str, str, dict[str, Any]]
+
+_WRITERS = (1, 8)
+_COLUMNS = ("writers", "writes/s", "p50 ms", "p99 ms", "lists/s", "list p50", "refr/write", "refr/s", "CPU s/s")
+
+
+@dataclass(frozen=True)
+class Way:
+    """``interval`` of the index, and the parameter of a write."""
+
+    name: str
+    interval: str
+    refresh: str
+    before_search: bool = False
+
+
+WAYS = (
+    Way("refresh=true", "-1", "true"),
+    *(Way(f"wait_for, {interval}", interval, "wait_for") for interval in ("20ms", "50ms", "100ms")),
+    Way("refreshed by the search", "-1", "false", before_search=True),
+)
+
+
+@dataclass(frozen=True)
+class _Totals:
+    """Of the server since it started."""
+
+    at: float
+    writes: int
+    refreshes: int
+    cpu: float
+
+
+class _Trial:
+    """Writers and a reader for some seconds."""
+
+    def __init__(self, store: Filled, seconds: float, pause: float) -> None:
+        self._store = store
+        self._seconds = seconds
+        self._pause = pause
+        # Of a new job the last call; those before create its actions.
+        *_, self._write = self._call(scenarios.CREATE)
+        (self._search,) = self._call(scenarios.POLL)
+
+    def _call(self, scenario: Scenario) -> list[_Call]:
+        place, requests = self._store.place, islice(scenario.requests(self._store.fleet), 1)
+        connection = place.connect(Noting)
+        with closing(ElasticRepository(connection, place.prefix)) as repository:
+            (calls,) = floor.calls(repository, connection.noted, requests, scenario.status)
+        return calls
+
+    def row(self, way: Way, writers: int) -> str:
+        with ThreadPoolExecutor(writers + 1) as pool, closing(self._connect()) as connection:
+            self._set_interval(connection, way.interval)
+            before = self._totals(connection)
+            written = [pool.submit(self._writer, way, before.at + self._seconds) for _ in range(writers)]
+            listed = pool.submit(self._reader, way, before.at + self._seconds).result()
+            taken = [one for writer in written for one in writer.result()]
+            after = self._totals(connection)
+        seconds, refreshes = after.at - before.at, after.refreshes - before.refreshes
+        return (
+            f"{way.name:<24}{writers:>8}{len(taken) / seconds:>11.0f}{median(taken) * 1000:>11.1f}"
+            f"{quantiles(taken, n=100)[98] * 1000:>11.1f}{len(listed) / seconds:>11.0f}"
+            f"{median(listed) * 1000:>11.1f}{refreshes / (after.writes - before.writes):>11.2f}"
+            f"{refreshes / seconds:>11.0f}{(after.cpu - before.cpu) / seconds:>11.2f}"
+        )
+
+    def _connect(self) -> Connection:
+        connection = self._store.place.connect(Connection)
+        connection.introduce()
+        return connection
+
+    def _set_interval(self, connection: Connection, interval: str) -> None:
+        target = f"/{self._store.place.prefix}-jobs/_settings"
+        connection.call("PUT", target, {"index": {"refresh_interval": interval}})
+
+    def _totals(self, connection: Connection) -> _Totals:
+        counts = self._store.counts()
+        nodes = connection.call("GET", "/_nodes/stats/process").body["nodes"].values()
+        cpu = sum(node["process"]["cpu"]["total_in_millis"] for node in nodes) / 1000
+        return _Totals(time.monotonic(), counts.writes, counts.refreshes, cpu)
+
+    def _writer(self, way: Way, end: float) -> list[float]:
+        method, target, source = self._write
+        target = re.sub("refresh=[a-z_]+", f"refresh={way.refresh}", target)
+        taken = []
+        with closing(self._connect()) as connection:
+            while time.monotonic() < end:
+                key = uuid.uuid4().hex
+                begun = time.perf_counter()
+                connection.call(
+                    method, re.sub("_create/[0-9a-f]+", f"_create/{key}", target), {**source, "key": key}
+                )
+                taken.append(time.perf_counter() - begun)
+        return taken
+
+    def _reader(self, way: Way, end: float) -> list[float]:
+        method, target, body = self._search
+        taken = []
+        with closing(self._connect()) as connection:
+            while time.monotonic() < end:
+                begun = time.perf_counter()
+                if way.before_search:
+                    connection.call("POST", f"/{self._store.place.prefix}-jobs/_refresh")
+                connection.call(method, target, body)
+                taken.append(time.perf_counter() - begun)
+                time.sleep(self._pause)
+        return taken
+
+
+def _rows(trial: _Trial, ways: Sequence[Way]) -> Iterator[str]:
+    trial.row(ways[0], max(_WRITERS))  # warms the server up
+    for way in ways:
+        for writers in _WRITERS:
+            yield trial.row(way, writers)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="bench.refresh", description=__doc__)
+    parser.add_argument("url", help="of an Elasticsearch or OpenSearch server; indices are made and taken away")
+    parser.add_argument("--jobs", type=int, default=10_000, help="that are stored beforehand")
+    parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds of the reader between two lists")
+    arguments = parser.parse_args()
+    with TemporaryDirectory(prefix="freezer-bench-") as directory, ExitStack() as stores:
+        engine = Search("elasticsearch", arguments.url, {}, stores)
+        store = engine.fill(Maker(arguments.jobs, 0), Path(directory) / "store")
+        print(f"{'':<24}{_COLUMNS[0]:>8}" + "".join(f"{column:>11}" for column in _COLUMNS[1:]))
+        for row in _rows(_Trial(store, arguments.seconds, arguments.pause), WAYS):
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
