@@ -59,7 +59,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 def options(conf: cfg.ConfigOpts) -> dict[str, str]:
     """What old names in the group mean today; a warning is logged for each."""
     register(conf)
-    old = {opt.name: conf[GROUP][opt.name] for opt in _OLD if conf[GROUP][opt.name]}
+    old = {opt.name: str(conf[GROUP][opt.name]) for opt in _OLD if _is_set(conf, opt.name)}
     if old:
         LOG.warning("Old options in [%s], to be replaced: %s", GROUP, ", ".join(sorted(old)))
     today = {"www_authenticate_uri": old["auth_uri"]} if "auth_uri" in old else {}
@@ -68,6 +68,11 @@ def options(conf: cfg.ConfigOpts) -> dict[str, str]:
     if "admin_user" in old and not conf[GROUP].auth_type:
         today |= _password_plugin(old)
     return today
+
+
+def _is_set(conf: cfg.ConfigOpts, name: str) -> bool:
+    location = conf.get_location(name, GROUP)
+    return location is not None and location.location is cfg.Locations.user and bool(conf[GROUP][name])
 
 
 def _password_plugin(old: Mapping[str, str]) -> dict[str, str]:
