@@ -47,7 +47,7 @@ def store_file(empty_store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(empty_store, tmp_path))
 
 
-@pytest.fixture(scope="session", params=["embedded", "elasticsearch"])
+@pytest.fixture(scope="session", params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.matrix)])
 def engine(request: pytest.FixtureRequest) -> str:
     """What documents are kept in."""
     engine: str = request.param

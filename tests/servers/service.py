@@ -43,9 +43,8 @@ class Service:
     """
 
     def __init__(self, data_dir: Path, *arguments: str, config: Path | None = None) -> None:
-        store = ("--data-dir", str(data_dir)) if config is None else ("--config-file", str(config))
         self.data_dir = data_dir
-        self.arguments = (*store, *arguments)
+        self.arguments = arguments
         self.config = config
         self.log = data_dir.with_suffix(".log")
         self.port = 0
@@ -85,7 +84,10 @@ class Service:
         return self
 
     def _command(self) -> list[str]:
-        return [*COMMAND, "--port", str(self.port), *self.arguments]
+        return [*COMMAND, *self._store(), "--port", str(self.port), *self.arguments]
+
+    def _store(self) -> tuple[str, str]:
+        return ("--data-dir", str(self.data_dir)) if self.config is None else ("--config-file", str(self.config))
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -134,4 +136,4 @@ class Production(Service):
 
     def _command(self) -> list[str]:
         place = ["--bind-host", "127.0.0.1", "--bind-port", str(self.port)]
-        return [*PRODUCTION, *place, *self.arguments]
+        return [*PRODUCTION, *self._store(), *place, *self.arguments]
