@@ -47,6 +47,7 @@ bench-identity: $(VENV)/.dev
 
 samples: $(VENV)/.dev
 	$(BIN)/oslo-config-generator --config-file etc/freezer/freezer-config-generator.conf
+	$(BIN)/oslopolicy-sample-generator --config-file etc/freezer/freezer-policy-generator.conf
 
 # The lower bounds of setup.cfg, tried: the tests on exactly these versions, in an environment of their own.
 test-lowest:

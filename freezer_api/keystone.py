@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import falcon
@@ -32,8 +33,14 @@ _OLD = [
 ]
 """Names that the middleware no longer knows, and deployers' files still have."""
 
-_PATIENCE = {"http_connect_timeout": 4, "http_request_max_retries": 1}
-"""Seconds and tries, where the operator says nothing: a request must not wait longer than its caller does."""
+_DEFAULTS = {
+    # Seconds, and tries after the first: a request must not wait longer than its caller does.
+    "http_connect_timeout": 4,
+    "http_request_max_retries": 1,
+    # Releases of the middleware differ in it: else any user's token counts as a service's.
+    "service_token_roles_required": True,
+}
+"""Where the operator says nothing."""
 
 
 def register(conf: cfg.ConfigOpts) -> None:
@@ -41,15 +48,18 @@ def register(conf: cfg.ConfigOpts) -> None:
     for group, opts in auth_token.list_opts():
         conf.register_opts(opts, group=group)
     loading.register_auth_conf_options(conf, GROUP)
-    conf.register_opts(_OLD, group=GROUP)
-    for name, value in _PATIENCE.items():
+    for opt in _OLD:
+        # Releases of the middleware differ in which of them they still know.
+        with suppress(cfg.DuplicateOptError):
+            conf.register_opt(opt, group=GROUP)
+    for name, value in _DEFAULTS.items():
         conf.set_default(name, value, group=GROUP)
 
 
 def options(conf: cfg.ConfigOpts) -> dict[str, str]:
     """What old names in the group mean today; a warning is logged for each."""
     register(conf)
-    old = {opt.name: conf[GROUP][opt.name] for opt in _OLD if conf[GROUP][opt.name]}
+    old = {opt.name: str(conf[GROUP][opt.name]) for opt in _OLD if _is_set(conf, opt.name)}
     if old:
         LOG.warning("Old options in [%s], to be replaced: %s", GROUP, ", ".join(sorted(old)))
     today = {"www_authenticate_uri": old["auth_uri"]} if "auth_uri" in old else {}
@@ -58,6 +68,11 @@ def options(conf: cfg.ConfigOpts) -> dict[str, str]:
     if "admin_user" in old and not conf[GROUP].auth_type:
         today |= _password_plugin(old)
     return today
+
+
+def _is_set(conf: cfg.ConfigOpts, name: str) -> bool:
+    location = conf.get_location(name, GROUP)
+    return location is not None and location.location is cfg.Locations.user and bool(conf[GROUP][name])
 
 
 def _password_plugin(old: Mapping[str, str]) -> dict[str, str]:

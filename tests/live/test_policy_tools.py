@@ -35,6 +35,11 @@ def test_a_sample_has_every_rule_switched_off() -> None:
     assert "# GET  /v1/jobs/{job_id}" in sample
 
 
+def test_the_sample_that_is_shipped_is_todays() -> None:
+    shipped = Path(__file__).parents[2] / "etc/freezer/freezer.policy.yaml.sample"
+    assert shipped.read_text().rstrip() == tool("oslopolicy-sample-generator").rstrip(), "run make samples"
+
+
 def test_what_counts_altogether(configuration: str) -> None:
     policy = yaml.safe_load(tool("oslopolicy-policy-generator", "--config-file", configuration))
     assert policy.keys() == NAMES
