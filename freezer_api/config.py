@@ -25,6 +25,23 @@ VERSIONS: list[cfg.Opt] = [
     cfg.BoolOpt("enable_v2_api", default=True, help="Whether version 2 of the API is offered."),
 ]
 
+CENTRAL: list[cfg.Opt] = [
+    cfg.BoolOpt("enabled", default=True, help="Whether jobs of central clients get a trust of their creator's."),
+    cfg.BoolOpt("enforce_trusts", default=False, help="Give every job a trust, whichever client runs it."),
+    cfg.StrOpt(
+        "auth_section",
+        default="keystone_authtoken",
+        help="The section with the account of the central scheduler, to which jobs are entrusted.",
+    ),
+    cfg.ListOpt(
+        "trusts_delegated_roles",
+        default=["member"],
+        help="Names of the roles that a trust delegates. Empty: all roles of the token.",
+    ),
+    cfg.StrOpt("service_user", help="Means nothing any more: auth_section names the account."),
+    cfg.StrOpt("service_user_domain", default="default", help="Means nothing any more."),
+]
+
 PASTE: list[cfg.Opt] = [
     cfg.StrOpt(
         "config_file",
@@ -65,6 +82,7 @@ def register(conf: cfg.ConfigOpts) -> None:
     """Make the options known to ``conf``."""
     conf.register_opts(API, group="api")
     conf.register_opts(PASTE, group="paste_deploy")
+    conf.register_opts(CENTRAL, group="centralized_scheduler")
     conf.register_opts(VERSIONS)
     conf.register_cli_opts([*BIND, *SERVER])
 
@@ -80,6 +98,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         ("DEFAULT", copy.deepcopy([*BIND, *SERVER, *VERSIONS])),
         ("api", copy.deepcopy(API)),
         ("paste_deploy", copy.deepcopy(PASTE)),
+        ("centralized_scheduler", copy.deepcopy(CENTRAL)),
     ]
 
 
