@@ -289,3 +289,18 @@ def test_the_access_line_has_no_forged_user(compose: Compose, caplog: pytest.Log
     (line,) = (record.getMessage() for record in caplog.records if record.name == "freezer_api.access")
     assert line.startswith("GET /v1/jobs 401 ")
     assert line.endswith("user=- project=-")
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("believed", [True, False])
+def test_links_are_those_of_the_proxy_if_the_operator_says_so(compose: Compose, name: str, believed: bool) -> None:
+    client = compose(FILES[name])
+    # The filters of oslo.middleware know this object alone.
+    client("GET", "/", by=None)
+    cfg.CONF.set_override("enable_proxy_headers_parsing", believed, group="oslo_middleware")
+    try:
+        answer = client("GET", "/", by=None, headers={"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"})
+    finally:
+        cfg.CONF.clear_override("enable_proxy_headers_parsing", group="oslo_middleware")
+    place = "https://backup.example.org:9090/backup" if believed else "http://backup.example.org:9090"
+    assert answer.json["versions"][0]["links"][0]["href"] == f"{place}/v2/"

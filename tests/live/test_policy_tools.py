@@ -1,0 +1,68 @@
+"""The tools of oslo.policy find our rules, and the operator's file, by their entry points."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from freezer_api.policies import list_rules
+
+BIN = Path(sys.executable).parent
+NAMES = {rule.name for rule in list_rules()}
+
+
+def tool(name: str, *arguments: str) -> str:
+    command = [BIN / name, "--namespace", "freezer-api", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> str:
+    (tmp_path / "policy.yaml").write_text('"jobs:get": "role:auditor"\n"context_is_admin": "role:admin"\n')
+    path = tmp_path / "freezer.conf"
+    path.write_text(f"[oslo_policy]\npolicy_file = {tmp_path}/policy.yaml\n")
+    return str(path)
+
+
+def test_a_sample_has_every_rule_switched_off() -> None:
+    sample = tool("oslopolicy-sample-generator")
+    assert yaml.safe_load(sample) is None
+    for name in NAMES:
+        assert f'#"{name}": ' in sample
+    assert "# GET  /v1/jobs/{job_id}" in sample
+
+
+def test_what_counts_altogether(configuration: str) -> None:
+    policy = yaml.safe_load(tool("oslopolicy-policy-generator", "--config-file", configuration))
+    assert policy.keys() == NAMES
+    assert policy["jobs:get"] == "role:auditor"
+
+
+def test_what_says_nothing_new(configuration: str) -> None:
+    redundant = tool("oslopolicy-list-redundant", "--config-file", configuration)
+    assert redundant.split() == ['"context_is_admin":', '"role:admin"']
+
+
+def test_a_file_that_is_in_order(configuration: str) -> None:
+    assert tool("oslopolicy-validator", "--config-file", configuration) == ""
+
+
+def test_what_a_token_may_do(configuration: str, tmp_path: Path) -> None:
+    user = {"id": "alice", "domain": {"id": "default"}}
+    token = {
+        "token": {
+            "roles": [{"name": "auditor"}],
+            "project": {"id": "p", "domain": {"id": "default"}},
+            "user": user,
+        }
+    }
+    (tmp_path / "token.json").write_text(json.dumps(token))
+    rules = tmp_path / "all.yaml"
+    rules.write_text(tool("oslopolicy-policy-generator", "--config-file", configuration))
+    command = [BIN / "oslopolicy-checker", "--policy", rules, "--access", tmp_path / "token.json"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    assert "passed: jobs:get" in said
+    assert "failed: jobs:get_all" in said
