@@ -299,7 +299,8 @@ def test_links_are_those_of_the_proxy_if_the_operator_says_so(compose: Compose, 
     client("GET", "/", by=None)
     cfg.CONF.set_override("enable_proxy_headers_parsing", believed, group="oslo_middleware")
     try:
-        answer = client("GET", "/", by=None, headers={"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"})
+        headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"}
+        answer = client("GET", "/", by=None, headers=headers)
     finally:
         cfg.CONF.clear_override("enable_proxy_headers_parsing", group="oslo_middleware")
     place = "https://backup.example.org:9090/backup" if believed else "http://backup.example.org:9090"
