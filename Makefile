@@ -10,16 +10,18 @@ BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 PACKAGING := setup.cfg pyproject.toml freezer_api/__init__.py
 
-.PHONY: run test test-clients test-lowest soak check format bench samples clean
+.PHONY: run test test-clients test-matrix test-lowest soak check format bench samples clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/freezer-api --standalone $(ARGS)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
-	$(BIN)/python -m coverage report --fail-under=95
-	$(BIN)/python -m coverage report --fail-under=100 \
-	  --include='freezer_api/documents/*,freezer_api/operations/*,freezer_api/repository/*'
+	$(BIN)/python -m tests.gates
+
+# The other versions of the servers, and what happens when servers fail.
+test-matrix: $(VENV)/.dev
+	$(BIN)/python -m pytest -m matrix $(ARGS)
 
 # Polls in pages while others change the jobs, for five minutes each; SECONDS says otherwise.
 SECONDS := 300
@@ -38,6 +40,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench $(ARGS)
+
+bench-identity: $(VENV)/.dev
+	$(BIN)/python -m bench.identity
 
 samples: $(VENV)/.dev
 	$(BIN)/oslo-config-generator --config-file etc/freezer/freezer-config-generator.conf

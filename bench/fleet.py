@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from freezer_api.cmd import embedded
+from freezer_api import embedded
 from freezer_api.documents import actions, clients, jobs, sessions
 from freezer_api.documents.kind import Kind
 from freezer_api.operations.scope import Scope
@@ -166,7 +166,8 @@ class _Maker:
 
 def store(directory: Path, job_count: int, session_count: int) -> tuple[Path, Fleet]:
     """Make a store with a fleet of ``job_count`` jobs, the same one every time; its file and the fleet."""
-    path = embedded.prepare(directory)
+    path = directory / embedded.FILE
+    embedded.prepare(path)
     maker = _Maker(job_count)
     steps: list[tuple[Kind, Callable[[], Iterator[tuple[str, Document]]]]] = [
         (clients.CLIENTS, maker.clients),

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from freezer_api.repository.elastic.dialect import ENGINES
+
 BIND: list[cfg.Opt] = [
     cfg.HostAddressOpt("bind-host", default="0.0.0.0", help="Address that the service listens on."),  # noqa: S104
     cfg.PortOpt("bind-port", default=9090, help="Port that the service listens on."),
@@ -78,13 +80,133 @@ API: list[cfg.Opt] = [
 ]
 
 
+STORAGE: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "driver",
+        help="What documents are kept in: 'elasticsearch' (OpenSearch too) or 'sqlalchemy'. The class paths of "
+        "older releases are understood. Unset: whichever the other options name.",
+    ),
+    cfg.StrOpt("backend", help="Name of the group with the options of the Elasticsearch store."),
+    cfg.StrOpt("db", help="Name of the store in the first releases; 'elasticsearch' is the only one."),
+    cfg.StrOpt("endpoint", help="Address of the Elasticsearch store in the first releases, for 'hosts'."),
+]
+
+DATABASE: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "connection", secret=True, help="URL of the SQL store, such as sqlite:////var/lib/freezer/freezer.sqlite."
+    ),
+]
+
+
+def _once_in_storage(name: str) -> list[cfg.DeprecatedOpt]:
+    return [cfg.DeprecatedOpt(name, group="storage")]
+
+
+INDEX_PREFIX = r"^[a-z0-9][a-z0-9._-]{0,200}$"
+
+ELASTICSEARCH: list[cfg.Opt] = [
+    cfg.ListOpt(
+        "hosts",
+        default=["http://127.0.0.1:9200"],
+        deprecated_opts=_once_in_storage("hosts"),
+        help="URLs of the servers. A user and a password may stand in them; 'http_auth' is the better place.",
+    ),
+    cfg.StrOpt(
+        "engine",
+        default="auto",
+        choices=ENGINES,
+        help="What the servers are. 'auto' asks them, which a user without the right to monitor cannot.",
+    ),
+    cfg.StrOpt(
+        "index",
+        default="freezer",
+        regex=INDEX_PREFIX,
+        deprecated_opts=_once_in_storage("index"),
+        help="What the names of indices and aliases start with.",
+    ),
+    cfg.IntOpt(
+        "number_of_replicas",
+        default=0,
+        min=0,
+        deprecated_opts=_once_in_storage("number_of_replicas"),
+        help="Copies of each index on further nodes. With 0 the loss of a node is the loss of its documents.",
+    ),
+    cfg.StrOpt("http_auth", secret=True, help="User and password, as user:password."),
+    cfg.StrOpt("username", help="User, where http_auth is not set."),
+    cfg.StrOpt("password", secret=True, help="Password of that user."),
+    cfg.StrOpt("api_key", secret=True, help="An API key, encoded; counts before a password."),
+    cfg.BoolOpt(
+        "use_ssl",
+        default=False,
+        deprecated_opts=_once_in_storage("use_ssl"),
+        help="Speak TLS to hosts that are written with http://, too.",
+    ),
+    cfg.BoolOpt(
+        "verify_certs",
+        deprecated_opts=_once_in_storage("verify_certs"),
+        help="Whether servers have to prove who they are. Unset: they have to.",
+    ),
+    cfg.StrOpt(
+        "ca_certs",
+        deprecated_opts=_once_in_storage("ca_certs"),
+        help="File of the authorities that vouch for the servers' certificates. Unset: the well-known ones.",
+    ),
+    cfg.StrOpt(
+        "fingerprint",
+        help="SHA-256 of the servers' certificate, hexadecimal: that one is trusted, whoever has signed it.",
+    ),
+    cfg.StrOpt("client_cert", help="File of the certificate by which the service proves who it is."),
+    cfg.StrOpt("client_key", help="File of the key that belongs to client_cert."),
+    cfg.FloatOpt(
+        "deadline",
+        default=5.0,
+        min=0.1,
+        help="Seconds in which a request to the store is answered, with all attempts; else the answer is 503.",
+    ),
+    cfg.IntOpt(
+        "timeout",
+        default=60,
+        min=1,
+        deprecated_opts=_once_in_storage("timeout"),
+        help="Seconds that one attempt may take; never more than half of 'deadline'.",
+    ),
+    cfg.IntOpt(
+        "retries",
+        default=20,
+        min=0,
+        deprecated_opts=_once_in_storage("retries"),
+        help="Further attempts within 'deadline' when the store is busy or cannot be reached.",
+    ),
+]
+
+ELASTICSEARCH_IGNORED = ("host", "select_mapping", "erase", "test_only")
+"""Options of the group that older releases read, or wrote down, and that mean nothing here."""
+
+
+QUIET = ("alembic=WARN", "elastic_transport=ERROR")
+"""Levels of libraries whose every step is nobody's business."""
+
+
 def register(conf: cfg.ConfigOpts) -> None:
     """Make the options known to ``conf``."""
     conf.register_opts(API, group="api")
+    register_stores(conf)
     conf.register_opts(PASTE, group="paste_deploy")
     conf.register_opts(CENTRAL, group="centralized_scheduler")
     conf.register_opts(VERSIONS)
     conf.register_cli_opts([*BIND, *SERVER])
+
+
+def register_stores(conf: cfg.ConfigOpts) -> None:
+    """Make the options of the stores known to ``conf``."""
+    conf.register_opts(STORAGE, group="storage")
+    conf.register_opts(DATABASE, group="database")
+    register_elasticsearch(conf, "elasticsearch")
+
+
+def register_elasticsearch(conf: cfg.ConfigOpts, group: str) -> None:
+    """Make the options of the Elasticsearch store known to ``conf``, in this group."""
+    conf.register_opts([*ELASTICSEARCH, *map(cfg.StrOpt, ELASTICSEARCH_IGNORED)], group=group)
 
 
 def register_standalone(conf: cfg.ConfigOpts) -> None:
@@ -94,12 +216,16 @@ def register_standalone(conf: cfg.ConfigOpts) -> None:
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """All options by group, for the sample of the configuration file."""
-    return [
-        ("DEFAULT", copy.deepcopy([*BIND, *SERVER, *VERSIONS])),
-        ("api", copy.deepcopy(API)),
-        ("paste_deploy", copy.deepcopy(PASTE)),
-        ("centralized_scheduler", copy.deepcopy(CENTRAL)),
-    ]
+    groups = {
+        "DEFAULT": [*BIND, *SERVER, *VERSIONS],
+        "api": API,
+        "paste_deploy": PASTE,
+        "storage": STORAGE,
+        "elasticsearch": ELASTICSEARCH,
+        "database": DATABASE,
+        "centralized_scheduler": CENTRAL,
+    }
+    return [(group, copy.deepcopy(options)) for group, options in groups.items()]
 
 
 def default_config_files() -> list[str]:

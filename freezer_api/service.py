@@ -8,11 +8,10 @@ from typing import Any
 
 from oslo_config import cfg
 
-from freezer_api import app
+from freezer_api import app, stores
 from freezer_api.api.middleware import Mounts, WSGIApp
 from freezer_api.api.versions import PARTS
 from freezer_api.cmd import start
-from freezer_api.cmd.store import open_repository
 
 
 def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WSGIApp:
@@ -24,7 +23,10 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
         conf = cfg.CONF
         start.configure(conf, [])
         start.begin_to_log(conf)
-    repository = open_repository(conf)
+    store = start.store(conf)
+    stores.warn_of_embedded(store)
+    store.prepare()
+    repository = store.open(conf.threads)
     atexit.register(repository.close)
     return app.build(conf, repository, name).app
 

@@ -13,8 +13,6 @@ from freezer_api.documents.text import one_line, parse
 from freezer_api.errors import Invalid, Malformed
 from freezer_api.repository import query as q
 
-MOST_PAIRS = 100
-
 LONGEST_REMEMBERED = 1024
 """Bytes."""
 
@@ -72,6 +70,7 @@ class _Reader:
         self._kind = kind
         self._view = view
         self._pairs = 0
+        self._words = 0
 
     def read(self, document: Document) -> Search:
         wanted = [self._pair(*pair) for pair in self._pairs_of(document, "match")]
@@ -91,8 +90,8 @@ class _Reader:
 
     def _count(self) -> None:
         self._pairs += 1
-        if self._pairs > MOST_PAIRS:
-            raise Invalid(f"A search may hold {MOST_PAIRS} pairs of 'match' and 'match_not', not more")
+        if self._pairs > q.MOST_CONDITIONS:
+            raise Invalid(f"A search may hold {q.MOST_CONDITIONS} pairs of 'match' and 'match_not', not more")
 
     def _pair(self, name: str, value: Any, part: str) -> q.Condition:
         if isinstance(value, dict | list):
@@ -111,7 +110,7 @@ class _Reader:
         if value is None:
             return q.Missing(names)
         if field is not None and field.index is Index.TEXT and isinstance(value, str):
-            words = tuple(words_of(value))
+            words = self._words_of(value)
             if words:
                 return q.Any(tuple(q.HasWords(path, words) for path in names))
         return q.Is(names, as_value(value, field))
@@ -123,8 +122,15 @@ class _Reader:
         listed = _listed(text)
         if listed is not None:
             return q.All(tuple(self._nested(listed)))
-        words = tuple(words_of(text))
+        words = self._words_of(text)
         return q.HasWords(None, words) if words else q.HasValue(text)
+
+    def _words_of(self, text: str) -> tuple[str, ...]:
+        words = tuple(dict.fromkeys(words_of(text)))
+        self._words += len(words)
+        if self._words > q.MOST_WORDS:
+            raise Invalid(f"A search may hold {q.MOST_WORDS} words, not more")
+        return words
 
     def _nested(self, items: list[Any]) -> Iterator[q.Condition]:
         for name, value, part in self._pairs_of({ALL: items}, ALL):

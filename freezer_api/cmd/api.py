@@ -4,15 +4,13 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from oslo_config import cfg
 from oslo_log import log
 
-from freezer_api import app
+from freezer_api import app, stores
 from freezer_api.api import middleware as access
-from freezer_api.cmd import embedded, server, start
-from freezer_api.cmd.store import Deferred, open_repository
+from freezer_api.cmd import server, start
 from freezer_api.errors import StartFailed
 
 
@@ -35,44 +33,38 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _serve(conf: cfg.ConfigOpts) -> None:
-    repository = Deferred(conf)
-    built = app.build(conf, repository.as_repository())
+    store = start.store(conf)
+    stores.warn_of_embedded(store)
+    repository = store.open(conf.threads)
+    built = app.build(conf, repository)
     host = conf.bind_host
     if built.loopback_only:
         host = _loopback(conf, "there is no authtoken in the pipeline")
-    open_repository(conf).close()
-
-    def served() -> server.Served:
-        repository.open()
-        return server.Served(built.app, repository.close)
-
-    _run(conf, server.listen(host, conf.bind_port), served, _announce)
+    store.prepare()
+    listener = server.listen(host, conf.bind_port)
+    _run(conf, listener, server.Served(built.app, repository.close), _announce)
 
 
 def _serve_standalone(conf: cfg.ConfigOpts) -> None:
-    directory = embedded.data_dir(conf.data_dir)
-    repository = Deferred(conf)
-    built = app.build_standalone(conf, repository.as_repository())
+    store = start.store(conf)
+    repository = store.open(conf.threads)
+    built = app.build_standalone(conf, repository)
     host = _loopback(conf, "standalone mode believes every token")
-    open_repository(conf).close()
+    store.prepare()
     listener = server.listen(host, conf.bind_port if conf.port is None else conf.port)
-
-    def served() -> server.Served:
-        repository.open()
-        return server.Served(built, repository.close)
-
-    _run(conf, listener, served, lambda address: _announce_standalone(address, directory))
+    served = server.Served(built, repository.close)
+    _run(conf, listener, served, lambda address: _announce_standalone(address, store))
 
 
 def _run(
     conf: cfg.ConfigOpts,
     listener: socket.socket,
-    served: Callable[[], server.Served],
+    served: server.Served,
     announce: Callable[[str], None],
 ) -> None:
     address = server.shown(*listener.getsockname()[:2])
     ready = lambda: announce(address)  # noqa: E731
-    server.Server(listener, served, ready, workers=conf.workers, threads=conf.threads).run()
+    server.Server(listener, lambda: served, ready, workers=conf.workers, threads=conf.threads).run()
 
 
 def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
@@ -94,9 +86,9 @@ def _announce(address: str) -> None:
     print(f"Server listening on {address}", flush=True)
 
 
-def _announce_standalone(address: str, directory: Path) -> None:
+def _announce_standalone(address: str, store: stores.Store) -> None:
     print(f"Server listening on {address}")
-    print(f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {directory}")
+    print(f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {store}")
     print(f"Try: curl http://{address}/v1/jobs", flush=True)
 
 

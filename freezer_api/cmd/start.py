@@ -8,7 +8,7 @@ from oslo_config import cfg
 from oslo_log import log
 
 import freezer_api
-from freezer_api import config
+from freezer_api import config, stores
 from freezer_api.errors import StartFailed
 
 PROGRAM = "freezer-api"
@@ -32,10 +32,14 @@ def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     )
 
 
+def store(conf: cfg.ConfigOpts) -> stores.Store:
+    """The store to serve on: the embedded one in ``--data-dir``, else what the files name."""
+    return stores.embedded_store(conf.data_dir) if conf.data_dir else stores.store_of(conf)
+
+
 def begin_to_log(conf: cfg.ConfigOpts, *quiet: str) -> None:
     """Log as the configuration says, and where it says nothing to stderr; ``quiet`` are levels for loggers."""
-    # Each step of a migration is nobody's business.
-    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), "alembic=WARN", *quiet])
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *config.QUIET, *quiet])
     if conf.log_dir and not conf.log_file:
         # The library would take the name of the server that loads us.
         conf.set_override("log_file", f"{PROGRAM}.log")

@@ -21,6 +21,9 @@ LONGEST_VALUE = 1024
 LONGEST_NAME = 1024
 """Characters; what stands at a longer path is found by its leaf, at a longer leaf by its words only."""
 
+REVISION = 1
+"""Raised when the same definition gives a document other entries, values or words than before."""
+
 Scalar = str | int | float | bool | None
 
 _SECRET = re.compile(r"password|passphrase|secret|token", re.IGNORECASE)

@@ -1,7 +1,7 @@
 """What can be asked of a repository. Each condition has one meaning, on every driver.
 
 Names, values and words are those of ``documents/search_index.py``: a driver compares, it does not interpret.
-Any text and any number may be asked for, also those that no document can hold, and any number of words.
+Any text and any number may be asked for, also those that no document can hold.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,12 @@ from freezer_api.documents.search_index import Value
 
 DEEPEST = 16
 """Levels of ``Not``, ``Any`` and ``All`` in each other that every driver takes."""
+
+MOST_CONDITIONS = 100
+"""Conditions of one query, ``Not``, ``Any`` and ``All`` not counted, that every driver takes."""
+
+MOST_WORDS = 500
+"""Words of all conditions of one query that every driver takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,15 @@ from tests.contract import worker
 HERE = Path(__file__).parent
 
 
-@pytest.fixture(scope="session", params=sorted(HERE.glob("drivers/*.py")), ids=lambda file: file.stem)
+OTHERS = ("elasticsearch8", "opensearch2", "opensearch3")
+
+
+def _drivers() -> Iterator[Any]:
+    for file in sorted(HERE.glob("drivers/*.py")):
+        yield pytest.param(file, id=file.stem, marks=[pytest.mark.matrix] if file.stem in OTHERS else [])
+
+
+@pytest.fixture(scope="session", params=_drivers())
 def driver(request: pytest.FixtureRequest) -> ModuleType:
     return worker.load_driver(request.param)
 
@@ -60,7 +68,7 @@ class Process:
     def __init__(self, file: str) -> None:
         self.address = ""
         self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "worker.py"), file],
+            [sys.executable, "-m", "tests.contract.worker", file],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=HERE.parents[1],

@@ -1,6 +1,6 @@
 """Another process on the same store: takes batches of calls from stdin, answers them on stdout.
 
-python worker.py <driver file>
+python -m tests.contract.worker <driver file>
 """
 
 import importlib.util

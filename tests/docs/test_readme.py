@@ -1,28 +1,48 @@
 """The README is true: its tour, played against the service, prints what it says."""
 
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.docs import console
-from tests.servers.service import Service
+from tests.servers.search.shared import SearchServers
+from tests.servers.service import Service, search_store
 
 README = console.ROOT / "README.rst"
 
 
-@pytest.fixture
-def service(tmp_path: Path):
-    service = Service(tmp_path / "data")
-    yield service.start()
-    service.end()
+STORES = [
+    "embedded",
+    "elasticsearch 8",
+    "elasticsearch 9",
+    *(pytest.param(other, marks=pytest.mark.matrix) for other in ("opensearch 2", "opensearch 3")),
+]
 
 
-def test_the_tour_prints_what_the_readme_says(service: Service) -> None:
-    address = service.url.removeprefix("http://")
+@pytest.fixture(params=STORES)
+def services(
+    request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers
+) -> Iterator[tuple[Service, Service]]:
+    """Two services on one store."""
+    config = None
+    if request.param != "embedded":
+        engine, version = request.param.split()
+        config = search_store(tmp_path, search_servers.server(engine, version).url)
+    both = (Service(tmp_path / "data", config=config), Service(tmp_path / "data", config=config))
+    for service in both:
+        service.start()
+    yield both
+    for service in both:
+        service.end()
+
+
+def test_the_tour_prints_what_the_readme_says(services: tuple[Service, Service]) -> None:
     tour = [command for block in console.blocks(README.read_text()) for command in console.commands(block)]
     assert len(tour) > 15
-    for command in tour:
-        output = console.normalised(console.printed(command, address))
+    for command, service in zip(tour, itertools.cycle(services)):
+        output = console.normalised(console.printed(command, service.url.removeprefix("http://")))
         assert output == console.normalised(command.output), command.lines
 
 

@@ -1,4 +1,4 @@
-"""The wired service over the embedded store, called in this process."""
+"""The wired service, called in this process: over the embedded store and over Elasticsearch."""
 
 import shutil
 import warnings
@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import config
+from freezer_api import config, embedded
 from freezer_api.api.middleware import WSGIApp
-from freezer_api.cmd import embedded
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.contract import elastic
 from tests.http.client import Client
 from tests.http.versions import V1, V2, Version
 
@@ -36,7 +36,9 @@ def conf() -> cfg.ConfigOpts:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a store with nothing in it, to be copied."""
-    return embedded.prepare(tmp_path_factory.mktemp("empty"))
+    path = tmp_path_factory.mktemp("empty") / embedded.FILE
+    embedded.prepare(path)
+    return path
 
 
 @pytest.fixture
@@ -45,12 +47,35 @@ def store_file(empty_store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(empty_store, tmp_path))
 
 
+@pytest.fixture(scope="session", params=["embedded", "elasticsearch"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """What documents are kept in."""
+    engine: str = request.param
+    return engine
+
+
 @pytest.fixture
-def repository(store_file: Path) -> Iterator[Repository]:
+def fresh_store(engine: str, empty_store: Path, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
+    """Gives empty stores; on Elasticsearch it is the same one, emptied."""
+    opened: list[Repository] = []
+
+    def fresh() -> Repository:
+        if engine == "embedded":
+            path = shutil.copy(empty_store, tmp_path / f"{len(opened)}-{embedded.FILE}")
+            opened.append(open_sqlite(Path(path)))
+        else:
+            opened.append(elastic.open_repository(elastic.make(engine, "9")))
+        return opened[-1]
+
+    yield fresh
+    for repository in opened:
+        repository.close()
+
+
+@pytest.fixture
+def repository(fresh_store: Callable[[], Repository]) -> Repository:
     """The store behind the service."""
-    repository = open_sqlite(store_file)
-    yield repository
-    repository.close()
+    return fresh_store()
 
 
 @pytest.fixture

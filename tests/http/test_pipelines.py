@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
+from freezer_api import config
 from freezer_api.errors import StartFailed
 from freezer_api.repository.protocol import Repository
 from tests.deployers import DEPLOYERS
@@ -102,6 +103,34 @@ def test_a_keystone_that_is_not_there_is_503_in_time(client: Client) -> None:
     assert time.monotonic() - begun < 10
     assert answer.error == (503, "Service Unavailable", "The identity service is not available, try again later")
     assert answer.headers["retry-after"] == "5"
+
+
+def test_context_refuses_whom_authtoken_lets_pass_unconfirmed(compose: Compose, tmp_path: Path) -> None:
+    text = OURS.read_text().replace(
+        "auth_token:filter_factory", "auth_token:filter_factory\ndelay_auth_decision = true"
+    )
+    (tmp_path / "paste.ini").write_text(text)
+    client = compose(tmp_path / "paste.ini")
+    for headers in ({}, FORGED):
+        answer = client("GET", "nonsense", by=None, headers=headers)
+        assert answer.error == (401, "Unauthorized", "The request carries no confirmed identity of a user")
+    assert client("GET", "/", by=None).status == 300
+
+
+def test_a_server_that_hands_over_its_own_configuration(
+    conf: cfg.ConfigOpts, compose: Compose, tmp_path: Path
+) -> None:
+    from freezer_api import service
+
+    compose(OURS)
+    conf.clear()
+    config.register_standalone(conf)
+    arguments = ["--config-file", str(tmp_path / "freezer-api.conf"), "--data-dir", str(tmp_path / "new")]
+    conf(arguments, project="freezer")
+    client = Client(service.initialize_app(conf), V1, lambda _who: {})
+    assert client("GET", "/", by=None).status == 300
+    assert client.unchecked("GET", "/v1/jobs", by=None).status == 401
+    assert (tmp_path / "new/freezer.sqlite").exists()
 
 
 class TestHealth:
@@ -299,8 +328,9 @@ def test_links_are_those_of_the_proxy_if_the_operator_says_so(compose: Compose, 
     client("GET", "/", by=None)
     cfg.CONF.set_override("enable_proxy_headers_parsing", believed, group="oslo_middleware")
     try:
-        headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"}
-        answer = client("GET", "/", by=None, headers=headers)
+        answer = client(
+            "GET", "/", by=None, headers={"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"}
+        )
     finally:
         cfg.CONF.clear_override("enable_proxy_headers_parsing", group="oslo_middleware")
     place = "https://backup.example.org:9090/backup" if believed else "http://backup.example.org:9090"

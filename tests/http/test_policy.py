@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api.policies import list_rules
+from freezer_api.policies import enforcer, list_rules
 from tests.http.client import Client
 from tests.http.versions import V1, Version
 
@@ -83,6 +83,10 @@ def _offered(client: Client) -> set[str]:
     return RULES.keys() - (OF_V2 if client.version is V1 else set())
 
 
+def test_the_tools_of_oslo_policy_get_all_rules() -> None:
+    assert enforcer().registered_rules.keys() == {rule.name for rule in list_rules()}
+
+
 def test_the_rules_have_their_original_names() -> None:
     names = {rule.name for rule in list_rules() if ":" in rule.name}
     assert names == {rule.split(" ")[0] for rule in RULES} | SILENT
@@ -98,6 +102,7 @@ class TestPolicyFile:
         conf(["--config-file", str(configuration)], project="freezer")
         return path
 
+    @pytest.mark.usefixtures("repository")
     def test_it_overrides_the_defaults(self, policy: Path, request: pytest.FixtureRequest) -> None:
         policy.write_text(
             """
@@ -115,6 +120,7 @@ class TestPolicyFile:
         assert client("GET", "actions/x").status == 403
         assert client("GET", "backups").status == 200
 
+    @pytest.mark.usefixtures("repository")
     def test_one_of_the_first_era_opens_every_rule_and_no_document(
         self, policy: Path, request: pytest.FixtureRequest
     ) -> None:

@@ -52,6 +52,12 @@ class TestLockedStore:
 class TestLostStore:
     """The file goes, and comes again."""
 
+    @pytest.fixture
+    def repository(self, store_file: Path) -> Iterator[Repository]:
+        repository = open_sqlite(store_file)
+        yield repository
+        repository.close()
+
     def test_fault_08_a_store_that_is_not_there_is_503(self, client: Client, store_file: Path) -> None:
         assert client("POST", "backups", BACKUP).status == 201
         aside = store_file.with_suffix(".aside")

@@ -34,6 +34,7 @@ def version() -> object:
     return V2
 
 
+@pytest.mark.usefixtures("repository")
 def test_fault_38_a_file_that_opens_every_rule_opens_no_other_project(
     configure: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -50,6 +51,7 @@ def test_fault_38_a_file_that_opens_every_rule_opens_no_other_project(
         assert client(method, f"{OTHER}/{path}", by="alice@library admin").status != 403
 
 
+@pytest.mark.usefixtures("repository")
 def test_other_projects_are_open_to_whom_the_deployer_says(
     configure: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -60,6 +62,7 @@ def test_other_projects_are_open_to_whom_the_deployer_says(
     assert client("GET", f"{OTHER}/jobs", by="alice@library admin").status == 403
 
 
+@pytest.mark.usefixtures("repository")
 def test_central_clients_are_for_whom_the_deployer_says(configure: Path, request: pytest.FixtureRequest) -> None:
     configure.write_text(json.dumps({"clients:create_central": "role:operator"}))
     client: Client = request.getfixturevalue("client")

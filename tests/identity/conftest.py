@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import config
+from freezer_api import config, embedded
 from freezer_api.api.middleware import WSGIApp
-from freezer_api.cmd import embedded
 from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.http.client import Client
 from tests.http.conftest import app
@@ -24,7 +23,7 @@ Serve = Callable[..., WSGIApp]
 def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Composes services over one store."""
     directory = tmp_path_factory.mktemp("identity")
-    repository = open_sqlite(embedded.prepare(directory))
+    repository = open_sqlite(embedded.prepare(directory / embedded.FILE))
 
     def served(paste: Path = OURS, **settings: str) -> WSGIApp:
         lines = "\n".join(f"{name} = {value}" for name, value in settings.items())

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
-from freezer_api import config
-from freezer_api.cmd import embedded
+from freezer_api import config, embedded
 from freezer_api.errors import Conflict
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
@@ -34,7 +33,9 @@ Speak = Callable[..., Client]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Repository]:
-    repository = open_sqlite(embedded.prepare(tmp_path))
+    path = tmp_path / embedded.FILE
+    embedded.prepare(path)
+    repository = open_sqlite(path)
     yield repository
     repository.close()
 
@@ -89,6 +90,8 @@ def trusts(keystone: Keystone) -> Iterator[Callable[[str], dict[str, Trust]]]:
         return {
             trust["id"]: keystone.ask("GET", f"/OS-TRUST/trusts/{trust['id']}", token=token)["trust"]
             for trust in listed
+            # Other tests make short tokens of trusts to oneself; what has expired is listed, and not found.
+            if trust["trustee_user_id"] != trust["trustor_user_id"]
         }
 
     def end(user: str) -> None:

@@ -9,23 +9,56 @@ import sys
 import threading
 import urllib.error
 import urllib.request
+import uuid
 from pathlib import Path
 from typing import Any
 
 PRODUCTION = (sys.executable, "-m", "freezer_api.cmd.api")
 COMMAND = (*PRODUCTION, "--standalone")
 
+MANAGE = (sys.executable, "-m", "freezer_api.cmd.manage")
+
+
+def search_store(directory: Path, url: str, **options: object) -> Path:
+    """The configuration file of a store on this search server, made by `freezer-manage db sync`."""
+    file = directory / "freezer-api.conf"
+    lines = [
+        f"{name} = {value}" for name, value in {"hosts": url, "index": f"t{uuid.uuid4().hex}", **options}.items()
+    ]
+    file.write_text("[elasticsearch]\n" + "\n".join(lines) + "\n")
+    sync(file)
+    return file
+
+
+def sync(config: Path) -> None:
+    """`freezer-manage db sync`."""
+    command = [*MANAGE, "--config-file", str(config), "db", "sync"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+
 
 class Service:
-    """`freezer-api --standalone` on a free port; `stop` and `kill` end it, `start` starts it on the same data."""
+    """`freezer-api --standalone` on a free port; `stop` and `kill` end it, `start` starts it on the same data.
 
-    def __init__(self, data_dir: Path, *arguments: str) -> None:
+    These are in ``data_dir``, or in the store that the file ``config`` names.
+    """
+
+    def __init__(self, data_dir: Path, *arguments: str, config: Path | None = None) -> None:
+        store = ("--data-dir", str(data_dir)) if config is None else ("--config-file", str(config))
         self.data_dir = data_dir
-        self.arguments = arguments
+        self.arguments = (*store, *arguments)
+        self.config = config
         self.log = data_dir.with_suffix(".log")
         self.port = 0
         self._process: subprocess.Popen[str] | None = None
         self._reader = threading.Thread()
+
+    @property
+    def index(self) -> str:
+        """What the names of its indices start with."""
+        assert self.config is not None
+        match = re.search(r"^index = (\w+)$", self.config.read_text(), re.MULTILINE)
+        assert match
+        return match[1]
 
     @property
     def url(self) -> str:
@@ -52,7 +85,7 @@ class Service:
         return self
 
     def _command(self) -> list[str]:
-        return [*COMMAND, "--data-dir", str(self.data_dir), "--port", str(self.port), *self.arguments]
+        return [*COMMAND, "--port", str(self.port), *self.arguments]
 
     def stop(self) -> int:
         """SIGTERM; the exit code."""
@@ -101,4 +134,4 @@ class Production(Service):
 
     def _command(self) -> list[str]:
         place = ["--bind-host", "127.0.0.1", "--bind-port", str(self.port)]
-        return [*PRODUCTION, "--data-dir", str(self.data_dir), *place, *self.arguments]
+        return [*PRODUCTION, *place, *self.arguments]

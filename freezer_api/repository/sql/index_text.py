@@ -81,13 +81,3 @@ def word(text: str) -> str:
 def value(text: str) -> str:
     """What ``texts`` holds when the whole value occurs anywhere."""
     return f"{_RECORD}{_escaped(text)}{_RECORD}"
-
-
-def is_text(text: str) -> bool:
-    """Whether the text is Unicode that a store can hold: no half of a surrogate pair."""
-    return text.isascii() or nearest_text(text) == text
-
-
-def nearest_text(text: str) -> str:
-    """The text with question marks for halves of surrogate pairs."""
-    return text.encode("utf-8", "replace").decode("utf-8")

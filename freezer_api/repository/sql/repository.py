@@ -19,10 +19,10 @@ from freezer_api.errors import AlreadyExists, Conflict
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Page, Stored
 from freezer_api.repository.sql.held import HeldConnections
-from freezer_api.repository.sql.index_text import is_text
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.sql.search import Search
 from freezer_api.repository.sql.upkeep import check_current
+from freezer_api.repository.texts import is_text
 
 
 class _Statements:

@@ -26,6 +26,7 @@ from freezer_api.documents.search_index import NULL
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import index_text
 from freezer_api.repository.sql.schema import TABLES, KindTable
+from freezer_api.repository.texts import is_text, nearest_text
 
 Shape = tuple[Any, ...]
 """Nested tuples that say everything about a statement except its values."""
@@ -56,7 +57,7 @@ class Search:
             self.values["exact"] = index_text.value(query.exact_first)
         if query.after is not None:
             self.values["after_created"] = _as_long(query.after.created)
-            self.values["after_key"] = index_text.nearest_text(query.after.key)
+            self.values["after_key"] = nearest_text(query.after.key)
         if query.exact_first is not None and query.after is not None:
             self.values["after_rank"] = _as_long(query.after.rank)
 
@@ -123,7 +124,7 @@ class _Translation:
         if column is None:
             parts = (index_text.entry(name, condition.value) for name in condition.names)
             return ("any", *(self._in("entries", part) for part in parts if part is not None))
-        if not index_text.is_text(condition.value.text):
+        if not is_text(condition.value.text):
             return _NOWHERE
         return ("equal", column, self._bound(condition.value.text))
 

@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
+from tests.gates import LEFT_OUT
 from tests.servers.search.shared import SHARED, SearchServers
 
 
@@ -38,5 +39,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(f"Search servers left out: {reasons}", yellow=True)
 
 
+def pytest_sessionstart() -> None:
+    LEFT_OUT.unlink(missing_ok=True)
+
+
 def pytest_unconfigure() -> None:
+    if SHARED.left_out:
+        LEFT_OUT.touch()
     SHARED.close()

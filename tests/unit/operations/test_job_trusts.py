@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from freezer_api.cmd import embedded
+from freezer_api import embedded
 from freezer_api.documents.clients import CLIENTS, made_central
 from freezer_api.documents.fields import Document
 from freezer_api.documents.jobs import JOBS, with_trust
@@ -50,7 +50,9 @@ def notary() -> Notary:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[Repository]:
-    repository = open_sqlite(embedded.prepare(tmp_path))
+    path = tmp_path / embedded.FILE
+    embedded.prepare(path)
+    repository = open_sqlite(path)
     yield repository
     repository.close()
 

@@ -17,18 +17,17 @@ def data_dir(named: str | None) -> Path:
     return Path(named) if named else platformdirs.user_data_path("freezer-api")
 
 
-def prepare(directory: Path) -> Path:
-    """Make the store, or bring it up to date; the file's path. ``StartFailed`` says what is in the way."""
-    path = directory / FILE
+def prepare(path: Path) -> Path:
+    """Make the store, or bring it up to date; its path. ``StartFailed`` says what is in the way."""
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         engine = sqlite_engine(path, timeout=5.0, connections=1)
         try:
             upkeep.sync(engine)
         finally:
             engine.dispose()
     except OSError as error:
-        raise StartFailed(f"cannot use the data directory {directory}: {error.strerror}") from None
+        raise StartFailed(f"cannot use the data directory {path.parent}: {error.strerror}") from None
     except DBAPIError as error:
         raise StartFailed(f"cannot use the data file {path}: {error.orig}") from None
     except FreezerError as error:

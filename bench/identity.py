@@ -1,0 +1,244 @@
+"""`make bench-identity`: what stands between the socket and a resource, piece by piece, in CPU time per request.
+
+Keystone is a real one; after the first request its token is in the cache of the middleware.
+"""
+
+import gc
+import io
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import falcon
+from keystonemiddleware import auth_token
+from oslo_config import cfg
+from oslo_log import log
+from oslo_middleware import HTTPProxyToWSGI
+from oslo_policy import policy
+
+from freezer_api import app, embedded, keystone
+from freezer_api.api.enforcement import Enforcement
+from freezer_api.api.identity import Confirmed, Unforged
+from freezer_api.api.middleware import Entrance, Mounts
+from freezer_api.cmd import start
+from freezer_api.operations.caller import Caller
+from freezer_api.policies import list_rules
+from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.servers.keystone import Keystone
+
+ROUNDS, REQUESTS = 30, 300
+PASTE = Path(__file__).parents[1] / "etc/freezer/freezer-paste.ini"
+AUTHTOKEN = "authtoken and such a resource"
+BARE = "authtoken and the API with its store"
+OURS = "the same with all that is ours before the API"
+ALONE = "all that is ours and such a resource, without authtoken"
+AIM = 60
+"""Microseconds."""
+
+Stack = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+
+
+class Resource:
+    def on_get(self, _req: falcon.Request, resp: falcon.Response) -> None:
+        resp.data = b"{}"
+
+
+def _environ(token: str) -> dict[str, Any]:
+    return {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": "",
+        "PATH_INFO": "/v1/jobs",
+        "QUERY_STRING": "limit=10",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "9090",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "192.0.2.1",
+        "HTTP_HOST": "localhost:9090",
+        "HTTP_ACCEPT": "application/json",
+        "HTTP_USER_AGENT": "python-requests",
+        "CONTENT_TYPE": "application/json",
+        "HTTP_X_AUTH_TOKEN": token,
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.input": io.BytesIO(),
+        "wsgi.errors": io.StringIO(),
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+    }
+
+
+def _ask(stack: Stack, environ: dict[str, Any], status: str) -> None:
+    answered: list[str] = []
+    b"".join(stack(dict(environ), lambda status, *_: answered.append(status)))
+    if answered[0][:3] != status:
+        raise SystemExit(f"answered {answered[0]} instead of {status}")
+
+
+def _microseconds(stack: Stack, environ: dict[str, Any]) -> float:
+    """CPU time of one request."""
+
+    def answer(*_: Any) -> None:
+        pass
+
+    begun = time.process_time()
+    for _ in range(REQUESTS):
+        b"".join(stack(dict(environ), answer))
+    return (time.process_time() - begun) / REQUESTS * 1e6
+
+
+def measured(stacks: dict[str, Stack], environ: dict[str, Any]) -> dict[str, float]:
+    """The least of rounds in which all stacks take their turn: what else the machine does only adds."""
+    found: dict[str, list[float]] = {name: [] for name in stacks}
+    for _ in range(ROUNDS):
+        for name, stack in stacks.items():
+            gc.collect()
+            found[name].append(_microseconds(stack, environ))
+    return {name: min(values) for name, values in found.items()}
+
+
+def _vouched(inner: Stack, identity: Keystone) -> Stack:
+    """What authtoken hands on, for the parts that are measured without it."""
+    said = {
+        "HTTP_X_IDENTITY_STATUS": "Confirmed",
+        "HTTP_X_USER_ID": identity.user("alice"),
+        "HTTP_X_PROJECT_ID": identity.project("library"),
+        "HTTP_X_ROLES": "member",
+    }
+
+    def vouch(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ.update(said)
+        return inner(environ, start_response)
+
+    return vouch
+
+
+def _resource() -> Stack:
+    made = falcon.App()
+    made.add_route("/v1/jobs", Resource())
+    return made
+
+
+def _decisions(conf: cfg.ConfigOpts) -> tuple[float, float]:
+    """Microseconds of a decision of oslo.policy, and of one that is remembered."""
+    enforcer = policy.Enforcer(conf)
+    enforcer.register_defaults(list_rules())
+    credentials = {"roles": ["member"], "project_id": "p", "user_id": "u"}
+    rules, caller = Enforcement(conf), Caller("u", project_id="p", roles=("member",))
+
+    def bare() -> None:
+        enforcer.authorize("jobs:get_all", {"project_id": "p"}, dict(credentials))
+
+    def ours() -> None:
+        rules.require("jobs:get_all", caller, "p")
+
+    def timed(call: Callable[[], None]) -> float:
+        call()
+        begun = time.process_time()
+        for _ in range(REQUESTS):
+            call()
+        return (time.process_time() - begun) / REQUESTS * 1e6
+
+    return timed(bare), timed(ours)
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    with tempfile.TemporaryDirectory(prefix="freezer-bench-") as name:
+        directory = Path(name)
+        identity = Keystone(directory / "keystone")
+        try:
+            _report(identity.start(), directory)
+        finally:
+            identity.kill()
+
+
+def _report(identity: Keystone, directory: Path) -> None:
+    token = identity.token("alice", "library", "member")
+    file = directory / "freezer-api.conf"
+    file.write_text(
+        f"[DEFAULT]\nlog_file = {directory}/freezer-api.log\n[paste_deploy]\nconfig_file = {PASTE}\n"
+        f"{identity.section()}"
+    )
+    conf = cfg.CONF
+    start.configure(conf, ["--config-file", str(file)])
+    start.begin_to_log(conf)
+    keystone.register(conf)
+    with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository, _caches() as caches:
+        api = app.build_api(conf, repository)
+        versions = app.Parts(conf, repository)
+        protocol = auth_token.AuthProtocol(api, {"oslo_config_config": conf})
+        mounts = Mounts({"/v1": versions.version("/v1")}, versions.versions())
+        around = auth_token.AuthProtocol(Confirmed(mounts), {"oslo_config_config": conf})
+        resource = _resource()
+        stacks: dict[str, Stack] = {
+            "a resource of Falcon's": resource,
+            "http_proxy_to_wsgi and such a resource": HTTPProxyToWSGI(resource, {}),
+            AUTHTOKEN: auth_token.AuthProtocol(resource, {"oslo_config_config": conf}),
+            BARE: protocol,
+            OURS: Entrance(Unforged(keystone.AuthToken(mounts, around))),
+            "the pipeline as a whole": app.build(conf, repository).app,
+            ALONE: Entrance(Unforged(_vouched(Confirmed(Mounts({}, resource)), identity))),
+        }
+        stacks |= {
+            f"{AUTHTOKEN}, {cache}": auth_token.AuthProtocol(resource, {"oslo_config_config": conf, **settings})
+            for cache, settings in caches.items()
+        }
+        environ = _environ(token)
+        for stack in stacks.values():
+            _ask(stack, environ, "200")
+        # As the server does it.
+        gc.collect()
+        gc.freeze()
+        _print(measured(stacks, environ), _decisions(conf))
+        print(f"\nAsking Keystone, where the token is in no cache: {_asked(conf, environ):.1f} ms")
+    log.getLogger(None).logger.handlers.clear()
+
+
+@contextmanager
+def _caches() -> Iterator[dict[str, dict[str, str]]]:
+    """Settings of the middleware for caches that processes share, where there is a memcached."""
+    program = shutil.which("memcached")
+    if program is None:
+        yield {}
+        return
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [program, "-l", "127.0.0.1", "-p", str(port), "-u", "nobody"]
+    shared = {"memcached_servers": f"127.0.0.1:{port}"}
+    encrypted = {"memcache_security_strategy": "ENCRYPT", "memcache_secret_key": "secret"}
+    with subprocess.Popen(command) as process:
+        yield {"cached by memcached": shared, "cached by memcached, encrypted": shared | encrypted}
+        process.terminate()
+
+
+def _asked(conf: cfg.ConfigOpts, environ: dict[str, Any]) -> float:
+    """Milliseconds of a request whose token Keystone is asked for."""
+    uncached = auth_token.AuthProtocol(_resource(), {"oslo_config_config": conf, "token_cache_time": "-1"})
+    _ask(uncached, environ, "200")
+    begun = time.perf_counter()
+    for _ in range(10):
+        _ask(uncached, environ, "200")
+    return (time.perf_counter() - begun) / 10 * 1e3
+
+
+def _print(found: dict[str, float], decisions: tuple[float, float]) -> None:
+    for name, value in found.items():
+        print(f"{value:7.0f} µs  {name}")
+    print(f"\n{decisions[0]:7.1f} µs  a decision of oslo.policy\n{decisions[1]:7.1f} µs  one that is remembered")
+    floor = found["a resource of Falcon's"]
+    print("\nOurs, with the access line and the decision:")
+    for place, added in (("among the rest", found[OURS] - found[BARE]), ("on its own", found[ALONE] - floor)):
+        verdict = "met" if added + decisions[1] <= AIM else "MISSED"
+        print(f"{added + decisions[1]:7.0f} µs  {place}, aim at most {AIM}: {verdict}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""``freezer-manage``: makes, upgrades, shows and removes what documents are kept in."""
+
+import contextlib
+import json
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from oslo_config import cfg
+from oslo_log import log
+
+import freezer_api
+from freezer_api import config, stores
+from freezer_api.documents.kinds import KINDS
+from freezer_api.errors import FreezerError, StartFailed
+from freezer_api.repository.upkeep import Upkeep
+
+LOG = logging.getLogger(__name__)
+
+PROGRAM = "freezer-manage"
+
+_NAMES = [kind.name for kind in KINDS]
+
+_ARGUMENTS: list[cfg.Opt] = [
+    cfg.StrOpt("category", positional=True, help="db: what documents are kept in."),
+    cfg.StrOpt(
+        "command",
+        positional=True,
+        help="sync, or update: make it or bring it up to date, without loss; show: print what there is, as JSON; "
+        "remove: take it away with all documents; update-settings: apply the number of replicas.",
+    ),
+    cfg.BoolOpt("yes", short="y", default=False, help="Answer every question with yes."),
+    cfg.BoolOpt(
+        "erase",
+        short="e",
+        default=False,
+        help="In sync: remove an index that has the name of ours and is none, after a question.",
+    ),
+    cfg.StrOpt("mapping", short="m", help=f"Only this kind of document: {', '.join(_NAMES)}."),
+    cfg.StrOpt(
+        "index",
+        short="i",
+        regex=config.INDEX_PREFIX,
+        help="What index names start with, instead of the configured prefix.",
+    ),
+    cfg.BoolOpt(
+        "test-only",
+        short="t",
+        default=False,
+        help="Print what would be done and change nothing.",
+    ),
+]
+_IGNORED = ("host", "hosts", "port")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    arguments = list(_tolerated(sys.argv[1:] if argv is None else argv))
+    if not arguments:
+        with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
+            main(["--help"])
+        return 2
+    conf = cfg.CONF
+    config.register_stores(conf)
+    conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
+    log.register_options(conf)
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *config.QUIET])
+    conf.set_default("use_stderr", True)
+    # `db show | head` is no failure.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    # What was begun is put in order before the end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        conf(
+            arguments,
+            project="freezer",
+            prog=PROGRAM,
+            version=freezer_api.__version__,
+            default_config_files=config.default_config_files(),
+        )
+        _check_usage(conf)
+        log.setup(conf, PROGRAM)
+        logging.captureWarnings(True)
+        _run(conf)
+    except _UsageError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 2
+    except (FreezerError, cfg.Error, log.LogConfigError) as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+class _UsageError(Exception):
+    """The command line asks for something that there is not."""
+
+
+def _check_usage(conf: cfg.ConfigOpts) -> None:
+    if conf.category != "db":
+        raise _UsageError(f"there is no category {conf.category}, only db")
+    if conf.command not in _COMMANDS:
+        raise _UsageError(f"db {conf.command} is none of {', '.join(_COMMANDS)}")
+    if conf.mapping is not None and conf.mapping not in _NAMES:
+        raise _UsageError(f"--mapping {conf.mapping} is none of {', '.join(_NAMES)}")
+
+
+def _tolerated(arguments: Sequence[str]) -> Iterator[str]:
+    """Without the value that ``--test-only`` once took by mistake."""
+    before = ""
+    for argument in arguments:
+        if before not in ("-t", "--test-only") or argument.startswith("-") or argument in ("db", *_COMMANDS):
+            yield argument
+        before = argument
+
+
+def _run(conf: cfg.ConfigOpts) -> None:
+    for name in _IGNORED:
+        if conf[name] is not None:
+            print(f"{PROGRAM}: --{name} is ignored; the configuration says where the store is", file=sys.stderr)
+    store = stores.store_of(conf)
+    stores.warn_of_embedded(store)
+    if conf.index and isinstance(store, stores.ElasticStore):
+        store = replace(store, index=conf.index)
+    upkeep = store.upkeep()
+    try:
+        _COMMANDS[conf.command](conf, upkeep)
+    finally:
+        upkeep.close()
+
+
+def _kinds(conf: cfg.ConfigOpts) -> list[str]:
+    return [conf.mapping] if conf.mapping else _NAMES
+
+
+def _sync(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
+    if conf.test_only:
+        for line in upkeep.plan(_kinds(conf)):
+            print(line)
+        return
+    for kind in _kinds(conf):
+        upkeep.sync([kind], lambda question: conf.erase and _confirmed(conf, question))
+        print(f"Creating or Updating {kind} is True", flush=True)
+
+
+def _remove(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
+    there = upkeep.remove(_kinds(conf), test_only=True)
+    if not there:
+        print("No Tables/Mappings found!")
+    elif conf.test_only:
+        for kind in there:
+            print(f"{kind}: would be removed")
+    elif _confirmed(conf, "Do you want to remove index as well ?"):
+        for kind in upkeep.remove(_kinds(conf)):
+            print(f"Deleting {kind} is True")
+    else:
+        raise StartFailed("nothing was removed")
+
+
+def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
+    if conf.yes:
+        return True
+    # None when it was closed before the start.
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise StartFailed(f"{question} There is no terminal to ask at: use --yes")
+    answer = ""
+    while answer not in ("y", "n"):
+        print(f"{question} (y/n) ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        answer = line.strip().lower() if line else "n"
+    return answer == "y"
+
+
+def _show(_conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
+    shown: Any = upkeep.show()
+    print("No Tables/Mappings found!" if shown is None else json.dumps(shown, indent=4))
+
+
+def _update_settings(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
+    print("The settings would be updated" if conf.test_only else upkeep.update_settings())
+
+
+_COMMANDS = {
+    "sync": _sync,
+    "update": _sync,
+    "remove": _remove,
+    "show": _show,
+    "update-settings": _update_settings,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())

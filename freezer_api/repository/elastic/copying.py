@@ -1,0 +1,208 @@
+"""A new index in place of one whose mapping cannot be changed, while the service reads and writes.
+
+The documents are copied in the order of their sequence numbers, again and again until little is left; then writes
+wait (the index refuses them, and the service tries again) for the moment that the rest takes, and the alias moves.
+What was deleted meanwhile is found by comparing counts, for ever shorter spans of the creation time.
+
+Whoever creates the new index does the work. The others wait, and take over when the work does not go on: its
+beat stands in the index. They make a copy of their own, of a name that nobody has had, and only then take the
+first one away: the alias of copies in the making is taken off it, and without that alias a copy is never finished.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from freezer_api.errors import StartFailed, StoreFailed
+from freezer_api.repository.elastic import bulk
+from freezer_api.repository.elastic.indices import alias_of, copying_alias_of, write_alias_of
+from freezer_api.repository.elastic.layout import Layout
+from freezer_api.repository.elastic.transport import Connection
+
+PATIENCE = 10.0
+"""Seconds without a beat after which the others take over."""
+
+_BEAT = 1.0
+
+LITTLE = 1000
+"""Documents that are copied while writes wait."""
+
+
+class Copy:
+    """The copy of ``source`` into ``target``, which this process has made."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        prefix: str,
+        layout: Layout,
+        source: str,
+        target: str,
+        *,
+        little: int = LITTLE,
+    ) -> None:
+        self._connection = connection
+        self._layout = layout
+        self._alias = alias_of(prefix, layout.kind)
+        self._source = source
+        self._target = target
+        self._little = little
+        self._done = -1
+        self._beats = 0
+        self._last_beat = time.monotonic()
+
+    def run(self) -> None:
+        """Copy and put the alias on the copy. When it fails, the source is written to as before."""
+        while self._checkpoint() - self._done > self._little:
+            self._copy_up_to(self._checkpoint())
+        self._change("GET", f"/{self._target}/_mapping")
+        try:
+            self._change("PUT", f"/{self._source}/_block/write")
+            self._copy_up_to(self._checkpoint())
+            self._take_out_deleted()
+            self._swap()
+        except BaseException:
+            self._unblock()
+            raise
+
+    def _change(self, method: str, target: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self._connection.call(method, target, body)
+        if answer.status >= 300:
+            raise self._taken_over()
+        return answer.body
+
+    def _taken_over(self) -> StartFailed:
+        return StartFailed(f"the copy of {self._source} was given up: another process has taken over")
+
+    def _checkpoint(self) -> int:
+        """The sequence number up to which every change is carried out, on all copies."""
+        stats = self._change("GET", f"/{self._source}/_stats?level=shards")
+        (shard,) = stats["indices"][self._source]["shards"].values()
+        (primary,) = (copy for copy in shard if copy["routing"]["primary"])
+        checkpoint: int = primary["seq_no"]["global_checkpoint"]
+        return checkpoint
+
+    def _copy_up_to(self, checkpoint: int) -> None:
+        self._change("POST", f"/{self._source}/_refresh")
+        body = {
+            "query": {"range": {"_seq_no": {"gt": self._done, "lte": checkpoint}}},
+            "sort": [{"_seq_no": "asc"}],
+        }
+        for hits in bulk.pages(self._connection, self._source, body):
+            bulk.write(self._connection, map(self._line, hits))
+        self._done = checkpoint
+
+    def _line(self, hit: dict[str, Any]) -> bulk.Line:
+        self._beat()
+        return {"index": self._place(hit["_id"])}, bulk.made_anew(self._layout, hit)
+
+    def _place(self, key: str) -> dict[str, Any]:
+        return {"_index": write_alias_of(self._target), "_id": key, "require_alias": True}
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._last_beat > _BEAT:
+            self._beats += 1
+            self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout, self._beats)})
+            self._last_beat = time.monotonic()
+
+    def _take_out_deleted(self) -> None:
+        self._change("POST", f"/{self._source},{self._target}/_refresh")
+        ends = [self._one_end(order) for order in ("asc", "desc")]
+        if ends[0] is not None and ends[1] is not None:
+            gone = self._gone(ends[0], ends[1])
+            bulk.write(self._connection, (({"delete": self._place(key)}, None) for key in gone))
+            self._change("POST", f"/{self._target}/_refresh")
+        if self._count(self._source) != self._count(self._target):
+            raise StoreFailed
+
+    def _one_end(self, order: str) -> int | None:
+        body = {"size": 1, "sort": [{"created": order}], "_source": False}
+        hits = self._change("POST", f"/{self._target}/_search", body)["hits"]["hits"]
+        return hits[0]["sort"][0] if hits else None
+
+    def _gone(self, first: int, last: int) -> Iterator[str]:
+        """Keys of what was created in this span and is in the copy only. What the source has, the copy has."""
+        span = {"range": {"created": {"gte": first, "lte": last}}}
+        copied = self._count(self._target, span)
+        if copied == self._count(self._source, span):
+            return
+        if copied <= self._little or first == last:
+            yield from sorted(self._keys(self._target, span) - self._keys(self._source, span))
+            return
+        middle = (first + last) // 2
+        yield from self._gone(first, middle)
+        yield from self._gone(middle + 1, last)
+
+    def _count(self, index: str, query: dict[str, Any] | None = None) -> int:
+        self._beat()
+        count: int = self._change("POST", f"/{index}/_count", {"query": query or {"match_all": {}}})["count"]
+        return count
+
+    def _keys(self, index: str, query: dict[str, Any]) -> set[str]:
+        body = {"query": query, "sort": [{"created": "asc"}, {"key": "asc"}], "_source": False, "size": 10_000}
+        return {hit["_id"] for hits in bulk.pages(self._connection, index, body) for hit in hits}
+
+    def _swap(self) -> None:
+        actions = [
+            _no_copy_any_more(self._target),
+            {"remove_index": {"index": self._source}},
+            {"add": {"index": self._target, "alias": self._alias}},
+        ]
+        answer = self._connection.call("POST", "/_aliases", {"actions": actions})
+        # The answer to an attempt that was carried out may have been lost.
+        if answer.status >= 300 and not (
+            answer.repeated and _is_behind(self._connection, self._target, self._alias)
+        ):
+            raise self._taken_over()
+        self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout)})
+
+    def _unblock(self) -> None:
+        """Unless another process has taken over, which has its own block there."""
+        if self._connection.call("GET", f"/{self._target}/_mapping").status == 200:
+            unblock(self._connection, self._source)
+
+
+def unblock(connection: Connection, index: str) -> None:
+    """Let the index be written to, if it is there; a copying that was killed may have left it blocked."""
+    connection.call("PUT", f"/{index}/_settings", {"index.blocks.write": False})
+
+
+def take_away(connection: Connection, index: str, alias: str) -> bool:
+    """Remove a copy that was not finished; False when it was finished meanwhile and stands behind the alias."""
+    answer = connection.call("POST", "/_aliases", {"actions": [_no_copy_any_more(index)]})
+    # Without its own alias it is decided: it has been finished, or never will be.
+    if answer.status >= 300 and _is_behind(connection, index, alias):
+        return False
+    connection.call("DELETE", f"/{index}")
+    return True
+
+
+def _is_behind(connection: Connection, index: str, alias: str) -> bool:
+    return connection.call("GET", f"/{index}/_alias/{alias}").status == 200
+
+
+def _no_copy_any_more(index: str) -> dict[str, Any]:
+    return {"remove": {"index": index, "alias": copying_alias_of(index), "must_exist": True}}
+
+
+def meta(layout: Layout, beats: int | None = None) -> dict[str, Any]:
+    """The mark of an index; ``beats`` while it is a copy in the making."""
+    return {"freezer": layout.meta} if beats is None else {"freezer": layout.meta, "beats": beats}
+
+
+def goes_on(
+    connection: Connection, index: str, pause: Callable[[float], None] = time.sleep, patience: float = PATIENCE
+) -> bool:
+    """Whether somebody works on this copy, or has finished or removed it; returns when that is known."""
+    seen = _beats(connection, index)
+    end = time.monotonic() + patience
+    while seen is not None and time.monotonic() < end:
+        pause(0.2)
+        if _beats(connection, index) != seen:
+            return True
+    return seen is None
+
+
+def _beats(connection: Connection, index: str) -> Any:
+    answer = connection.call("GET", f"/{index}/_mapping")
+    return answer.body[index]["mappings"]["_meta"].get("beats") if answer.status == 200 else None

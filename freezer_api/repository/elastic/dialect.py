@@ -1,0 +1,63 @@
+"""What differs between the servers that are supported, told by a server's answer to ``GET /``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+SUPPORTED = "Elasticsearch 8.19 to 9.x and OpenSearch 2.19 to 3.x"
+
+ENGINES = ("auto", "elasticsearch", "opensearch")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """``headers`` go with every request, ``bulk_headers`` with those whose body is a list of lines."""
+
+    name: str
+    headers: Mapping[str, str]
+    bulk_headers: Mapping[str, str]
+
+
+def _dialect(name: str, media_type: str) -> Dialect:
+    lines = media_type.replace("json", "x-ndjson")
+    headers = {"accept": media_type, "content-type": media_type}
+    return Dialect(name, headers, {**headers, "content-type": lines})
+
+
+# Server 9 takes the media type of 8 as well: one way of speaking for both.
+ELASTICSEARCH = _dialect("elasticsearch", "application/vnd.elasticsearch+json; compatible-with=8")
+OPENSEARCH = _dialect("opensearch", "application/json")
+
+_RELEASES = {ELASTICSEARCH.name: ((8, 19), (10, 0)), OPENSEARCH.name: ((2, 19), (4, 0))}
+
+
+class NotSupported(Exception):
+    """The server is another one than those that are supported; ``str(error)`` is one line for the operator."""
+
+
+def named(engine: str) -> Dialect:
+    """The dialect of an engine that the operator named."""
+    return OPENSEARCH if engine == OPENSEARCH.name else ELASTICSEARCH
+
+
+def dialect_of(info: Any, engine: str = "auto") -> Dialect:
+    """The dialect of the server that gives this answer; :class:`NotSupported` unless it is the wanted engine."""
+    version = info.get("version") if isinstance(info, dict) else None
+    number = version.get("number") if isinstance(version, dict) else None
+    release = _release(number)
+    if not isinstance(version, dict) or release is None:
+        raise NotSupported(f"what answers at the store's address is none of {SUPPORTED}")
+    name = OPENSEARCH.name if version.get("distribution") == OPENSEARCH.name else ELASTICSEARCH.name
+    first, last = _RELEASES[name]
+    if not first <= release < last:
+        raise NotSupported(f"the store is {name} {number}; supported are {SUPPORTED}")
+    if engine not in ("auto", name):
+        raise NotSupported(f"the store is {name} {number}, and the configuration says engine = {engine}")
+    return named(name)
+
+
+def _release(number: Any) -> tuple[int, int] | None:
+    parts = number.split(".") if isinstance(number, str) else []
+    if len(parts) < 2 or not all(part.isascii() and part.isdigit() for part in parts[:2]):
+        return None
+    return int(parts[0]), int(parts[1])

@@ -1,0 +1,131 @@
+"""Names of indices and aliases, and which state the index of each kind is in.
+
+``<prefix>-<kind>`` is the alias by which the service reads and creates; behind it stands
+``<prefix>-<kind>-000001`` or a later one, which is written to by an alias of its own.
+"""
+
+import logging
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from freezer_api.documents.kind import Kind
+from freezer_api.errors import Unavailable
+from freezer_api.repository.elastic.layout import LAYOUTS, RELEASE, Layout
+from freezer_api.repository.elastic.transport import Connection
+
+LOG = logging.getLogger(__name__)
+
+_NUMBER = re.compile(r"-([0-9]{6})")
+
+
+def alias_of(prefix: str, kind: Kind) -> str:
+    """The alias of a kind."""
+    return f"{prefix}-{kind.name}"
+
+
+def write_alias_of(index: str) -> str:
+    """The alias by which one index is written to; it ends with the index."""
+    return f"{index}-write"
+
+
+def copying_alias_of(index: str) -> str:
+    """The alias that a copy has until it is finished, or until it is taken away from who makes it."""
+    return f"{index}-copying"
+
+
+class State(Enum):
+    """What there is to do for a kind."""
+
+    CURRENT = "current"
+    MISSING = "missing"
+    ADDITIVE = "additive"
+    """Its mapping lacks fields and is otherwise the one of this release."""
+    OTHER = "other"
+    """Its documents have to be copied into a new index."""
+    NEWER = "newer"
+    FOREIGN = "foreign"
+    """An index that is none of ours has the name."""
+    AMBIGUOUS = "ambiguous"
+    """Several of ours are behind the alias."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Indices of one kind. ``index``: the one behind the alias, empty for none; ``copies``: those that a copying
+    has made and not finished, the newest first; ``others``: further ones that a service made; ``next``: the name
+    of the next one.
+    """
+
+    state: State
+    index: str
+    copies: tuple[str, ...]
+    others: tuple[str, ...]
+    next: str
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing of the kind is there."""
+        return self.state is State.MISSING and not self.copies and not self.others
+
+
+def look(connection: Connection, prefix: str, layout: Layout) -> Found:
+    """What there is of a kind."""
+    alias = alias_of(prefix, layout.kind)
+    answer = connection.call("GET", f"/{alias},{alias}-*?ignore_unavailable=true&allow_no_indices=true")
+    indices: dict[str, Any] = answer.body
+    numbered = {name: match for name in indices if (match := _NUMBER.fullmatch(name.removeprefix(alias)))}
+    behind = [name for name, index in indices.items() if alias in index["aliases"] or name == alias]
+    behind.sort(key=lambda name: is_of(indices[name], layout))
+    ours = (name for name in {*numbered, *behind[1:]} if is_of(indices[name], layout) and name not in behind[:1])
+    beside = sorted(ours, reverse=True)
+    copies = tuple(name for name in beside if "beats" in indices[name]["mappings"]["_meta"])
+    others = tuple(name for name in beside if name not in copies)
+    number = max((int(match[1]) for match in numbered.values()), default=0) + 1
+    state = _state(indices, behind, alias, layout)
+    return Found(state, behind[0] if behind else "", copies, others, f"{alias}-{number:06d}")
+
+
+def is_of(index: dict[str, Any], layout: Layout) -> bool:
+    """Whether a service made the index for this kind."""
+    meta = _meta(index)
+    return meta.get("kind") == layout.kind.name and isinstance(meta.get("release"), int)
+
+
+def _meta(index: dict[str, Any]) -> dict[str, Any]:
+    meta = index["mappings"].get("_meta", {}).get("freezer")
+    return meta if isinstance(meta, dict) else {}
+
+
+def _state(indices: dict[str, Any], behind: list[str], alias: str, layout: Layout) -> State:
+    if not behind:
+        return State.MISSING
+    index = indices[behind[0]]
+    if behind[0] == alias or not is_of(index, layout):
+        return State.FOREIGN
+    if len(behind) > 1:
+        return State.AMBIGUOUS
+    meta = _meta(index)
+    if meta["release"] > RELEASE:
+        return State.NEWER
+    if meta == layout.meta:
+        return State.CURRENT
+    return State.ADDITIVE if _lacks_fields_only(index["mappings"], layout.mapping) else State.OTHER
+
+
+def _lacks_fields_only(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    rest = {name: value for name, value in there.items() if name not in ("properties", "_meta")}
+    fields = there.get("properties", {}).items()
+    return rest == {name: wanted[name] for name in wanted if name != "properties"} and all(
+        wanted["properties"].get(name) == field for name, field in fields
+    )
+
+
+def check_current(connection: Connection, prefix: str) -> None:
+    """Raise ``Unavailable`` unless every kind has its index with the layout of this release."""
+    for layout in LAYOUTS.values():
+        found = look(connection, prefix, layout)
+        if found.state is not State.CURRENT:
+            LOG.error("The index of %s is %s: run 'freezer-manage db sync'", layout.kind.name, found.state.value)
+            raise Unavailable

@@ -1,0 +1,252 @@
+"""The repository on Elasticsearch and OpenSearch.
+
+The alias of a kind is read and gets new documents. A change goes to the very index that the document was read
+from, by the alias that belongs to that index alone: a token of an index that was copied and replaced is never
+taken for one of the new index. Every write waits until searches see it, so lists need no refresh of their own.
+"""
+
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.text import decode
+from freezer_api.errors import AlreadyExists, Conflict, StoreFailed, Unavailable
+from freezer_api.repository import query as q
+from freezer_api.repository.elastic.indices import alias_of, check_current, write_alias_of
+from freezer_api.repository.elastic.layout import LAYOUTS
+from freezer_api.repository.elastic.search import body_of, position_of
+from freezer_api.repository.elastic.transport import Answer, Connection
+from freezer_api.repository.protocol import Page, Stored
+from freezer_api.repository.texts import is_text
+
+LOG = logging.getLogger(__name__)
+
+WINDOW = 10_000
+"""The engine's bound of ``from`` and ``size`` together."""
+
+_LONGEST_ID = 512
+"""Bytes; the engine's bound of an ``_id``."""
+
+_SWAPPED = 4
+"""Attempts of a read: the index may be replaced by its copy at the moment."""
+
+
+class _Token(NamedTuple):
+    """The engine's token, and what a replacement has to know of the document that it replaces."""
+
+    seq_no: int
+    primary_term: int
+    created: int
+    version: int
+    place: str
+
+    def __str__(self) -> str:
+        return "/".join(map(str, self))
+
+    @staticmethod
+    def parse(text: str) -> "_Token":
+        seq_no, primary_term, created, version, place = text.split("/")
+        return _Token(int(seq_no), int(primary_term), int(created), int(version), place)
+
+    @property
+    def condition(self) -> str:
+        """Under which a change is carried out."""
+        return f"if_seq_no={self.seq_no}&if_primary_term={self.primary_term}"
+
+
+class ElasticRepository:
+    """Documents in the indices of ``layout`` behind the aliases ``<prefix>-<kind>``.
+
+    ``clock`` gives microseconds since the epoch, ``new_id`` something that nobody has.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        prefix: str,
+        *,
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._connection = connection
+        self._prefix = prefix
+        self._clock = clock
+        self._new_id = new_id
+        self._pause = pause
+        self._seen = f"refresh=wait_for&timeout={connection.patience}"
+        # Nothing is written to an index that is not there, as it would be made; a deletion makes none.
+        self._seen_in_alias = f"{self._seen}&require_alias=true"
+
+    def create(self, kind: Kind, key: str, document: Document) -> Stored:
+        source = self._source(kind, key, document, created=self._clock(), version=1)
+        answer = self._written(
+            "PUT", f"/{alias_of(self._prefix, kind)}/_create/{_quoted(key)}?{self._seen_in_alias}", source
+        )
+        if answer.status == 409:
+            stored = self._own_write(kind, key, source) if answer.repeated else None
+            if stored is None:
+                raise AlreadyExists(f"{kind.title} already registered with ID {key}")
+            return stored
+        if answer.status == 404:
+            raise self._no_index(kind)
+        return Stored(key, document, 1, _token(answer.body, source))
+
+    def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
+        seen = _Token.parse(token)
+        if not _is_possible(key):
+            raise _conflict(kind, key)
+        source = self._source(kind, key, document, created=seen.created, version=seen.version + 1)
+        target = f"/{write_alias_of(seen.place)}/_doc/{_quoted(key)}?{self._seen_in_alias}&{seen.condition}"
+        answer = self._written("PUT", target, source)
+        if answer.status in (404, 409):
+            stored = self._own_write(kind, key, source) if answer.repeated else None
+            if stored is None:
+                raise _conflict(kind, key)
+            return stored
+        return Stored(key, document, source["version"], _token(answer.body, source))
+
+    def delete(self, kind: Kind, key: str, token: str) -> None:
+        seen = _Token.parse(token)
+        if not _is_possible(key):
+            raise _conflict(kind, key)
+        target = f"/{write_alias_of(seen.place)}/_doc/{_quoted(key)}?{self._seen}&{seen.condition}"
+        answer = self._written("DELETE", target)
+        if answer.status in (404, 409):
+            if not answer.repeated or self.get(kind, key) is not None:
+                raise _conflict(kind, key)
+            self._refresh(kind)
+
+    def _written(self, method: str, target: str, source: dict[str, Any] | None = None) -> Answer:
+        """The answer to a write: done, or 409, or 404 as there is no such alias."""
+        answer = self._connection.answer(method, target, source)
+        if answer.status < 300 or answer.status in (404, 409):
+            return answer
+        LOG.error("The store refuses a write with %s %s", answer.status, answer.error)
+        if answer.error == "strict_dynamic_mapping_exception":
+            LOG.error("The store's layout is not the one of this release: run 'freezer-manage db sync'")
+            raise Unavailable
+        raise StoreFailed
+
+    def _source(self, kind: Kind, key: str, document: Document, *, created: int, version: int) -> dict[str, Any]:
+        # ``write`` tells a write that was carried out, though its answer was lost, from somebody else's.
+        own = {"key": key, "created": created, "version": version, "write": self._new_id()}
+        return LAYOUTS[kind.name].fields(document) | own
+
+    def _own_write(self, kind: Kind, key: str, source: dict[str, Any]) -> Stored | None:
+        """What this very write left when an earlier attempt at it was carried out; None when it was not."""
+        found = self._found(kind, key)
+        if found is None or found["_source"]["write"] != source["write"]:
+            return None
+        self._refresh(kind)
+        return _stored(found)
+
+    def _refresh(self, kind: Kind) -> None:
+        self._read("POST", kind, "_refresh")
+
+    def get(self, kind: Kind, key: str) -> Stored | None:
+        found = self._found(kind, key)
+        return None if found is None else _stored(found)
+
+    def _found(self, kind: Kind, key: str) -> dict[str, Any] | None:
+        if not _is_possible(key):
+            return None
+        answer = self._read("GET", kind, f"_doc/{_quoted(key)}")
+        return answer.body if answer.status == 200 else None
+
+    def search(self, kind: Kind, query: q.Query) -> Page:
+        body = body_of(LAYOUTS[kind.name], query)
+        wanted = query.limit + 1
+        total = None
+        if query.offset + wanted <= WINDOW and not (query.offset and query.after):
+            result = self._searched(kind, {**body, "from": query.offset, "size": wanted})
+            hits, total = result["hits"], result.get("total")
+        else:
+            if query.with_total:
+                total = self._searched(kind, {**body, "size": 0}).get("total")
+            hits = self._beyond_window(kind, {**body, "track_total_hits": False}, query.offset, wanted)
+        position = None
+        if len(hits) > query.limit:
+            position = position_of(hits[query.limit - 1], ranked=query.exact_first is not None)
+        return Page(
+            [_stored(hit) for hit in hits[: query.limit]],
+            position,
+            total and total["value"] if query.with_total else None,
+        )
+
+    def _beyond_window(self, kind: Kind, body: dict[str, Any], offset: int, wanted: int) -> list[Any]:
+        """Hits where an offset cannot reach or a page cannot hold them: positions lead there."""
+        skipped = {**body, "_source": False, "seq_no_primary_term": False}
+        last = None
+        for hits in self._walk(kind, skipped, offset):
+            last = hits[-1]["sort"]
+            offset -= len(hits)
+        if offset:
+            return []
+        begun = body if last is None else {**body, "search_after": last}
+        return [hit for hits in self._walk(kind, begun, wanted) for hit in hits]
+
+    def _walk(self, kind: Kind, body: dict[str, Any], count: int) -> Iterator[list[Any]]:
+        """The first so many hits, in pages, fewer when there are no more."""
+        while count:
+            size = min(count, WINDOW)
+            hits = self._searched(kind, {**body, "size": size})["hits"]
+            if hits:
+                yield hits
+            if len(hits) < size:
+                return
+            count -= size
+            body = {**body, "search_after": hits[-1]["sort"]}
+
+    def _searched(self, kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
+        answer = self._read("POST", kind, "_search?allow_partial_search_results=false", body)
+        result: dict[str, Any] = answer.body["hits"]
+        return result
+
+    def _read(self, method: str, kind: Kind, what: str, body: dict[str, Any] | None = None) -> Answer:
+        target = f"/{alias_of(self._prefix, kind)}/{what}"
+        for attempt in range(_SWAPPED):
+            answer = self._connection.call(method, target, body)
+            if answer.status != 404 or not answer.error:
+                return answer
+            self._pause(0.02 * attempt)
+        raise self._no_index(kind)
+
+    def _no_index(self, kind: Kind) -> Unavailable:
+        LOG.error("The store has no index %s: run 'freezer-manage db sync'", alias_of(self._prefix, kind))
+        return Unavailable()
+
+    def check(self) -> None:
+        check_current(self._connection, self._prefix)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _conflict(kind: Kind, key: str) -> Conflict:
+    return Conflict(f"{kind.title} with ID {key} was changed by another request")
+
+
+def _stored(found: dict[str, Any]) -> Stored:
+    source = found["_source"]
+    return Stored(found["_id"], decode(source["body"]), source["version"], _token(found, source))
+
+
+def _token(place: dict[str, Any], source: dict[str, Any]) -> str:
+    return str(
+        _Token(place["_seq_no"], place["_primary_term"], source["created"], source["version"], place["_index"])
+    )
+
+
+def _quoted(key: str) -> str:
+    return quote(key, safe="")
+
+
+def _is_possible(key: str) -> bool:
+    """Whether there can be a document of this key: the engine refuses others instead of finding none."""
+    return is_text(key) and 0 < len(key.encode("utf-8")) <= _LONGEST_ID

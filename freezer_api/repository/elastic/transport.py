@@ -1,0 +1,272 @@
+"""The narrow way to the servers: one call, bounded in time, its trouble told in Freezer's words.
+
+What the store said goes to the log alone, and of that only the type of its error: never a document.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import orjson
+from elastic_transport import HttpHeaders, NodePool, TransportError
+
+from freezer_api.errors import StoreFailed, Unavailable
+from freezer_api.repository.elastic import dialect as dialects
+from freezer_api.repository.elastic.dialect import Dialect, NotSupported
+
+LOG = logging.getLogger(__name__)
+
+_GATEWAY = frozenset((502, 503, 504))
+_BUSY = _GATEWAY | {429}
+_REFUSED = frozenset((401, 403))
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
+"""Seconds between attempts; each further pause is twice as long."""
+
+_PROBE = 1.0
+"""Seconds that a call takes at most while the store is known to be down."""
+
+
+_INTRODUCTION = "/"
+
+
+class Answer(NamedTuple):
+    """``body`` is parsed JSON. ``repeated``: an earlier attempt at the same request may have been carried out."""
+
+    status: int
+    body: Any
+    repeated: bool = False
+
+    @property
+    def error(self) -> str:
+        """The type of the error in the store's words, empty when it is none."""
+        error = None if self.body is None else self.body.get("error")
+        return str(error.get("type", "unknown")) if isinstance(error, dict) else str(error or "")
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the index takes no writes for now: while it is copied, or as the disk is full."""
+        return self.error == "cluster_block_exception"
+
+
+class WrongServer(Unavailable):
+    """Something else answers than a server that is supported; ``reason`` is for the operator."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class _Trouble(NamedTuple):
+    """Why an attempt failed; whether a server answered it at all."""
+
+    text: str
+    answered: bool
+
+
+_NONE = _Trouble("", answered=True)
+
+_EVERYWHERE = ""
+
+
+class _Outages:
+    """Where calls went unanswered for a whole deadline: at an index, or everywhere."""
+
+    def __init__(self) -> None:
+        self._places: set[str] = set()
+
+    def has(self, place: str) -> bool:
+        """Whether there is an outage at the place."""
+        return bool(self._places) and (place in self._places or _EVERYWHERE in self._places)
+
+    def begin(self, place: str, trouble: _Trouble, seconds: float) -> None:
+        """Remember an outage; the first time it is logged."""
+        if place not in self._places:
+            LOG.error(
+                "The store is not available (%s), after %.1f s: %s", place or "any index", seconds, trouble.text
+            )
+        self._places.add(place)
+
+    def end(self, place: str) -> None:
+        """Forget it: there was an answer."""
+        if self.has(place):
+            LOG.warning("The store answers again (%s)", place)
+            self._places -= {place, _EVERYWHERE}
+
+
+class _Headers(NamedTuple):
+    """Headers of a request with a JSON body or none, and of one with a body of lines."""
+
+    calls: HttpHeaders
+    bulk: HttpHeaders
+
+
+class Connection:
+    """Calls to a cluster. ``deadline`` in seconds bounds each one with all its attempts, ``timeout`` one attempt.
+
+    Once a whole deadline went by without an answer, calls are a short attempt at each node until one is answered:
+    a store that is down does not keep every thread waiting. Threads and forked processes may share a connection.
+    """
+
+    def __init__(
+        self,
+        open_pool: Callable[[], NodePool],
+        *,
+        engine: str = "auto",
+        authorization: str | None = None,
+        deadline: float = 5.0,
+        timeout: float = 60.0,
+        retries: int = 20,
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._open_pool = open_pool
+        self._engine = engine
+        self._authorization = {} if authorization is None else {"authorization": authorization}
+        self._deadline = deadline
+        # Half of it, so that a node that hangs leaves time for another one.
+        self._timeout = min(timeout, deadline / 2)
+        self._retries = retries
+        self._clock = clock
+        self._pause = pause
+        self._outages = _Outages()
+        self._headers: _Headers | None = None
+        self._pool = open_pool()
+        self._process = os.getpid()
+
+    @property
+    def patience(self) -> str:
+        """How long a server may keep a write waiting: less than an attempt, lest it carries it out later."""
+        return f"{int(self._timeout * 800)}ms"
+
+    def call(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """One request; attempts are repeated within the deadline while the store is busy or not there.
+
+        Answers with the statuses 2xx, 404 and 409 are the caller's to judge. ``Unavailable`` when time ran out or
+        the store refuses the service, ``StoreFailed`` for any other answer.
+        """
+        answer = self.answer(method, target, body)
+        if answer.status < 300 or answer.status in (404, 409):
+            return answer
+        self._log(answer, method, target)
+        raise StoreFailed
+
+    def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
+        """As :meth:`call`, but every answer that another attempt would not change is the caller's to judge."""
+        headers = (self._headers or self._introduced()).calls
+        return self._granted(method, target, None if body is None else orjson.dumps(body), headers)
+
+    def bulk(self, target: str, lines: bytes) -> Answer:
+        """One request with a body of lines."""
+        headers = (self._headers or self._introduced()).bulk
+        return self._granted("POST", target, lines, headers)
+
+    def _granted(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
+        answer = self._attempts(method, target, data, headers)
+        if answer.status in _REFUSED:
+            self._log(answer, method, target)
+            LOG.error("The store refuses the service's credentials or does not grant it enough")
+            raise Unavailable
+        return answer
+
+    def _log(self, answer: Answer, method: str, target: str) -> None:
+        path = target.partition("?")[0]
+        LOG.error("The store answered %s %s with %s %s", method, path, answer.status, answer.error)
+
+    def introduce(self) -> "_Headers":
+        """Find out how to speak to the server. :class:`WrongServer` when it is none that is supported."""
+        answer = self._attempts(
+            "GET", _INTRODUCTION, None, HttpHeaders({**self._authorization, "accept": "application/json"})
+        )
+        if answer.status == 403 and self._engine != "auto":
+            # A user who may do no more than the service needs: the operator's word counts.
+            return self._speak(dialects.named(self._engine))
+        if answer.status in _REFUSED:
+            raise WrongServer(
+                f"the store refuses the service's credentials (it answers GET / with {answer.status})"
+            )
+        try:
+            return self._speak(dialects.dialect_of(answer.body, self._engine))
+        except NotSupported as error:
+            raise WrongServer(str(error)) from None
+
+    def _speak(self, dialect: Dialect) -> "_Headers":
+        self._headers = _Headers(
+            HttpHeaders({**self._authorization, **dialect.headers}),
+            HttpHeaders({**self._authorization, **dialect.bulk_headers}),
+        )
+        return self._headers
+
+    def _introduced(self) -> "_Headers":
+        try:
+            return self.introduce()
+        except WrongServer as error:
+            LOG.error("The store cannot be used: %s", error.reason)  # noqa: TRY400 - it is no failure of ours
+            raise
+
+    def _attempts(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
+        begun = self._clock()
+        place = target.split("/", 2)[1]
+        is_out = self._outages.has(place)
+        end = begun + (_PROBE if is_out else self._deadline)
+        timeout = min(self._timeout, _PROBE / 2) if is_out else self._timeout
+        attempts = len(self._own_pool()) if is_out else 1 + self._retries
+        pause, made = _FIRST_PAUSE, 0
+        while True:
+            left = end - self._clock()
+            answer, trouble = self._attempt(method, target, data, headers, max(min(timeout, left), 0.001))
+            made += 1
+            if answer is not None:
+                self._outages.end(place)
+                return answer._replace(repeated=True) if made > 1 else answer
+            if made >= attempts or self._clock() + pause >= end:
+                self._outages.begin(place if trouble.answered else _EVERYWHERE, trouble, self._clock() - begun)
+                raise Unavailable
+            self._pause(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _attempt(
+        self, method: str, target: str, data: bytes | None, headers: HttpHeaders, timeout: float
+    ) -> tuple[Answer | None, "_Trouble"]:
+        """The answer, or None and what is the trouble, when another attempt may help."""
+        pool = self._own_pool()
+        node = pool.get()
+        try:
+            meta, text = node.perform_request(method, target, data, headers, timeout)
+        except TransportError as error:
+            pool.mark_dead(node)
+            return None, _Trouble(type(error).__name__, answered=False)
+        if meta.status in _GATEWAY:
+            pool.mark_dead(node)
+        else:
+            pool.mark_live(node)
+        answer = Answer(meta.status, _parsed(text))
+        if answer.status in _BUSY or answer.is_blocked:
+            return None, _Trouble(f"status {answer.status} {answer.error}", answered=True)
+        if answer.body is None and target != _INTRODUCTION:
+            # A connection that ends within the headers looks like an answer without a body.
+            return None, _Trouble(f"status {answer.status} without JSON", answered=True)
+        return answer, _NONE
+
+    def _own_pool(self) -> NodePool:
+        """The connections of this process: two processes cannot share a socket."""
+        if self._process != os.getpid():
+            self._pool = self._open_pool()
+            self._process = os.getpid()
+        return self._pool
+
+    def close(self) -> None:
+        """Let go of connections."""
+        for node in self._pool.all():
+            node.close()
+
+
+def _parsed(text: bytes) -> Any:
+    """The JSON object, None when it is none."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return value if isinstance(value, dict) else None

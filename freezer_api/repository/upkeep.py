@@ -1,0 +1,41 @@
+"""What an operator does to a store: make it, bring its layout up to date, look at it, take it away."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+Ask = Callable[[str], bool]
+"""Asks the operator a question; whether the answer is yes."""
+
+
+class Upkeep(Protocol):
+    """Upkeep of one store. Every method may raise ``Unavailable``, ``StoreFailed``, and ``StartFailed`` with one
+    line that says what is in the way.
+    """
+
+    def plan(self, kinds: Sequence[str]) -> list[str]:
+        """What :meth:`sync` would do, a line each; nothing is changed."""
+        ...
+
+    def sync(self, kinds: Sequence[str], erase: Ask) -> None:
+        """Make or upgrade what documents of these kinds are kept in.
+
+        No document is lost, unless something that is none of ours is in the way and ``erase`` says that it may go.
+        Safe while the service serves, and when several do it at once; what was interrupted is done anew.
+        """
+        ...
+
+    def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
+        """Take all documents of these kinds away, unless ``test_only``; the kinds of which there was anything."""
+        ...
+
+    def show(self) -> Any:
+        """What there is, as JSON; None when there is nothing."""
+        ...
+
+    def update_settings(self) -> str:
+        """Apply the settings that can be changed at any time; the line that says which."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...

@@ -1,0 +1,229 @@
+"""Which store the configuration names, and the way into it."""
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from freezer_api import config, embedded
+from freezer_api.errors import StartFailed, Unavailable
+from freezer_api.repository.elastic.access import Access, authorization, check_files, open_pool, parsed_hosts
+from freezer_api.repository.elastic.repository import ElasticRepository
+from freezer_api.repository.elastic.transport import Connection, WrongServer
+from freezer_api.repository.elastic.upkeep import ElasticUpkeep
+from freezer_api.repository.protocol import Repository
+from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+from freezer_api.repository.sql.upkeep import SQLUpkeep
+from freezer_api.repository.upkeep import Upkeep
+
+LOG = logging.getLogger(__name__)
+
+ELASTICSEARCH_DRIVERS = (
+    "elasticsearch",
+    "freezer_api.storage.elastic.ElasticSearchEngine",
+    "freezer_api.storage.elasticv2.ElasticSearchEngineV2",
+    "freezer_api.db.elasticsearch.driver.ElasticSearchDB",
+)
+SQL_DRIVERS = ("sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver")
+# The second is how a deployment tool wrote it for years.
+_SQL_BACKENDS = ("sqlalchemy", "sqlachemy")
+
+_UPKEEP_DEADLINE = 30.0
+"""Seconds; what makes, copies or removes an index may take longer than a request of the API."""
+
+_SET = (cfg.Locations.user, cfg.Locations.command_line, cfg.Locations.environment, cfg.Locations.set_override)
+
+
+@dataclass(frozen=True)
+class SQLStore:
+    """A SQLite file. ``embedded``: nothing names it, it is made when it is needed."""
+
+    path: Path
+    embedded: bool = False
+
+    def prepare(self) -> None:
+        """What has to be right before the service starts; ``StartFailed`` says what is not."""
+        if self.embedded:
+            embedded.prepare(self.path)
+
+    def open(self, threads: int) -> Repository:
+        """The repository, for as many threads."""
+        return open_sqlite(self.path, connections=threads)
+
+    def upkeep(self) -> Upkeep:
+        """The upkeep of the same store."""
+        return SQLUpkeep(sqlite_engine(self.path, timeout=5.0, connections=1), self.path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class ElasticStore:
+    """Indices of Elasticsearch or OpenSearch."""
+
+    access: Access
+    index: str
+    replicas: int
+    limits: dict[str, Any]
+
+    def _connect(self, threads: int, **limits: Any) -> Connection:
+        return Connection(
+            lambda: open_pool(self.access, threads),
+            authorization=self.access.authorization,
+            **{**self.limits, **limits},
+        )
+
+    def prepare(self) -> None:
+        """Refuse a server that is none of those supported. One that cannot be reached may come later."""
+        check_files(self.access)
+        connection = self._connect(1, retries=0)
+        try:
+            connection.introduce()
+        except WrongServer as error:
+            raise StartFailed(error.reason) from None
+        except Unavailable:
+            LOG.warning("The store cannot be reached; requests are answered with 503 until it can be")
+        finally:
+            connection.close()
+
+    def open(self, threads: int) -> Repository:
+        """The repository, for as many threads."""
+        return ElasticRepository(self._connect(threads), self.index)
+
+    def upkeep(self) -> Upkeep:
+        """The upkeep of the same store."""
+        check_files(self.access)
+        connection = self._connect(4, deadline=max(_UPKEEP_DEADLINE, self.limits["deadline"]))
+        with ExitStack() as on_error:
+            on_error.callback(connection.close)
+            try:
+                connection.introduce()
+            except WrongServer as error:
+                raise StartFailed(error.reason) from None
+            except Unavailable:
+                raise StartFailed("ElasticSearch cluster is not available. Cannot ping it") from None
+            on_error.pop_all()
+        return ElasticUpkeep(connection, self.index, replicas=self.replicas)
+
+    def __str__(self) -> str:
+        return ", ".join(self.access.hosts)
+
+
+Store = SQLStore | ElasticStore
+
+
+def is_set(conf: cfg.ConfigOpts, name: str, group: str) -> bool:
+    """Whether somebody gave the option a value."""
+    location = conf.get_location(name, group)
+    return location is not None and location.location in _SET
+
+
+def store_of(conf: cfg.ConfigOpts) -> Store:
+    """The store that the configuration names; ``StartFailed`` when it names none, or one in a wrong way."""
+    storage = conf.storage
+    if storage.driver in ELASTICSEARCH_DRIVERS:
+        return _elastic(conf, storage.backend or "elasticsearch")
+    if storage.driver in SQL_DRIVERS:
+        return _sql(conf)
+    if storage.driver:
+        allowed = ", ".join((ELASTICSEARCH_DRIVERS[0], SQL_DRIVERS[0]))
+        raise StartFailed(f"[storage] driver is {storage.driver}; it can be one of {allowed}")
+    return _by_other_options(conf)
+
+
+def _by_other_options(conf: cfg.ConfigOpts) -> Store:
+    storage = conf.storage
+    if storage.db not in (None, "elasticsearch"):
+        raise StartFailed(f"[storage] db is {storage.db}; it can be elasticsearch only")
+    if (
+        storage.db
+        or storage.endpoint
+        or storage.backend == "elasticsearch"
+        or is_set(conf, "hosts", "elasticsearch")
+    ):
+        return _elastic(conf, "elasticsearch")
+    group = storage.backend if storage.backend not in (None, "", *_SQL_BACKENDS) else None
+    if group:
+        config.register_elasticsearch(conf, group)
+        if is_set(conf, "hosts", group):
+            return _elastic(conf, group)
+    if conf.database.connection or storage.backend in _SQL_BACKENDS:
+        return _sql(conf)
+    if group:
+        raise StartFailed(f"[storage] backend names the group [{group}], which has no hosts")
+    if any(is_set(conf, option.dest, "elasticsearch") for option in config.ELASTICSEARCH):
+        raise StartFailed("[elasticsearch] is there, but neither its hosts nor [storage] driver are set")
+    return embedded_store(None)
+
+
+def warn_of_embedded(store: Store) -> None:
+    """Say it where a service in production would keep its documents on this machine alone."""
+    if isinstance(store, SQLStore) and store.embedded:
+        LOG.warning("The configuration names no store: the embedded one at %s is used", store)
+
+
+def embedded_store(directory: str | None) -> SQLStore:
+    """The store that nothing has to be set up for."""
+    return SQLStore(embedded.data_dir(directory) / embedded.FILE, embedded=True)
+
+
+def _sql(conf: cfg.ConfigOpts) -> SQLStore:
+    if not conf.database.connection:
+        raise StartFailed("[database] connection is not set; it names the SQL store")
+    try:
+        url = make_url(conf.database.connection)
+    except ArgumentError:
+        raise StartFailed(
+            "[database] connection is no URL such as sqlite:////var/lib/freezer/freezer.sqlite"
+        ) from None
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        raise StartFailed("[database] connection: this release keeps SQL documents in a SQLite file only")
+    return SQLStore(Path(url.database))
+
+
+def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:
+    config.register_elasticsearch(conf, group)
+    options = conf[group]
+    named = conf.storage.endpoint.split(",") if conf.storage.endpoint else options.hosts
+    hosts, in_url = parsed_hosts(named, use_ssl=options.use_ssl)
+    access = Access(
+        hosts=hosts,
+        authorization=authorization(_credentials(options) or in_url, options.api_key),
+        verify_certs=options.verify_certs is not False,
+        ca_certs=options.ca_certs or None,
+        fingerprint=options.fingerprint or None,
+        client_cert=options.client_cert or None,
+        client_key=options.client_key or None,
+    )
+    _warn(conf, group, access)
+    limits = {name: options[name] for name in ("engine", "deadline", "timeout", "retries")}
+    return ElasticStore(access, options.index, options.number_of_replicas, limits)
+
+
+def _warn(conf: cfg.ConfigOpts, group: str, access: Access) -> None:
+    if conf.storage.endpoint:
+        LOG.warning("[storage] endpoint is an old name of [%s] hosts", group)
+    for name in config.ELASTICSEARCH_IGNORED:
+        if is_set(conf, name, group):
+            LOG.warning("[%s] %s is ignored", group, name)
+    if not access.uses_tls:
+        return
+    if not access.verify_certs:
+        LOG.warning("[%s] verify_certs is false: whoever answers at the store's address is believed", group)
+    elif conf[group].verify_certs is None and not access.ca_certs and not access.fingerprint:
+        LOG.warning(
+            "[%s] verify_certs is not set: certificates are verified, against the well-known authorities", group
+        )
+
+
+def _credentials(options: Any) -> tuple[str, str] | None:
+    if options.http_auth:
+        user, _, password = options.http_auth.partition(":")
+        return user, password
+    return (options.username, options.password or "") if options.username else None

@@ -1,0 +1,43 @@
+"""What the drivers of the search servers share: one store per server, emptied for each test."""
+
+from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.indices import alias_of
+from freezer_api.repository.elastic.layout import LAYOUTS
+from freezer_api.repository.elastic.repository import ElasticRepository
+from freezer_api.repository.elastic.transport import Connection
+from freezer_api.repository.elastic.upkeep import ElasticUpkeep
+from tests.servers.search.shared import SHARED
+
+PREFIX = "contract"
+
+
+def make(engine: str, version: str) -> str:
+    """The address of an empty store on the run's server."""
+    url = SHARED.server(engine, version).url
+    connection = connect(url)
+    ElasticUpkeep(connection, PREFIX).sync(list(LAYOUTS), erase=lambda _question: False)
+    for layout in LAYOUTS.values():
+        alias = alias_of(PREFIX, layout.kind)
+        # Tests wait for every write: shorter than in service, where many writes share a refresh.
+        connection.call("PUT", f"/{alias}/_settings", {"index": {"refresh_interval": "2ms"}})
+        empty(connection, alias)
+    connection.close()
+    return url
+
+
+def empty(connection: Connection, alias: str) -> None:
+    while True:
+        answer = connection.call("POST", f"/{alias}/_search", {"size": 10_000, "_source": False})
+        hits = answer.body["hits"]["hits"]
+        if not hits:
+            return
+        lines = "".join(f'{{"delete":{{"_index":"{hit["_index"]}","_id":"{hit["_id"]}"}}}}\n' for hit in hits)
+        connection.bulk("/_bulk?refresh=true", lines.encode())
+
+
+def connect(url: str) -> Connection:
+    return Connection(lambda: open_pool(Access((url,)), 32), deadline=30.0)
+
+
+def open_repository(url: str) -> ElasticRepository:
+    return ElasticRepository(connect(url), PREFIX)

@@ -1,0 +1,47 @@
+"""Two services on one store, to which anything may happen."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.search.cluster import Cluster
+from tests.servers.search.shared import SearchServers
+from tests.servers.service import Service, search_store
+
+DEADLINE = 3
+"""Seconds, configured for the services."""
+
+BOUND = 10
+"""Seconds within which every answer comes: the deadline, and what a busy machine adds."""
+
+Start = Callable[..., tuple[Service, Service]]
+
+
+@pytest.fixture
+def start_services(tmp_path: Path) -> Iterator[Start]:
+    """Starts two services on the store at this URL."""
+    started: list[Service] = []
+
+    def start(url: str, **options: object) -> tuple[Service, Service]:
+        config = search_store(tmp_path, url, deadline=DEADLINE, **options)
+        both = (
+            Service(tmp_path / "one", "--workers", "2", config=config),
+            Service(tmp_path / "two", "--workers", "2", config=config),
+        )
+        for service in both:
+            started.append(service)
+            service.start()
+        return both
+
+    yield start
+    for service in started:
+        service.end()
+
+
+@pytest.fixture(scope="module", params=["elasticsearch 9", "opensearch 3"])
+def node(request: pytest.FixtureRequest, search_servers: SearchServers) -> Iterator[Cluster]:
+    """A server that may be harmed; each test leaves it running."""
+    engine, version = request.param.split()
+    with search_servers.cluster(engine, version, nodes=1) as cluster:
+        yield cluster

@@ -1,0 +1,304 @@
+"""The driver in this process, and what it makes of a server in trouble; nothing here harms the shared server."""
+
+import logging
+import multiprocessing
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from freezer_api.errors import AlreadyExists, Conflict, StoreFailed, Unavailable
+from freezer_api.repository import query as q
+from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.layout import LAYOUTS, Layout
+from freezer_api.repository.elastic.repository import ElasticRepository
+from freezer_api.repository.elastic.transport import Connection, WrongServer
+from freezer_api.repository.elastic.upkeep import ElasticUpkeep
+from tests.contract.asking import JOBS, found, job
+from tests.servers.proxy import Proxy, Trouble
+from tests.servers.search.shared import SearchServers
+
+
+def page(status: str, body: str = "", media_type: str = "application/json") -> bytes:
+    """An answer of somebody in between."""
+    return (
+        f"HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n"
+        f"Connection: close\r\n\r\n{body}"
+    ).encode()
+
+
+BUSY = page("429 Too Many Requests", '{"error": {"type": "es_rejected_execution_exception"}, "status": 429}')
+GATEWAY = page("502 Bad Gateway", "<html>nginx</html>", "text/html")
+FORBIDDEN = page("403 Forbidden", "<html>nginx</html>", "text/html")
+
+
+@pytest.fixture(scope="module")
+def proxy(search_servers: SearchServers) -> Iterator[Proxy]:
+    with Proxy(search_servers.server("elasticsearch", "9").url) as proxy:
+        yield proxy
+
+
+Connect = Callable[..., Connection]
+
+
+@pytest.fixture
+def connect(proxy: Proxy) -> Iterator[Connect]:
+    """Makes connections through the proxy."""
+    made: list[Connection] = []
+
+    def make(*hosts: str, **options: object) -> Connection:
+        access = Access(hosts or (proxy.url,))
+        made.append(Connection(lambda: open_pool(access, 4), **{"deadline": 0.6, **options}))
+        return made[-1]
+
+    yield make
+    for connection in made:
+        connection.close()
+
+
+@pytest.fixture
+def prefix(proxy: Proxy, connect: Connect) -> Iterator[str]:
+    """What the names of this test's indices start with."""
+    prefix = f"t{uuid.uuid4().hex}"
+    upkeep = ElasticUpkeep(connect(deadline=30.0), prefix)
+    upkeep.sync(["jobs"], erase=lambda _question: False)
+    yield prefix
+    proxy.always("pass")
+    upkeep.remove(list(LAYOUTS))
+
+
+@pytest.fixture
+def repository(connect: Connect, prefix: str) -> ElasticRepository:
+    return ElasticRepository(connect(), prefix)
+
+
+LOST: list[Trouble] = ["drop", "cut", "hang"]
+
+
+class TestAnAnswerThatWasLost:
+    """The store did it, and nobody heard so: the second attempt is no conflict with the first."""
+
+    @pytest.mark.parametrize("how", LOST)
+    def test_of_a_creation(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+        proxy.once(how)
+        created = repository.create(JOBS, "one", job("one"))
+
+        assert created.version == 1
+        assert created == repository.get(JOBS, "one")
+        assert found(repository) == ["one"]
+
+    @pytest.mark.parametrize("how", LOST)
+    def test_of_a_replacement(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+        created = repository.create(JOBS, "one", job("one"))
+        proxy.once(how)
+        replaced = repository.replace(JOBS, "one", job("one", n=2), created.token)
+
+        assert replaced.version == 2
+        assert replaced == repository.get(JOBS, "one")
+        assert found(repository, q.HasWords(None, ("2",))) == ["one"]
+
+    @pytest.mark.parametrize("how", LOST)
+    def test_of_a_deletion(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+        created = repository.create(JOBS, "one", job("one"))
+        proxy.once(how)
+        repository.delete(JOBS, "one", created.token)
+
+        assert repository.get(JOBS, "one") is None
+        assert found(repository) == []
+
+    def test_does_not_make_a_conflict_with_others_a_success(
+        self, proxy: Proxy, repository: ElasticRepository
+    ) -> None:
+        first = repository.create(JOBS, "one", job("one"))
+        current = repository.replace(JOBS, "one", job("one", n=2), first.token)
+        for attempt, error in (
+            (lambda: repository.create(JOBS, "one", job("one", n=3)), AlreadyExists),
+            (lambda: repository.replace(JOBS, "one", job("one", n=3), first.token), Conflict),
+            (lambda: repository.delete(JOBS, "one", first.token), Conflict),
+        ):
+            proxy.once("drop")
+            with pytest.raises(error):
+                attempt()
+        assert repository.get(JOBS, "one") == current
+
+
+@pytest.mark.parametrize("busy", [BUSY, GATEWAY], ids=["429", "502"])
+class TestABusyServer:
+    def test_is_asked_again(self, proxy: Proxy, repository: ElasticRepository, busy: bytes) -> None:
+        proxy.once(busy)
+        assert repository.create(JOBS, "one", job("one")).version == 1
+        proxy.once(busy)
+        assert found(repository) == ["one"]
+
+    def test_is_unavailable_when_it_stays_so(
+        self, proxy: Proxy, repository: ElasticRepository, busy: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        repository.create(JOBS, "one", job("one"))
+        proxy.always(busy)
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                repository.search(JOBS, q.Query())
+        proxy.always("pass")
+
+        assert found(repository) == ["one"]
+        said = [record.getMessage() for record in caplog.records if "transport" in record.name]
+        assert sum("is not available" in line for line in said) == 1
+        assert sum("answers again" in line for line in said) == 1
+
+
+def test_as_many_attempts_as_configured(proxy: Proxy, connect: Connect, prefix: str) -> None:
+    patient, hasty = (ElasticRepository(connect(retries=retries), prefix) for retries in (1, 0))
+    proxy.once("drop")
+    assert found(patient) == []
+    proxy.once("drop")
+    with pytest.raises(Unavailable):
+        hasty.search(JOBS, q.Query())
+
+
+def test_another_node_is_asked_when_one_is_away(connect: Connect, proxy: Proxy, prefix: str) -> None:
+    with Proxy(proxy.url) as away:
+        away.always("refuse")
+        repository = ElasticRepository(connect(away.url, proxy.url), prefix)
+        for number in range(6):
+            assert repository.create(JOBS, f"j{number}", job(f"j{number}")).version == 1
+
+
+def test_a_forked_process_has_connections_of_its_own(repository: ElasticRepository) -> None:
+    repository.create(JOBS, "parent", job("parent"))
+    child = multiprocessing.get_context("fork").Process(
+        target=lambda: repository.create(JOBS, "child", job("child"))
+    )
+    child.start()
+    while child.is_alive():
+        assert repository.get(JOBS, "parent") is not None
+    child.join()
+
+    assert child.exitcode == 0
+    assert found(repository) == ["parent", "child"]
+
+
+class TestTheServerIs:
+    def test_not_spoken_to_when_it_is_none(self, proxy: Proxy, connect: Connect) -> None:
+        for answer in (page("200 OK", "<html>It works!</html>", "text/html"), page("200 OK", '{"name": "x"}')):
+            proxy.once(answer)
+            with pytest.raises(WrongServer) as caught:
+                connect().introduce()
+            assert "Elasticsearch 8.19 to 9.x and OpenSearch 2.19 to 3.x" in caught.value.reason
+
+    @pytest.mark.parametrize(
+        ("version", "engine", "reason"),
+        [
+            ('{"number": "7.17.9"}', "auto", "elasticsearch 7.17.9"),
+            ('{"number": "8.18.3"}', "auto", "elasticsearch 8.18.3"),
+            ('{"number": "10.0.0"}', "auto", "elasticsearch 10.0.0"),
+            ('{"number": "1.3.20", "distribution": "opensearch"}', "auto", "opensearch 1.3.20"),
+            ('{"number": "9.5.3"}', "opensearch", "engine = opensearch"),
+            ('{"number": "next"}', "auto", "none of"),
+            ('{"number": 9}', "auto", "none of"),
+        ],
+    )
+    def test_refused_when_it_is_not_supported(
+        self, proxy: Proxy, connect: Connect, version: str, engine: str, reason: str
+    ) -> None:
+        proxy.once(page("200 OK", f'{{"version": {version}}}'))
+        with pytest.raises(WrongServer) as caught:
+            connect(engine=engine).introduce()
+        assert reason in caught.value.reason
+        assert "503" not in str(caught.value)
+
+    def test_what_the_operator_says_when_it_does_not_say_so_itself(
+        self, proxy: Proxy, connect: Connect, prefix: str
+    ) -> None:
+        proxy.once(FORBIDDEN)
+        assert found(ElasticRepository(connect(engine="elasticsearch"), prefix)) == []
+        proxy.once(FORBIDDEN)
+        with pytest.raises(WrongServer) as caught:
+            connect().introduce()
+        assert "credentials" in caught.value.reason
+
+    def test_asked_at_first_contact_and_said_in_the_log(
+        self, proxy: Proxy, repository: ElasticRepository, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        proxy.once(page("200 OK", '{"version": {"number": "7.17.9"}}'))
+        with pytest.raises(Unavailable):
+            repository.get(JOBS, "one")
+        assert "elasticsearch 7.17.9; supported are" in caplog.text
+        assert repository.get(JOBS, "one") is None
+
+
+def test_a_server_that_refuses_the_service_is_unavailable(
+    proxy: Proxy, repository: ElasticRepository, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert repository.get(JOBS, "one") is None
+    proxy.once(
+        page("403 Forbidden", '{"error": {"type": "security_exception", "reason": "canary"}, "status": 403}')
+    )
+    with pytest.raises(Unavailable):
+        repository.get(JOBS, "one")
+    assert "403 security_exception" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_an_answer_that_is_no_json_is_no_answer(proxy: Proxy, repository: ElasticRepository) -> None:
+    assert repository.get(JOBS, "one") is None
+    for answer in (page("404 Not Found", "nothing"), page("200 OK", "[]"), page("200 OK")):
+        proxy.once(answer)
+        assert repository.create(JOBS, uuid.uuid4().hex, job("x")).version == 1
+
+
+class TestTheIndex:
+    def test_is_missing(self, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+        repository = ElasticRepository(connect(), f"t{uuid.uuid4().hex}")
+        for ask in (
+            lambda: repository.get(JOBS, "one"),
+            lambda: repository.search(JOBS, q.Query()),
+            lambda: repository.create(JOBS, "one", job("one")),
+            repository.check,
+        ):
+            caplog.clear()
+            with pytest.raises(Unavailable):
+                ask()
+            assert "run 'freezer-manage db sync'" in caplog.text
+
+    def test_is_of_an_older_release(self, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+        prefix = f"t{uuid.uuid4().hex}"
+        older = ElasticUpkeep(connect(deadline=30.0), prefix, layouts={"jobs": Layout(replace(JOBS, hot=()))})
+        older.sync(["jobs"], erase=lambda _question: False)
+        repository = ElasticRepository(connect(), prefix)
+
+        with pytest.raises(Unavailable):
+            repository.create(JOBS, "one", job("one"))
+        assert "run 'freezer-manage db sync'" in caplog.text
+        older.remove(["jobs"])
+
+    def test_takes_no_key_that_is_too_long(self, repository: ElasticRepository) -> None:
+        with pytest.raises(StoreFailed):
+            repository.create(JOBS, "k" * 513, job("one"))
+        assert repository.get(JOBS, "k" * 513) is None
+
+
+def test_a_search_that_the_server_refuses_has_failed(
+    connect: Connect, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(StoreFailed):
+        connect().call("POST", f"/{prefix}-jobs/_search", {"query": {"canary": {}}})
+    assert "400" in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_nothing_that_is_secret_is_logged(
+    proxy: Proxy, search_servers: SearchServers, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    access = Access((proxy.url,))
+    connection = Connection(lambda: open_pool(access, 1), authorization="Basic canary", deadline=0.5)
+    repository = ElasticRepository(connection, prefix)
+    repository.create(JOBS, "one", job("one", password="canary"))
+    proxy.always("drop")
+    with pytest.raises(Unavailable):
+        repository.create(JOBS, "two", job("two", password="canary"))
+    connection.close()
+
+    assert caplog.text
+    assert "canary" not in caplog.text

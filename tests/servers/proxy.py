@@ -1,0 +1,113 @@
+"""A proxy on loopback that troubles what goes through it: it delays, cuts and drops answers, hangs, refuses."""
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Literal, Self
+
+Trouble = Literal["pass", "hang", "drop", "cut", "delay", "refuse"]
+"""What happens to an answer. ``hang``: it never comes, and the connection stays; ``drop``: the connection ends in
+its place; ``cut``: it ends in its middle; ``delay``: it comes late; ``refuse``: not even the request gets through.
+Bytes: these come instead, as from a proxy that has a word of its own.
+"""
+
+
+class Proxy:
+    """Goes between a client and the server at ``url``; ``trouble`` is asked for every answer."""
+
+    def __init__(self, url: str, delay: float = 0.2) -> None:
+        self.trouble: Callable[[bytes], Trouble | bytes] = lambda _answer: "pass"
+        self.seconds = delay
+        self.requests = bytearray()
+        """What clients have sent, one connection after the other when there is one at a time."""
+        self._target = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._open: set[socket.socket] = set()
+        self._ended = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def always(self, trouble: Trouble | bytes) -> None:
+        self.trouble = lambda _answer: trouble
+        if trouble == "refuse":
+            for connection in list(self._open):
+                _end(connection)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._listener.close()
+        for connection in list(self._open):
+            _end(connection)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while not self._ended.is_set():
+                client, _ = self._listener.accept()
+                if self.trouble(b"") == "refuse":
+                    client.close()
+                else:
+                    threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(self._target)
+        except OSError:
+            client.close()
+            return
+        self._open |= {client, server}
+        threading.Thread(target=self._pump, args=(client, server, self._request), daemon=True).start()
+        self._pump(server, client, self._answer)
+        self._open -= {client, server}
+
+    def _pump(
+        self,
+        source: socket.socket,
+        sink: socket.socket,
+        change: Callable[[bytes], bytes | None] = lambda data: data,
+    ) -> None:
+        with suppress(OSError):
+            while data := source.recv(1 << 16):
+                changed = change(data)
+                if changed is None:
+                    break
+                sink.sendall(changed)
+                if changed is not data:
+                    break
+        _end(source)
+        _end(sink)
+
+    def _request(self, data: bytes) -> bytes:
+        self.requests += data
+        return data
+
+    def once(self, trouble: Trouble | bytes) -> None:
+        """For the next answer alone."""
+        troubles = iter([trouble])
+        self.trouble = lambda answer: next(troubles, "pass") if answer else "pass"
+
+    def _answer(self, data: bytes) -> bytes | None:
+        match self.trouble(data):
+            case bytes(other):
+                return other
+            case "hang":
+                self._ended.wait()
+            case "drop":
+                return None
+            case "cut":
+                return data[: len(data) // 2]
+            case "delay":
+                self._ended.wait(self.seconds)
+        return data
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()

@@ -1,0 +1,440 @@
+"""Which store a configuration names, how it is reached, and that no secret is shown on the way."""
+
+import contextlib
+import logging
+import sqlite3
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api import config, embedded, stores
+from freezer_api.errors import StartFailed, Unavailable
+from freezer_api.repository.elastic.transport import WrongServer
+
+CLIENT = Path(__file__).with_name("client.pem")
+"""A certificate and its key, made for these tests alone."""
+
+SECRET = "wonder:land/@1"
+DRIVERS = [
+    "elasticsearch",
+    "freezer_api.storage.elastic.ElasticSearchEngine",
+    "freezer_api.storage.elasticv2.ElasticSearchEngineV2",
+    "freezer_api.db.elasticsearch.driver.ElasticSearchDB",
+]
+SQL_DRIVERS = ["sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver"]
+DATABASE = "[database]\nconnection = sqlite:////var/lib/freezer/freezer.sqlite\n"
+
+
+@pytest.fixture
+def read(tmp_path):
+    """The configuration that a file with this text makes."""
+
+    def _read(text):
+        file = tmp_path / "freezer.conf"
+        file.write_text(text)
+        conf = cfg.ConfigOpts()
+        config.register_stores(conf)
+        conf(["--config-file", str(file)], project="freezer", default_config_files=[], default_config_dirs=[])
+        return conf
+
+    return _read
+
+
+@pytest.fixture
+def store(read):
+    """The store that such a configuration names."""
+    return lambda text: stores.store_of(read(text))
+
+
+def refused(store, text):
+    """The one line that says why."""
+    with pytest.raises(StartFailed) as refusal:
+        store(text)
+    assert "\n" not in str(refusal.value)
+    return str(refusal.value)
+
+
+def elastic(text=""):
+    """A configuration of Elasticsearch with these options."""
+    return f"[storage]\ndriver = elasticsearch\n[elasticsearch]\n{text}\n"
+
+
+# The choice, by the first rule that fits.
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_rule_1_a_driver_of_elasticsearch_wins_over_everything(store, driver):
+    found = store(f"[storage]\ndriver = {driver}\n[elasticsearch]\nhosts = http://es:1\n{DATABASE}")
+    assert isinstance(found, stores.ElasticStore)
+    assert str(found) == "http://es:1"
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_rule_1_its_options_are_in_the_group_that_backend_names(store, driver):
+    found = store(
+        f"[storage]\ndriver = {driver}\nbackend = elasticv2\n"
+        "[elasticv2]\nhosts = http://v2:1\nindex = other\n[elasticsearch]\nhosts = http://es:1\n"
+    )
+    assert (str(found), found.index) == ("http://v2:1", "other")
+
+
+@pytest.mark.parametrize("backend", ["storage", "database", "elasticsearch"])
+def test_rule_1_the_group_may_be_one_that_has_options_of_its_own(store, backend):
+    found = store(f"[storage]\ndriver = elasticsearch\nbackend = {backend}\nindex = mine\n")
+    assert (str(found), found.index) == ("http://127.0.0.1:9200", "mine")
+
+
+@pytest.mark.parametrize("driver", SQL_DRIVERS)
+@pytest.mark.parametrize("backend", ["", "backend = sqlachemy\n", "backend = anything\n"])
+def test_rule_2_a_driver_of_sql_wins_over_other_options(store, driver, backend):
+    found = store(f"[storage]\ndriver = {driver}\n{backend}[elasticsearch]\nhosts = http://es:1\n{DATABASE}")
+    assert found == stores.SQLStore(Path("/var/lib/freezer/freezer.sqlite"))
+    assert str(found) == "/var/lib/freezer/freezer.sqlite"
+
+
+@pytest.mark.parametrize("driver", SQL_DRIVERS)
+def test_rule_2_without_a_connection_there_is_no_local_file_instead(store, driver):
+    assert "[database] connection is not set" in refused(store, f"[storage]\ndriver = {driver}\n")
+
+
+def test_rule_3_another_driver_is_refused_with_those_that_there_are(store):
+    line = refused(store, f"[storage]\ndriver = mongodb\n{DATABASE}")
+    assert line == "[storage] driver is mongodb; it can be one of elasticsearch, sqlalchemy"
+
+
+@pytest.mark.parametrize("option", ["db = elasticsearch", "hosts = http://es:1", "endpoint = http://es:1"])
+def test_rule_4_options_of_the_first_releases_are_elasticsearch(store, option):
+    found = store(f"[storage]\n{option}\n{DATABASE}")
+    assert isinstance(found, stores.ElasticStore)
+    assert str(found) == ("http://127.0.0.1:9200" if option.startswith("db") else "http://es:1")
+
+
+def test_rule_4_another_word_for_db_is_refused(store):
+    assert refused(store, "[storage]\ndb = mongodb\n") == "[storage] db is mongodb; it can be elasticsearch only"
+
+
+def test_rule_4_the_endpoint_counts_before_the_hosts_unless_it_is_empty(store, caplog):
+    found = store("[storage]\nendpoint = http://a:1, http://b:2\nhosts = http://c:3\n")
+    assert str(found) == "http://a:1, http://b:2"
+    assert "[storage] endpoint is an old name of [elasticsearch] hosts" in caplog.text
+    assert str(store("[storage]\nendpoint =\nhosts = http://c:3\n")) == "http://c:3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[elasticsearch]\nhosts = http://127.0.0.1:9200\n",
+        "[storage]\nbackend = elasticsearch\n",
+        "[storage]\nbackend = elasticv2\n[elasticv2]\nhosts = http://127.0.0.1:9200\n",
+    ],
+)
+def test_rule_5_hosts_or_a_backend_are_elasticsearch(store, text):
+    found = store(text + DATABASE)
+    assert isinstance(found, stores.ElasticStore)
+    assert str(found) == "http://127.0.0.1:9200"
+
+
+@pytest.mark.parametrize("storage", ["", "[storage]\nbackend = sqlachemy\n", "[storage]\nbackend = word\n"])
+def test_rule_6_a_connection_is_sql(store, storage):
+    assert isinstance(store(storage + DATABASE), stores.SQLStore)
+
+
+@pytest.mark.parametrize("backend", ["sqlalchemy", "sqlachemy"])
+def test_a_backend_of_sql_alone_wants_a_connection(store, backend):
+    assert "[database] connection is not set" in refused(store, f"[storage]\nbackend = {backend}\n")
+
+
+def test_a_backend_without_hosts_is_refused(store):
+    line = refused(store, "[storage]\nbackend = elasticv2\n")
+    assert line == "[storage] backend names the group [elasticv2], which has no hosts"
+
+
+def test_rule_7_nothing_is_the_embedded_store(store):
+    assert store("") == stores.SQLStore(embedded.data_dir(None) / embedded.FILE, embedded=True)
+
+
+@pytest.mark.parametrize("option", ["[elasticsearch]\nindex = mine\n", "[storage]\nnumber_of_replicas = 1\n"])
+def test_rule_7_is_not_for_a_store_that_is_named_by_halves(store, option):
+    assert "neither its hosts nor [storage] driver are set" in refused(store, option)
+
+
+@pytest.mark.parametrize(
+    "url", [f"mysql+pymysql://freezer:{SECRET}@db/freezer", "sqlite://", "sqlite:///:memory:", f"no url {SECRET}"]
+)
+def test_a_database_that_cannot_be_used_is_refused_without_its_password(store, url):
+    line = refused(store, f"[database]\nconnection = {url}\n")
+    assert line.startswith("[database] connection")
+    assert SECRET not in line
+
+
+# The options.
+
+
+@pytest.mark.parametrize("group", ["elasticsearch", "storage"])
+def test_every_option_has_its_old_name(store, group, tmp_path, caplog):
+    ca = tmp_path / "ca.pem"
+    text = (
+        "[storage]\ndriver = elasticsearch\n"
+        f"[{group}]\nhosts = http://a:1,http://b:2\nindex = mine\ntimeout = 7\nretries = 3\nuse_ssl = true\n"
+        f"verify_certs = true\nca_certs = {ca}\nnumber_of_replicas = 2\n"
+    )
+    if group == "storage":
+        text = text.replace("[storage]\nhosts", "hosts")
+    found = store(text)
+    assert found.access.hosts == ("https://a:1", "https://b:2")
+    assert (found.index, found.replicas) == ("mine", 2)
+    assert (found.limits["timeout"], found.limits["retries"]) == (7, 3)
+    assert (found.access.verify_certs, found.access.ca_certs) == (True, str(ca))
+    old = [
+        record.message
+        for record in caplog.records
+        if "from group" in record.message or "storage" in record.message
+    ]
+    assert bool(old) == (group == "storage")
+
+
+def test_without_options(store):
+    found = store(elastic())
+    assert found.access == stores.Access()
+    assert (found.index, found.replicas) == ("freezer", 0)
+    assert found.limits == {"engine": "auto", "deadline": 5.0, "timeout": 60, "retries": 20}
+
+
+@pytest.mark.parametrize(
+    ("hosts", "shown"),
+    [
+        ("es", ("http://es:9200",)),
+        ("es:1", ("http://es:1",)),
+        ("https://es", ("https://es:443",)),
+        ("https://es/path/", ("https://es:443/path",)),
+        ("http://[::1]:1, http://b:2,", ("http://[::1]:1", "http://b:2")),
+        ("'http://es:1'", ("http://es:1",)),
+    ],
+)
+def test_hosts(store, hosts, shown):
+    assert store(elastic(f"hosts = {hosts}")).access.hosts == shown
+
+
+@pytest.mark.parametrize("hosts", ["ftp://es", f"http://u:{SECRET}@es:port", "http://", "http://es:0", "", ","])
+def test_hosts_that_are_none(store, hosts):
+    line = refused(store, elastic(f"hosts = {hosts}"))
+    assert "host" in line
+    assert SECRET not in line
+
+
+def test_use_ssl_turns_http_into_https_and_leaves_the_port(store):
+    found = store(elastic("use_ssl = true\nhosts = http://a,http://b:1,https://c"))
+    assert found.access.hosts == ("https://a:9200", "https://b:1", "https://c:443")
+    assert store(elastic("use_ssl = false\nhosts = https://c")).access.hosts == ("https://c:443",)
+
+
+BASIC = "Basic YWxpY2U6d29uZGVyOmxhbmQvQDE="
+
+
+@pytest.mark.parametrize(
+    ("options", "header"),
+    [
+        (f"http_auth = alice:{SECRET}", BASIC),
+        (f"username = alice\npassword = {SECRET}", BASIC),
+        ("hosts = http://alice:wonder%3Aland%2F%401@a:1,http://alice:wonder%3Aland%2F%401@b:1,http://c:1", BASIC),
+        (f"http_auth = alice:{SECRET}\nhosts = http://bob:x@a:1", BASIC),
+        ("http_auth = alice", "Basic YWxpY2U6"),
+        ("username = alice", "Basic YWxpY2U6"),
+        ("hosts = http://alice@a:1", "Basic YWxpY2U6"),
+        (f"api_key = {SECRET}\nhttp_auth = alice:x", f"ApiKey {SECRET}"),
+        ("", None),
+    ],
+)
+def test_how_the_service_proves_itself_and_that_it_is_not_shown(store, caplog, options, header):
+    caplog.set_level(logging.DEBUG)
+    found = store(elastic(options))
+    assert found.access.authorization == header
+    assert "@" not in str(found)
+    for shown in (repr(found), str(found), repr(found.access), caplog.text):
+        assert SECRET not in shown
+        assert header is None or header not in shown
+
+
+def test_two_users_in_the_hosts_are_refused(store):
+    line = refused(store, elastic("hosts = http://alice:x@a:1,http://bob:x@b:1"))
+    assert line == "the hosts of the store name several users; name one, by http_auth"
+
+
+@pytest.mark.parametrize(
+    ("options", "warned"),
+    [
+        ("hosts = https://es", "certificates are verified, against the well-known authorities"),
+        ("use_ssl = true", "certificates are verified, against the well-known authorities"),
+        ("hosts = https://es\nca_certs = ''", "certificates are verified, against the well-known authorities"),
+        ("hosts = https://es\nverify_certs = false", "whoever answers at the store's address is believed"),
+        ("hosts = https://es\nverify_certs = true", ""),
+        ("hosts = https://es\nca_certs = /some/ca.pem", ""),
+        ("hosts = https://es\nfingerprint = 00", ""),
+        ("hosts = http://es\nverify_certs = false", ""),
+        ("host = 0.0.0.0", "[elasticsearch] host is ignored"),
+        ("select_mapping = jobs", "[elasticsearch] select_mapping is ignored"),
+        ("erase = true", "[elasticsearch] erase is ignored"),
+        ("test_only = true", "[elasticsearch] test_only is ignored"),
+    ],
+)
+def test_warnings(store, caplog, options, warned):
+    found = store(elastic(options))
+    assert found.access.verify_certs == ("verify_certs = false" not in options)
+    assert warned in caplog.text
+    assert len(caplog.records) == bool(warned)
+
+
+@pytest.mark.parametrize("option", ["index = Upper", "engine = solr", "deadline = 0", "number_of_replicas = -1"])
+def test_values_that_cannot_be_are_refused(store, option):
+    with pytest.raises((cfg.Error, ValueError)):
+        store(elastic(option))
+
+
+@pytest.mark.parametrize("option", ["ca_certs", "client_cert", "client_key"])
+@pytest.mark.parametrize("begin", ["prepare", "upkeep"])
+def test_a_file_that_is_not_there_is_named(store, option, begin):
+    found = store(elastic(f"hosts = https://es:1\n{option} = /no/such.pem"))
+    with pytest.raises(StartFailed, match=r"cannot read /no/such\.pem"):
+        getattr(found, begin)()
+
+
+@pytest.mark.parametrize("option", ["ca_certs", "client_cert"])
+def test_a_file_that_holds_no_certificate_is_told(store, tmp_path, option):
+    (tmp_path / "any.pem").write_text("nothing")
+    found = store(elastic(f"hosts = https://es:1\n{option} = {tmp_path / 'any.pem'}"))
+    with pytest.raises(StartFailed, match="cannot use the TLS files of the store"):
+        found.prepare()
+
+
+def test_a_key_without_a_certificate_is_refused(store):
+    found = store(elastic(f"hosts = https://es:1\nclient_key = {CLIENT}"))
+    with pytest.raises(StartFailed, match="client_key is set, and client_cert is not"):
+        found.prepare()
+
+
+@pytest.mark.parametrize("option", ["fingerprint = 00", "verify_certs = false"])
+def test_a_certificate_of_the_service_that_would_not_be_shown_is_refused(store, option):
+    found = store(elastic(f"hosts = https://es:1\nclient_cert = {CLIENT}\n{option}"))
+    with pytest.raises(StartFailed, match="client_cert is shown only to a server that ca_certs vouch for"):
+        found.prepare()
+
+
+def test_the_embedded_store_is_made_when_the_service_starts_and_another_is_not(tmp_path):
+    for is_embedded in (False, True):
+        path = tmp_path / str(is_embedded) / "freezer.sqlite"
+        store = stores.SQLStore(path, embedded=is_embedded)
+        store.prepare()
+        assert path.exists() == is_embedded
+    repository = store.open(2)
+    repository.check()
+    repository.close()
+
+
+@pytest.mark.parametrize("trouble", ["directory", "content", "release"])
+def test_an_embedded_store_that_cannot_be_made_keeps_the_service_from_starting(tmp_path, trouble):
+    path = tmp_path / "data" / "freezer.sqlite"
+    if trouble == "directory":
+        path.parent.write_text("")
+    else:
+        stores.SQLStore(path, embedded=True).prepare()
+    if trouble == "content":
+        path.write_bytes(b"garbage " * 1000)
+    if trouble == "release":
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
+            connection.commit()
+    with pytest.raises(StartFailed, match=r"cannot use the data (directory|file) .*/data"):
+        stores.SQLStore(path, embedded=True).prepare()
+
+
+# Real servers.
+
+
+def test_a_server_that_is_down_does_not_keep_the_service_from_starting(store, caplog):
+    store(elastic("hosts = http://127.0.0.1:1")).prepare()
+    assert "requests are answered with 503 until it can be" in caplog.text
+
+
+@pytest.fixture(scope="module")
+def secure(search_servers):
+    return search_servers.server("elasticsearch", "8", secure=True)
+
+
+@pytest.fixture
+def reached(secure, store):
+    """Starts the service with these options on the server that wants TLS and a password; closes what it opened."""
+    with contextlib.ExitStack() as at_end:
+
+        def _reached(options, *, password=None):
+            access = secure.access
+            text = f"hosts = {secure.url}\nhttp_auth = {access.user}:{password or access.password}\n"
+            found = store(elastic(f"{text}index = tls\ndeadline = 0.5\n{options}"))
+            found.prepare()
+            repository = found.open(1)
+            at_end.callback(repository.close)
+            return repository
+
+        yield _reached
+
+
+def assert_reached(repository, caplog):
+    """It gets as far as the indices, which are not there."""
+    with pytest.raises(Unavailable):
+        repository.check()
+    assert "run 'freezer-manage db sync'" in caplog.text
+
+
+def test_a_ca_file_vouches_for_the_server(secure, reached, caplog):
+    assert_reached(reached(f"ca_certs = {secure.access.ca}"), caplog)
+
+
+@pytest.mark.parametrize("form", [str.lower, str.upper, lambda text: bytes.fromhex(text).hex(":")])
+def test_a_fingerprint_vouches_for_the_server(secure, reached, caplog, form):
+    assert_reached(reached(f"fingerprint = {form(secure.access.fingerprint)}"), caplog)
+
+
+@pytest.mark.parametrize("key", ["", f"client_key = {CLIENT}"])
+def test_the_service_may_show_a_certificate_too(secure, reached, caplog, key):
+    assert_reached(reached(f"ca_certs = {secure.access.ca}\nclient_cert = {CLIENT}\n{key}"), caplog)
+
+
+@pytest.mark.parametrize("ca", ["", "ca_certs = {}"])
+def test_nobody_vouches_for_the_server_when_the_operator_wants_it_so(secure, reached, caplog, ca):
+    assert_reached(reached(f"verify_certs = false\n{ca.format(secure.access.ca)}"), caplog)
+
+
+@pytest.mark.parametrize("wrong", ["", f"fingerprint = {'00' * 32}"])
+def test_a_server_for_which_nobody_vouches_gets_no_password(reached, caplog, wrong):
+    repository = reached(wrong)
+    with pytest.raises(Unavailable):
+        repository.check()
+    assert "TlsError" in caplog.text
+    assert "run 'freezer-manage" not in caplog.text
+
+
+def test_a_wrong_password_is_told_in_one_line(secure, reached, store):
+    with pytest.raises(StartFailed) as refusal:
+        reached(f"ca_certs = {secure.access.ca}", password=SECRET)
+    assert str(refusal.value) == "the store refuses the service's credentials (it answers GET / with 401)"
+
+
+def test_a_wrong_password_at_a_request_is_an_unavailable_store(secure, store, caplog):
+    text = f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\nca_certs = {secure.access.ca}"
+    repository = store(elastic(text)).open(1)
+    with pytest.raises(WrongServer):
+        repository.check()
+    repository.close()
+    (record,) = caplog.records
+    assert "refuses the service's credentials" in record.message
+    assert SECRET not in record.message
+
+
+def test_upkeep_over_tls(secure, store):
+    text = (
+        f"hosts = {secure.url}\nhttp_auth = {secure.access.user}:{secure.access.password}\n"
+        f"ca_certs = {secure.access.ca}\nindex = tls-upkeep"
+    )
+    upkeep = store(elastic(text)).upkeep()
+    assert upkeep.show() is None
+    upkeep.close()
