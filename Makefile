@@ -11,7 +11,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-
 ENGINE := sqlite
 PACKAGING := setup.cfg pyproject.toml freezer_api/__init__.py
 
-.PHONY: run test test-matrix test-lowest soak check format bench samples clean
+.PHONY: run test test-clients test-matrix test-lowest soak check format bench samples clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/freezer-api --standalone $(ARGS)
@@ -48,6 +48,10 @@ bench-identity: $(VENV)/.dev
 samples: $(VENV)/.dev
 	$(BIN)/oslo-config-generator --config-file etc/freezer/freezer-config-generator.conf
 	$(BIN)/oslopolicy-sample-generator --config-file etc/freezer/freezer-policy-generator.conf
+
+# The real clients of both versions, in environments of their own, against the service behind a real Keystone.
+test-clients: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/clients $(ARGS)
 
 # The lower bounds of setup.cfg, tried: the tests on exactly these versions, in an environment of their own.
 test-lowest:

@@ -11,7 +11,7 @@ from oslo_config import cfg
 from oslo_middleware.healthcheck import Healthcheck
 from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS
 
-from freezer_api import pipeline
+from freezer_api import delegation, pipeline
 from freezer_api.api.application import Application
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import Unforged
@@ -30,6 +30,7 @@ from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
 from freezer_api.operations.clients import Clients
 from freezer_api.operations.job_actions import JobActions
+from freezer_api.operations.job_trusts import JobTrusts, Trusts
 from freezer_api.operations.jobs import Jobs
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.registered import Registered
@@ -54,7 +55,8 @@ class Built(NamedTuple):
 
 def build(conf: cfg.ConfigOpts, repository: Repository, name: str = "main") -> Built:
     """The service as a section of the paste file composes it. ``StartFailed`` says which file cannot be used."""
-    made = pipeline.load(conf, Parts(conf, repository), partial(_health_filter, conf), name)
+    parts = Parts(conf, repository, delegation.trusts(conf))
+    made = pipeline.load(conf, parts, partial(_health_filter, conf), name)
     if made.authenticated:
         return Built(Entrance(Unforged(made.app)), loopback_only=False)
     LOG.warning("There is no authtoken in the pipeline: every token is believed, so only this machine is answered")
@@ -77,14 +79,15 @@ class Parts:
     ``GET /`` lists what was asked for and is not switched off.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, repository: Repository) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, repository: Repository, trusts: Trusts | None = None) -> None:
         self._conf = conf
         self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
         self._offered: set[str] = set()
         membership = Membership(repository, _now)
         registered = Registered(repository)
         actions = JobActions(repository, _new_id)
-        jobs = Jobs(repository, registered, actions, membership, clock=_now, new_id=_new_id)
+        lending = JobTrusts(repository, trusts, enforced=conf.centralized_scheduler.enforce_trusts)
+        jobs = Jobs(repository, registered, actions, lending, membership, clock=_now, new_id=_new_id)
         resources = {
             "backups": BackupsResource(Backups(repository, _new_id)),
             "clients": ClientsResource(Clients(repository, registered, _new_id)),

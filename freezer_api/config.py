@@ -27,6 +27,23 @@ VERSIONS: list[cfg.Opt] = [
     cfg.BoolOpt("enable_v2_api", default=True, help="Whether version 2 of the API is offered."),
 ]
 
+CENTRAL: list[cfg.Opt] = [
+    cfg.BoolOpt("enabled", default=True, help="Whether jobs of central clients get a trust of their creator's."),
+    cfg.BoolOpt("enforce_trusts", default=False, help="Give every job a trust, whichever client runs it."),
+    cfg.StrOpt(
+        "auth_section",
+        default="keystone_authtoken",
+        help="The section with the account of the central scheduler, to which jobs are entrusted.",
+    ),
+    cfg.ListOpt(
+        "trusts_delegated_roles",
+        default=["member"],
+        help="Names of the roles that a trust delegates. Empty: all roles of the token.",
+    ),
+    cfg.StrOpt("service_user", help="Means nothing any more: auth_section names the account."),
+    cfg.StrOpt("service_user_domain", default="default", help="Means nothing any more."),
+]
+
 PASTE: list[cfg.Opt] = [
     cfg.StrOpt(
         "config_file",
@@ -175,6 +192,7 @@ def register(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(API, group="api")
     register_stores(conf)
     conf.register_opts(PASTE, group="paste_deploy")
+    conf.register_opts(CENTRAL, group="centralized_scheduler")
     conf.register_opts(VERSIONS)
     conf.register_cli_opts([*BIND, *SERVER])
 
@@ -205,6 +223,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         "storage": STORAGE,
         "elasticsearch": ELASTICSEARCH,
         "database": DATABASE,
+        "centralized_scheduler": CENTRAL,
     }
     return [(group, copy.deepcopy(options)) for group, options in groups.items()]
 

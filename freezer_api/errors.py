@@ -44,6 +44,10 @@ class Unprocessable(FreezerError):
     """A well-formed document refers to something that does not exist or cannot do what is asked."""
 
 
+class Undelegable(FreezerError):
+    """Rights that a job needs cannot be lent to it."""
+
+
 class Forbidden(FreezerError):
     """The policy refuses."""
 

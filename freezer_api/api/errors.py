@@ -25,6 +25,7 @@ TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
     errors.Conflict: (falcon.HTTP_409, "Document already existing"),
     errors.TooLarge: (falcon.HTTP_413, "Request entity too large"),
     errors.Unprocessable: (falcon.HTTP_422, "Unprocessable Entity"),
+    errors.Undelegable: (falcon.HTTP_422, "Missing required credentials"),
     errors.StoreFailed: (falcon.HTTP_500, "Internal Storage Error"),
     errors.Unavailable: (falcon.HTTP_503, "Service Unavailable"),
 }

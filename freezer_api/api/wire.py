@@ -13,6 +13,7 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.text import answer, parse
 from freezer_api.errors import Invalid, Malformed, TooLarge
 from freezer_api.operations.caller import Caller
+from freezer_api.operations.job_trusts import Delegator
 from freezer_api.repository.protocol import Page, Stored
 from freezer_api.repository.query import Query
 
@@ -65,6 +66,14 @@ class Exchange:
         self.version = version
         self.caller: Caller = req.context.caller
         self.scope = version.scope(self.caller, project_id)
+
+    @property
+    def delegator(self) -> Delegator | None:
+        """The caller, as far as Keystone vouches for more than the name."""
+        token, about = self._req.env.get("HTTP_X_AUTH_TOKEN"), self._req.env.get("keystone.token_info")
+        if not token or not about:
+            return None
+        return Delegator(self.caller.user_id, self.caller.project_id, token, about)
 
     def require(self, rule: str) -> None:
         """Raise ``Forbidden`` unless the caller may do this here."""

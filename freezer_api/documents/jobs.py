@@ -24,6 +24,9 @@ from freezer_api.errors import Invalid
 
 EVENTS = ("start", "stop", "abort")
 
+TRUST = "user_credentials.trust_id"
+"""The path of the trust with which a central client runs the job."""
+
 _NOT_COMPLETED = ("job_schedule.status", COMPLETED)
 
 JOBS = Kind(
@@ -52,7 +55,15 @@ JOBS = Kind(
             many=True,
         ),
         Field("job_schedule", fields=SCHEDULE_FIELDS, closed=True),
-        Field("user_credentials", ANY, Index.OFF, server=True, hidden=True),
+        Field(
+            "user_credentials",
+            fields=(
+                Field("trust_id", server=True, hidden=True),
+                Field("trustor_user_id", index=Index.OFF, server=True, hidden=True),
+            ),
+            server=True,
+            hidden=True,
+        ),
     ),
     levels=(("",), ("job_schedule",), ("job_actions", "job_actions.freezer_action")),
     hot=(
@@ -224,6 +235,23 @@ def removed_from_session(job: Document) -> Document:
 def released(job: Document) -> Document:
     """The job after its session is gone: it goes on alone."""
     return dropped(job, ("session_id", "session_tag"))
+
+
+def trust_of(job: Document) -> str | None:
+    """The trust that the job holds."""
+    trust_id = object_at(job, "user_credentials").get("trust_id")
+    return trust_id if isinstance(trust_id, str) else None
+
+
+def with_trust(job: Document, trust_id: str, trustor_user_id: str) -> Document:
+    """The job, holding this trust."""
+    return {**job, "user_credentials": {"trust_id": trust_id, "trustor_user_id": trustor_user_id}}
+
+
+def with_credentials_of(job: Document, other: Document) -> Document:
+    """The job with the credentials of another one, be they none."""
+    bare = dropped(job, ("user_credentials",))
+    return {**bare, "user_credentials": other["user_credentials"]} if "user_credentials" in other else bare
 
 
 def with_actions(job: Document, items: Iterable[Document]) -> Document:

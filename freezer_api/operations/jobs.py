@@ -8,6 +8,7 @@ from freezer_api.documents.merge import deep_merge
 from freezer_api.errors import Unprocessable
 from freezer_api.operations.caller import Caller
 from freezer_api.operations.job_actions import JobActions
+from freezer_api.operations.job_trusts import Delegator, JobTrusts, Loan
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.owned import Owned
 from freezer_api.operations.registered import Registered
@@ -24,6 +25,7 @@ class Jobs:
         repository: Repository,
         registered: Registered,
         job_actions: JobActions,
+        trusts: JobTrusts,
         membership: Membership,
         *,
         clock: Callable[[], int],
@@ -32,6 +34,7 @@ class Jobs:
         self._jobs = Owned(repository, jobs.JOBS)
         self._registered = registered
         self._actions = job_actions
+        self._trusts = trusts
         self._membership = membership
         self._clock = clock
         self._new_id = new_id
@@ -42,49 +45,57 @@ class Jobs:
     def get(self, scope: Scope, job_id: str) -> Stored:
         return self._jobs.get(scope, job_id)
 
-    def create(self, scope: Scope, job: Document) -> Stored:
+    def create(self, scope: Scope, job: Document, delegator: Delegator | None) -> Stored:
         """A new job, its times set anew, under the id that it brings, else under a new one."""
         id_ = job.get("job_id") or self._new_id()
         plan = self._actions.planned(scope, job["job_actions"])
         job = jobs.scheduled({**job, "job_actions": plan.items, "job_id": id_}, self._clock(), anew=True)
-        self._check_client(scope, job)
-        with self._actions.kept(scope, plan, id_) as items:
-            return self._jobs.create(scope, id_, jobs.with_actions(job, items))
+        client = self._checked_client(scope, job)
+        with self._actions.kept(scope, plan, id_) as items, self._trusts.lent(scope, delegator) as loan:
+            return self._jobs.create(scope, id_, loan.settled(None, jobs.with_actions(job, items), client))
 
-    def put(self, scope: Scope, job_id: str, job: Document) -> Stored:
+    def put(self, scope: Scope, job_id: str, job: Document, delegator: Delegator | None) -> Stored:
         """Create the job under this id or replace it whole; one that names its session no longer leaves it."""
         old = self._jobs.find_or_free(scope, job_id)
         plan = self._actions.planned(scope, job["job_actions"])
         now = self._clock()
 
-        def made(old: Document | None, items: list[Document]) -> Document:
-            new = jobs.scheduled(jobs.with_actions(job, items), now, anew=False)
-            self._check_client_of_change(scope, old, new)
-            return new
+        def made(items: list[Document]) -> Document:
+            return jobs.scheduled(jobs.with_actions(job, items), now, anew=False)
 
         def before(old: Document, new: Document) -> None:
             self._membership.leave(scope.around(old), job_id, but=new.get("session_id"))
 
-        made(None if old is None else old.document, plan.items)
-        with self._actions.kept(scope, plan, job_id) as items:
-            return self._jobs.put(scope, job_id, lambda old: made(old, items), before)
+        self._check_change(scope, None if old is None else old.document, made(plan.items))
+        with self._actions.kept(scope, plan, job_id) as items, self._trusts.lent(scope, delegator) as loan:
+            return self._jobs.put(scope, job_id, lambda old: self._changed(scope, old, made(items), loan), before)
 
-    def patch(self, scope: Scope, job_id: str, patch: Document) -> Stored:
+    def patch(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
         """Merge; the list of actions, when there is one, replaces the old list."""
         if "job_actions" not in patch:
-            return self._jobs.rewrite(scope, job_id, lambda job: self._patched(scope, job, patch))
-        old = self._jobs.get(scope, job_id)
+            return self._merged(scope, job_id, patch, delegator)
+        old = self._jobs.get(scope, job_id).document
         plan = self._actions.planned(scope, patch["job_actions"])
-        self._patched(scope, old.document, jobs.with_actions(patch, plan.items))
+        self._check_change(scope, old, deep_merge(old, jobs.with_actions(patch, plan.items)))
         with self._actions.kept(scope, plan, job_id) as items:
+            return self._merged(scope, job_id, jobs.with_actions(patch, items), delegator)
+
+    def _merged(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
+        with self._trusts.lent(scope, delegator) as loan:
             return self._jobs.rewrite(
-                scope, job_id, lambda job: self._patched(scope, job, jobs.with_actions(patch, items))
+                scope, job_id, lambda job: self._changed(scope, job, deep_merge(job, patch), loan)
             )
 
-    def _patched(self, scope: Scope, job: Document, patch: Document) -> Document:
-        changed = deep_merge(job, patch)
-        self._check_client_of_change(scope, job, changed)
-        return changed
+    def _changed(self, scope: Scope, old: Document | None, new: Document, loan: Loan) -> Document:
+        """The new job, checked and with a trust where the work is not that of the old one."""
+        if old is not None and not _is_other_work(old, new):
+            return jobs.with_credentials_of(new, old)
+        return loan.settled(old, new, self._checked_client(scope, new))
+
+    def _check_change(self, scope: Scope, old: Document | None, new: Document) -> None:
+        """A change that leaves the work alone is not judged by it."""
+        if old is None or _is_other_work(old, new):
+            self._checked_client(scope, new)
 
     def request(self, scope: Scope, job_id: str, event: str) -> str:
         """Record that an event is wanted, and nothing else; the answer."""
@@ -97,8 +108,8 @@ class Jobs:
         self._jobs.rewrite(scope, job_id, change)
         return answers[0]
 
-    def delete(self, scope: Scope, job_id: str) -> None:
-        """Delete the job; its actions stay in the library, sessions no longer wait for it."""
+    def delete(self, scope: Scope, job_id: str, delegator: Delegator | None = None) -> None:
+        """Delete the job; its actions stay in the library, sessions no longer wait for it, its trust ends."""
         stored = self._jobs.find(scope, job_id)
         if stored is None:
             return
@@ -106,21 +117,19 @@ class Jobs:
         self._membership.leave(around, job_id)
         self._jobs.delete(scope, job_id)
         self._membership.leave(around, job_id)
+        trust_id = jobs.trust_of(stored.document)
+        self._trusts.release(around, delegator, () if trust_id is None else (trust_id,))
 
-    def _check_client_of_change(self, scope: Scope, old: Document | None, new: Document) -> None:
-        """A change that leaves client and definitions alone is not judged by them."""
-        if old is None or old.get("client_id") != new["client_id"] or not _same_definitions(old, new):
-            self._check_client(scope, new)
-
-    def _check_client(self, scope: Scope, job: Document) -> None:
-        """``Unprocessable`` when the client of this id announced that it cannot do the job; in a project also
-        when there is none.
+    def _checked_client(self, scope: Scope, job: Document) -> Stored | None:
+        """The client, if there is one. ``Unprocessable`` when it announced that it cannot do the job; in a project
+        also when there is none.
         """
         stored = self._registered.find(scope, job["client_id"])
         if stored is not None:
             clients.check_capabilities(stored.document["client"], jobs.definitions_of(job))
         elif scope.by_project:
             raise Unprocessable(f"Client not found with ID {job['client_id']}")
+        return stored
 
     def veiled(self, scope: Scope, caller: Caller, found: Iterable[Stored]) -> list[Stored]:
         """The jobs, without the processes of clients that are not of the caller's project."""
@@ -141,6 +150,10 @@ class Jobs:
 
 def _is_of(caller: Caller, client: Document) -> bool:
     return bool(client.get("project_id") == caller.project_id)
+
+
+def _is_other_work(old: Document, new: Document) -> bool:
+    return old.get("client_id") != new["client_id"] or not _same_definitions(old, new)
 
 
 def _same_definitions(left: Document, right: Document) -> bool:

@@ -1,15 +1,16 @@
-"""The shell of the v1 era. Run by its own environment.
+"""A shell, ``freezer`` or ``openstack``: the module that is named. Run by its own environment.
 
 Reads command lines from stdin, each a JSON list, and prints a JSON object for each: exit code, stdout, stderr. One
 process for all of them, as a start of the client takes longer than its command.
 """
 
 import contextlib
+import importlib
 import io
 import json
 import sys
 
-from freezerclient import shell
+shell = importlib.import_module(sys.argv[1])
 
 for line in sys.stdin:
     out, err = io.StringIO(), io.StringIO()

@@ -21,7 +21,7 @@ Shell = Callable[..., Any]
 
 def test_the_library(service: Production, keystone: Keystone, v1_client: Path) -> None:
     keystone.token("lib", PROJECT, "member")
-    command = [v1_client / "python", HERE / "library.py", keystone.url, "lib", PROJECT]
+    command = [v1_client / "python", HERE / "library.py", "v1", keystone.url, "lib", PROJECT]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done\n"
@@ -46,7 +46,7 @@ def shell(service: Production, keystone: Keystone, v1_client: Path) -> Iterator[
     """Runs a command; what it printed, as JSON where it can."""
     keystone.token("cli", PROJECT, "member")
     process = subprocess.Popen(
-        [v1_client / "python", HERE / "shell.py"],
+        [v1_client / "python", HERE / "shell.py", "freezerclient.shell"],
         env=_variables(keystone, "cli"),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -12,8 +12,6 @@ NOT_YET = {
     21: "the query language of Elasticsearch",
     98: "mappings of Elasticsearch",
     99: "the option for the indices of Elasticsearch",
-    100: "trusts",
-    101: "trusts",
 }
 
 

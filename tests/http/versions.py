@@ -28,6 +28,8 @@ class Version:
     name: str
     prefix: str
     project_of: Callable[[str], str]
+    id_of: Callable[[str], str] = str
+    """The id of a project, where it is not the name."""
     adds: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
 
@@ -36,7 +38,7 @@ class Version:
 
     def base(self, by: str | None) -> str:
         """What comes before the paths that this caller asks for."""
-        return self.prefix.format(project_id=self.place(by or "alice")[1])
+        return self.prefix.format(project_id=self.id_of(self.place(by or "alice")[1]))
 
     def place(self, by: str) -> tuple[str, str, str]:
         """User, project and roles of ``user``, ``user@project`` or ``user@project role,role``."""

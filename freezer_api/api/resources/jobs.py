@@ -43,18 +43,23 @@ class JobsResource(Documents):
         return self._jobs.veiled(exchange.scope, exchange.caller, found)
 
     def create(self, exchange: Exchange) -> None:
-        stored = self._jobs.create(exchange.scope, exchange.version.job(exchange.body()))
+        job = exchange.version.job(exchange.body())
+        stored = self._jobs.create(exchange.scope, job, exchange.delegator)
         exchange.answer(falcon.HTTP_201, {"job_id": stored.key})
 
     def put(self, exchange: Exchange, job_id: str) -> None:
         job = exchange.version.job_replacement(exchange.body())
-        stored = self._jobs.put(exchange.scope, new_id(job_id), job)
+        stored = self._jobs.put(exchange.scope, new_id(job_id), job, exchange.delegator)
         self._answer_change(exchange, falcon.HTTP_201, job_id, stored)
 
     def patch(self, exchange: Exchange, job_id: str) -> None:
         patch = exchange.version.job_patch(exchange.body_or_empty())
-        stored = self._jobs.patch(exchange.scope, job_id, patch)
+        stored = self._jobs.patch(exchange.scope, job_id, patch, exchange.delegator)
         self._answer_change(exchange, falcon.HTTP_200, job_id, stored)
+
+    def delete(self, exchange: Exchange, id_: str) -> None:
+        self._jobs.delete(exchange.scope, id_, exchange.delegator)
+        exchange.answer_nothing()
 
     def event(self, exchange: Exchange, job_id: str) -> None:
         event = jobs.event_of(exchange.request(jobs.BAD_EVENT))

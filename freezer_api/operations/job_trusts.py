@@ -1,0 +1,122 @@
+"""Trusts of jobs: a central client runs a job of any project with rights that its creator lent for it.
+
+The trust is made last, when all checks are passed and the job is about to be written, and taken back when no job
+holds it in the end. Who dies in between leaves a trust that the next request finds and uses.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+from freezer_api.documents import jobs
+from freezer_api.documents.clients import is_central
+from freezer_api.documents.fields import Document
+from freezer_api.documents.search_index import as_value
+from freezer_api.errors import FreezerError
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Repository, Stored
+from freezer_api.repository.query import Is, Query
+
+
+@dataclass(frozen=True)
+class Delegator:
+    """Who may lend: a user by a token for a project; ``about`` is what Keystone says of the token."""
+
+    user_id: str
+    project_id: str | None
+    token: str = field(repr=False)
+    about: Mapping[str, Any] = field(repr=False)
+
+
+class Trust(NamedTuple):
+    """Rights that were lent. ``is_new``: made just now, so nobody else relies on it."""
+
+    id: str
+    trustor_user_id: str
+    is_new: bool
+
+
+class Trusts(Protocol):
+    """What Keystone is asked for."""
+
+    def lend(self, delegator: Delegator, project_id: str) -> Trust:
+        """A trust of the delegator's for the project, an existing one where it will do.
+
+        ``Undelegable`` when it cannot be, ``Unavailable`` when Keystone cannot be asked.
+        """
+        ...
+
+    def revoke(self, delegator: Delegator | None, trust_id: str) -> None:
+        """End a trust, as far as possible: what stands in the way is logged."""
+        ...
+
+
+class Loan:
+    """The trust of one request, made when it is needed first, and once."""
+
+    def __init__(
+        self, trusts: Trusts | None, scope: Scope, delegator: Delegator | None, *, enforced: bool
+    ) -> None:
+        self._trusts = trusts
+        self._scope = scope
+        self._delegator = delegator
+        self._enforced = enforced
+        self._trust: Trust | None = None
+        self.loose: set[str] = set()
+        """Trusts that may be held by no job in the end."""
+
+    def settled(self, old: Document | None, new: Document, client: Stored | None) -> Document:
+        """The new job, which is other work than the old one was, with the trust that it needs, or without any.
+
+        What v1 changes keeps the trust that it has.
+        """
+        former = jobs.trust_of(old or {})
+        if not self._scope.by_project:
+            return jobs.with_credentials_of(new, old or {})
+        if former is not None:
+            self.loose.add(former)
+        if self._trusts is None or self._delegator is None or not self._needs_trust(client):
+            return jobs.with_credentials_of(new, {})
+        if self._trust is None:
+            self._trust = self._trusts.lend(self._delegator, self._scope.owner)
+            if self._trust.is_new:
+                self.loose.add(self._trust.id)
+        return jobs.with_trust(new, self._trust.id, self._trust.trustor_user_id)
+
+    def _needs_trust(self, client: Stored | None) -> bool:
+        return self._enforced or (client is not None and is_central(client.document))
+
+
+class JobTrusts:
+    """Lends and takes back. Without ``trusts`` jobs are made without; ``enforced``: every job needs one."""
+
+    def __init__(self, repository: Repository, trusts: Trusts | None, *, enforced: bool = False) -> None:
+        self._repository = repository
+        self._trusts = trusts
+        self._enforced = enforced
+
+    @contextmanager
+    def lent(self, scope: Scope, delegator: Delegator | None) -> Iterator[Loan]:
+        """Let a job be written with a loan; afterwards trusts that no job holds are taken back."""
+        loan = Loan(self._trusts, scope, delegator, enforced=self._enforced)
+        try:
+            yield loan
+        except FreezerError:
+            self.release(scope, delegator, loan.loose)
+            raise
+        self.release(scope, delegator, loan.loose)
+
+    def release(self, scope: Scope, delegator: Delegator | None, trust_ids: Iterable[str]) -> None:
+        """Take back those of the trusts that no job of the scope holds."""
+        if self._trusts is None:
+            return
+        for trust_id in trust_ids:
+            # Where the store cannot tell, the trust stays: a job may hold it.
+            with suppress(FreezerError):
+                if not self._is_held(scope, trust_id):
+                    self._trusts.revoke(delegator, trust_id)
+
+    def _is_held(self, scope: Scope, trust_id: str) -> bool:
+        held = Is((jobs.TRUST,), as_value(trust_id))
+        return bool(self._repository.search(jobs.JOBS, Query((scope.condition, held), limit=1)).items)

@@ -1,0 +1,140 @@
+"""When a trust is lent and taken back, whatever lends it; ``tests/identity`` asks a real Keystone."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from freezer_api import embedded
+from freezer_api.documents.clients import CLIENTS, made_central
+from freezer_api.documents.fields import Document
+from freezer_api.documents.jobs import JOBS, with_trust
+from freezer_api.errors import Unavailable
+from freezer_api.operations.job_trusts import Delegator, JobTrusts, Trust
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Repository, Stored
+from freezer_api.repository.sql.sqlite import open_sqlite
+
+PROJECT = Scope("project_id", "library", "alice", "library")
+USER = Scope("user_id", "alice", "alice", "library")
+ALICE = Delegator("alice", "library", "a token", {"token": {}})
+CENTRAL = Stored("c1", made_central({"client": {"client_id": "c1"}}), 1, "t")
+NODE = Stored("n1", {"client": {"client_id": "n1"}}, 1, "t")
+JOB = {"job_id": "j1", "client_id": "c1", "user_id": "alice", "project_id": "library"}
+
+
+class Notary:
+    """Lends ``known`` where there is one, else new trusts, and notes what is ended."""
+
+    def __init__(self) -> None:
+        self.known: str | None = None
+        self.lent: list[str] = []
+        self.ended: list[str] = []
+
+    def lend(self, delegator: Delegator, project_id: str) -> Trust:
+        assert project_id == "library"
+        if self.known is not None:
+            return Trust(self.known, delegator.user_id, is_new=False)
+        self.lent.append(f"trust{len(self.lent)}")
+        return Trust(self.lent[-1], delegator.user_id, is_new=True)
+
+    def revoke(self, _delegator: Delegator | None, trust_id: str) -> None:
+        self.ended.append(trust_id)
+
+
+@pytest.fixture
+def notary() -> Notary:
+    return Notary()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    path = tmp_path / embedded.FILE
+    embedded.prepare(path)
+    repository = open_sqlite(path)
+    yield repository
+    repository.close()
+
+
+@pytest.fixture
+def trusts(repository: Repository, notary: Notary) -> JobTrusts:
+    return JobTrusts(repository, notary)
+
+
+def _failed(trusts: JobTrusts, old: Document | None) -> Document | None:
+    """The job that would have been written."""
+    new = None
+    with suppress(Unavailable), trusts.lent(PROJECT, ALICE) as loan:
+        new = loan.settled(old, JOB, CENTRAL)
+        raise Unavailable
+    return new
+
+
+def test_a_job_of_a_central_client_gets_one_and_only_one(trusts: JobTrusts, notary: Notary) -> None:
+    with trusts.lent(PROJECT, ALICE) as loan:
+        first, again = (loan.settled(None, JOB, CENTRAL) for _ in range(2))
+    assert first == again == with_trust(JOB, "trust0", "alice")
+    # The job was not written after all.
+    assert notary.ended == ["trust0"]
+
+
+def test_one_that_a_job_holds_stays(trusts: JobTrusts, notary: Notary, repository: Repository) -> None:
+    with trusts.lent(PROJECT, ALICE) as loan:
+        repository.create(JOBS, "j1", loan.settled(None, JOB, CENTRAL))
+    assert _failed(trusts, with_trust(JOB, "trust0", "alice")) == with_trust(JOB, "trust1", "alice")
+    assert notary.ended == ["trust1"]
+
+
+def test_one_that_was_there_is_not_ended_when_the_write_fails(trusts: JobTrusts, notary: Notary) -> None:
+    notary.known = "of another job"
+    assert _failed(trusts, None) == with_trust(JOB, "of another job", "alice")
+    assert notary.ended == []
+
+
+@pytest.mark.parametrize(
+    ("scope", "delegator", "client"),
+    [(PROJECT, ALICE, NODE), (PROJECT, ALICE, None), (PROJECT, None, CENTRAL), (USER, ALICE, CENTRAL)],
+)
+def test_who_gets_none(
+    trusts: JobTrusts, notary: Notary, scope: Scope, delegator: Delegator | None, client: Stored | None
+) -> None:
+    with trusts.lent(scope, delegator) as loan:
+        assert loan.settled(None, JOB, client) == JOB
+    assert notary.lent == []
+
+
+def test_enforced_every_job_gets_one(repository: Repository, notary: Notary) -> None:
+    with JobTrusts(repository, notary, enforced=True).lent(PROJECT, ALICE) as loan:
+        assert loan.settled(None, JOB, NODE) == with_trust(JOB, "trust0", "alice")
+
+
+def test_what_is_not_needed_any_more_is_ended(trusts: JobTrusts, notary: Notary) -> None:
+    old = with_trust(JOB, "old", "bob")
+    with trusts.lent(PROJECT, ALICE) as loan:
+        assert loan.settled(old, JOB, NODE) == JOB
+    assert notary.ended == ["old"]
+
+
+def test_version_1_keeps_what_is_there(trusts: JobTrusts, notary: Notary) -> None:
+    old = with_trust(JOB, "old", "bob")
+    with trusts.lent(USER, ALICE) as loan:
+        assert loan.settled(old, JOB, CENTRAL) == old
+    assert notary.ended == []
+
+
+def test_without_keystone_there_are_none(repository: Repository) -> None:
+    trusts = JobTrusts(repository, None)
+    with trusts.lent(PROJECT, ALICE) as loan:
+        assert loan.settled(with_trust(JOB, "old", "bob"), JOB, CENTRAL) == JOB
+
+
+def test_a_token_is_in_no_log() -> None:
+    assert "a token" not in repr(ALICE)
+
+
+def test_a_client_is_not_central_by_what_it_says(trusts: JobTrusts, notary: Notary) -> None:
+    said = Stored("c1", {"client": {"client_id": "c1", "is_central": True}}, 1, "t")
+    with trusts.lent(PROJECT, ALICE) as loan:
+        assert loan.settled(None, JOB, said) == JOB
+    assert CLIENTS.paths["reach"].hidden
