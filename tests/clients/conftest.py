@@ -7,24 +7,35 @@ from pathlib import Path
 import pytest
 
 from tests.servers.keystone import Keystone, Missing, environment
-from tests.servers.service import Production
+from tests.servers.search.shared import SearchServers
+from tests.servers.service import Production, search_store
 
 OURS = Path(__file__).parents[2] / "etc/freezer/freezer-paste.ini"
 # The newest that speaks v1; it wants pkg_resources.
 V1_CLIENT = ("python-freezerclient==6.3.0", "setuptools<81")
 
 
-@pytest.fixture(scope="session")
-def service(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
+@pytest.fixture(scope="module", params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.matrix)])
+def service(
+    request: pytest.FixtureRequest,
+    keystone: Keystone,
+    search_servers: SearchServers,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Production]:
+    """A service on an empty store, for the tests of one module."""
     directory = tmp_path_factory.mktemp("production")
-    configuration = directory / "freezer-api.conf"
-    configuration.write_text(
-        f"[DEFAULT]\ndebug = true\n[paste_deploy]\nconfig_file = {OURS}\n{keystone.section()}"
-    )
-    arguments = ("--config-file", str(configuration), "--workers", "2")
-    started = Production(directory / "data", *arguments).start()
-    keystone.register("backup", started.url)
+    sections = f"[DEFAULT]\ndebug = true\n[paste_deploy]\nconfig_file = {OURS}\n{keystone.section()}"
+    if request.param == "elasticsearch":
+        store = search_store(directory, search_servers.server("elasticsearch", "9").url)
+        store.write_text(store.read_text() + sections)
+        started = Production(directory / "data", "--workers", "2", config=store)
+    else:
+        configuration = directory / "freezer-api.conf"
+        configuration.write_text(sections)
+        started = Production(directory / "data", "--config-file", str(configuration), "--workers", "2")
+    registered = keystone.register("backup", started.start().url)
     yield started
+    keystone.unregister(registered)
     started.end()
 
 

@@ -20,7 +20,7 @@ def name(place):
     return place.named
 
 
-def test_an_empty_store_is_made_and_found_current(place, name):
+def test_fault_98_an_empty_store_is_made_and_found_current(place, name):
     place.sync(kinds=ALL)
 
     place.repository().check()
@@ -176,7 +176,7 @@ def test_a_store_of_a_newer_release_is_left_alone(place):
     assert place.upkeep().show() == before
 
 
-def test_indices_of_other_people_and_of_other_prefixes_are_not_touched(place, name):
+def test_fault_99_indices_of_other_people_and_of_other_prefixes_are_not_touched(place, name):
     place.sync(kinds=ALL)
     longer = replace(place, prefix=f"{place.prefix}-jobs")
     longer.sync()

@@ -9,7 +9,9 @@ from tests.servers.search.shared import SearchServers
 
 
 @pytest.mark.parametrize(("engine", "version"), golden.SERVERS)
-def test_what_is_sent_is_what_was_agreed_on(search_servers: SearchServers, engine: str, version: str) -> None:
+def test_fault_21_what_is_sent_is_what_was_agreed_on(
+    search_servers: SearchServers, engine: str, version: str
+) -> None:
     sent = golden.requests(search_servers.server(engine, version).url)
 
     assert sent == json.loads(golden.file_of(engine, version).read_text())

@@ -6,11 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.servers.service import Service
+from tests.servers.search.shared import SearchServers
+from tests.servers.service import Service, search_store
 
 Request = tuple[str, str, Any]
 """Method, path, body (None: no body)."""
@@ -49,20 +51,28 @@ class Crowd:
             connection.close()
 
 
-STORES: dict[str, tuple[str, ...]] = {"sqlite": ()}
-"""Arguments by which the service finds its store; without any it makes one of its own."""
+STORES = ["embedded", pytest.param("elasticsearch", marks=pytest.mark.matrix)]
+
+
+def _configuration(store: str, directory: Path, servers: SearchServers) -> Path | None:
+    """The configuration file that names a new store, None for the embedded one."""
+    return search_store(directory, servers.server(store, "9").url) if store == "elasticsearch" else None
 
 
 @pytest.fixture(params=STORES)
-def store_arguments(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """For tests that are made with every store."""
-    return STORES[request.param]
+def store(request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers) -> Path | None:
+    """The configuration file of a new store, for tests that are made with every one."""
+    return _configuration(request.param, tmp_path, search_servers)
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+@pytest.fixture(scope="module", params=STORES)
+def service(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, search_servers: SearchServers
+) -> Iterator[Service]:
     """One service for all tests of a module; each makes documents of its own."""
-    service = Service(tmp_path_factory.mktemp("live") / "data", "--workers", "3", "--threads", "8")
+    directory = tmp_path_factory.mktemp("live")
+    config = _configuration(request.param, directory, search_servers)
+    service = Service(directory / "data", "--workers", "3", "--threads", "8", config=config)
     yield service.start()
     service.end()
 
@@ -74,11 +84,11 @@ def crowd(service: Service) -> Crowd:
 
 @pytest.fixture
 def start_service(tmp_path: Any) -> Iterator[Callable[..., Service]]:
-    """Makes services on data directories of their own, and ends them."""
+    """Makes services, on data directories of their own or on the store of ``config``, and ends them."""
     made: list[Service] = []
 
-    def make(name: str = "data", *arguments: str) -> Service:
-        made.append(Service(tmp_path / name, "--workers", "2", *arguments))
+    def make(name: str = "data", *arguments: str, config: Path | None = None) -> Service:
+        made.append(Service(tmp_path / name, "--workers", "2", *arguments, config=config))
         return made[-1].start()
 
     yield make

@@ -63,8 +63,8 @@ def _check(service: Service, writer: Writer) -> None:
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_of_the_whole_service(start_service, round_: int) -> None:
-    service: Service = start_service(f"data-{round_}")
+def test_of_the_whole_service(start_service, store: Path | None, round_: int) -> None:
+    service: Service = start_service(f"data-{round_}", config=store)
     count = threading.Semaphore(0)
     writers = [Writer(service, f"w{number}", count) for number in range(4)]
     for writer in writers:

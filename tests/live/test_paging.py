@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -31,9 +32,9 @@ Act = Callable[[Connection, str, Ledger, random.Random], None]
 
 
 @pytest.fixture
-def served(start_service: Callable[..., Service], store_arguments: tuple[str, ...]) -> Service:
+def served(start_service: Callable[..., Service], store: Path | None) -> Service:
     """Several processes on an empty store."""
-    return start_service("paging", "--workers", "3", *store_arguments)
+    return start_service("paging", "--workers", "3", config=store)
 
 
 def _create(connection: Connection, jobs: str, ledger: Ledger, _random: random.Random) -> None:

@@ -257,12 +257,17 @@ class Keystone:
     def revoke(self, token: str) -> None:
         self._send("DELETE", "/auth/tokens", None, {"X-Auth-Token": self._admin or "", "X-Subject-Token": token})
 
-    def register(self, type_: str, url: str) -> None:
-        """A service with its endpoints, for the catalog."""
-        service = self.ask("POST", "/services", {"service": {"type": type_, "name": type_}})["service"]["id"]
+    def register(self, type_: str, url: str) -> str:
+        """A service with its endpoints, for the catalog; its id there."""
+        service: str = self.ask("POST", "/services", {"service": {"type": type_, "name": type_}})["service"]["id"]
         for interface in ("public", "internal"):
             endpoint = {"service_id": service, "interface": interface, "url": url, "region_id": "RegionOne"}
             self.ask("POST", "/endpoints", {"endpoint": endpoint})
+        return service
+
+    def unregister(self, service: str) -> None:
+        """Take it out of the catalog."""
+        self.ask("DELETE", f"/services/{service}")
 
     def section(self) -> str:
         """``[keystone_authtoken]`` for a service that asks this Keystone."""
