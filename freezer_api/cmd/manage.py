@@ -14,6 +14,7 @@ from oslo_log import log
 
 import freezer_api
 from freezer_api import config, stores
+from freezer_api.cmd import start
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, StartFailed
 from freezer_api.repository.upkeep import Upkeep
@@ -67,8 +68,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     config.register_stores(conf)
     conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
     log.register_options(conf)
-    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *config.QUIET])
-    conf.set_default("use_stderr", True)
     # `db show | head` is no failure.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     # What was begun is put in order before the end.
@@ -82,8 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             default_config_files=config.default_config_files(),
         )
         _check_usage(conf)
-        log.setup(conf, PROGRAM)
-        logging.captureWarnings(True)
+        start.begin_to_log(conf, program=PROGRAM)
         _run(conf)
     except _UsageError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)

@@ -63,9 +63,15 @@ def test_a_file_that_knows_us_by_our_name(tmp_path: Path) -> None:
     assert "a line for the operator" in logged(tmp_path, f"log_config_append = {file}")[0]
 
 
-def test_a_journal_without_its_library_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_journal_without_its_library_is_warned_of(tmp_path: Path) -> None:
+    said = "".join(logged(tmp_path, "use_journal = true"))
+    assert "use_journal needs the package systemd-python" in said
+    assert "a line for the operator" in said
+
+
+def test_a_directory_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
-        logged(tmp_path, "use_journal = true")
+        logged(tmp_path, f"log_dir = {tmp_path}/nowhere")
     assert failed.value.stderr.splitlines()[-1].startswith(
         "freezer_api.errors.StartFailed: cannot log as configured"
     )
