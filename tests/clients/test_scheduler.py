@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.clients.conftest import programs_of
 from tests.clients.scheduler import REQUIREMENTS, Scheduler, same_tree
-from tests.servers.keystone import Keystone, Missing, environment
+from tests.servers.keystone import Keystone
 from tests.servers.service import Production
 
 PROJECT = "factory"
@@ -23,12 +24,7 @@ PATIENCE = 60
 @pytest.fixture(scope="session")
 def programs() -> Path:
     """The ``bin`` of the scheduler's environment."""
-    try:
-        return environment("freezer", REQUIREMENTS) / "bin"
-    except Missing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(f"under CI the scheduler may not be missing: {missing}", pytrace=False)
-        pytest.skip(f"no scheduler: {missing}")
+    return programs_of("freezer", REQUIREMENTS)
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.servers.keystone import Keystone, Missing, environment
+from tests.clients.conftest import programs_of
+from tests.servers.keystone import Keystone
 from tests.servers.service import Production
 
 HERE = Path(__file__).parent
@@ -24,12 +25,7 @@ Shell = Callable[..., Any]
 @pytest.fixture(scope="session")
 def programs() -> Path:
     """The ``bin`` of the client's environment."""
-    try:
-        return environment("freezerclient-v2", REQUIREMENTS) / "bin"
-    except Missing as missing:
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(f"under CI the client may not be missing: {missing}", pytrace=False)
-        pytest.skip(f"no client: {missing}")
+    return programs_of("freezerclient-v2", REQUIREMENTS)
 
 
 def test_the_library(service: Production, keystone: Keystone, programs: Path) -> None:

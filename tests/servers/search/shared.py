@@ -1,13 +1,13 @@
 """The servers of one pytest run: each is started when the first test asks for it, and ends with the run."""
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import pytest
 
+from tests.servers.left_out import leave_out
 from tests.servers.search import Failed, Missing
 from tests.servers.search.cluster import Cluster, Wish
 from tests.servers.search.given import given
@@ -81,7 +81,7 @@ class SearchServers:
             cluster = Cluster.make(wish, self._temporary.mktemp(f"{version.name}-"))
         except Missing as missing:
             self.left_out[str(version)] = str(missing)
-            _leave_out(f"{version}: {missing}")
+            leave_out(f"{version}: {missing}")
         self._started.append(cluster)
         return cluster
 
@@ -108,12 +108,6 @@ class SearchServers:
 
 def _size(log: Path) -> int:
     return log.stat().st_size if log.exists() else 0
-
-
-def _leave_out(reason: str) -> NoReturn:
-    if os.environ.get("CI", "").lower() in ("1", "true"):
-        pytest.fail(f"under CI no server may be missing: {reason}", pytrace=False)
-    pytest.skip(reason)
 
 
 SHARED: Final = SearchServers()
