@@ -262,7 +262,7 @@ class TestJdk:
         monkeypatch.setenv("CI", "true")
         output = _pytest(tmp_path, _ASKS_TWICE, code=1)
         assert "2 failed" in output
-        assert "under CI no server may be missing: elasticsearch 9: Java 21" in output
+        assert "under CI nothing may be missing: elasticsearch 9: Java 21" in output
 
 
 def test_without_maven_nothing_is_assembled(
