@@ -3,6 +3,7 @@
 import logging
 import multiprocessing
 import uuid
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from freezer_api.repository import query as q
 from freezer_api.repository.elastic.access import Access, open_pool
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
 from freezer_api.repository.elastic.repository import ElasticRepository
-from freezer_api.repository.elastic.transport import Connection, WrongServer
+from freezer_api.repository.elastic.transport import Connection, WrongServer, leave_to_parent
 from freezer_api.repository.elastic.upkeep import ElasticUpkeep
 from tests.contract.asking import JOBS, found, job
 from tests.servers.proxy import Proxy, Trouble
@@ -162,6 +163,15 @@ def test_another_node_is_asked_when_one_is_away(connect: Connect, proxy: Proxy, 
         repository = ElasticRepository(connect(away.url, proxy.url), prefix)
         for number in range(6):
             assert repository.create(JOBS, f"j{number}", job(f"j{number}")).version == 1
+
+
+def test_a_connection_that_is_gone_when_a_process_forks_is_left_alone(connect: Connect, prefix: str) -> None:
+    connection = connect()
+    leave_to_parent(weakref.ref(connection))
+    assert connection.call("GET", f"/{prefix}-jobs").status == 200
+    gone = weakref.ref(Connection(lambda: open_pool(Access(), 1)))
+    leave_to_parent(gone)
+    assert gone() is None
 
 
 def test_a_forked_process_has_connections_of_its_own(repository: ElasticRepository) -> None:

@@ -131,6 +131,15 @@ def test_a_search_has_at_most_100_pairs(client: Client, part: str) -> None:
     assert client("GET", "clients", {part: [{"_all": nested}]}).json.get("description") == refused
 
 
+def test_a_search_has_at_most_500_words(client: Client) -> None:
+    refused = "A search may hold 500 words, not more"
+    words = [f"w{number}" for number in range(501)]
+    assert client("GET", "clients", {"match": [{"_all": " ".join(words[:500] * 2)}]}).status == 200
+    assert client("GET", "clients", {"match": [{"_all": " ".join(words)}]}).json["description"] == refused
+    halves = [{"_all": " ".join(words[:250])}, {"description": " ".join(words[250:])}]
+    assert client("GET", "clients", {"match": halves}).json["description"] == refused
+
+
 def test_a_long_value_is_not_found_by_name_but_by_its_words(client: Client) -> None:
     for length in (1024, 1025):
         client("POST", "clients", {"client_id": f"n{length}", "note": "x" * (length - 5) + " word"})

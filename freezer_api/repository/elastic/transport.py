@@ -6,7 +6,9 @@ What the store said goes to the log alone, and of that only the type of its erro
 import logging
 import os
 import time
+import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -134,7 +136,7 @@ class Connection:
         self._outages = _Outages()
         self._headers: _Headers | None = None
         self._pool = open_pool()
-        self._process = os.getpid()
+        os.register_at_fork(after_in_child=partial(leave_to_parent, weakref.ref(self)))
 
     @property
     def patience(self) -> str:
@@ -212,7 +214,7 @@ class Connection:
         is_out = self._outages.has(place)
         end = begun + (_PROBE if is_out else self._deadline)
         timeout = min(self._timeout, _PROBE / 2) if is_out else self._timeout
-        attempts = len(self._own_pool()) if is_out else 1 + self._retries
+        attempts = len(self._pool) if is_out else 1 + self._retries
         pause, made = _FIRST_PAUSE, 0
         while True:
             left = end - self._clock()
@@ -231,7 +233,7 @@ class Connection:
         self, method: str, target: str, data: bytes | None, headers: HttpHeaders, timeout: float
     ) -> tuple[Answer | None, "_Trouble"]:
         """The answer, or None and what is the trouble, when another attempt may help."""
-        pool = self._own_pool()
+        pool = self._pool
         node = pool.get()
         try:
             meta, text = node.perform_request(method, target, data, headers, timeout)
@@ -250,17 +252,21 @@ class Connection:
             return None, _Trouble(f"status {answer.status} without JSON", answered=True)
         return answer, _NONE
 
-    def _own_pool(self) -> NodePool:
-        """The connections of this process: two processes cannot share a socket."""
-        if self._process != os.getpid():
-            self._pool = self._open_pool()
-            self._process = os.getpid()
-        return self._pool
+    def reopen(self) -> None:
+        """Start anew with no connection; those that are open are left as they are."""
+        self._pool = self._open_pool()
 
     def close(self) -> None:
         """Let go of connections."""
         for node in self._pool.all():
             node.close()
+
+
+def leave_to_parent(held: "weakref.ref[Connection]") -> None:
+    """In a forked process: two processes cannot share a socket."""
+    connection = held()
+    if connection is not None:
+        connection.reopen()
 
 
 def _parsed(text: bytes) -> Any:
