@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from oslo_config import cfg
 from oslo_middleware.healthcheck import Healthcheck
-from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS
+from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS, HEALTHCHECK_OPTS
 
 from freezer_api import delegation, pipeline
 from freezer_api.api.application import Application
@@ -26,6 +26,7 @@ from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Limits
+from freezer_api.health import REPOSITORY
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
 from freezer_api.operations.clients import Clients
@@ -56,7 +57,7 @@ class Built(NamedTuple):
 def build(conf: cfg.ConfigOpts, repository: Repository, name: str = "main") -> Built:
     """The service as a section of the paste file composes it. ``StartFailed`` says which file cannot be used."""
     parts = Parts(conf, repository, delegation.trusts(conf))
-    made = pipeline.load(conf, parts, partial(_health_filter, conf), name)
+    made = pipeline.load(conf, parts, partial(_health_filter, conf, repository), name)
     if made.authenticated:
         return Built(Entrance(Unforged(made.app)), loopback_only=False)
     LOG.warning("There is no authtoken in the pipeline: every token is believed, so only this machine is answered")
@@ -81,6 +82,7 @@ class Parts:
 
     def __init__(self, conf: cfg.ConfigOpts, repository: Repository, trusts: Trusts | None = None) -> None:
         self._conf = conf
+        self.repository = repository
         self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
         self._offered: set[str] = set()
         membership = Membership(repository, _now)
@@ -123,7 +125,7 @@ class Parts:
         return self._with_health(self._application.build([]))
 
     def _with_health(self, others: WSGIApp) -> WSGIApp:
-        return _health_filter(self._conf)(others)
+        return _health_filter(self._conf, self.repository)(others)
 
 
 def _enabled(conf: cfg.ConfigOpts, version: Version) -> bool:
@@ -131,14 +133,17 @@ def _enabled(conf: cfg.ConfigOpts, version: Version) -> bool:
 
 
 def _health_filter(
-    conf: cfg.ConfigOpts, _global_conf: Any = None, **settings: str
+    conf: cfg.ConfigOpts, repository: Repository, _global_conf: Any = None, **settings: str
 ) -> Callable[[WSGIApp], WSGIApp]:
     """What answers ``/healthcheck``, as the settings of a paste file or else the configuration say."""
-    conf.register_opts(DISABLE_BY_FILE_OPTS, group="healthcheck")
+    conf.register_opts([*HEALTHCHECK_OPTS, *DISABLE_BY_FILE_OPTS], group="healthcheck")
     conf.set_default("disable_by_file_path", "/etc/freezer/healthcheck_disable", group="healthcheck")
     # Handed over by hand, as the middleware reads a conf that it is given under the names of a paste file alone.
-    path = conf.healthcheck.disable_by_file_path
-    health = Healthcheck(None, {"backends": "disable_by_file", "disable_by_file_path": path, **settings})
+    given = {
+        "backends": ",".join(conf.healthcheck.backends or ["disable_by_file"]),
+        "disable_by_file_path": conf.healthcheck.disable_by_file_path,
+    }
+    health = Healthcheck(None, {**given, **settings, REPOSITORY: repository})
     return lambda others: Paths(HEALTH, health, others)
 
 

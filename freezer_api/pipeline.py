@@ -17,6 +17,7 @@ from freezer_api import keystone, search_path
 from freezer_api.api.middleware import WSGIApp
 from freezer_api.api.versions import PARTS
 from freezer_api.errors import StartFailed
+from freezer_api.health import REPOSITORY
 
 LOG = logging.getLogger(__name__)
 
@@ -86,6 +87,8 @@ class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
                 self.filename,
             )
             context.object = self._healthcheck
+        elif context.object == Healthcheck.app_factory:
+            context.global_conf[REPOSITORY] = self._parts.repository
         elif str(getattr(context.object, "__module__", "")).startswith("freezer_api."):
             context.global_conf[PARTS] = self._parts
         return context

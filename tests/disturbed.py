@@ -84,6 +84,7 @@ class Disturbed:
         return self._called("search", kind, query)
 
     def check(self) -> None:
+        self._happen("before", "check", "*")
         self._store.check()
 
     def close(self) -> None:

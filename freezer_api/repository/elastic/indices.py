@@ -123,9 +123,11 @@ def _lacks_fields_only(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
 
 
 def check_current(connection: Connection, prefix: str) -> None:
-    """Raise ``Unavailable`` unless every kind has its index with the layout of this release."""
-    for layout in LAYOUTS.values():
-        found = look(connection, prefix, layout)
-        if found.state is not State.CURRENT:
-            LOG.error("The index of %s is %s: run 'freezer-manage db sync'", layout.kind.name, found.state.value)
-            raise Unavailable
+    """Raise ``Unavailable`` unless every kind has its index with the layout of this release; one call."""
+    aliases = ",".join(alias_of(prefix, layout.kind) for layout in LAYOUTS.values())
+    answer = connection.call("GET", f"/{aliases}/_mapping?filter_path=*.mappings._meta")
+    found = [] if answer.status == 404 else answer.body.values()
+    marks = [index["mappings"]["_meta"].get("freezer") for index in found]
+    if not all(layout.meta in marks for layout in LAYOUTS.values()):
+        LOG.error("The indices are missing or not of this release: run 'freezer-manage db sync'")
+        raise Unavailable

@@ -75,6 +75,7 @@ class ElasticRepository:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._connection = connection
+        self._hasty = connection.hasty()
         self._prefix = prefix
         self._clock = clock
         self._new_id = new_id
@@ -222,10 +223,11 @@ class ElasticRepository:
         return Unavailable()
 
     def check(self) -> None:
-        check_current(self._connection, self._prefix)
+        check_current(self._hasty, self._prefix)
 
     def close(self) -> None:
         self._connection.close()
+        self._hasty.close()
 
 
 def _conflict(kind: Kind, key: str) -> Conflict:

@@ -143,6 +143,16 @@ class Connection:
         """How long a server may keep a write waiting: less than an attempt, lest it carries it out later."""
         return f"{int(self._timeout * 800)}ms"
 
+    def hasty(self) -> "Connection":
+        """The same, for a caller who waits a second and no longer."""
+        return Connection(
+            self._open_pool,
+            engine=self._engine,
+            authorization=self._authorization.get("authorization"),
+            deadline=min(self._deadline, _PROBE),
+            retries=0,
+        )
+
     def call(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
         """One request; attempts are repeated within the deadline while the store is busy or not there.
 
