@@ -3,11 +3,9 @@
 from pathlib import Path
 
 import platformdirs
-from sqlalchemy.exc import DBAPIError
 
-from freezer_api.errors import FreezerError, StartFailed
-from freezer_api.repository.sql import upkeep
 from freezer_api.repository.sql.sqlite import sqlite_engine
+from freezer_api.repository.sql.upkeep import SQLUpkeep
 
 FILE = "freezer.sqlite"
 
@@ -19,17 +17,9 @@ def data_dir(named: str | None) -> Path:
 
 def prepare(path: Path) -> Path:
     """Make the store, or bring it up to date; its path. ``StartFailed`` says what is in the way."""
+    upkeep = SQLUpkeep(sqlite_engine(path, timeout=5.0, connections=1), path)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        engine = sqlite_engine(path, timeout=5.0, connections=1)
-        try:
-            upkeep.sync(engine)
-        finally:
-            engine.dispose()
-    except OSError as error:
-        raise StartFailed(f"cannot use the data directory {path.parent}: {error.strerror}") from None
-    except DBAPIError as error:
-        raise StartFailed(f"cannot use the data file {path}: {error.orig}") from None
-    except FreezerError as error:
-        raise StartFailed(f"cannot use the data file {path}: {error}") from None
+        upkeep.sync([], erase=lambda _question: False)
+    finally:
+        upkeep.close()
     return path
