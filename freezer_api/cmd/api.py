@@ -4,6 +4,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from oslo_config import cfg
 from oslo_log import log
@@ -63,7 +64,7 @@ def _run(
     announce: Callable[[str], None],
 ) -> None:
     address = server.shown(*listener.getsockname()[:2])
-    ready = lambda: announce(address)  # noqa: E731
+    ready = partial(announce, address)
     server.Server(listener, lambda: served, ready, workers=conf.workers, threads=conf.threads).run()
 
 
