@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check
 ENGINE := sqlite
-PACKAGING := setup.cfg pyproject.toml freezer_api/__init__.py
+PACKAGING := setup.cfg setup.py pyproject.toml
 
 .PHONY: run test test-clients test-matrix test-lowest soak check format bench samples clean
 
@@ -74,4 +74,4 @@ $(VENV)/.dev: $(VENV)/bin/python $(PACKAGING)
 	@touch $@ $(VENV)/.run
 
 clean:
-	rm -rf $(VENV) .venv-lowest build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-lowest build dist *.egg-info AUTHORS ChangeLog .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

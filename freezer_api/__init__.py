@@ -1,3 +1,5 @@
 """OpenStack Freezer's REST service: clients, jobs, actions, sessions and backup metadata."""
 
-__version__ = "20.0.0.dev1"
+from importlib import metadata
+
+__version__ = metadata.version("freezer-api")
