@@ -3,19 +3,15 @@
 import logging
 import time
 import uuid
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from oslo_config import cfg
-from oslo_middleware.healthcheck import Healthcheck
-from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS, HEALTHCHECK_OPTS
 
-from freezer_api import delegation, pipeline
+from freezer_api import delegation, pipeline, settings
 from freezer_api.api.application import Application
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import Unforged
-from freezer_api.api.middleware import HEALTH, Entrance, Paths, WSGIApp
+from freezer_api.api.middleware import Entrance, WSGIApp
 from freezer_api.api.resources.actions import ActionsResource
 from freezer_api.api.resources.backups import BackupsResource
 from freezer_api.api.resources.clients import ClientsResource
@@ -26,7 +22,7 @@ from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Limits
-from freezer_api.health import REPOSITORY
+from freezer_api.health import Health
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
 from freezer_api.operations.clients import Clients
@@ -57,7 +53,7 @@ class Built(NamedTuple):
 def build(conf: cfg.ConfigOpts, repository: Repository, name: str = "main") -> Built:
     """The service as a section of the paste file composes it. ``StartFailed`` says which file cannot be used."""
     parts = Parts(conf, repository, delegation.trusts(conf))
-    made = pipeline.load(conf, parts, partial(_health_filter, conf, repository), name)
+    made = pipeline.load(conf, parts, parts.health, name)
     if made.authenticated:
         return Built(Entrance(Unforged(made.app)), loopback_only=False)
     LOG.warning("There is no authtoken in the pipeline: every token is believed, so only this machine is answered")
@@ -81,8 +77,9 @@ class Parts:
     """
 
     def __init__(self, conf: cfg.ConfigOpts, repository: Repository, trusts: Trusts | None = None) -> None:
-        self._conf = conf
-        self.repository = repository
+        pipeline.register(conf)
+        settings.check(conf)
+        self.health = Health(conf, repository)
         self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
         self._offered: set[str] = set()
         membership = Membership(repository, _now)
@@ -125,26 +122,11 @@ class Parts:
         return self._with_health(self._application.build([]))
 
     def _with_health(self, others: WSGIApp) -> WSGIApp:
-        return _health_filter(self._conf, self.repository)(others)
+        return self.health.filter()(others)
 
 
 def _enabled(conf: cfg.ConfigOpts, version: Version) -> bool:
     return bool(getattr(conf, f"enable_{version.mount[1:]}_api"))
-
-
-def _health_filter(
-    conf: cfg.ConfigOpts, repository: Repository, _global_conf: Any = None, **settings: str
-) -> Callable[[WSGIApp], WSGIApp]:
-    """What answers ``/healthcheck``, as the settings of a paste file or else the configuration say."""
-    conf.register_opts([*HEALTHCHECK_OPTS, *DISABLE_BY_FILE_OPTS], group="healthcheck")
-    conf.set_default("disable_by_file_path", "/etc/freezer/healthcheck_disable", group="healthcheck")
-    # Handed over by hand, as the middleware reads a conf that it is given under the names of a paste file alone.
-    given = {
-        "backends": ",".join(conf.healthcheck.backends or ["disable_by_file"]),
-        "disable_by_file_path": conf.healthcheck.disable_by_file_path,
-    }
-    health = Healthcheck(None, {**given, **settings, REPOSITORY: repository})
-    return lambda others: Paths(HEALTH, health, others)
 
 
 def _now() -> int:

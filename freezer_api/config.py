@@ -1,7 +1,6 @@
 """Every option of the service, for the parser and for ``oslo-config-generator``."""
 
 import copy
-from pathlib import Path
 
 from oslo_config import cfg
 
@@ -40,8 +39,6 @@ CENTRAL: list[cfg.Opt] = [
         default=["member"],
         help="Names of the roles that a trust delegates. Empty: all roles of the token.",
     ),
-    cfg.StrOpt("service_user", help="Means nothing any more: auth_section names the account."),
-    cfg.StrOpt("service_user_domain", default="default", help="Means nothing any more."),
 ]
 
 PASTE: list[cfg.Opt] = [
@@ -179,10 +176,6 @@ ELASTICSEARCH: list[cfg.Opt] = [
     ),
 ]
 
-ELASTICSEARCH_IGNORED = ("host", "select_mapping", "erase", "test_only")
-"""Options of the group that older releases read, or wrote down, and that mean nothing here."""
-
-
 QUIET = ("alembic=WARN", "elastic_transport=ERROR")
 """Levels of libraries whose every step is nobody's business."""
 
@@ -206,7 +199,7 @@ def register_stores(conf: cfg.ConfigOpts) -> None:
 
 def register_elasticsearch(conf: cfg.ConfigOpts, group: str) -> None:
     """Make the options of the Elasticsearch store known to ``conf``, in this group."""
-    conf.register_opts([*ELASTICSEARCH, *map(cfg.StrOpt, ELASTICSEARCH_IGNORED)], group=group)
+    conf.register_opts(ELASTICSEARCH, group=group)
 
 
 def register_standalone(conf: cfg.ConfigOpts) -> None:
@@ -226,13 +219,3 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         "centralized_scheduler": CENTRAL,
     }
     return [(group, copy.deepcopy(options)) for group, options in groups.items()]
-
-
-def default_config_files() -> list[str]:
-    """The configuration files that are read when none is named; of two the second wins."""
-    directories = (Path.home() / ".freezer", Path.home(), Path("/etc/freezer"), Path("/etc"))
-    found = (
-        next((str(directory / name) for directory in directories if (directory / name).exists()), None)
-        for name in ("freezer.conf", "freezer-api.conf")
-    )
-    return [path for path in found if path is not None]

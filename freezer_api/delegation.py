@@ -36,10 +36,7 @@ Role = Mapping[str, str]
 
 def trusts(conf: cfg.ConfigOpts) -> Trusts | None:
     """What ``[centralized_scheduler]`` says; None when there are to be none."""
-    options = conf.centralized_scheduler
-    if options.service_user:
-        LOG.warning("[centralized_scheduler] service_user means nothing any more; auth_section names the account")
-    return KeystoneTrusts(conf) if options.enabled else None
+    return KeystoneTrusts(conf) if conf.centralized_scheduler.enabled else None
 
 
 class KeystoneTrusts:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any
 
 import falcon
@@ -11,6 +10,7 @@ from keystoneauth1.exceptions import ClientException
 from keystonemiddleware import auth_token
 from oslo_config import cfg
 
+from freezer_api import obsolete, settings
 from freezer_api.api.errors import RETRY_AFTER, refuse
 from freezer_api.api.middleware import Environ, StartResponse, WSGIApp, is_open
 
@@ -18,19 +18,7 @@ LOG = logging.getLogger(__name__)
 
 GROUP = "keystone_authtoken"
 
-_OLD = [
-    cfg.StrOpt(name, secret=name == "admin_password")
-    for name in (
-        "auth_uri",
-        "identity_uri",
-        "auth_protocol",
-        "auth_host",
-        "auth_port",
-        "admin_user",
-        "admin_password",
-        "admin_tenant_name",
-    )
-]
+_OLD = [option.name for option in obsolete.OPTIONS if option.group == GROUP and option.today]
 """Names that the middleware no longer knows, and deployers' files still have."""
 
 _DEFAULTS = {
@@ -48,20 +36,16 @@ def register(conf: cfg.ConfigOpts) -> None:
     for group, opts in auth_token.list_opts():
         conf.register_opts(opts, group=group)
     loading.register_auth_conf_options(conf, GROUP)
-    for opt in _OLD:
-        # Releases of the middleware differ in which of them they still know.
-        with suppress(cfg.DuplicateOptError):
-            conf.register_opt(opt, group=GROUP)
+    # Releases of the middleware differ in which of them they still know.
+    obsolete.register(conf, GROUP)
     for name, value in _DEFAULTS.items():
         conf.set_default(name, value, group=GROUP)
 
 
 def options(conf: cfg.ConfigOpts) -> dict[str, str]:
-    """What old names in the group mean today; a warning is logged for each."""
+    """What old names in the group mean today."""
     register(conf)
-    old = {opt.name: str(conf[GROUP][opt.name]) for opt in _OLD if _is_set(conf, opt.name)}
-    if old:
-        LOG.warning("Old options in [%s], to be replaced: %s", GROUP, ", ".join(sorted(old)))
+    old = {name: str(conf[GROUP][name]) for name in _OLD if _is_set(conf, name)}
     today = {"www_authenticate_uri": old["auth_uri"]} if "auth_uri" in old else {}
     if conf[GROUP].www_authenticate_uri:
         today = {}
@@ -71,8 +55,7 @@ def options(conf: cfg.ConfigOpts) -> dict[str, str]:
 
 
 def _is_set(conf: cfg.ConfigOpts, name: str) -> bool:
-    location = conf.get_location(name, GROUP)
-    return location is not None and location.location is cfg.Locations.user and bool(conf[GROUP][name])
+    return settings.is_set(conf, name, GROUP) and bool(conf[GROUP][name])
 
 
 def _password_plugin(old: Mapping[str, str]) -> dict[str, str]:

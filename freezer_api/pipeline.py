@@ -10,14 +10,17 @@ from keystoneauth1.exceptions import ClientException
 from keystonemiddleware import auth_token
 from keystonemiddleware.auth_token import ConfigurationError
 from oslo_config import cfg
+from oslo_middleware import opts as middleware_opts
+from oslo_middleware.exceptions import ConfigInvalid
 from oslo_middleware.healthcheck import Healthcheck
+from oslo_policy import opts as policy_opts
 from paste.deploy import loadwsgi
 
 from freezer_api import keystone, search_path
 from freezer_api.api.middleware import WSGIApp
 from freezer_api.api.versions import PARTS
 from freezer_api.errors import StartFailed
-from freezer_api.health import REPOSITORY
+from freezer_api.health import Health
 
 LOG = logging.getLogger(__name__)
 
@@ -31,6 +34,7 @@ _UNUSABLE = (
     OSError,
     configparser.Error,
     ConfigurationError,
+    ConfigInvalid,  # backends that exclude each other
     ClientException,  # an auth plugin that is not there
 )
 
@@ -52,15 +56,23 @@ def paste_file(conf: cfg.ConfigOpts) -> Path:
     return path
 
 
-def load(conf: cfg.ConfigOpts, parts: Any, healthcheck: Callable[..., Any], name: str = "main") -> Pipeline:
+def register(conf: cfg.ConfigOpts) -> None:
+    """Make the options known that the filters and the policy have, whether or not a paste file names them."""
+    keystone.register(conf)
+    for group, options in (*middleware_opts.list_opts(), *policy_opts.list_opts()):
+        # A filter that cannot do without an option asks for it where it is used.
+        conf.register_opts([option for option in options if not option.required], group=group)
+
+
+def load(conf: cfg.ConfigOpts, parts: Any, health: Health, name: str = "main") -> Pipeline:
     """What a section of the paste file makes, of ``parts`` where it names factories of this service.
 
-    ``healthcheck`` stands in for the filter that oslo.middleware no longer has. ``StartFailed`` says what is wrong
-    with the file.
+    ``health`` stands in for oslo.middleware's health check, which is no filter any more. ``StartFailed`` says what
+    is wrong with the file.
     """
     path = paste_file(conf)
     try:
-        loader = _Loader(path, conf, parts, healthcheck)
+        loader = _Loader(path, conf, parts, health)
         return Pipeline(loader.get_app(name), loader.authenticated)
     except _UNUSABLE as error:
         raise StartFailed(f"the paste file {path} cannot be used: {' '.join(str(error).split())}") from error
@@ -69,12 +81,12 @@ def load(conf: cfg.ConfigOpts, parts: Any, healthcheck: Callable[..., Any], name
 class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
     """Reads a file as PasteDeploy does, and hands our own things to the factories that the file names."""
 
-    def __init__(self, path: Path, conf: cfg.ConfigOpts, parts: Any, healthcheck: Callable[..., Any]) -> None:
+    def __init__(self, path: Path, conf: cfg.ConfigOpts, parts: Any, health: Health) -> None:
         super().__init__(str(path))
         self.authenticated = False
         self._conf = conf
         self._parts = parts
-        self._healthcheck = healthcheck
+        self._health = health
 
     def get_context(self, object_type: Any, name: str | None = None, global_conf: Any = None) -> Any:
         context = super().get_context(object_type, name, global_conf)
@@ -86,9 +98,9 @@ class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
                 "%s names the health check as a filter, which is an app today; a filter of ours takes its place",
                 self.filename,
             )
-            context.object = self._healthcheck
+            context.object = self._health.filter
         elif context.object == Healthcheck.app_factory:
-            context.global_conf[REPOSITORY] = self._parts.repository
+            context.object = self._health.app
         elif str(getattr(context.object, "__module__", "")).startswith("freezer_api."):
             context.global_conf[PARTS] = self._parts
         return context

@@ -1,6 +1,7 @@
 """Which store the configuration names, and the way into it."""
 
 import logging
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from oslo_config import cfg
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from freezer_api import config, embedded
+from freezer_api import config, embedded, settings
 from freezer_api.errors import StartFailed, Unavailable
 from freezer_api.repository.elastic.access import Access, authorization, check_files, open_pool, parsed_hosts
 from freezer_api.repository.elastic.repository import ElasticRepository
@@ -33,10 +34,10 @@ SQL_DRIVERS = ("sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver")
 # The second is how a deployment tool wrote it for years.
 _SQL_BACKENDS = ("sqlalchemy", "sqlachemy")
 
+_FILES = ("ca_certs", "client_cert", "client_key")
+
 _UPKEEP_DEADLINE = 30.0
 """Seconds; what makes, copies or removes an index may take longer than a request of the API."""
-
-_SET = (cfg.Locations.user, cfg.Locations.command_line, cfg.Locations.environment, cfg.Locations.set_override)
 
 
 @dataclass(frozen=True)
@@ -118,12 +119,6 @@ class ElasticStore:
 Store = SQLStore | ElasticStore
 
 
-def is_set(conf: cfg.ConfigOpts, name: str, group: str) -> bool:
-    """Whether somebody gave the option a value."""
-    location = conf.get_location(name, group)
-    return location is not None and location.location in _SET
-
-
 def store_of(conf: cfg.ConfigOpts) -> Store:
     """The store that the configuration names; ``StartFailed`` when it names none, or one in a wrong way."""
     storage = conf.storage
@@ -133,31 +128,31 @@ def store_of(conf: cfg.ConfigOpts) -> Store:
         return _sql(conf)
     if storage.driver:
         allowed = ", ".join((ELASTICSEARCH_DRIVERS[0], SQL_DRIVERS[0]))
-        raise StartFailed(f"[storage] driver is {storage.driver}; it can be one of {allowed}")
+        raise settings.wrong(conf, "storage", "driver", f"{storage.driver} is none of {allowed}")
     return _by_other_options(conf)
 
 
 def _by_other_options(conf: cfg.ConfigOpts) -> Store:
     storage = conf.storage
-    if storage.db not in (None, "elasticsearch"):
-        raise StartFailed(f"[storage] db is {storage.db}; it can be elasticsearch only")
+    if storage.db not in (None, "", "elasticsearch"):
+        raise settings.wrong(conf, "storage", "db", f"{storage.db} is not elasticsearch")
     if (
         storage.db
         or storage.endpoint
         or storage.backend == "elasticsearch"
-        or is_set(conf, "hosts", "elasticsearch")
+        or settings.is_set(conf, "hosts", "elasticsearch")
     ):
         return _elastic(conf, "elasticsearch")
     group = storage.backend if storage.backend not in (None, "", *_SQL_BACKENDS) else None
     if group:
         config.register_elasticsearch(conf, group)
-        if is_set(conf, "hosts", group):
+        if settings.is_set(conf, "hosts", group):
             return _elastic(conf, group)
     if conf.database.connection or storage.backend in _SQL_BACKENDS:
         return _sql(conf)
     if group:
-        raise StartFailed(f"[storage] backend names the group [{group}], which has no hosts")
-    if any(is_set(conf, option.dest, "elasticsearch") for option in config.ELASTICSEARCH):
+        raise settings.wrong(conf, "storage", "backend", f"the group [{group}], which it names, has no hosts")
+    if any(settings.is_set(conf, option.dest, "elasticsearch") for option in config.ELASTICSEARCH):
         raise StartFailed("[elasticsearch] is there, but neither its hosts nor [storage] driver are set")
     return embedded_store(None)
 
@@ -189,9 +184,12 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore:
 
 def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:
     config.register_elasticsearch(conf, group)
+    settings.check(conf, group)
     options = conf[group]
-    named = conf.storage.endpoint.split(",") if conf.storage.endpoint else options.hosts
-    hosts, in_url = parsed_hosts(named, use_ssl=options.use_ssl)
+    hosts, in_url = _hosts(conf, group)
+    for name in _FILES:
+        if options[name] and not os.access(options[name], os.R_OK):
+            raise settings.wrong(conf, group, name, f"{options[name]} cannot be read")
     access = Access(
         hosts=hosts,
         authorization=authorization(_credentials(options) or in_url, options.api_key),
@@ -206,12 +204,17 @@ def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:
     return ElasticStore(access, options.index, options.number_of_replicas, limits)
 
 
+def _hosts(conf: cfg.ConfigOpts, group: str) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+    endpoint = conf.storage.endpoint
+    named = endpoint.split(",") if endpoint else conf[group].hosts
+    try:
+        return parsed_hosts(named, use_ssl=conf[group].use_ssl)
+    except StartFailed as error:
+        option = ("storage", "endpoint") if endpoint else (group, "hosts")
+        raise settings.wrong(conf, *option, str(error)) from None
+
+
 def _warn(conf: cfg.ConfigOpts, group: str, access: Access) -> None:
-    if conf.storage.endpoint:
-        LOG.warning("[storage] endpoint is an old name of [%s] hosts", group)
-    for name in config.ELASTICSEARCH_IGNORED:
-        if is_set(conf, name, group):
-            LOG.warning("[%s] %s is ignored", group, name)
     if not access.uses_tls:
         return
     if not access.verify_certs:

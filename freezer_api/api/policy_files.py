@@ -13,7 +13,7 @@ import yaml
 from oslo_config import cfg
 from oslo_policy import policy
 
-from freezer_api import search_path
+from freezer_api import search_path, settings
 from freezer_api.errors import StartFailed
 
 LOG = logging.getLogger(__name__)
@@ -52,8 +52,7 @@ def _main_file(conf: cfg.ConfigOpts, name: str) -> tuple[Path | None, str | None
     path = search_path.find(conf, name)
     if path is not None:
         return path, None
-    location = conf.get_location("policy_file", "oslo_policy")
-    if location is not None and location.location is cfg.Locations.user:
+    if settings.is_set(conf, "policy_file", "oslo_policy"):
         return None, f"There is no policy file {name}, so the defaults count"
     old = search_path.find(conf, OLD_NAME)
     if old is None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from oslo_config import cfg
-from oslo_log import log
 
 from freezer_api import app, stores
 from freezer_api.api import middleware as access
@@ -22,12 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         start.configure(conf, sys.argv[1:] if argv is None else argv)
         if conf.standalone:
             # No line for each request, where nobody asked for it.
-            start.begin_to_log(conf, f"{access.LOG.name}=WARN")
+            start.begin(conf, f"{access.LOG.name}=WARN")
             _serve_standalone(conf)
         else:
-            start.begin_to_log(conf)
+            start.begin(conf)
             _serve(conf)
-    except (StartFailed, cfg.Error, log.LogConfigError) as error:
+    except StartFailed as error:
         print(f"{start.PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0

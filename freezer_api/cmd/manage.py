@@ -10,9 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from oslo_config import cfg
-from oslo_log import log
 
-import freezer_api
 from freezer_api import config, stores
 from freezer_api.cmd import start
 from freezer_api.documents.kinds import KINDS
@@ -22,6 +20,8 @@ from freezer_api.repository.upkeep import Upkeep
 LOG = logging.getLogger(__name__)
 
 PROGRAM = "freezer-manage"
+
+_ABOUT = "Makes, upgrades, shows and removes what documents are kept in."
 
 _NAMES = [kind.name for kind in KINDS]
 
@@ -67,26 +67,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf = cfg.CONF
     config.register_stores(conf)
     conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
-    log.register_options(conf)
     # `db show | head` is no failure.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     # What was begun is put in order before the end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
-        conf(
-            arguments,
-            project="freezer",
-            prog=PROGRAM,
-            version=freezer_api.__version__,
-            default_config_files=config.default_config_files(),
-        )
+        start.read(conf, arguments, PROGRAM, _ABOUT)
         _check_usage(conf)
-        start.begin_to_log(conf, program=PROGRAM)
+        start.begin(conf, program=PROGRAM)
         _run(conf)
     except _UsageError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
-    except (FreezerError, cfg.Error, log.LogConfigError) as error:
+    except FreezerError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -2,37 +2,85 @@
 
 import logging
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 from oslo_config import cfg
+from oslo_log import _options as log_options
 from oslo_log import log
 
 import freezer_api
-from freezer_api import config, stores
+from freezer_api import config, obsolete, search_path, settings, stores
 from freezer_api.errors import StartFailed
 
 LOG = logging.getLogger(__name__)
 
 PROGRAM = "freezer-api"
 
+ABOUT = "The REST service of OpenStack Freezer, in the foreground until a signal."
+
+_EPILOG = (
+    "Without --config-file, freezer.conf and freezer-api.conf are read, each from the first of ~/.freezer, ~, "
+    "/etc/freezer and /etc that has it. OS_FREEZER_CONFIG_FILES names others, with semicolons between them."
+)
+
 FILES = "OS_FREEZER_CONFIG_FILES"
 """The variable with the names of configuration files, for servers whose command line is not ours."""
 
 
 def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
-    """Read the command line, as which ``arguments`` count, and the files."""
+    """Read what the service is started with: the command line, as which ``arguments`` count, and the files."""
     config.register(conf)
     config.register_standalone(conf)
+    read(conf, arguments, PROGRAM, ABOUT)
+
+
+def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: str) -> None:
+    """Read the command line and the files, as every command does. ``StartFailed`` says what is wrong with them.
+
+    The options of the log are made known; those of the command have to be.
+    """
     log.register_options(conf)
-    named = [name for name in os.environ.get(FILES, "").split(";") if name]
-    conf(
+    of_the_log = [option for _, options in log_options.list_opts() for option in options]
+    settings.read(
+        conf,
         arguments,
+        [*config.BIND, *config.SERVER, *of_the_log],
+        files=[name for name in os.environ.get(FILES, "").split(";") if name] or search_path.config_files(),
+        directories=search_path.config_dirs(),
         project="freezer",
-        prog=PROGRAM,
+        prog=program,
         version=freezer_api.__version__,
-        default_config_files=named or config.default_config_files(),
+        description=about,
+        epilog=_EPILOG,
     )
+    obsolete.register(conf)
+
+
+def begin(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
+    """Begin to log, and look at the values of all options that are known by now.
+
+    ``StartFailed`` names the first that cannot be. Options that are obsolete are warned of.
+    """
+    settings.check(conf, "DEFAULT")
+    begin_to_log(conf, *quiet, program=program)
+    settings.check(conf)
+    for line in obsolete.in_use(conf):
+        LOG.warning(line)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """Tell in one line on stderr why the service does not start, whatever the server that loads it makes of the
+    error, and wherever the log goes.
+    """
+    try:
+        yield
+    except StartFailed as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr, flush=True)
+        raise error.with_traceback(None) from None
 
 
 def store(conf: cfg.ConfigOpts) -> stores.Store:
@@ -40,14 +88,22 @@ def store(conf: cfg.ConfigOpts) -> stores.Store:
     return stores.embedded_store(conf.data_dir) if conf.data_dir else stores.store_of(conf)
 
 
+_NEEDED = {
+    "use_journal": ("systemd", "systemd-python"),
+    "publish_errors": ("oslo_messaging", "oslo.messaging"),
+}
+"""Ways to log for which the library wants a module of a package that need not be here."""
+
+
 def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
     """Log as the configuration says, and where it says nothing to stderr; ``quiet`` are levels for loggers.
 
     ``StartFailed`` says what cannot be written to.
     """
-    without_journal = conf.use_journal and find_spec("systemd") is None
-    if without_journal:
-        conf.set_override("use_journal", False)
+    without = [name for name, (module, _) in _NEEDED.items() if conf[name] and find_spec(module) is None]
+    # Older releases of the library fail where it is set.
+    for name in (*without, *(name for name in ["watch_log_file"] if conf[name])):
+        conf.set_override(name, False)
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *config.QUIET, *quiet])
     if conf.log_dir and not conf.log_file:
         # The library would take the name of the server that loads us.
@@ -55,10 +111,10 @@ def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> N
     conf.set_default("use_stderr", not (conf.log_dir or conf.log_file or conf.use_journal or conf.use_syslog))
     try:
         log.setup(conf, program)
-    except (OSError, RuntimeError) as error:
-        raise StartFailed(f"cannot log as configured: {error}") from None
-    if without_journal:
-        LOG.warning("use_journal needs the package systemd-python; without it the log goes elsewhere")
+    except (log.LogConfigError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise StartFailed(f"cannot log as configured: {' '.join(str(error).split())}") from None
+    for name in without:
+        LOG.warning("%s needs the package %s; without it the log goes elsewhere", name, _NEEDED[name][1])
     logging.captureWarnings(capture=True)
     # Deployers' files have a section for "freezer", others one for "freezer_api"; both get what we log.
     logging.getLogger("freezer_api").parent = logging.getLogger("freezer")

@@ -147,15 +147,15 @@ class TestHealth:
     def test_a_filter_of_old_is_replaced_and_the_operator_told(
         self, compose: Compose, caplog: pytest.LogCaptureFixture
     ) -> None:
-        compose(FILES["health-filter"])
+        compose(FILES["kolla"])
         (line,) = (record.getMessage() for record in caplog.records if "health check" in record.getMessage())
-        assert str(FILES["health-filter"]) in line
+        assert str(FILES["kolla"]) in line
         caplog.clear()
         compose(OURS)
         assert not [record for record in caplog.records if record.name.startswith("freezer_api")]
 
     def test_the_health_app_of_the_first_era(self, compose: Compose, tmp_path: Path) -> None:
-        text = FILES["one-application"].read_text()
+        text = FILES["e1"].read_text()
         (tmp_path / "paste.ini").write_text(text.replace("pipeline = healthcheck", "pipeline = HealthApp", 1))
         client = compose(tmp_path / "paste.ini")
         answer = client.unchecked("GET", "/v1/health", by=None)
@@ -220,8 +220,8 @@ class TestVersions:
         return [version["links"][0]["href"].rstrip("/")[-2:] for version in answer.json["versions"]]
 
     def test_what_the_composite_names_is_offered(self, compose: Compose) -> None:
-        assert self._offered(compose(FILES["sorted"])) == ["v2", "v1"]
-        assert self._offered(compose(FILES["second-version"])) == ["v2"]
+        assert self._offered(compose(FILES["helm-api"])) == ["v2", "v1"]
+        assert self._offered(compose(FILES["e3"])) == ["v2"]
 
     def test_what_is_switched_off_is_not(self, compose: Compose, tmp_path: Path) -> None:
         text = OURS.read_text().replace("/ = api", "/ = unauthenticated_api")
@@ -281,7 +281,7 @@ class TestUnusable:
             compose(Path("/no/such.ini"))
 
     def test_a_pipeline_of_deployers_whose_application_they_forgot(self, compose: Compose) -> None:
-        for name in ("health-filter", "second-version", "one-application"):
+        for name in ("kolla", "e3", "e1"):
             with pytest.raises(StartFailed, match=r"freezer_app|Healthcheck"):
                 compose(FILES[name], name="unauthenticated_freezer_api")
 

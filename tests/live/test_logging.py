@@ -14,7 +14,7 @@ import logging, sys
 from oslo_config import cfg
 from freezer_api.cmd import start
 start.configure(cfg.CONF, sys.argv[1:])
-start.begin_to_log(cfg.CONF)
+start.begin(cfg.CONF)
 logging.getLogger("freezer_api.access").info("a line for the operator")
 logging.getLogger("freezer_api.api.errors").error("an error")
 logging.getLogger("elsewhere").info("a line of a library")
@@ -47,14 +47,14 @@ def test_a_file_alone(tmp_path: Path, options: str) -> None:
 
 
 def test_a_file_of_deployers_that_knows_us_by_a_shorter_name(tmp_path: Path) -> None:
-    out, err = logged(tmp_path, f"log_config_append = {DEPLOYERS / 'logging.conf'}")
+    out, err = logged(tmp_path, f"log_config_append = {DEPLOYERS / 'helm-logging.conf'}")
     assert "INFO freezer_api.access [-] a line for the operator" in out
     assert "ERROR freezer_api.api.errors [-] an error" in out
     assert "a line of a library" not in out + err
 
 
 def test_a_file_that_knows_us_by_our_name(tmp_path: Path) -> None:
-    text = (DEPLOYERS / "logging.conf").read_text()
+    text = (DEPLOYERS / "helm-logging.conf").read_text()
     file = tmp_path / "logging.conf"
     file.write_text(
         text.replace("logger_freezer]", "logger_freezer_api]").replace("root,freezer", "root,freezer_api")

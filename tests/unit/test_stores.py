@@ -98,9 +98,10 @@ def test_rule_2_without_a_connection_there_is_no_local_file_instead(store, drive
     assert "[database] connection is not set" in refused(store, f"[storage]\ndriver = {driver}\n")
 
 
-def test_rule_3_another_driver_is_refused_with_those_that_there_are(store):
-    line = refused(store, f"[storage]\ndriver = mongodb\n{DATABASE}")
-    assert line == "[storage] driver is mongodb; it can be one of elasticsearch, sqlalchemy"
+@pytest.mark.parametrize("driver", ["mongodb", "sqlachemy"])
+def test_rule_3_another_driver_is_refused_with_those_that_there_are(store, tmp_path, driver):
+    line = refused(store, f"[storage]\ndriver = {driver}\n{DATABASE}")
+    assert line == (f"[storage] driver in {tmp_path}/freezer.conf: {driver} is none of elasticsearch, sqlalchemy")
 
 
 @pytest.mark.parametrize("option", ["db = elasticsearch", "hosts = http://es:1", "endpoint = http://es:1"])
@@ -110,14 +111,14 @@ def test_rule_4_options_of_the_first_releases_are_elasticsearch(store, option):
     assert str(found) == ("http://127.0.0.1:9200" if option.startswith("db") else "http://es:1")
 
 
-def test_rule_4_another_word_for_db_is_refused(store):
-    assert refused(store, "[storage]\ndb = mongodb\n") == "[storage] db is mongodb; it can be elasticsearch only"
+def test_rule_4_another_word_for_db_is_refused(store, tmp_path):
+    line = refused(store, "[storage]\ndb = mongodb\n")
+    assert line == f"[storage] db in {tmp_path}/freezer.conf: mongodb is not elasticsearch"
 
 
-def test_rule_4_the_endpoint_counts_before_the_hosts_unless_it_is_empty(store, caplog):
+def test_rule_4_the_endpoint_counts_before_the_hosts_unless_it_is_empty(store):
     found = store("[storage]\nendpoint = http://a:1, http://b:2\nhosts = http://c:3\n")
     assert str(found) == "http://a:1, http://b:2"
-    assert "[storage] endpoint is an old name of [elasticsearch] hosts" in caplog.text
     assert str(store("[storage]\nendpoint =\nhosts = http://c:3\n")) == "http://c:3"
 
 
@@ -145,9 +146,10 @@ def test_a_backend_of_sql_alone_wants_a_connection(store, backend):
     assert "[database] connection is not set" in refused(store, f"[storage]\nbackend = {backend}\n")
 
 
-def test_a_backend_without_hosts_is_refused(store):
+def test_a_backend_without_hosts_is_refused(store, tmp_path):
     line = refused(store, "[storage]\nbackend = elasticv2\n")
-    assert line == "[storage] backend names the group [elasticv2], which has no hosts"
+    place = f"[storage] backend in {tmp_path}/freezer.conf"
+    assert line == f"{place}: the group [elasticv2], which it names, has no hosts"
 
 
 def test_rule_7_nothing_is_the_embedded_store(store):
@@ -172,8 +174,8 @@ def test_a_database_that_cannot_be_used_is_refused_without_its_password(store, u
 
 
 @pytest.mark.parametrize("group", ["elasticsearch", "storage"])
-def test_every_option_has_its_old_name(store, group, tmp_path, caplog):
-    ca = tmp_path / "ca.pem"
+def test_every_option_has_its_old_name(store, group, caplog):
+    ca = CLIENT
     text = (
         "[storage]\ndriver = elasticsearch\n"
         f"[{group}]\nhosts = http://a:1,http://b:2\nindex = mine\ntimeout = 7\nretries = 3\nuse_ssl = true\n"
@@ -217,9 +219,9 @@ def test_hosts(store, hosts, shown):
 
 
 @pytest.mark.parametrize("hosts", ["ftp://es", f"http://u:{SECRET}@es:port", "http://", "http://es:0", "", ","])
-def test_hosts_that_are_none(store, hosts):
+def test_hosts_that_are_none(store, tmp_path, hosts):
     line = refused(store, elastic(f"hosts = {hosts}"))
-    assert "host" in line
+    assert line.startswith(f"[elasticsearch] hosts in {tmp_path}/freezer.conf: ")
     assert SECRET not in line
 
 
@@ -258,7 +260,7 @@ def test_how_the_service_proves_itself_and_that_it_is_not_shown(store, caplog, o
 
 def test_two_users_in_the_hosts_are_refused(store):
     line = refused(store, elastic("hosts = http://alice:x@a:1,http://bob:x@b:1"))
-    assert line == "the hosts of the store name several users; name one, by http_auth"
+    assert line.endswith(": they name several users; name one, by http_auth")
 
 
 @pytest.mark.parametrize(
@@ -269,13 +271,9 @@ def test_two_users_in_the_hosts_are_refused(store):
         ("hosts = https://es\nca_certs = ''", "certificates are verified, against the well-known authorities"),
         ("hosts = https://es\nverify_certs = false", "whoever answers at the store's address is believed"),
         ("hosts = https://es\nverify_certs = true", ""),
-        ("hosts = https://es\nca_certs = /some/ca.pem", ""),
+        (f"hosts = https://es\nca_certs = {CLIENT}", ""),
         ("hosts = https://es\nfingerprint = 00", ""),
         ("hosts = http://es\nverify_certs = false", ""),
-        ("host = 0.0.0.0", "[elasticsearch] host is ignored"),
-        ("select_mapping = jobs", "[elasticsearch] select_mapping is ignored"),
-        ("erase = true", "[elasticsearch] erase is ignored"),
-        ("test_only = true", "[elasticsearch] test_only is ignored"),
     ],
 )
 def test_warnings(store, caplog, options, warned):
@@ -286,17 +284,15 @@ def test_warnings(store, caplog, options, warned):
 
 
 @pytest.mark.parametrize("option", ["index = Upper", "engine = solr", "deadline = 0", "number_of_replicas = -1"])
-def test_values_that_cannot_be_are_refused(store, option):
-    with pytest.raises((cfg.Error, ValueError)):
-        store(elastic(option))
+def test_values_that_cannot_be_are_refused(store, tmp_path, option):
+    name = option.partition(" ")[0]
+    assert refused(store, elastic(option)).startswith(f"[elasticsearch] {name} in {tmp_path}/freezer.conf: ")
 
 
 @pytest.mark.parametrize("option", ["ca_certs", "client_cert", "client_key"])
-@pytest.mark.parametrize("begin", ["prepare", "upkeep"])
-def test_a_file_that_is_not_there_is_named(store, option, begin):
-    found = store(elastic(f"hosts = https://es:1\n{option} = /no/such.pem"))
-    with pytest.raises(StartFailed, match=r"cannot read /no/such\.pem"):
-        getattr(found, begin)()
+def test_a_file_that_is_not_there_is_named(store, tmp_path, option):
+    line = refused(store, elastic(f"hosts = https://es:1\n{option} = /no/such.pem"))
+    assert line == f"[elasticsearch] {option} in {tmp_path}/freezer.conf: /no/such.pem cannot be read"
 
 
 @pytest.mark.parametrize("option", ["ca_certs", "client_cert"])

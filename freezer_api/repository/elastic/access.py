@@ -1,7 +1,6 @@
 """Where the servers are and how the service proves itself to them."""
 
 import logging
-import os
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,9 +52,9 @@ def parsed_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...
         name = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
         hosts.append(f"{scheme}://{name}:{url.port or _DEFAULT_PORTS[url.scheme]}{url.path.rstrip('/')}")
     if not hosts:
-        raise StartFailed("the hosts of the store are an empty list")
+        raise StartFailed("there is no address in it")
     if len(credentials) > 1:
-        raise StartFailed("the hosts of the store name several users; name one, by http_auth")
+        raise StartFailed("they name several users; name one, by http_auth")
     return tuple(hosts), credentials.pop() if credentials else None
 
 
@@ -67,7 +66,7 @@ def _split(text: str) -> SplitResult:
         good = False
     if not good:
         # The text may hold a password.
-        raise StartFailed("a host of the store is no address such as https://es1.example.org:9200")
+        raise StartFailed("it holds what is no address such as https://es1.example.org:9200")
     return url
 
 
@@ -79,10 +78,7 @@ def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> s
 
 
 def check_files(access: Access) -> None:
-    """``StartFailed`` names a file that is not there, or says what is wrong with its content."""
-    for path in (access.ca_certs, access.client_cert, access.client_key):
-        if path is not None and not os.access(path, os.R_OK):
-            raise StartFailed(f"cannot read {path}, which the configuration of the store names")
+    """``StartFailed`` says what is wrong with the content of the files."""
     if access.client_key and not access.client_cert:
         raise StartFailed("client_key is set, and client_cert is not")
     if access.client_cert and (access.fingerprint or not access.verify_certs):

@@ -58,7 +58,7 @@ def test_directories_are_read_after_it_in_order(etc: Path) -> None:
 
 
 def test_the_old_name_counts_while_nobody_names_one(etc: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (etc / "policy.json").write_bytes((DEPLOYERS / "policy.json").read_bytes())
+    (etc / "policy.json").write_bytes((DEPLOYERS / "e1-policy.json").read_bytes())
     assert _read(_conf(etc))["jobs:get"] == "@"
     assert f"so {etc}/policy.json counts" in caplog.text
     assert _read(_conf(etc, "policy_file = policy.yaml")) == {}

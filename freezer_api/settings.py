@@ -1,0 +1,149 @@
+"""Reading a configuration: the files, what each option is set to, and where that was written.
+
+Whatever is wrong is told in one line that names the group, the option and the file.
+"""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from freezer_api.errors import StartFailed
+
+_SET = (cfg.Locations.user, cfg.Locations.command_line, cfg.Locations.environment, cfg.Locations.set_override)
+
+
+def is_set(conf: cfg.ConfigOpts, name: str, group: str | None = None) -> bool:
+    """Whether somebody gave the option a value."""
+    location = conf.get_location(name, group)
+    return location is not None and location.location in _SET
+
+
+def read(
+    conf: cfg.ConfigOpts,
+    arguments: Sequence[str],
+    common: Sequence[cfg.Opt],
+    *,
+    files: list[str],
+    directories: list[str],
+    **about: Any,
+) -> None:
+    """Read the command line and the files it names, or those given here where it names none.
+
+    ``common`` are options that both may set. ``StartFailed`` when a file cannot be read, or sets one of ``common``
+    to what it cannot be: the library ends the process then, without a word of the file.
+    """
+    named = _named(arguments)
+    probe = cfg.ConfigOpts()
+    probe.register_opts(common)
+    _read(
+        probe,
+        [],
+        default_config_files=named.config_file or files,
+        default_config_dirs=named.config_dir or directories,
+    )
+    check(probe, "DEFAULT")
+    _read(conf, arguments, default_config_files=files, default_config_dirs=directories, **about)
+
+
+def _named(arguments: Sequence[str]) -> argparse.Namespace:
+    """The files and directories on the command line; none where it is none, of which its own parser will tell."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    parser.add_argument("--config-file", action="append")
+    parser.add_argument("--config-dir", action="append")
+    try:
+        return parser.parse_known_args(arguments)[0]
+    except argparse.ArgumentError:
+        return argparse.Namespace(config_file=None, config_dir=None)
+
+
+def _read(conf: cfg.ConfigOpts, arguments: Sequence[str], **about: Any) -> None:
+    for path in (*about["default_config_files"], *_inside(about["default_config_dirs"])):
+        _refuse_binary(Path(path))
+    try:
+        conf(arguments, **about)
+    except cfg.ConfigFilesNotFoundError as error:
+        raise StartFailed(f"there is no configuration file {', '.join(error.config_files)}") from None
+    except cfg.ConfigFilesPermissionDeniedError as error:
+        raise StartFailed(f"the configuration file {', '.join(error.config_files)} may not be read") from None
+    except cfg.ConfigDirNotFoundError as error:
+        raise StartFailed(f"there is no configuration directory {error.config_dir}") from None
+    except cfg.ConfigFileParseError as error:
+        # The line that the parser shows may hold a password.
+        line, _, reason = str(error.msg).removeprefix(f"at {error.config_file}:").partition(", ")
+        reason = f"line {line}: {reason.partition(': ')[0]}"
+        raise StartFailed(f"the configuration file {error.config_file} cannot be used: {reason}") from None
+    except OSError as error:
+        raise StartFailed(f"the configuration file {error.filename} cannot be read: {error.strerror}") from None
+
+
+def check(conf: cfg.ConfigOpts, *groups: str) -> None:
+    """``StartFailed`` names an option with a value that it cannot have: of these groups, or of all."""
+    for group in groups or ("DEFAULT", *(name for name in conf if _is_group(conf, name))):
+        where = conf if group == "DEFAULT" else conf[group]
+        for name in where:
+            try:
+                where[name]
+            except (cfg.ConfigSourceValueError, cfg.TemplateSubstitutionError, cfg.NoSuchOptError) as error:
+                raise wrong(conf, group, name, _reason(error)) from None
+
+
+def _is_group(conf: cfg.ConfigOpts, name: str) -> bool:
+    try:
+        return isinstance(conf[name], cfg.ConfigOpts.GroupAttr)
+    except cfg.Error:
+        return False
+
+
+def _reason(error: cfg.Error) -> str:
+    if isinstance(error.__context__, ValueError):
+        return " ".join(str(error.__context__).split())
+    return "what it refers to with $ cannot be found; $$ stands for one $"
+
+
+def wrong(conf: cfg.ConfigOpts, group: str, name: str, reason: str) -> StartFailed:
+    """The error that says so: ``[group] name in FILE: reason``."""
+    return StartFailed(f"{place(conf, group, name)}: {reason}")
+
+
+def place(conf: cfg.ConfigOpts, group: str, name: str) -> str:
+    """``[group] name in FILE``: the file with the last word on the option, and the group in it, which may be one
+    that the option once was in. What no file sets has its name alone.
+
+    The library knows no more than the last file in which there is the group.
+    """
+    for path in reversed(list(_files(conf))):
+        sections = _sections(path)
+        for there in (group, *sections):
+            if name in sections.get(there, {}):
+                return f"[{there}] {name} in {path}"
+    return f"[{group}] {name}"
+
+
+def _files(conf: cfg.ConfigOpts) -> Iterator[Path]:
+    """In the order in which they are read."""
+    yield from map(Path, conf.config_file)
+    yield from _inside(conf.config_dirs or conf.config_dir)
+
+
+def _inside(directories: Sequence[str]) -> Iterator[Path]:
+    for directory in directories:
+        yield from sorted(Path(directory).glob("*.conf"))
+
+
+def _refuse_binary(path: Path) -> None:
+    try:
+        path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise StartFailed(f"the configuration file {path} is not written in UTF-8") from None
+    except OSError:
+        # The library tells of those.
+        return
+
+
+def _sections(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    sections: dict[str, dict[str, Any]] = {}
+    cfg.ConfigParser(str(path), sections).parse()
+    return sections
