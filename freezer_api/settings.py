@@ -124,13 +124,13 @@ def place(conf: cfg.ConfigOpts, group: str, name: str) -> str:
 
 def _files(conf: cfg.ConfigOpts) -> Iterator[Path]:
     """In the order in which they are read."""
-    yield from map(Path, conf.config_file)
+    yield from (Path(name).absolute() for name in conf.config_file)
     yield from _inside(conf.config_dirs or conf.config_dir)
 
 
 def _inside(directories: Sequence[str]) -> Iterator[Path]:
     for directory in directories:
-        yield from sorted(Path(directory).glob("*.conf"))
+        yield from sorted(Path(directory).absolute().glob("*.conf"))
 
 
 def _refuse_binary(path: Path) -> None:

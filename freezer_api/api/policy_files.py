@@ -91,6 +91,15 @@ def read(files: Files, defaults: Checks) -> Checks:
     return checks
 
 
+def written_as_json(files: Files) -> list[Path]:
+    """Those that hold rules as JSON does, whether or not a strict reader would take them for JSON."""
+    return [file.path for file in files.files if dict(_rules(file.path)) and _text(file.path).startswith("{")]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8").lstrip("\ufeff \t\r\n")
+
+
 def _rules(path: Path) -> Iterator[tuple[str, Any]]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -16,6 +16,14 @@ class Upkeep(Protocol):
         """What :meth:`sync` would do, a line each; nothing is changed."""
         ...
 
+    def pending(self, kinds: Sequence[str]) -> list[str]:
+        """What :meth:`sync` has to do, a line each; none when all is as this release wants it."""
+        ...
+
+    def shortcomings(self) -> list[str]:
+        """What the settings want and the store cannot give, a line each."""
+        ...
+
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:
         """Make or upgrade what documents of these kinds are kept in.
 

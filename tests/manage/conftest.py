@@ -17,12 +17,14 @@ from tests.servers.search.shared import SearchServers
 
 Manage = Callable[..., Done]
 
+_SIGNALS = (signal.SIGTERM, signal.SIGPIPE)
+
 
 @pytest.fixture
 def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Manage]:
     """Runs the command. No configuration file is found that is not named; stdin is no terminal."""
     monkeypatch.setenv("HOME", "/nonexistent")
-    root, on_term = logging.getLogger(), signal.getsignal(signal.SIGTERM)
+    root, before = logging.getLogger(), {number: signal.getsignal(number) for number in _SIGNALS}
     handlers, level = list(root.handlers), root.level
     levels = {name: logger.level for name, logger in _loggers().items()}
 
@@ -42,7 +44,8 @@ def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     root.setLevel(level)
     for name, logger in _loggers().items():
         logger.setLevel(levels.get(name, logging.NOTSET))
-    signal.signal(signal.SIGTERM, on_term)
+    for number, handler in before.items():
+        signal.signal(number, handler)
     cfg.CONF.reset()
 
 

@@ -37,10 +37,20 @@ class ElasticUpkeep:
         self._little = little
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
-        return [self._planned(self._layouts[kind]) for kind in kinds]
+        return [self._planned(layout, self._look(layout)) for layout in map(self._layouts.__getitem__, kinds)]
 
-    def _planned(self, layout: Layout) -> str:
-        found = self._look(layout)
+    def pending(self, kinds: Sequence[str]) -> list[str]:
+        looked = [(layout, self._look(layout)) for layout in map(self._layouts.__getitem__, kinds)]
+        return [self._planned(layout, found) for layout, found in looked if found.state is not State.CURRENT]
+
+    def shortcomings(self) -> list[str]:
+        nodes = self._connection.call("GET", "/_cluster/health").body["number_of_data_nodes"]
+        if self._replicas < nodes:
+            return []
+        wanted = f"number_of_replicas is {self._replicas}, and the cluster has {nodes} data node(s)"
+        return [f"{wanted}: every copy needs a node of its own"]
+
+    def _planned(self, layout: Layout, found: Found) -> str:
         alias = alias_of(self._prefix, layout.kind)
         match found.state:
             case State.CURRENT:

@@ -62,8 +62,12 @@ def _upgrade(connection: Connection, version: str | None) -> None:
     config = migrations(connection)
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
-        raise StartFailed(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
+        raise _newer(version)
     command.upgrade(config, "head")
+
+
+def _newer(version: str) -> StartFailed:
+    return StartFailed(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
 
 
 def migrations(connection: Connection) -> "Config":
@@ -91,12 +95,21 @@ class SQLUpkeep:
             yield connection
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
+        lines = self.pending(kinds)
+        return lines or [f"{TABLES[kind].table.name}: is current" for kind in kinds]
+
+    def shortcomings(self) -> list[str]:
+        return []
+
+    def pending(self, kinds: Sequence[str]) -> list[str]:
         version = None
         if self._path.exists():
             with self._connected() as connection:
                 version = current_version(connection)
+                if version is not None and version > HEAD:
+                    raise _newer(version)
         if version == HEAD:
-            return [f"{TABLES[kind].table.name}: is current" for kind in kinds]
+            return []
         done = "created" if version is None else f"upgraded from version {version}"
         return [f"{TABLES[kind].table.name}: would be {done}" for kind in kinds]
 

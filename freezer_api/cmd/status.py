@@ -1,0 +1,175 @@
+"""``freezer-status``, formerly ``freezer-manager-status``: whether an upgrade, or a start, will go well.
+
+Nothing is changed, and no service needs to run.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+from oslo_config import cfg
+from oslo_upgradecheck import upgradecheck
+from oslo_upgradecheck.upgradecheck import Code, Result
+
+from freezer_api import app, config, obsolete, pipeline, settings, stores
+from freezer_api.api import policy_files
+from freezer_api.api.enforcement import Enforcement
+from freezer_api.cmd import start
+from freezer_api.documents.kinds import KINDS
+from freezer_api.errors import FreezerError, Unavailable
+from freezer_api.repository.upkeep import Upkeep
+
+PROGRAM = "freezer-status"
+
+_ABOUT = (
+    "Looks at the configuration, the policy, the paste file and the store before a release is started. "
+    "Exit codes: 0 all is well, 1 something deserves a look, 2 something will fail, 255 the check itself failed."
+)
+
+_GOOD = Result(Code.SUCCESS)
+
+Check = Callable[["Checks"], Result]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code."""
+    conf = cfg.CONF
+    checks = Checks(conf)
+    conf.register_cli_opt(cfg.SubCommandOpt("command", title="commands", handler=checks.add_parsers))
+    # What is to be said is in the results; and a log file may be no file of who looks.
+    logging.disable()
+    try:
+        config.register(conf)
+        start.read(conf, sys.argv[1:] if argv is None else argv, PROGRAM, _ABOUT)
+    except FreezerError as error:
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
+        return 255
+    upgradecheck.CONF = conf
+    return int(upgradecheck.run(conf))
+
+
+def _telling(look: Check) -> Check:
+    """What goes wrong in a check is its result."""
+
+    @wraps(look)
+    def looked(checks: "Checks") -> Result:
+        try:
+            return look(checks)
+        except FreezerError as error:
+            return Result(Code.FAILURE, str(error))
+
+    return looked
+
+
+class Checks(upgradecheck.UpgradeCommands):
+    """The checks, in their order."""
+
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
+        self._conf = conf
+        self._upkeep: Upkeep | None = None
+        self._is_embedded = False
+
+    def add_parsers(self, subparsers: Any) -> None:
+        """The words of the command line."""
+        upgrade = subparsers.add_parser("upgrade", help="what an upgrade meets", description=_ABOUT)
+        upgrade.add_argument("check", choices=["check"], help="look at everything and print the results")
+        upgrade.add_argument("--json", action="store_true", help="print the results as JSON, not as a table")
+        upgrade.set_defaults(action_fn=self.check)
+
+    def check(self) -> Code:
+        """Print the results; the worst of them."""
+        pipeline.register(self._conf)
+        try:
+            return super().check()
+        finally:
+            if self._upkeep is not None:
+                self._upkeep.close()
+
+    @_telling
+    def _values(self) -> Result:
+        settings.check(self._conf)
+        return _GOOD
+
+    @_telling
+    def _obsolete(self) -> Result:
+        lines = list(obsolete.in_use(self._conf))
+        return Result(Code.WARNING, "; ".join(lines)) if lines else _GOOD
+
+    @_telling
+    def _policy_json(self) -> Result:
+        found = policy_files.written_as_json(policy_files.found(self._conf))
+        if not found:
+            return _GOOD
+        names = ", ".join(map(str, found))
+        return Result(
+            Code.FAILURE,
+            f"{names}: written as JSON, which oslo.policy no longer wants. oslopolicy-convert-json-to-yaml makes "
+            "YAML of it, once there is no comma before a closing bracket",
+        )
+
+    @_telling
+    def _policy(self) -> Result:
+        Enforcement(self._conf)
+        warning = policy_files.found(self._conf).warning
+        return Result(Code.WARNING, warning) if warning else _GOOD
+
+    @_telling
+    def _paste(self) -> Result:
+        repository = stores.store_of(self._conf).open(1)
+        try:
+            built = app.build(self._conf, repository)
+        finally:
+            repository.close()
+        if built.loopback_only:
+            return Result(Code.WARNING, "There is no authtoken in the pipeline, so only this machine is answered")
+        return _GOOD
+
+    @_telling
+    def _store(self) -> Result:
+        store = stores.store_of(self._conf)
+        self._upkeep = store.upkeep()
+        self._is_embedded = isinstance(store, stores.SQLStore) and store.embedded
+        if self._is_embedded:
+            return Result(Code.WARNING, f"The configuration names no store: the embedded one at {store} is used")
+        return _GOOD
+
+    @_telling
+    def _layout(self) -> Result:
+        if self._upkeep is None:
+            return _not_looked_at()
+        lines = self._upkeep.pending([kind.name for kind in KINDS])
+        if self._is_embedded:
+            # The service does itself what is to be done.
+            return _GOOD
+        return Result(Code.FAILURE, "; ".join([*lines, "run 'freezer-manage db sync'"])) if lines else _GOOD
+
+    @_telling
+    def _replicas(self) -> Result:
+        if self._upkeep is None:
+            return _not_looked_at()
+        try:
+            lines = self._upkeep.shortcomings()
+        except Unavailable:
+            return Result(Code.WARNING, "The store does not say how many data nodes it has")
+        return Result(Code.WARNING, "; ".join(lines)) if lines else _GOOD
+
+    _upgrade_checks = (
+        ("Policy File JSON to YAML Migration", _policy_json),
+        ("Policy Files", _policy),
+        ("Option Values", _values),
+        ("Obsolete Options", _obsolete),
+        ("Paste File", _paste),
+        ("Store", _store),
+        ("Store Layout", _layout),
+        ("Replicas", _replicas),
+    )
+
+
+def _not_looked_at() -> Result:
+    return Result(Code.WARNING, "Not looked at, as the store cannot be reached")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
