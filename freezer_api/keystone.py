@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import falcon
@@ -72,10 +73,26 @@ def _password_plugin(old: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def auth_filter(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> Callable[[WSGIApp], WSGIApp]:
-    """The filter; ``settings`` are those of the section in the paste file, and win."""
-    complete = {**options(conf), **settings, "oslo_config_config": conf}
+def auth_filter(conf: cfg.ConfigOpts, of_the_file: Mapping[str, Any]) -> Callable[[WSGIApp], WSGIApp]:
+    """The filter. The settings of the section in the paste file win. ``StartFailed`` names what it lacks."""
+    complete = {**options(conf), **of_the_file, "oslo_config_config": conf}
+    _check_packages(conf, of_the_file)
     return lambda app: AuthToken(app, auth_token.AuthProtocol(app, complete))
+
+
+def _check_packages(conf: cfg.ConfigOpts, of_the_file: Mapping[str, Any]) -> None:
+    """The middleware would start without them, and fail at every request."""
+    value = {**conf[GROUP], **of_the_file}
+    binary = value["memcache_sasl_enabled"] or value["memcache_tls_enabled"]
+    servers = ("bmemcached", "python-binary-memcached") if binary else ("memcache", "python-memcached")
+    needed = {
+        "memcached_servers": value["memcached_servers"] and servers,
+        "memcache_security_strategy": str(value["memcache_security_strategy"]).upper() == "ENCRYPT"
+        and ("cryptography", "cryptography"),
+    }
+    for name, found in needed.items():
+        if found and find_spec(found[0]) is None:
+            raise settings.wrong(conf, GROUP, name, f"needs the package {found[1]}, which is not installed")
 
 
 class AuthToken:

@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from importlib.util import find_spec
 
 from oslo_config import cfg
@@ -109,8 +109,11 @@ def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> N
         # The library would take the name of the server that loads us.
         conf.set_override("log_file", f"{program}.log")
     conf.set_default("use_stderr", not (conf.log_dir or conf.log_file or conf.use_journal or conf.use_syslog))
+    # What a tool prints on stdout is for another program: a file of the operator's cannot put the log there.
+    place = redirect_stdout(sys.stderr) if program != PROGRAM else nullcontext()
     try:
-        log.setup(conf, program)
+        with place:
+            log.setup(conf, program)
     except (log.LogConfigError, OSError, RuntimeError, TypeError, ValueError) as error:
         raise StartFailed(f"cannot log as configured: {' '.join(str(error).split())}") from None
     for name in without:

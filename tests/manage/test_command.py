@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 
 from freezer_api.cmd import manage as module
+from tests.deployers import DEPLOYERS
 from tests.manage.command import COMMAND, configured, ended, start
 
 KINDS = ["backups", "clients", "jobs", "actions", "sessions"]
@@ -230,3 +231,14 @@ def test_the_module_is_the_command(manage, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         runpy.run_path(module.__file__, run_name="__main__")
     assert end.value.code == 2
+
+
+def test_the_log_never_goes_where_the_answer_goes(tmp_path, file):
+    """As a chart has it: the service logs on stdout, by a file that the tool is given as well."""
+    for options in (f"log_config_append = {DEPLOYERS / 'helm-logging.conf'}", "use_stderr = false"):
+        text = f"[DEFAULT]\nhost_href = x\n{options}\n[database]\nconnection = sqlite:///{file}\n"
+        config = configured(tmp_path / "freezer.conf", text)
+        assert ended(start(*config, "db", "sync")).stdout == MADE
+        done = ended(start(*config, "db", "show"))
+        assert json.loads(done.stdout)
+        assert "host_href" in done.stderr
