@@ -46,7 +46,8 @@ bench-identity: $(VENV)/.dev
 	$(BIN)/python -m bench.identity
 
 samples: $(VENV)/.dev
-	$(BIN)/oslo-config-generator --config-file etc/freezer/freezer-config-generator.conf
+	$(BIN)/oslo-config-generator --config-file etc/freezer/freezer-config-generator.conf \
+	  --output-file etc/freezer/freezer-api.conf.sample
 	$(BIN)/oslopolicy-sample-generator --config-file etc/freezer/freezer-policy-generator.conf
 
 # The real clients of both versions, in environments of their own, against the service behind a real Keystone.

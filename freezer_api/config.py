@@ -209,6 +209,8 @@ def register_standalone(conf: cfg.ConfigOpts) -> None:
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """All options by group, for the sample of the configuration file."""
+    from keystoneauth1 import loading
+
     groups = {
         "DEFAULT": [*BIND, *SERVER, *VERSIONS],
         "api": API,
@@ -217,5 +219,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         "elasticsearch": ELASTICSEARCH,
         "database": DATABASE,
         "centralized_scheduler": CENTRAL,
+        # The account, of which the middleware lists no more than the type.
+        "keystone_authtoken": loading.get_auth_plugin_conf_options("password"),
     }
     return [(group, copy.deepcopy(options)) for group, options in groups.items()]

@@ -15,6 +15,7 @@ import falcon
 from oslo_config import cfg
 from oslo_middleware.exceptions import ConfigInvalid
 from oslo_middleware.healthcheck import Healthcheck
+from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS
 from oslo_middleware.healthcheck.pluginbase import HealthcheckBaseExtension, HealthcheckResult
 
 from freezer_api.api.errors import refuse
@@ -32,6 +33,11 @@ PATIENCE = 0.9
 
 _READY = "freezer_api.ready"
 """The setting of the health check that asks the store."""
+
+
+def set_defaults() -> None:
+    """Let the sample of the configuration file show our defaults."""
+    cfg.set_defaults(DISABLE_BY_FILE_OPTS, disable_by_file_path=DISABLED)
 
 
 class Health:

@@ -162,7 +162,8 @@ class TestDevstack:
         assert secure.access.password not in service.output
 
 
-@pytest.mark.parametrize("era", ["e1", pytest.param("e2-v1", marks=MATRIX)])
+@MATRIX
+@pytest.mark.parametrize("era", ["e1", "e2-v1"])
 def test_first_releases(machine: Machine, search: Server, era: str) -> None:
     config = machine.put(f"{era}-freezer-api.conf", "freezer-api.conf", **{"http://127.0.0.1:9200": search.url})
     machine.put("e1-paste.ini" if era == "e1" else "kolla-paste.ini", "freezer-paste.ini")
