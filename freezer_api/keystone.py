@@ -83,7 +83,9 @@ def auth_filter(conf: cfg.ConfigOpts, of_the_file: Mapping[str, Any]) -> Callabl
 def _check_packages(conf: cfg.ConfigOpts, of_the_file: Mapping[str, Any]) -> None:
     """The middleware would start without them, and fail at every request."""
     value = {**conf[GROUP], **of_the_file}
-    binary = value["memcache_sasl_enabled"] or value["memcache_tls_enabled"]
+    # Older releases know neither; in a paste file they are texts.
+    ways = (str(value.get(name)).lower() for name in ("memcache_sasl_enabled", "memcache_tls_enabled"))
+    binary = any(way in ("1", "on", "true", "yes") for way in ways)
     servers = ("bmemcached", "python-binary-memcached") if binary else ("memcache", "python-memcached")
     needed = {
         "memcached_servers": value["memcached_servers"] and servers,

@@ -77,22 +77,28 @@ def test_a_request_waits_no_longer_than_its_caller(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "module", "package"),
+    ("option", "of_the_file", "module", "package"),
     [
-        ("memcached_servers = 127.0.0.1", "memcache", "python-memcached"),
-        ("memcached_servers = 127.0.0.1\nmemcache_tls_enabled = true", "bmemcached", "python-binary-memcached"),
-        ("memcache_security_strategy = ENCRYPT", "cryptography", "cryptography"),
+        ("memcached_servers = 127.0.0.1", {}, "memcache", "python-memcached"),
+        ("memcached_servers = 127.0.0.1", {"memcache_tls_enabled": "no"}, "memcache", "python-memcached"),
+        ("memcached_servers = ::1", {"memcache_tls_enabled": "true"}, "bmemcached", "python-binary-memcached"),
+        ("memcache_security_strategy = ENCRYPT", {}, "cryptography", "cryptography"),
     ],
 )
 def test_a_package_that_every_request_needs_is_named_at_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, module: str, package: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    option: str,
+    of_the_file: dict[str, str],
+    module: str,
+    package: str,
 ) -> None:
     # As where it is not installed.
     monkeypatch.setitem(sys.modules, module, None)
     conf = _conf(tmp_path, f"{option}\nauth_type = password\nauth_url = http://127.0.0.1:1")
     name = option.partition(" ")[0]
     with pytest.raises(StartFailed) as refused:
-        keystone.auth_filter(conf, {})
+        keystone.auth_filter(conf, of_the_file)
     assert str(refused.value) == (
         f"[keystone_authtoken] {name} in {tmp_path}/freezer.conf: "
         f"needs the package {package}, which is not installed"

@@ -36,7 +36,10 @@ def made(*arguments: str) -> str:
     generator.register_cli_opts(conf)
     conf(arguments, default_config_files=[])
     text = io.StringIO()
-    generator.generate(conf, text)
+    with warnings.catch_warnings():
+        # Older releases of the generator use what another library means to drop.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        generator.generate(conf, text)
     return text.getvalue()
 
 
@@ -70,14 +73,18 @@ def test_our_options_are_todays(shipped: str) -> None:
     assert [one for one in ours if one not in there and one[0] != "keystone_authtoken"] == [], "run make samples"
 
 
-def test_the_options_of_the_libraries_are_there(shipped: str) -> None:
-    text = made("--config-file", str(ETC / "freezer-config-generator.conf"))
+@pytest.fixture(scope="module")
+def todays() -> str:
+    return made("--config-file", str(ETC / "freezer-config-generator.conf"))
+
+
+def test_the_options_of_the_libraries_are_there(shipped: str, todays: str) -> None:
     # Those that a release means to drop may be gone in the one with which the sample was made.
-    kept = "\n\n".join(block for block in text.split("\n\n") if "deprecated for removal" not in block)
+    kept = "\n\n".join(block for block in todays.split("\n\n") if "deprecated for removal" not in block)
     assert names(kept) - names(shipped) == set(), "run make samples"
 
 
-def test_every_option_that_is_read_is_there(shipped: str) -> None:
+def test_every_option_that_is_read_is_listed(todays: str) -> None:
     conf = cfg.ConfigOpts()
     config.register(conf)
     pipeline.register(conf)
@@ -88,4 +95,4 @@ def test_every_option_that_is_read_is_there(shipped: str) -> None:
     old = {(option.group, option.name) for option in obsolete.OPTIONS}
     read = {(group, name) for group, name in read - old if name not in OF_THE_COMMAND_LINE}
     # Options of plugins are written with dashes.
-    assert read - {(group, name.replace("-", "_")) for group, name in names(shipped)} == set()
+    assert read - {(group, name.replace("-", "_")) for group, name in names(todays)} == set()
