@@ -48,6 +48,8 @@ OPTIONS = (
     Obsolete(_KEYSTONE, "admin_user", f"[{_KEYSTONE}] username"),
     Obsolete(_KEYSTONE, "admin_password", f"[{_KEYSTONE}] password"),
     Obsolete(_KEYSTONE, "admin_tenant_name", f"[{_KEYSTONE}] project_name"),
+    Obsolete(_KEYSTONE, "admin_token"),
+    Obsolete(_KEYSTONE, "auth_admin_prefix"),
     Obsolete(_KEYSTONE, "signing_dir"),
     Obsolete(_KEYSTONE, "check_revocations_for_cached"),
     Obsolete(_KEYSTONE, "hash_algorithms"),

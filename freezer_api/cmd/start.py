@@ -3,9 +3,11 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from functools import partial
 from importlib.util import find_spec
+from typing import Any
 
 from oslo_config import cfg
 from oslo_log import _options as log_options
@@ -80,7 +82,14 @@ def refusing() -> Iterator[None]:
         yield
     except StartFailed as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr, flush=True)
+        sys.excepthook = partial(_but_told, sys.excepthook)
         raise error.with_traceback(None) from None
+
+
+def _but_told(others: Callable[..., object], kind: type[BaseException], *rest: Any) -> None:
+    """Servers show an error that ends a module by this hook: one that was told needs no way through the code."""
+    if not issubclass(kind, StartFailed):
+        others(kind, *rest)
 
 
 def store(conf: cfg.ConfigOpts) -> stores.Store:
