@@ -18,19 +18,23 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
     """The service for a WSGI server, as the section ``name`` of the paste file composes it.
 
     Without a ``conf`` the configuration is read, though not the command line, which is the server's.
-    ``StartFailed`` says what is wrong with it, as does a line on stderr.
+    ``StartFailed`` says what is wrong with it, as a line on stderr does when it is read here.
     """
-    with start.refusing():
-        if conf is None:
-            conf = cfg.CONF
-            start.configure(conf, [])
-            start.begin(conf)
-        store = start.store(conf)
-        stores.warn_of_embedded(store)
-        store.prepare()
-        repository = store.open(conf.threads)
-        atexit.register(repository.close)
-        return app.build(conf, repository, name).app
+    if conf is None:
+        with start.refusing(cfg.CONF):
+            start.configure(cfg.CONF, [])
+            start.begin(cfg.CONF)
+            return _initialized(cfg.CONF, name)
+    return _initialized(conf, name)
+
+
+def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApp:
+    store = start.store(conf)
+    stores.warn_of_embedded(store)
+    store.prepare()
+    repository = store.open(conf.threads)
+    atexit.register(repository.close)
+    return app.build(conf, repository, name).app
 
 
 def freezer_app_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApp:

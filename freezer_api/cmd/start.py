@@ -74,13 +74,14 @@ def begin(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
 
 
 @contextmanager
-def refusing() -> Iterator[None]:
+def refusing(conf: cfg.ConfigOpts) -> Iterator[None]:
     """Tell in one line on stderr why the service does not start, whatever the server that loads it makes of the
-    error, and wherever the log goes.
+    error, and wherever the log goes. Some servers try again at each request: that begins with the configuration.
     """
     try:
         yield
     except StartFailed as error:
+        conf.reset()
         print(f"{PROGRAM}: {error}", file=sys.stderr, flush=True)
         sys.excepthook = partial(_but_told, sys.excepthook)
         raise error.with_traceback(None) from None

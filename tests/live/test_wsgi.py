@@ -72,3 +72,25 @@ def test_a_file(path: str, variables: dict[str, str]) -> None:
     )
     assert done.stdout == "True\n"
     assert re.search("only this machine is answered", done.stderr)
+
+
+def test_a_server_that_tries_again_finds_what_was_put_right(variables: dict[str, str], tmp_path: Path) -> None:
+    program = """
+import pathlib, sys
+file = pathlib.Path(sys.argv[1])
+good = file.read_text()
+for text in ("[storage]\\ndriver = nonsense\\n" + good, "[api]\\nmax_limit = x\\n", good):
+    file.write_text(text)
+    try:
+        import freezer_api.wsgi
+    except Exception as error:
+        print(error)
+print(freezer_api.wsgi.application is not None)
+"""
+    file = tmp_path / "b.conf"
+    command = [sys.executable, "-c", program, str(file)]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=True)
+    first, second, last = done.stdout.splitlines()
+    assert first == f"[storage] driver in {file}: nonsense is none of elasticsearch, sqlalchemy"
+    assert second.startswith(f"[api] max_limit in {file}: ")
+    assert last == "True"
