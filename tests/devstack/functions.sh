@@ -72,10 +72,14 @@ function install_package {
 
 function uninstall_package {
     _called uninstall_package "$@"
-    rm "$ROOT/packages/$1"
+    rm -r "$ROOT/packages/$1" "$ELASTICSEARCH_HOME"
 }
 
-# The two programs that are asked for the version of a package.
+# The programs that are asked about packages.
+function dpkg {
+    [[ "$1" == "--print-architecture" ]] && echo amd64
+}
+
 function dpkg-query {
     cat "$ROOT/packages/${!#}"
 }
@@ -192,6 +196,8 @@ function database_connection_url {
 
 function recreate_database {
     _called recreate_database "$@"
+    # devstack's gives it to a program as an argument.
+    : "-p$DATABASE_PASSWORD"
     rm -f "${DATABASE_URL#sqlite:///}/$1"
 }
 

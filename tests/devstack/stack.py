@@ -45,7 +45,7 @@ class Stack:
         self.users = root / "usr/elasticsearch/bin"
         self.downloads = root / "files"
         self.mirror = root / "mirror"
-        for directory in ("packages", "dest", "data", "db", "var", "processes"):
+        for directory in ("packages", "dest", "data", "db", "etc", "run", "usr", "var", "processes"):
             (root / directory).mkdir()
         for directory in (self.sites, self.enabled, self.downloads, self.mirror):
             directory.mkdir(parents=True)
