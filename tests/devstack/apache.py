@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.devstack.stack import USER, Done, Stack
 from tests.servers.left_out import leave_out
+from tests.servers.search.node import free_ports
 
 _MODULES = Path("/usr/lib/apache2/modules")
 _CONFIGURATION = """
@@ -27,12 +28,6 @@ IncludeOptional {sites}/*.conf
 _NAMES = ("mpm_event", "authz_core", "proxy", "proxy_uwsgi", "wsgi")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
 def ordinary() -> Sequence[str]:
     """What a command is put behind so that it does not run as root, and may read what root may."""
     if os.geteuid() != 0:
@@ -49,7 +44,7 @@ class Apache:
     """``port`` is where the site is that other sites add their paths to; in devstack it is 80."""
 
     def __init__(self, stack: Stack, directory: Path) -> None:
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self._stack = stack
         self._configuration = directory / "apache2.conf"
         self._process: subprocess.Popen[bytes] | None = None

@@ -10,9 +10,11 @@ import urllib.request
 
 import pytest
 
-from tests.devstack.apache import free_port, ordinary
+from tests.devstack.apache import ordinary
 from tests.devstack.stack import STACK
+from tests.devstack.tls import Curtain
 from tests.servers.left_out import leave_out
+from tests.servers.search.node import free_ports
 
 pytestmark = pytest.mark.matrix
 
@@ -65,12 +67,22 @@ class Endpoint:
 
 
 @pytest.fixture
+def curtain(search_servers, tmp_path):
+    """The version that the plugin installs."""
+    with Curtain(search_servers.server("elasticsearch", "9").url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
 def served(request, make_stack, apache, environment, keystone):
     """Starts a stack; the endpoint that it has registered. What it started is ended."""
     stacks = []
 
     def _served(server_type, backend):
-        stack = make_stack(server_type, backend)
+        stack = make_stack(server_type, backend.removesuffix(" 9"))
+        if backend == "elasticsearch 9":
+            curtain = request.getfixturevalue("curtain")
+            stack.variables |= {"ELASTICSEARCH_URL": curtain.url, "CA": str(curtain.ca)}
         stacks.append(stack)
         web = apache(stack).start()
         keystone.token("freezer", "service", "admin", "service")
@@ -81,7 +93,7 @@ def served(request, make_stack, apache, environment, keystone):
             "SERVICE_LISTEN_ADDRESS": "127.0.0.1",
             # What is at port 80 in devstack.
             "SERVICE_HOST": f"127.0.0.1:{web.port}" if server_type == "uwsgi" else "127.0.0.1",
-            "FREEZER_API_PORT": str(free_port()),
+            "FREEZER_API_PORT": str(*free_ports(1)),
             "GLOBAL_VENV": "True",
             "DEVSTACK_VENV": str(environment),
         }
@@ -95,7 +107,8 @@ def served(request, make_stack, apache, environment, keystone):
 
 
 @pytest.mark.parametrize(
-    ("server_type", "backend"), [("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"), ("uwsgi", "elasticsearch")]
+    ("server_type", "backend"),
+    [("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"), ("uwsgi", "elasticsearch 9")],
 )
 def test_it_serves_at_its_endpoint_until_it_is_stopped(served, keystone, server_type, backend):
     stack, endpoint = served(server_type, backend)
