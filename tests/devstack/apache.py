@@ -55,12 +55,13 @@ class Apache:
         )
         self._configuration.write_text(text)
 
-    def _command(self, *arguments: str) -> list[str]:
-        return [*ordinary(), "apache2", "-f", str(self._configuration), *arguments]
+    def _command(self) -> list[str]:
+        return ["apache2", "-f", str(self._configuration)]
 
     def check(self) -> Done:
         """``apache2 -t``."""
-        done = subprocess.run(self._command("-t"), check=False, capture_output=True, text=True, timeout=60)
+        command = [*self._command(), "-t"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         return Done(done.returncode, done.stdout + done.stderr)
 
     @property
@@ -71,7 +72,8 @@ class Apache:
     def start(self) -> "Apache":
         """It takes the stack's configuration from its environment, and answers when this has returned."""
         environment = {**os.environ, "OS_FREEZER_CONFIG_FILES": str(self._stack.conf)}
-        self._process = subprocess.Popen(self._command("-DFOREGROUND"), env=environment, start_new_session=True)
+        command = [*ordinary(), *self._command(), "-DFOREGROUND"]
+        self._process = subprocess.Popen(command, env=environment, start_new_session=True)
         while not self._answers():
             assert self._process.poll() is None, self.log.read_text()
         return self

@@ -88,8 +88,8 @@ function rpm {
     cat "$ROOT/packages/${!#}"
 }
 
-function start_service {
-    _called start_service "$@"
+function restart_service {
+    _called restart_service "$@"
 }
 
 function stop_service {
@@ -191,14 +191,17 @@ function create_service_user {
 # --- lib/database
 
 function database_connection_url {
-    echo "$DATABASE_URL/$1"
+    echo "${DATABASE_URL/DATABASE/$1}"
 }
 
 function recreate_database {
     _called recreate_database "$@"
     # devstack's gives it to a program as an argument.
     : "-p$DATABASE_PASSWORD"
-    rm -f "${DATABASE_URL#sqlite:///}/$1"
+    if [[ "$DATABASE_URL" == sqlite* ]]; then
+        local url=${DATABASE_URL/DATABASE/$1}
+        rm -f "${url#sqlite:///}"
+    fi
 }
 
 # --- lib/apache

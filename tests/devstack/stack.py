@@ -76,7 +76,7 @@ class Stack:
             "KEYSTONE_SERVICE_URI": "http://127.0.0.1/identity",
             "REGION_NAME": "RegionOne",
             "DATABASE_PASSWORD": DATABASE_PASSWORD,
-            "DATABASE_URL": f"sqlite:///{root / 'db'}",
+            "DATABASE_URL": f"sqlite:///{root}/db/DATABASE",
             "APACHE_CONF_DIR": str(self.sites),
             "FREEZER_API_DIR": str(REPOSITORY),
             "FREEZER_API_CONF_DIR": str(self.conf.parent),

@@ -105,7 +105,7 @@ class TestStack:
             ["install_apache_uwsgi" if uwsgi else "install_apache_wsgi"],
             ["echo_summary", "Configuring the Freezer API"],
             ["echo_summary", "Starting the Freezer API"],
-            ["start_service", "elasticsearch"] if elasticsearch else ["recreate_database", "freezer", "utf8"],
+            ["restart_service", "elasticsearch"] if elasticsearch else ["recreate_database", "freezer", "utf8"],
             ["stop_process", "freezer-api"],
             ["enable_apache_site", "freezer-api-wsgi" if uwsgi else "freezer-api"],
             ["restart_apache_server"],
@@ -470,10 +470,10 @@ class TestSettings:
         assert stack.calls == []
 
     def test_a_password_of_a_database_is_not_told_either(self, make_stack):
-        url = f"mysql+pymysql://root:{DATABASE_PASSWORD}@127.0.0.1"
+        url = f"mysql+pymysql://root:{DATABASE_PASSWORD}@127.0.0.1/DATABASE?charset=utf8"
         stack = make_stack("apache2", "sqlalchemy", DATABASE_URL=url)
         log = stack.succeed(*CONFIGURE)
-        assert stack.options()["database"]["connection"] == f"{url}/freezer"
+        assert stack.options()["database"]["connection"] == url.replace("DATABASE", "freezer")
         assert DATABASE_PASSWORD not in log
 
     @pytest.mark.parametrize("phases", [STACK, ("unstack",), ("clean",)])

@@ -106,6 +106,19 @@ def served(request, make_stack, apache, environment, keystone):
         stack.run("unstack", prefix=ordinary())
 
 
+def upgrade_check(stack):
+    command = [
+        sys.executable,
+        "-m",
+        "freezer_api.cmd.status",
+        "--config-file",
+        str(stack.conf),
+        "upgrade",
+        "check",
+    ]
+    return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode
+
+
 @pytest.mark.parametrize(
     ("server_type", "backend"),
     [("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"), ("uwsgi", "elasticsearch 9")],
@@ -124,6 +137,7 @@ def test_it_serves_at_its_endpoint_until_it_is_stopped(served, keystone, server_
     assert endpoint.request("GET", "/v1/jobs", token="nobody")[0] == 401
     assert endpoint.request("GET", f"/v2/{project}/clients/{'x' * 10}")[0] == 404
 
+    assert upgrade_check(stack) == 0
     assert endpoint.is_there
     stack.succeed("unstack", prefix=ordinary())
     # Apache ends it when it has answered those who wait.
