@@ -22,7 +22,6 @@ from tests.devstack.stack import (
     USER,
 )
 from tests.servers.search.versions import choose
-from tests.servers.service import Production
 
 COMBINATIONS = list(itertools.product(("apache2", "uwsgi"), ("elasticsearch", "sqlalchemy")))
 SECRETS = (SERVICE_PASSWORD, DATABASE_PASSWORD, ELASTIC_PASSWORD)
@@ -194,16 +193,6 @@ for path in "/healthcheck", "/", "/v1/jobs", "/v2/p/jobs":
         (wait,) = stack.called("test_with_retry")
         assert wait[1].endswith(f" http://{place}/healthcheck")
         assert wait[3] == stack.variables["SERVICE_TIMEOUT"]
-
-
-def test_the_command_starts_with_it(make_stack, tmp_path):
-    stack = make_stack("uwsgi", "sqlalchemy")
-    stack.succeed(*STACK)
-    service = Production(tmp_path / "data", "--workers", "1", config=stack.conf)
-    try:
-        assert service.start().request("GET", "/v1/jobs")[0] == 401
-    finally:
-        service.end()
 
 
 class TestApache:

@@ -15,6 +15,7 @@ from tests.devstack.stack import STACK
 from tests.devstack.tls import Curtain
 from tests.servers.left_out import leave_out
 from tests.servers.search.node import free_ports
+from tests.servers.service import Production
 
 pytestmark = pytest.mark.matrix
 
@@ -144,3 +145,13 @@ def test_it_serves_at_its_endpoint_until_it_is_stopped(served, keystone, server_
     while endpoint.is_there:
         time.sleep(0.05)
     assert list((stack.root / "processes").iterdir()) == []
+
+
+def test_the_command_starts_with_it(make_stack, tmp_path):
+    stack = make_stack("uwsgi", "sqlalchemy")
+    stack.succeed(*STACK)
+    service = Production(tmp_path / "data", "--workers", "1", config=stack.conf)
+    try:
+        assert service.start().request("GET", "/v1/jobs")[0] == 401
+    finally:
+        service.end()
