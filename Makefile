@@ -34,6 +34,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if command -v shellcheck >/dev/null; then .ci/shellcheck; else echo 'No shellcheck: shell files are not checked'; fi
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -17,15 +17,15 @@
 
 # shellcheck shell=bash
 
-_XTRACE_FREEZER_API_PLUGIN=$(set +o | grep xtrace)
-set +o xtrace
-
 if is_service_enabled freezer-api; then
     # Found beside this file, not below FREEZER_API_DIR: the two may differ.
     # shellcheck source=devstack/lib/freezer-api
     source "$(dirname "${BASH_SOURCE[0]}")/lib/freezer-api"
 
-    case "$1 ${2:-}" in
+    case "${1:-} ${2:-}" in
+        "stack pre-install")
+            check_freezer_api_settings
+            ;;
         "stack install")
             echo_summary "Installing the Freezer API"
             install_freezer_api
@@ -33,12 +33,13 @@ if is_service_enabled freezer-api; then
         "stack post-config")
             echo_summary "Configuring the Freezer API"
             configure_freezer_api
-            # No create_freezer_api_accounts: see lib/freezer-api.
+            create_freezer_api_accounts
             ;;
         "stack extra")
             echo_summary "Starting the Freezer API"
             init_freezer_api
             start_freezer_api
+            install_freezerclient
             ;;
         "unstack "*)
             stop_freezer_api
@@ -48,5 +49,3 @@ if is_service_enabled freezer-api; then
             ;;
     esac
 fi
-
-$_XTRACE_FREEZER_API_PLUGIN

@@ -1,0 +1,157 @@
+"""A whole stack: the plugin starts the service, and users reach it at the endpoint that the plugin registers."""
+
+import json
+import subprocess
+import sys
+import sysconfig
+import time
+import urllib.error
+import urllib.request
+
+import pytest
+
+from tests.devstack.apache import ordinary
+from tests.devstack.stack import STACK
+from tests.devstack.tls import Curtain
+from tests.servers.left_out import leave_out
+from tests.servers.search.node import free_ports
+from tests.servers.service import Production
+
+pytestmark = pytest.mark.matrix
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """A virtual environment of the Python that Debian's mod_wsgi and uWSGI have in them, with our packages."""
+    python = "/usr/bin/python3"
+    program = "import sys; print(*sys.version_info[:2])"
+    done = subprocess.run([python, "-c", program], check=False, capture_output=True, text=True)
+    if done.stdout.split() != [str(number) for number in sys.version_info[:2]]:
+        leave_out(f"{python} is none of {sys.version_info[0]}.{sys.version_info[1]}: {done.stdout}{done.stderr}")
+    folder = tmp_path_factory.mktemp("environment") / "venv"
+    subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    packages.joinpath("tested.pth").write_text(
+        f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+    )
+    return folder
+
+
+class Endpoint:
+    def __init__(self, url, token):
+        self.url = url
+        self.token = token
+
+    def request(self, method, path, body=None, token=None):
+        request = urllib.request.Request(self.url + path, method=method)
+        request.add_header("X-Auth-Token", self.token if token is None else token)
+        if body is not None:
+            request.data = json.dumps(body).encode()
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, self._read(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, self._read(error)
+
+    @staticmethod
+    def _read(answer):
+        text = answer.read()
+        return json.loads(text) if answer.headers.get_content_type() == "application/json" else text
+
+    @property
+    def is_there(self):
+        try:
+            return self.request("GET", "/healthcheck", token="") == (200, b"OK")
+        except OSError:
+            return False
+
+
+@pytest.fixture
+def curtain(search_servers, tmp_path):
+    """The version that the plugin installs."""
+    with Curtain(search_servers.server("elasticsearch", "9").url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def served(request, make_stack, apache, environment, keystone):
+    """Starts a stack; the endpoint that it has registered. What it started is ended."""
+    stacks = []
+
+    def _served(server_type, backend):
+        stack = make_stack(server_type, backend.removesuffix(" 9"))
+        if backend == "elasticsearch 9":
+            curtain = request.getfixturevalue("curtain")
+            stack.variables |= {"ELASTICSEARCH_URL": curtain.url, "CA": str(curtain.ca)}
+        stacks.append(stack)
+        web = apache(stack).start()
+        keystone.token("freezer", "service", "admin", "service")
+        stack.variables |= {
+            "SERVED": str(web.pid),
+            "KEYSTONE_SERVICE_URI": keystone.url,
+            "SERVICE_PASSWORD": "freezer",
+            "SERVICE_LISTEN_ADDRESS": "127.0.0.1",
+            # What is at port 80 in devstack.
+            "SERVICE_HOST": f"127.0.0.1:{web.port}" if server_type == "uwsgi" else "127.0.0.1",
+            "FREEZER_API_PORT": str(*free_ports(1)),
+            "GLOBAL_VENV": "True",
+            "DEVSTACK_VENV": str(environment),
+        }
+        stack.succeed(*STACK, prefix=ordinary())
+        url = stack.called("get_or_create_endpoint")[0][3]
+        return stack, Endpoint(url, keystone.token("alice", "stacked", "member"))
+
+    yield _served
+    for stack in stacks:
+        stack.run("unstack", prefix=ordinary())
+
+
+def upgrade_check(stack):
+    command = [
+        sys.executable,
+        "-m",
+        "freezer_api.cmd.status",
+        "--config-file",
+        str(stack.conf),
+        "upgrade",
+        "check",
+    ]
+    return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode
+
+
+@pytest.mark.parametrize(
+    ("server_type", "backend"),
+    [("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"), ("uwsgi", "elasticsearch 9")],
+)
+def test_it_serves_at_its_endpoint_until_it_is_stopped(served, keystone, server_type, backend):
+    stack, endpoint = served(server_type, backend)
+    _, versions = endpoint.request("GET", "/", token="")
+    links = {link["href"] for version in versions["versions"] for link in version["links"]}
+    assert links >= {f"{endpoint.url}/v1/", f"{endpoint.url}/v2/"}
+
+    project = keystone.project("stacked")
+    client = {"client_id": "node1", "hostname": "node1"}
+    assert endpoint.request("POST", f"/v2/{project}/clients", client)[0] == 201
+    status, answer = endpoint.request("GET", f"/v2/{project}/clients")
+    assert (status, [found["client"]["client_id"] for found in answer["clients"]]) == (200, ["node1"])
+    assert endpoint.request("GET", "/v1/jobs", token="nobody")[0] == 401
+    assert endpoint.request("GET", f"/v2/{project}/clients/{'x' * 10}")[0] == 404
+
+    assert upgrade_check(stack) == 0
+    assert endpoint.is_there
+    stack.succeed("unstack", prefix=ordinary())
+    # Apache ends it when it has answered those who wait.
+    while endpoint.is_there:
+        time.sleep(0.05)
+    assert list((stack.root / "processes").iterdir()) == []
+
+
+def test_the_command_starts_with_it(make_stack, tmp_path):
+    stack = make_stack("uwsgi", "sqlalchemy")
+    stack.succeed(*STACK)
+    service = Production(tmp_path / "data", "--workers", "1", config=stack.conf)
+    try:
+        assert service.start().request("GET", "/v1/jobs")[0] == 401
+    finally:
+        service.end()
