@@ -34,7 +34,7 @@ def is_open(environ: Mapping[str, Any]) -> bool:
 
 
 class Entrance:
-    """Makes doubled leading slashes of a path one, gives every request an id, which is answered in
+    """Makes doubled slashes at the beginning of a path one, gives every request an id, which is answered in
     ``x-openstack-request-id`` and stands in all log lines, and logs one line for each.
     """
 
@@ -45,6 +45,9 @@ class Entrance:
         started = time.perf_counter()
         if environ["PATH_INFO"].startswith("//"):
             environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
+        if environ.get("SCRIPT_NAME", "").endswith("/"):
+            # As Apache's mod_proxy_uwsgi has it.
+            environ["SCRIPT_NAME"] = environ["SCRIPT_NAME"].rstrip("/")
         environ[_OPEN] = environ["PATH_INFO"] in _OPEN_PATHS
         request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
 
