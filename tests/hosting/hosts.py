@@ -161,8 +161,8 @@ class Host:
             )
         deadline = time.monotonic() + 60
         while not self.answers():
-            assert self.process.poll() is None, f"it ended:\n{self.logged()}"
-            assert time.monotonic() < deadline, f"it does not answer:\n{self.logged()}"
+            assert self.process.poll() is None, f"it ended:\n{self.logged()[-5000:]}"
+            assert time.monotonic() < deadline, f"it does not answer:\n{self.logged()[-5000:]}"
             time.sleep(0.05)
         return self
 
