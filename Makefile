@@ -35,6 +35,7 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@if command -v shellcheck >/dev/null; then .ci/shellcheck; else echo 'No shellcheck: shell files are not checked'; fi
+	$(BIN)/hadolint Containerfile
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

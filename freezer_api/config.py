@@ -21,6 +21,38 @@ SERVER: list[cfg.Opt] = [
     cfg.IntOpt("threads", default=8, min=1, max=256, help="Threads of each worker process."),
 ]
 
+SSL: list[cfg.Opt] = [
+    cfg.StrOpt(
+        "cert_file",
+        help="File of the service's certificate, with those between it and its authority. "
+        "Set: the service speaks HTTPS.",
+    ),
+    cfg.StrOpt("key_file", help="File of the key that belongs to it. Unset: the key is in cert_file."),
+    cfg.StrOpt("ca_file", help="File of the authorities that vouch for clients. Set: clients need a certificate."),
+    cfg.StrOpt("ciphers", help="Ciphers of TLS 1.2 that are offered, as OpenSSL writes them. Unset: its default."),
+]
+"""Of ``freezer-api``; under the names that other services have for it."""
+
+GUNICORN: list[cfg.Opt] = [
+    cfg.IntOpt("backlog", default=2048, min=1, max=65535, help="Connections that may wait to be accepted."),
+    cfg.IntOpt(
+        "graceful_timeout",
+        default=25,
+        min=0,
+        help="Seconds in which requests that are running have to be done when the service stops.",
+    ),
+    cfg.IntOpt(
+        "keepalive",
+        default=75,
+        min=0,
+        help="Seconds that an idle connection stays open; 0 closes each after one answer. The default is longer "
+        "than schedulers usually wait between two polls.",
+    ),
+    cfg.IntOpt("timeout", default=60, min=0, help="Seconds after which a worker that hangs is replaced."),
+    cfg.IntOpt("max_requests", default=0, min=0, help="Requests after which a worker is replaced; 0: never."),
+]
+"""Of ``freezer-api``. All other settings of gunicorn can be set in this group, by gunicorn's names."""
+
 VERSIONS: list[cfg.Opt] = [
     cfg.BoolOpt("enable_v1_api", default=True, help="Whether version 1 of the API is offered."),
     cfg.BoolOpt("enable_v2_api", default=True, help="Whether version 2 of the API is offered."),
@@ -188,6 +220,8 @@ def register(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(CENTRAL, group="centralized_scheduler")
     conf.register_opts(VERSIONS)
     conf.register_cli_opts([*BIND, *SERVER])
+    conf.register_opts(SSL, group="ssl")
+    conf.register_opts(GUNICORN, group="gunicorn")
 
 
 def register_stores(conf: cfg.ConfigOpts) -> None:
@@ -213,6 +247,8 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
 
     groups = {
         "DEFAULT": [*BIND, *SERVER, *VERSIONS],
+        "ssl": SSL,
+        "gunicorn": GUNICORN,
         "api": API,
         "paste_deploy": PASTE,
         "storage": STORAGE,

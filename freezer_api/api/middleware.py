@@ -11,7 +11,8 @@ from oslo_context.context import RequestContext
 
 LOG = logging.getLogger("freezer_api.access")
 
-_LINE = "%s %s %s %.1fms %s user=%s project=%s"
+_LINE = "%s %s %s %s %.1fms %s user=%s project=%s"
+_ADDRESS = re.compile(r"[\w.:\[\]\"%-]{1,64}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 Environ = dict[str, Any]
@@ -34,7 +35,7 @@ def is_open(environ: Mapping[str, Any]) -> bool:
 
 
 class Entrance:
-    """Makes doubled leading slashes of a path one, gives every request an id, which is answered in
+    """Makes doubled slashes at the beginning of a path one, gives every request an id, which is answered in
     ``x-openstack-request-id`` and stands in all log lines, and logs one line for each.
     """
 
@@ -45,6 +46,9 @@ class Entrance:
         started = time.perf_counter()
         if environ["PATH_INFO"].startswith("//"):
             environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
+        if environ.get("SCRIPT_NAME", "").endswith("/"):
+            # As Apache's mod_proxy_uwsgi has it.
+            environ["SCRIPT_NAME"] = environ["SCRIPT_NAME"].rstrip("/")
         environ[_OPEN] = environ["PATH_INFO"] in _OPEN_PATHS
         request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
 
@@ -95,7 +99,10 @@ def _request_id(sent: str | None) -> str:
 def _log(environ: Environ, status: str, request_id: str, seconds: float) -> None:
     # The query string stays out: a search may hold anything. So do control characters of a path.
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    # Behind a trusted proxy this is what the proxy says, of several addresses the client's is the first.
+    address = environ.get("REMOTE_ADDR", "").partition(",")[0].strip()
     values = (
+        address if _ADDRESS.fullmatch(address) else "-",
         environ["REQUEST_METHOD"],
         path if path.isprintable() else ascii(path),
         status[:3],

@@ -1,38 +1,68 @@
 """``freezer-api``: the service in the foreground, until a signal."""
 
 import ipaddress
+import logging
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from oslo_config import cfg
 
 from freezer_api import app, stores
 from freezer_api.api import middleware as access
-from freezer_api.cmd import server, start
+from freezer_api.cmd import server, server_settings, start
 from freezer_api.errors import StartFailed
+
+LOG = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; the exit code."""
-    conf = cfg.CONF
+    arguments = sys.argv[1:] if argv is None else argv
     try:
-        start.configure(conf, sys.argv[1:] if argv is None else argv)
-        if conf.standalone:
-            # No line for each request, where nobody asked for it.
-            start.begin(conf, f"{access.LOG.name}=WARN")
-            _serve_standalone(conf)
-        else:
-            start.begin(conf)
-            _serve(conf)
+        plan = _plan(arguments)
+        listener = server.listen(plan.host, plan.port, plan.served.settings["backlog"])
+        address = server.shown(*listener.getsockname()[:2])
+        again = partial(_again, arguments, plan)
+        server.Server(listener, plan.served, ready=partial(plan.announce, address), again=again).run()
     except StartFailed as error:
         print(f"{start.PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _serve(conf: cfg.ConfigOpts) -> None:
+class _Plan(NamedTuple):
+    """What the configuration says: where the service listens, what it says then, and what it serves."""
+
+    host: str
+    port: int
+    announce: Callable[[str], None]
+    served: server.Served
+
+
+def _plan(arguments: Sequence[str]) -> _Plan:
+    """Read the configuration, begin to log, and make the application, up to where the address is needed."""
+    conf = cfg.CONF
+    start.configure(conf, arguments)
+    if conf.standalone:
+        # No line for each request, where nobody asked for it.
+        start.begin(conf, f"{access.LOG.name}=WARN")
+        return _standalone(conf)
+    start.begin(conf)
+    return _production(conf)
+
+
+def _again(arguments: Sequence[str], first: _Plan) -> server.Served:
+    cfg.CONF.reset()
+    plan = _plan(arguments)
+    if plan[:2] != first[:2]:
+        LOG.warning("A new address or port counts from the next start on, not from a reload")
+    return plan.served
+
+
+def _production(conf: cfg.ConfigOpts) -> _Plan:
     store = start.store(conf)
     stores.warn_of_embedded(store)
     repository = store.open(conf.threads)
@@ -41,30 +71,19 @@ def _serve(conf: cfg.ConfigOpts) -> None:
     if built.loopback_only:
         host = _loopback(conf, "there is no authtoken in the pipeline")
     store.prepare()
-    listener = server.listen(host, conf.bind_port)
-    _run(conf, listener, server.Served(built.app, repository.close), _announce)
+    served = server.Served(built.app, repository.close, server_settings.settings_of(conf))
+    return _Plan(host, conf.bind_port, _announce, served)
 
 
-def _serve_standalone(conf: cfg.ConfigOpts) -> None:
+def _standalone(conf: cfg.ConfigOpts) -> _Plan:
     store = start.store(conf)
     repository = store.open(conf.threads)
     built = app.build_standalone(conf, repository)
     host = _loopback(conf, "standalone mode believes every token")
     store.prepare()
-    listener = server.listen(host, conf.bind_port if conf.port is None else conf.port)
-    served = server.Served(built, repository.close)
-    _run(conf, listener, served, lambda address: _announce_standalone(address, store))
-
-
-def _run(
-    conf: cfg.ConfigOpts,
-    listener: socket.socket,
-    served: server.Served,
-    announce: Callable[[str], None],
-) -> None:
-    address = server.shown(*listener.getsockname()[:2])
-    ready = partial(announce, address)
-    server.Server(listener, lambda: served, ready, workers=conf.workers, threads=conf.threads).run()
+    served = server.Served(built, repository.close, server_settings.settings_of(conf))
+    port = conf.bind_port if conf.port is None else conf.port
+    return _Plan(host, port, partial(_announce_standalone, conf, store), served)
 
 
 def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
@@ -86,10 +105,11 @@ def _announce(address: str) -> None:
     print(f"Server listening on {address}", flush=True)
 
 
-def _announce_standalone(address: str, store: stores.Store) -> None:
+def _announce_standalone(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
+    scheme = "https" if conf.ssl.cert_file else "http"
     print(f"Server listening on {address}")
     print(f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {store}")
-    print(f"Try: curl http://{address}/v1/jobs", flush=True)
+    print(f"Try: curl {scheme}://{address}/v1/jobs", flush=True)
 
 
 if __name__ == "__main__":

@@ -96,10 +96,11 @@ def test_one_line_for_each_request(service: Production, keystone: Keystone) -> N
     assert re.search(
         # Whose request it is stands in the part that oslo.log writes into every line, too.
         rf"INFO freezer_api\.access \[None req-of-mine {user} {project} - - \S+ \S+\] "
-        rf"GET /v1/jobs/ 200 \d+\.\dms req-of-mine user={user} project={project}",
+        rf"127\.0\.0\.1 GET /v1/jobs/ 200 \d+\.\dms req-of-mine user={user} project={project}",
         lines[0],
     )
     assert re.search(
-        r"\[None req-\S+ - - - - - -\] GET /v1/clients 401 \d+\.\dms req-\S+ user=- project=-", lines[1]
+        r"\[None req-\S+ - - - - - -\] 127\.0\.0\.1 GET /v1/clients 401 \d+\.\dms req-\S+ user=- project=-",
+        lines[1],
     )
     assert len(lines) == 2

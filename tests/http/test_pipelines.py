@@ -316,7 +316,7 @@ def test_the_access_line_has_no_forged_user(compose: Compose, caplog: pytest.Log
     with caplog.at_level(logging.INFO, "freezer_api.access"):
         client.unchecked("GET", "/v1/jobs", by=None, headers=FORGED)
     (line,) = (record.getMessage() for record in caplog.records if record.name == "freezer_api.access")
-    assert line.startswith("GET /v1/jobs 401 ")
+    assert " GET /v1/jobs 401 " in line
     assert line.endswith("user=- project=-")
 
 

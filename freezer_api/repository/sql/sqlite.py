@@ -22,7 +22,6 @@ from freezer_api.repository.sql.turns import Turns
 LOG = logging.getLogger(__name__)
 
 _PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
     # An acknowledged write survives a power cut, not only a crash of the process.
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -8000",
@@ -118,6 +117,7 @@ def _engine(
         )
         with ExitStack() as on_error:
             on_error.callback(connection.close)
+            _log_ahead(connection, time.monotonic() + timeout)
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
             on_error.pop_all()
@@ -208,6 +208,19 @@ def _in_our_words(context: ExceptionContext) -> Exception | None:
         return Unavailable()
     LOG.error("The SQL store failed: %s", type(error).__name__ if isinstance(error, ValueError) else error)
     return StoreFailed()
+
+
+def _log_ahead(connection: sqlite3.Connection, deadline: float) -> None:
+    """WAL, which a file keeps. SQLite itself does not wait for another process that is just making the file."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_WRITER_PATIENCE)
+        else:
+            return
 
 
 def leave_to_parent(held: "weakref.ref[Engine]") -> None:

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 
 import pytest
@@ -135,6 +136,18 @@ def test_sync_by_several_processes_at_once(fresh):
     repository = open_sqlite(fresh)
     repository.check()
     repository.close()
+
+
+def test_a_new_file_that_another_process_is_just_making(fresh):
+    engine = sqlite_engine(fresh, timeout=60.0, connections=1)
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as other, ThreadPoolExecutor(1) as thread:
+        other.execute("BEGIN IMMEDIATE")
+        opened = thread.submit(engine.connect)
+        # Long enough for a first try.
+        wait([opened], timeout=0.2)
+        other.execute("COMMIT")
+        opened.result(60).close()
+    engine.dispose()
 
 
 def _all_started(processes):

@@ -1,0 +1,108 @@
+"""The master process: it holds the listening socket, starts workers, and reads the configuration on SIGHUP."""
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from typing import NoReturn
+
+from gunicorn.arbiter import Arbiter
+
+from freezer_api.errors import StartFailed
+
+LOG = logging.getLogger(__name__)
+
+
+class Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's master, which loses no request: not by a stop, and not by a configuration that is wrong."""
+
+    def start(self) -> None:
+        super().start()
+        self.app.ready()
+
+    def handle_int(self) -> None:
+        """Ctrl-C is a stop like others; a second one does not wait for requests."""
+        self.handle_term()
+
+    def spawn_worker(self) -> int:
+        # A signal between the fork and the worker's own handlers would get lost: it waits until there are some.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
+        try:
+            return int(super().spawn_worker())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def stop(self, graceful: bool = True) -> None:  # noqa: FBT001, FBT002 - the signature is gunicorn's
+        for listener in self.LISTENERS:
+            refuse_newcomers(listener.sock)
+        super().stop(graceful)
+
+    def reload(self) -> None:
+        reason = failure_of(self.app.rehearse)
+        if reason is None:
+            try:
+                self.app.renew()
+            except StartFailed as error:
+                reason = str(error)
+        if reason is not None:
+            LOG.error("The service goes on as it was, for the configuration cannot be used: %s", reason)
+            return
+        super().reload()
+        LOG.info("The configuration has been read again")
+
+
+def failure_of(work: Callable[[], object]) -> str | None:
+    """What goes wrong when the work is done in a forked process, of which nothing else is left."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        _rehearse(work, writing)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as pipe:
+        reason = pipe.read()
+    _, status = os.waitpid(child, 0)
+    if status:
+        return reason or "reading it ended unexpectedly"
+    return None
+
+
+def _rehearse(work: Callable[[], object], writing: int) -> NoReturn:
+    # What there is to say is said when it is done in earnest.
+    logging.disable()
+    code = 1
+    try:
+        work()
+        code = 0
+    except StartFailed as error:
+        os.write(writing, str(error).encode())
+    except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as a second master
+        traceback.print_exc()
+    finally:
+        os._exit(code)
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+_SO_ATTACH_FILTER = 26
+_DROP = bytes((6, 0, 0, 0, 0, 0, 0, 0))
+"""BPF_RET of 0: of a packet nothing is let through."""
+
+
+def refuse_newcomers(listener: socket.socket) -> None:
+    """Let no more connections be made to a TCP socket. Those that have been made can still be accepted.
+
+    Between the last ``accept`` and ``close`` the system would go on making some, only to reset them. Here their
+    first packet is dropped, and sent again a second later, when the address is nobody's or the next process's.
+    """
+    if sys.platform == "linux" and listener.family in (socket.AF_INET, socket.AF_INET6):
+        program = _Program(1, _DROP)
+        # Where it cannot be had the gap is short.
+        with suppress(OSError):
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))

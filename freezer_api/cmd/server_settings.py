@@ -1,0 +1,129 @@
+"""What the configuration says to gunicorn."""
+
+import os
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gunicorn.config import KNOWN_SETTINGS, Config
+from oslo_config import cfg
+
+from freezer_api.errors import StartFailed
+
+MOST_WORKERS = 4
+
+_GROUP = "gunicorn"
+_DECIDED = {
+    "bind": "bind_host and bind_port say it",
+    "workers": "[DEFAULT] workers says it",
+    "threads": "[DEFAULT] threads says it",
+    "daemon": "the service stays in the foreground",
+    **dict.fromkeys(
+        ("config", "wsgi_app", "worker_class", "logger_class", "preload_app", "reload", "paste", "reuse_port"),
+        "the service itself decides it",
+    ),
+    **{setting.name: "[ssl] says it" for setting in KNOWN_SETTINGS if setting.section == "SSL"},
+}
+"""Settings that are not to be had by their own name, and why."""
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Make all of gunicorn's settings known to ``conf``, where the service does not describe them itself."""
+    known = set(conf[_GROUP])
+    others = [cfg.StrOpt(setting.name) for setting in KNOWN_SETTINGS if setting.name not in known]
+    conf.register_opts(others, group=_GROUP)
+
+
+def settings_of(conf: cfg.ConfigOpts) -> dict[str, Any]:
+    """The settings, checked; ``StartFailed`` names the one that is wrong."""
+    register(conf)
+    made = {
+        "workers": conf.workers or min(os.cpu_count() or 1, MOST_WORKERS),
+        "threads": conf.threads,
+        "loglevel": "warning",
+        "errorlog": None,
+        "limit_request_line": 8190,
+        # Who speaks for others is oslo_middleware's question, not the server's.
+        "forwarded_allow_ips": "",
+        **_tls(conf),
+    }
+    scratch = Config()
+    for setting in KNOWN_SETTINGS:
+        value = conf[_GROUP][setting.name]
+        if value is None:
+            continue
+        if setting.name in _DECIDED:
+            raise StartFailed(f"{_place(conf, setting.name)} cannot be set: {_DECIDED[setting.name]}")
+        try:
+            scratch.set(setting.name, _typed(setting, value))
+        except Exception as error:  # noqa: BLE001 - each setting has a check of its own
+            raise StartFailed(f"{_place(conf, setting.name)} is wrong: {error}") from None
+        made[setting.name] = scratch.settings[setting.name].get()
+    return made
+
+
+def _typed(setting: Any, value: Any) -> Any:
+    """The value as gunicorn's command line would have it."""
+    if setting.type is not None and isinstance(value, str):
+        return setting.type(value)
+    if setting.action == "append":
+        return [value]
+    return value
+
+
+def _place(conf: cfg.ConfigOpts, name: str) -> str:
+    location = conf.get_location(name, _GROUP)
+    return f"[{_GROUP}] {name}" + (f" in {location.detail}" if location and location.detail else "")
+
+
+def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
+    given = conf.ssl
+    if given.cert_file is None:
+        for name in ("key_file", "ca_file", "ciphers"):
+            if given[name] is not None:
+                raise StartFailed(f"[ssl] {name} is set, and cert_file is not")
+        return {}
+    context = _context(given)
+    return {
+        "certfile": given.cert_file,
+        # Made once: gunicorn would read the files for every connection.
+        "ssl_context": lambda _config, _default: context,
+    }
+
+
+def _context(given: Any) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    for name in ("cert_file", "key_file", "ca_file"):
+        if given[name] is not None:
+            _readable(name, given[name])
+    try:
+        # Nobody is there to be asked for a passphrase.
+        context.load_cert_chain(given.cert_file, given.key_file, password="")
+    except (ssl.SSLError, OSError) as error:
+        raise StartFailed(f"[ssl] cert_file and key_file cannot be used: {_words(error)}") from None
+    if given.ca_file is not None:
+        try:
+            context.load_verify_locations(given.ca_file)
+        except (ssl.SSLError, OSError) as error:
+            raise StartFailed(f"[ssl] ca_file {given.ca_file} cannot be used: {_words(error)}") from None
+        context.verify_mode = ssl.CERT_REQUIRED
+    if given.ciphers is not None:
+        try:
+            context.set_ciphers(given.ciphers)
+        except ssl.SSLError as error:
+            raise StartFailed(f"[ssl] ciphers cannot be used: {_words(error)}") from None
+    return context
+
+
+def _readable(name: str, file: str) -> None:
+    try:
+        with Path(file).open("rb"):
+            pass
+    except OSError as error:
+        raise StartFailed(f"[ssl] {name} {file} cannot be read: {error.strerror}") from None
+
+
+def _words(error: OSError) -> str:
+    reason = getattr(error, "reason", None)
+    return str(reason or error.strerror or error.args[0]).replace("_", " ").lower()

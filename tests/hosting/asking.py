@@ -1,0 +1,86 @@
+"""Requests as they go over the wire, and what comes back."""
+
+import http.client
+import json
+import socket
+import ssl
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
+LIMIT = 1024 * 1024
+REQUEST_ID = r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: Mapping[str, str]
+    """With lower-case names."""
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def refusal(self) -> tuple[int, str]:
+        """Status and title of an error, which is in our shape."""
+        assert self.headers["content-type"].startswith("application/json"), self
+        error = self.json()
+        assert isinstance(error["description"], str)
+        return self.status, error["title"]
+
+
+def connect(url: str, context: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
+    """A connection to where the URL points."""
+    place = urlsplit(url)
+    if place.scheme == "https":
+        return http.client.HTTPSConnection(place.hostname or "", place.port, timeout=60, context=context)
+    return http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
+
+
+def send(
+    connection: http.client.HTTPConnection,
+    method: str,
+    target: str,
+    body: bytes | Iterable[bytes] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Answer:
+    """One request on this connection. A body in pieces goes in chunks."""
+    chunked = body is not None and not isinstance(body, bytes)
+    named = {**({"Transfer-Encoding": "chunked"} if chunked else {}), **(headers or {})}
+    # The answer may have been given before all was sent.
+    with suppress(BrokenPipeError, ConnectionResetError):
+        connection.request(method, target, body, named, encode_chunked=chunked)
+    answer = connection.getresponse()
+    lower = {name.lower(): value for name, value in answer.getheaders()}
+    return Answer(answer.status, lower, answer.read())
+
+
+def ask(
+    url: str,
+    method: str = "GET",
+    body: Any = None,
+    headers: Mapping[str, str] | None = None,
+    context: ssl.SSLContext | None = None,
+) -> Answer:
+    """One request on a connection of its own; a body that is no bytes is sent as JSON."""
+    place = urlsplit(url)
+    target = (place.path or "/") + (f"?{place.query}" if place.query else "")
+    connection = connect(url, context)
+    try:
+        text = json.dumps(body).encode() if isinstance(body, dict) else body
+        return send(connection, method, target, text, headers)
+    finally:
+        connection.close()
+
+
+def raw(url: str, *lines: str) -> bytes:
+    """What comes back for a head of these lines, sent as they are."""
+    place = urlsplit(url)
+    with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as wire:
+        wire.sendall("".join(f"{line}\r\n" for line in (*lines, "Connection: close", "")).encode("latin-1"))
+        answer = bytearray()
+        while data := wire.recv(65536):
+            answer += data
+    return bytes(answer)

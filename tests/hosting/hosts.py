@@ -1,0 +1,418 @@
+"""The ways to serve, each by real processes: with the files that we ship, or as deployers have them."""
+
+import fcntl
+import grp
+import hashlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Self
+
+from tests.servers.left_out import leave_out
+
+ROOT = Path(__file__).parents[2]
+ETC = ROOT / "etc/freezer"
+SYSTEM_PYTHON = "/usr/bin/python3"
+MODULES = Path("/usr/lib/apache2/modules")
+"""Of Debian's Apache."""
+
+OPEN_PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+"""Without Keystone: this machine alone is answered, and tokens are believed."""
+
+
+def program(name: str) -> str:
+    """The path of the program; without it the test is left out."""
+    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
+    return found or leave_out(f"there is no {name}")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def owner() -> str:
+    """The account that servers change to: none may stay root."""
+    name = pwd.getpwuid(os.getuid()).pw_name
+    return "www-data" if name == "root" else name
+
+
+class Place:
+    """A directory that the account of servers can read, as a test's own can not, with a configuration in it.
+
+    ``data`` is where the embedded store is.
+    """
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="freezer-api-", dir="/tmp"))
+        self.path.chmod(0o755)
+        self.data = self.path / "data"
+        self.data.mkdir()
+        self.configure(OPEN_PASTE)
+        self.variables = {
+            **{name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")},
+            "OS_FREEZER_CONFIG_FILES": str(self.config),
+            "XDG_DATA_HOME": str(self.data),
+            "HOME": str(self.data),
+        }
+
+    @property
+    def config(self) -> Path:
+        return self.path / "freezer-api.conf"
+
+    def configure(self, paste: str, more: str = "") -> None:
+        (self.path / "paste.ini").write_text(paste)
+        self.config.write_text(f"{more}\n[paste_deploy]\nconfig_file = {self.path / 'paste.ini'}\n")
+
+    def own(self) -> None:
+        """Give the account what it may change."""
+        if os.getuid() == 0:
+            for path in (self.path, self.data, *self.data.rglob("*")):
+                shutil.chown(path, owner())
+
+    def package(self) -> Path:
+        """The directory of a copy of the package with its metadata, for an account that cannot see the tree."""
+        copy = self.path / "lib"
+        if not copy.exists():
+            shutil.copytree(
+                ROOT / "freezer_api", copy / "freezer_api", ignore=shutil.ignore_patterns("__pycache__")
+            )
+            metadata = Path(str(distribution("freezer-api").locate_file("")))
+            for folder in metadata.glob("freezer_api-*.dist-info"):
+                shutil.copytree(folder, copy / folder.name)
+        return copy
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path)
+
+
+def system_home() -> Path:
+    """An environment of Debian's Python, whose library Debian's servers have, with what the service needs."""
+    if not Path(SYSTEM_PYTHON).exists():
+        leave_out(f"there is no {SYSTEM_PYTHON}")
+    requirements = distribution("freezer-api").requires or []
+    needed = [line for line in requirements if "extra ==" not in line]
+    digest = hashlib.sha256(repr(sorted(needed)).encode()).hexdigest()[:12]
+    # Neither the user's cache nor the tree can be read by other accounts for sure.
+    home = Path("/var/tmp") / f"freezer-api-tests-{os.getuid()}-{digest}"
+    home.mkdir(mode=0o755, exist_ok=True)
+    with (home / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "made").exists():
+            subprocess.run([SYSTEM_PYTHON, "-m", "venv", "--clear", str(home / "venv")], check=True, timeout=120)
+            command = [str(home / "venv/bin/pip"), "install", "--quiet", "--disable-pip-version-check", *needed]
+            done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
+            if done.returncode:
+                leave_out(f"no environment of Debian's Python: {(done.stderr.strip().splitlines() or ['?'])[-1]}")
+            (home / "made").touch()
+    return home / "venv"
+
+
+class Host:
+    """A server in front of the service. ``path`` is what stands before the service's own paths in its URLs."""
+
+    scheme = "http"
+    path = ""
+    sentence = ""
+    """What it says at first, when it says something."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.port = free_port()
+        self.log = place.path / f"{type(self).__name__}-{self.port}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{self.scheme}://127.0.0.1:{self.port}{self.path}"
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        assert self._process is not None, "the server was not started"
+        return self._process
+
+    def command(self) -> Sequence[str]:
+        raise NotImplementedError
+
+    def variables(self) -> Mapping[str, str]:
+        return self.place.variables
+
+    def start(self) -> Self:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*self.command()],
+                env=dict(self.variables()),
+                cwd=self.place.path,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + 60
+        while not self.answers():
+            assert self.process.poll() is None, f"it ended:\n{self.logged()[-5000:]}"
+            assert time.monotonic() < deadline, f"it does not answer:\n{self.logged()[-5000:]}"
+            time.sleep(0.05)
+        return self
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthcheck", timeout=30) as answer:
+                return bool(answer.read() == b"OK")
+        except urllib.error.HTTPError as error:
+            error.close()
+            return False
+        except OSError:
+            return False
+
+    def logged(self) -> str:
+        return "\n".join(file.read_text() for file in sorted(self.place.path.glob("*.log")))
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        self.process.terminate()
+        return self.process.wait(60)
+
+    def end(self) -> None:
+        if self._process is not None:
+            if self._process.poll() is None:
+                self._process.terminate()
+                try:
+                    self._process.wait(10)
+                except subprocess.TimeoutExpired:
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                    self._process.wait(10)
+            self._process = None
+
+
+class FreezerAPI(Host):
+    """The command, as operators run it."""
+
+    def __init__(self, place: Place, *arguments: str) -> None:
+        super().__init__(place)
+        self.arguments = arguments
+
+    def command(self) -> Sequence[str]:
+        bind = ("--bind-host", "127.0.0.1", "--bind-port", str(self.port), "--workers", "2")
+        return [sys.executable, "-m", "freezer_api.cmd.api", *bind, *self.arguments]
+
+
+class Gunicorn(Host):
+    """Somebody else's gunicorn."""
+
+    def __init__(self, place: Place, *arguments: str) -> None:
+        super().__init__(place)
+        self.arguments = arguments
+
+    def command(self) -> Sequence[str]:
+        bind = ("--bind", f"127.0.0.1:{self.port}", "--no-control-socket", "--workers", "2")
+        # Its default is 4094.
+        longest = ("--limit-request-line", "8190")
+        return [sys.executable, "-m", "gunicorn", *bind, *longest, *self.arguments, "freezer_api.wsgi:application"]
+
+
+class UWSGI(Host):
+    """Debian's uWSGI with the file that we ship; ``change`` replaces lines of it, ``arguments`` come after it."""
+
+    def __init__(self, place: Place, change: Mapping[str, str] | None = None, *arguments: str) -> None:
+        super().__init__(place)
+        self.socket = place.path / "uwsgi.socket"
+        self._change = change or {}
+        self._arguments = arguments
+
+    def program(self) -> Sequence[str]:
+        self.place.own()
+        account = ("--uid", owner()) if os.getuid() == 0 else ()
+        home = ("--virtualenv", str(system_home()), "--pythonpath", str(self.place.package()))
+        return [program("uwsgi"), "--plugins", "python3,http", *home, *account]
+
+    def file(self) -> Path:
+        file = self.place.path / "uwsgi.conf"
+        changes = {
+            "http = :9090": f"http = 127.0.0.1:{self.port}",
+            "/var/run/uwsgi/freezer-api-wsgi.socket": str(self.socket),
+            **self._change,
+        }
+        file.write_text(replaced((ETC / "uwsgi.conf").read_text(), changes))
+        return file
+
+    def command(self) -> Sequence[str]:
+        return [*self.program(), "--ini", str(self.file()), *self._arguments]
+
+
+class UWSGIByModule(UWSGI):
+    """By the command of the first installation guides."""
+
+    def command(self) -> Sequence[str]:
+        module = ("--module", "freezer_api.cmd.wsgi:application")
+        return [*self.program(), "--http", f"127.0.0.1:{self.port}", "--need-app", "--master", *module]
+
+
+class Apache(Host):
+    """Debian's Apache with nothing but the modules and the site that a test gives it."""
+
+    modules: Sequence[str] = ()
+
+    def site(self) -> str:
+        raise NotImplementedError
+
+    def command(self) -> Sequence[str]:
+        self.place.own()
+        directory = self.place.path / f"apache-{self.port}"
+        directory.mkdir(exist_ok=True)
+        loaded = ("mpm_event", "authz_core", *self.modules)
+        for name in loaded:
+            if not (MODULES / f"mod_{name}.so").exists():
+                leave_out(f"Apache has no module {name}")
+        lines = [
+            f"ServerRoot {directory}",
+            "ServerName localhost",
+            f"PidFile {directory}/pid",
+            f"DefaultRuntimeDir {directory}",
+            f"Mutex file:{directory}",
+            f"User {owner()}",
+            f"Group {grp.getgrgid(pwd.getpwnam(owner()).pw_gid).gr_name}",
+            f"ErrorLog {self.log}",
+            *(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in loaded),
+            self.site(),
+        ]
+        file = directory / "apache2.conf"
+        file.write_text("\n".join(lines) + "\n")
+        return [program("apache2"), "-f", str(file), "-DFOREGROUND"]
+
+
+class ModWSGI(Apache):
+    """The site file that we ship."""
+
+    modules = ("wsgi",)
+
+    def site(self) -> str:
+        package = self.place.package()
+        text = replaced(
+            (ETC / "apache2-freezer-api-wsgi.conf").read_text(),
+            {
+                "FREEZER_API_HOME /opt/freezer-api": f"FREEZER_API_HOME {system_home()}",
+                "${FREEZER_API_HOME}/lib/python3.11/site-packages/freezer_api": f"{package}/freezer_api",
+                "FREEZER_API_USER freezer": f"FREEZER_API_USER {owner()}",
+                "/var/log/freezer": str(self.place.path),
+                "Listen 9090": f"Listen 127.0.0.1:{self.port}",
+                "*:9090": f"*:{self.port}",
+                "python-home=": f"python-path={package} python-home=",
+            },
+        )
+        return f"WSGISocketPrefix {self.place.path}/apache-{self.port}/wsgi\n{text}"
+
+
+class DeployersModWSGI(Apache):
+    """A site as deployment tools have written it; ``group`` is the application group, ``threads`` their number."""
+
+    modules = ("wsgi",)
+
+    def __init__(self, place: Place, group: str = "freezer-api", threads: int = 2) -> None:
+        super().__init__(place)
+        self._group = group
+        self._threads = threads
+
+    def site(self) -> str:
+        package = self.place.package()
+        return f"""
+WSGISocketPrefix {self.place.path}/apache-{self.port}/wsgi
+Listen 127.0.0.1:{self.port}
+LogFormat "%h %l %u %t \\"%r\\" %>s %b" combined
+<VirtualHost *:{self.port}>
+    WSGIDaemonProcess freezer-api processes=2 threads={self._threads} user={owner()} display-name=%{{GROUP}} \\
+        python-home={system_home()} python-path={package}
+    WSGIProcessGroup freezer-api
+    WSGIApplicationGroup {self._group}
+    WSGIScriptAlias / {package}/freezer_api/cmd/wsgi.py
+    ErrorLog {self.place.path}/freezer-api.log
+    CustomLog {self.place.path}/freezer-api_access.log combined
+    <Directory {package}/freezer_api>
+        Require all granted
+        AllowOverride None
+        LimitRequestBody 102400
+    </Directory>
+</VirtualHost>
+"""
+
+
+class ApacheBeforeUWSGI(Apache):
+    """The file that we ship, before uWSGI's socket."""
+
+    modules = ("proxy", "proxy_uwsgi")
+    path = "/backup"
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._uwsgi = UWSGI(place)
+
+    def site(self) -> str:
+        socket_ = {"/var/run/uwsgi/freezer-api-wsgi.socket": str(self._uwsgi.socket)}
+        return f"Listen 127.0.0.1:{self.port}\n" + replaced(
+            (ETC / "apache2-freezer-api.conf").read_text(), socket_
+        )
+
+    def start(self) -> Self:
+        self._uwsgi.start()
+        return super().start()
+
+    def end(self) -> None:
+        super().end()
+        self._uwsgi.end()
+
+
+class Nginx(Host):
+    """Debian's nginx with one server; ``location`` is what stands in it."""
+
+    def __init__(self, place: Place, location: str, path: str = "", tls: str = "") -> None:
+        super().__init__(place)
+        self.path = path
+        self._location = location
+        self._tls = tls
+        self.scheme = "https" if tls else "http"
+
+    def command(self) -> Sequence[str]:
+        directory = self.place.path / f"nginx-{self.port}"
+        directory.mkdir(exist_ok=True)
+        temporary = "\n".join(
+            f"{kind}_temp_path {directory}/{kind};"
+            for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        )
+        file = directory / "nginx.conf"
+        file.write_text(f"""
+{"user root;" if os.getuid() == 0 else ""}
+daemon off;
+worker_processes 1;
+pid {directory}/pid;
+error_log {self.log};
+events {{ }}
+http {{
+    access_log off;
+    {temporary}
+    server {{
+        listen 127.0.0.1:{self.port} {"ssl" if self._tls else ""};
+        {self._tls}
+        {self._location}
+    }}
+}}
+""")
+        return [program("nginx"), "-c", str(file), "-p", str(directory), "-e", str(self.log)]
+
+
+def replaced(text: str, changes: Mapping[str, str]) -> str:
+    """The text of a file that we ship with other places; each has to be in it."""
+    for old, new in changes.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text

@@ -1,0 +1,159 @@
+"""What we ship for those who host the service, where no server of theirs is here to try it."""
+
+import configparser
+import fnmatch
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import pytest
+
+from tests.hosting.hosts import ROOT, FreezerAPI, Host, Place, program, replaced
+
+COMMAND = str(Path(sys.executable).with_name("freezer-api"))
+UNITS = sorted((ROOT / "etc/systemd").iterdir())
+# Of each line the first word, and the rest, which may go on over line ends.
+_INSTRUCTION = re.compile(r"^([A-Z]+) ((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
+
+
+def instructions() -> list[tuple[str, str]]:
+    return _INSTRUCTION.findall((ROOT / "Containerfile").read_text())
+
+
+def of(name: str) -> list[str]:
+    return [rest for word, rest in instructions() if word == name]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_knows_every_word_of_a_unit(unit: Path, tmp_path: Path) -> None:
+    text = unit.read_text()
+    if "/usr/bin/freezer-api\n" in text:
+        text = replaced(text, {"/usr/bin/freezer-api\n": f"{COMMAND}\n"})
+    (tmp_path / unit.name).write_text(text)
+    command = [program("systemd-analyze"), "--man=no", "verify", str(tmp_path / unit.name)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_the_commands_of_a_unit_are_there(unit: Path) -> None:
+    parsed = configparser.RawConfigParser(strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read(unit)
+    service = parsed["Service"]
+    scripts = {script.name for script in entry_points(group="console_scripts")}
+    started = service["ExecStart"].split()[0]
+    assert Path(started).name in scripts or shutil.which(started) or program("uwsgi")
+    if "ExecReload" in service:
+        assert shutil.which(service["ExecReload"].split()[0])
+    # Longer than running requests are waited for.
+    assert int(service["TimeoutStopSec"]) > 25
+
+
+@pytest.mark.matrix
+def test_systemd_is_told_when_the_service_is_ready(place: Place, started: Callable[[Host], Host]) -> None:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.settimeout(60)
+        manager.bind(str(place.path / "notify"))
+        place.variables["NOTIFY_SOCKET"] = str(place.path / "notify")
+        host = started(FreezerAPI(place))
+        assert b"READY=1" in manager.recv(4096).split(b"\n")
+        host.process.send_signal(signal.SIGHUP)
+        assert host.stop() == 0
+
+
+def ignored(path: str) -> bool:
+    """Whether what is sent to the builder leaves out the path: the last line that fits says so."""
+    left_out = False
+    for line in (ROOT / ".containerignore").read_text().splitlines():
+        pattern = line.removeprefix("!")
+        if line and not line.startswith("#") and fnmatch.fnmatch(path, pattern):
+            left_out = not line.startswith("!")
+    return left_out
+
+
+def test_the_image_is_built_of_what_a_build_needs() -> None:
+    assert (ROOT / ".dockerignore").read_text() == (ROOT / ".containerignore").read_text()
+    needed = [
+        "setup.cfg",
+        "setup.py",
+        "pyproject.toml",
+        "README.rst",
+        "LICENSE",
+        "freezer_api",
+        "etc",
+        "bin",
+        ".git",
+    ]
+    assert [name for name in needed if ignored(name)] == []
+    assert all(ignored(name) for name in (".venv", "tests", "bench-results"))
+    assert all((ROOT / name).exists() for name in needed if name != ".git")
+
+
+def test_the_image_starts_the_service_as_an_ordinary_user() -> None:
+    command = json.loads(of("CMD")[-1])
+    assert command[0] in {script.name for script in entry_points(group="console_scripts")}
+    (path,) = re.findall(r"PATH=(\S+):\$PATH", of("ENV")[0])
+    (environment,) = re.findall(r"COPY --from=build (\S+) (\S+)", "\n".join(f"COPY {rest}" for rest in of("COPY")))
+    assert environment == (path.removesuffix("/bin"),) * 2
+    user = of("USER")[-1].split(":")[0]
+    assert user.isdigit()
+    assert int(user) > 0
+    assert f"--uid {user} " in " ".join(of("RUN"))
+    assert of("EXPOSE") == ["9090"]
+
+
+@pytest.mark.matrix
+def test_the_health_check_of_the_image(place: Place, started: Callable[[Host], Host]) -> None:
+    host = started(FreezerAPI(place))
+    (check,) = (json.loads(rest.partition("CMD ")[2]) for rest in of("HEALTHCHECK"))
+    words = [word.replace(":9090/", f":{host.port}/") for word in check]
+    assert words != check
+    assert subprocess.run([sys.executable, *words[1:]], check=False, timeout=60).returncode == 0
+    host.end()
+    assert subprocess.run([sys.executable, *words[1:]], check=False, timeout=60, capture_output=True).returncode
+
+
+@pytest.mark.matrix
+def test_the_steps_of_the_build(tmp_path: Path) -> None:
+    """On a clone, which has what the tree has, without what is left out."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no image is built of a source archive")
+    subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "src")], check=True, timeout=60)
+    for entry in (tmp_path / "src").iterdir():
+        if ignored(entry.name):
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    target = tmp_path / "opt"
+    (step,) = (rest for rest in of("RUN") if "venv" in rest)
+    shell = step.replace("/opt/freezer-api", str(target)).replace("python -m venv", f"{sys.executable} -m venv")
+    subprocess.run(
+        ["sh", "-ec", shell],
+        cwd=tmp_path / "src",
+        capture_output=True,
+        env=os.environ | {"EXTRAS": ""},
+        check=True,
+        timeout=600,
+    )
+    done = subprocess.run([target / "bin/freezer-api", "--version"], capture_output=True, check=True, timeout=60)
+    assert done.stdout.strip()
+    assert (target / "etc/freezer/uwsgi.conf").exists()
+    assert (target / "share/freezer-api/systemd/freezer-api.service").exists()
+
+
+def test_all_files_for_servers_are_installed() -> None:
+    packaging = configparser.ConfigParser()
+    packaging.read(ROOT / "setup.cfg")
+    installed = packaging.get("options.data_files", "etc/freezer").split()
+    shipped = [f"etc/freezer/{file.name}" for file in (ROOT / "etc/freezer").iterdir()]
+    # What makes the samples is of use in the tree alone.
+    assert sorted(installed) == sorted(name for name in shipped if "-generator" not in name)
+    units = packaging.get("options.data_files", "share/freezer-api/systemd").split()
+    assert sorted(units) == [f"etc/systemd/{unit.name}" for unit in UNITS]

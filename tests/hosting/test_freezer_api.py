@@ -1,0 +1,448 @@
+"""The command ``freezer-api``: how it stops and reloads while clients write, and what its options do."""
+
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api import config as options
+from freezer_api.cmd.server_settings import settings_of
+from freezer_api.errors import StartFailed
+from tests.hosting.asking import JOB, ask, connect, send
+from tests.hosting.certificates import make_certificates
+from tests.hosting.load import Load
+from tests.servers.service import PRODUCTION, Production
+
+PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "paste.ini").write_text(PASTE)
+    return write(tmp_path / "freezer-api.conf")
+
+
+def write(file: Path, *lines: str) -> Path:
+    """The configuration, of which these are the lines to try out."""
+    sections = "\n".join(lines)
+    file.write_text(f"[paste_deploy]\nconfig_file = paste.ini\n{sections}\n")
+    return file
+
+
+@pytest.fixture
+def service(tmp_path: Path, config: Path) -> Iterator[Production]:
+    arguments = ("--config-file", str(config), "--workers", "2", "--threads", "4")
+    made = Production(tmp_path / "data", *arguments)
+    yield made
+    made.end()
+
+
+def jobs_of(service: Production) -> set[str]:
+    """All ids in the store."""
+    listed = ask(f"{service.url}/v1/jobs?limit=1000")
+    found = [job["job_id"] for job in listed.json()["jobs"]]
+    while link := re.match("<([^>]+)>", listed.headers.get("link", "")):
+        listed = ask(link[1])
+        found += [job["job_id"] for job in listed.json()["jobs"]]
+    return set(found)
+
+
+def error_lines(service: Production) -> list[str]:
+    return [line for line in service.log.read_text().splitlines() if " ERROR " in line or "Traceback" in line]
+
+
+@pytest.mark.parametrize(
+    ("keep", "times"),
+    [(True, 1), pytest.param(True, 8, marks=pytest.mark.matrix), pytest.param(False, 8, marks=pytest.mark.matrix)],
+)
+def test_sigterm_under_load_loses_no_request(service: Production, keep: bool, times: int) -> None:
+    answered: set[str] = set()
+    for _ in range(times):
+        service.start()
+        known = jobs_of(service)
+        with Load(service.port, 16, keep=keep) as load:
+            load.wait_for(100)
+            assert service.stop() == 0
+        service.start()
+        stored = jobs_of(service) - known
+        outcomes = load.outcomes
+        assert not outcomes.lost
+        # Answered means stored. What was cut off before an answer never began, so it can be sent again.
+        assert stored == set(outcomes.answered)
+        assert service.stop() == 0
+        (service.data_dir / "freezer.sqlite").unlink()
+        answered |= set(outcomes.answered)
+    assert len(answered) >= 100
+    assert not error_lines(service)
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("keep", [True, False])
+def test_sighup_under_load_loses_no_request(service: Production, keep: bool) -> None:
+    service.start()
+    with Load(service.port, 16, keep=keep) as load:
+        for number in range(8):
+            load.wait_for(50)
+            service.process.send_signal(signal.SIGHUP)
+            wait_until(lambda wanted=number + 1: reloads(service) == wanted)
+        load.wait_for(50)
+    assert not load.outcomes.lost
+    assert jobs_of(service) == set(load.outcomes.answered)
+    assert service.stop() == 0
+
+
+def reloads(service: Production) -> int:
+    return service.log.read_text().count("The configuration has been read again")
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def hang_up(service: Production) -> None:
+    """SIGHUP, until what it leads to is logged."""
+    before = len(outcomes_of(service))
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(outcomes_of(service)) > before)
+
+
+def outcomes_of(service: Production) -> list[str]:
+    return re.findall(r"freezer_api\.cmd\.master .*", service.log.read_text())
+
+
+def test_sighup_reads_the_configuration_the_paste_file_and_the_policy(
+    service: Production, config: Path, tmp_path: Path
+) -> None:
+    service.start()
+    assert ask(f"{service.url}/v1/jobs", "POST", JOB).status == 201
+    too_large = JOB | {"description": "x" * 2000}
+    assert ask(f"{service.url}/v1/jobs", "POST", too_large).status == 201
+
+    (tmp_path / "policy.yaml").write_text('"jobs:get_all": "!"\n')
+    (tmp_path / "paste.ini").write_text(
+        "[composite:main]\npaste.composite_factory = freezer_api.service:root_app_factory\n/v1 = v1\n"
+        "[app:v1]\npaste.app_factory = freezer_api.service:freezer_appv1_factory\n"
+    )
+    write(config, "[api]\nmax_body_size = 1024", "[oslo_policy]\npolicy_file = policy.yaml")
+    hang_up(service)
+
+    assert ask(f"{service.url}/v1/jobs", "POST", too_large).refusal()[0] == 413
+    assert ask(f"{service.url}/v1/jobs").refusal()[0] == 403
+    assert ask(f"{service.url}/v2").refusal()[0] == 404
+    assert service.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("[gunicorn]\nmax_requests_jitter = x", "[gunicorn] max_requests_jitter"),
+        *(
+            pytest.param(lines, reason, marks=pytest.mark.matrix)
+            for lines, reason in (
+                ("[api]\nmax_body_size = many", "max_body_size"),
+                ("config_file = none.ini", "none.ini"),
+                ("[ssl]\ncert_file = /no/such.pem", "/no/such.pem"),
+                ("[oslo_policy]\npolicy_file = broken.yaml", "broken.yaml"),
+            )
+        ),
+    ],
+)
+def test_sighup_with_a_broken_configuration_changes_nothing(
+    service: Production, config: Path, tmp_path: Path, lines: str, reason: str
+) -> None:
+    service.start()
+    workers = workers_of(service)
+    (tmp_path / "broken.yaml").write_text("jobs:get_all: [[\n")
+    write(config, lines)
+    hang_up(service)
+    (line,) = error_lines(service)
+    assert "The service goes on as it was" in line
+    assert reason in line
+    assert ask(f"{service.url}/v1/jobs").status == 200
+    assert children(service.process.pid) == workers
+
+    # A worker that dies comes back as it was.
+    kill_one(service)
+    assert ask(f"{service.url}/v1/jobs").status == 200
+
+    write(config)
+    hang_up(service)
+    assert reloads(service) == 1
+    assert service.stop() == 0
+
+
+def children(pid: int) -> set[int]:
+    return {int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def workers_of(service: Production) -> set[int]:
+    """The processes that the master has started, when it has started all."""
+    wait_until(lambda: len(children(service.process.pid)) == 2)
+    return children(service.process.pid)
+
+
+def kill_one(service: Production) -> None:
+    workers = workers_of(service)
+    killed = min(workers)
+    os.kill(killed, signal.SIGKILL)
+    wait_until(lambda: len(children(service.process.pid) - {killed}) == len(workers))
+
+
+@pytest.mark.matrix
+def test_a_worker_that_dies_is_replaced(service: Production) -> None:
+    service.start()
+    for _ in range(2):
+        kill_one(service)
+    assert [ask(f"{service.url}/v1/jobs").status for _ in range(8)] == [200] * 8
+    assert service.stop() == 0
+
+
+@pytest.mark.matrix
+def test_a_stop_right_after_the_start(service: Production) -> None:
+    for _ in range(3):
+        service.start()
+        assert service.stop() == 0
+
+
+class Slow:
+    """A request of which the last byte is held back: it is running as long as one likes."""
+
+    def __init__(self, service: Production) -> None:
+        body = json.dumps(JOB).encode()
+        self._last = body[-1:]
+        self._wire = socket.create_connection(("127.0.0.1", service.port), timeout=60)
+        head = f"POST /v1/jobs/slow HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        self._wire.sendall(head + body[:-1])
+
+    def finish(self) -> bytes:
+        self._wire.sendall(self._last)
+        answer = bytearray()
+        while data := self._wire.recv(65536):
+            answer += data
+        self._wire.close()
+        return bytes(answer)
+
+    def give_up(self) -> None:
+        self._wire.close()
+
+
+def stopped_listening(service: Production) -> bool:
+    with socket.socket() as wire:
+        wire.settimeout(60)
+        return wire.connect_ex(("127.0.0.1", service.port)) != 0
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("twice", [signal.SIGTERM, None])
+def test_a_running_request_is_finished(service: Production, twice: signal.Signals | None) -> None:
+    service.start()
+    slow = Slow(service)
+    service.process.terminate()
+    wait_until(lambda: stopped_listening(service))
+    if twice:
+        service.process.send_signal(twice)
+    answer = slow.finish()
+    assert answer.startswith(b"HTTP/1.1 201 ")
+    assert service._ended(60) == 0
+    service.start()
+    assert jobs_of(service) == {"slow"}
+
+
+@pytest.mark.matrix
+def test_a_second_ctrl_c_does_not_wait(service: Production) -> None:
+    service.start()
+    slow = Slow(service)
+    for _ in range(2):
+        os.killpg(service.process.pid, signal.SIGINT)
+        wait_until(lambda: stopped_listening(service))
+    # Long before the request would be given up.
+    assert service._ended(20) == 0
+    slow.give_up()
+
+
+@pytest.mark.matrix
+def test_ctrl_c_finishes_a_running_request(service: Production) -> None:
+    service.start()
+    slow = Slow(service)
+    os.killpg(service.process.pid, signal.SIGINT)
+    wait_until(lambda: stopped_listening(service))
+    assert slow.finish().startswith(b"HTTP/1.1 201 ")
+    assert service._ended(60) == 0
+
+
+@pytest.mark.matrix
+def test_connections_that_say_nothing_are_not_waited_for(service: Production) -> None:
+    service.start()
+    silent = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(3)]
+    kept = connect(service.url)
+    assert send(kept, "GET", "/v1/jobs").status == 200
+    service.process.terminate()
+    # A request that is running is waited for 25 seconds.
+    assert service._ended(20) == 0
+    for wire in silent:
+        assert wire.recv(1) == b""
+        wire.close()
+    kept.close()
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("host", ["::1", "localhost"])
+def test_addresses(config: Path, tmp_path: Path, host: str) -> None:
+    command = [*PRODUCTION, "--config-file", str(config), "--data-dir", str(tmp_path / "data")]
+    process = subprocess.Popen(
+        [*command, "--bind-host", host, "--bind-port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    with process.stdout as stdout:
+        address = stdout.readline().removeprefix("Server listening on ").strip()
+        try:
+            with urllib.request.urlopen(f"http://{address}/healthcheck") as answer:
+                assert answer.read() == b"OK"
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
+    assert address.startswith("[::1]:" if host == "::1" else ("127.0.0.1:", "[::1]:"))
+
+
+def refusal(config: Path) -> str:
+    """What the command says of its settings before it gives up."""
+    conf = cfg.ConfigOpts()
+    options.register(conf)
+    conf(["--config-file", str(config)], project="freezer")
+    with pytest.raises(StartFailed) as refused:
+        settings_of(conf)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("[gunicorn]\nbind = 0.0.0.0:1", "[gunicorn] bind in {} cannot be set: bind_host and bind_port say it"),
+        ("[gunicorn]\nworker_class = sync", "[gunicorn] worker_class in {} cannot be set: the service itself"),
+        (
+            "[gunicorn]\nmax_requests_jitter = x",
+            "[gunicorn] max_requests_jitter in {} is wrong: invalid literal",
+        ),
+        ("[gunicorn]\nchdir = /no/such", "[gunicorn] chdir in {} is wrong: can't chdir to '/no/such'"),
+        ("[ssl]\nkey_file = a.key", "[ssl] key_file is set, and cert_file is not"),
+    ],
+)
+def test_settings_that_are_refused(config: Path, section: str, said: str) -> None:
+    write(config, section)
+    assert refusal(config).startswith(said.format(config))
+
+
+@pytest.mark.matrix
+def test_all_of_gunicorns_settings_can_be_had(service: Production, config: Path, tmp_path: Path) -> None:
+    write(
+        config,
+        "[gunicorn]",
+        "keepalive = 0",
+        f"pidfile = {tmp_path}/pid",
+        f"accesslog = {tmp_path}/access.log",
+        "access_log_format = %(m)s %(U)s %(s)s",
+        "max_requests = 3",
+        "raw_env = FREEZER_TRIED=1",
+    )
+    service.start()
+    workers = workers_of(service)
+    answers = [ask(f"{service.url}/v1/jobs") for _ in range(12)]
+    assert {(answer.status, answer.headers["connection"]) for answer in answers} == {(200, "close")}
+    assert (tmp_path / "pid").read_text().strip() == str(service.process.pid)
+    wait_until(lambda: (tmp_path / "access.log").read_text().count("GET /v1/jobs 200\n") == 12)
+    wait_until(lambda: len(children(service.process.pid) - workers) == 2)
+    assert service.stop() == 0
+
+
+class TestTLS:
+    @pytest.fixture
+    def certificates(self, tmp_path: Path) -> Path:
+        """An authority, and by it certificates of the service and of a client."""
+        make_certificates(tmp_path)
+        return tmp_path
+
+    @staticmethod
+    def trusting(certificates: Path) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+
+    def test_a_service_with_a_certificate_of_which_a_new_one_counts_after_sighup(
+        self, service: Production, config: Path, certificates: Path
+    ) -> None:
+        write(config, f"[ssl]\ncert_file = {certificates}/server.pem\nkey_file = {certificates}/server.key")
+        service.start()
+        url = f"https://127.0.0.1:{service.port}"
+        before = self.trusting(certificates)
+        answer = ask(f"{url}/", context=before)
+        assert answer.json()["versions"][0]["links"][0]["href"] == f"{url}/v2/"
+        assert ask(f"{url}/v1/jobs", "POST", JOB, context=before).status == 201
+        # Whoever speaks HTTP to it is not answered, and it serves on.
+        with pytest.raises(ConnectionError):
+            ask(f"http://127.0.0.1:{service.port}/")
+        make_certificates(certificates)
+        hang_up(service)
+        assert ask(f"{url}/v1/jobs", context=self.trusting(certificates)).status == 200
+        with pytest.raises(ssl.SSLCertVerificationError):
+            ask(f"{url}/v1/jobs", context=before)
+        assert service.stop() == 0
+        assert "Traceback" not in service.log.read_text()
+
+    @pytest.mark.matrix
+    def test_clients_need_a_certificate_when_there_is_an_authority_for_them(
+        self, service: Production, config: Path, certificates: Path
+    ) -> None:
+        write(
+            config,
+            f"[ssl]\ncert_file = {certificates}/server.pem\nkey_file = {certificates}/server.key",
+            f"ca_file = {certificates}/ca.pem\nciphers = ECDHE+AESGCM",
+        )
+        service.start()
+        url = f"https://127.0.0.1:{service.port}/v1/jobs"
+        context = self.trusting(certificates)
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            ask(url, context=context)
+        context.load_cert_chain(certificates / "client.pem", certificates / "client.key")
+        assert ask(url, context=context).status == 200
+        assert service.stop() == 0
+
+    @pytest.mark.parametrize(
+        ("options", "said"),
+        [
+            ("cert_file = {}/none.pem", "[ssl] cert_file {}/none.pem cannot be read: No such file or directory"),
+            ("cert_file = {}/ca.pem", "[ssl] cert_file and key_file cannot be used: "),
+            (
+                "cert_file = {}/server.pem\nkey_file = {}/client.key",
+                "[ssl] cert_file and key_file cannot be used: key values mismatch",
+            ),
+            (
+                "cert_file = {}/server.pem\nkey_file = {}/secret.key",
+                "[ssl] cert_file and key_file cannot be used: ",
+            ),
+            (
+                "cert_file = {}/server.pem\nkey_file = {}/server.key\nca_file = {}/server.key",
+                "[ssl] ca_file {}/server.key cannot be used: ",
+            ),
+            (
+                "cert_file = {}/server.pem\nkey_file = {}/server.key\nciphers = NONE-SUCH",
+                "[ssl] ciphers cannot be used: no cipher can be selected",
+            ),
+        ],
+    )
+    def test_what_cannot_be_used(self, config: Path, certificates: Path, options: str, said: str) -> None:
+        write(config, "[ssl]", options.replace("{}", str(certificates)))
+        assert refusal(config).startswith(said.replace("{}", str(certificates)))
