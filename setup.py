@@ -11,14 +11,19 @@ HERE = Path(__file__).resolve().parent
 
 
 def version_is_known() -> bool:
-    """Whether pbr finds the version by itself: in a source archive, or by git."""
+    """Whether pbr finds the version by itself: in a source archive, at a tag, or by counting commits."""
     if (HERE / "PKG-INFO").exists():
         return True
+    return git_knows("describe", "--exact-match") or git_knows("rev-parse", "HEAD~1")
+
+
+def git_knows(*question: str) -> bool:
+    """False as well where there is no git, no repository, or none that git trusts."""
     try:
-        asked = subprocess.run(["git", "-C", HERE, "rev-parse", "HEAD"], capture_output=True, check=False)
+        answer = subprocess.run(["git", "-C", HERE, *question], capture_output=True, check=False)
     except FileNotFoundError:
         return False
-    return asked.returncode == 0
+    return answer.returncode == 0
 
 
 def next_release() -> str:

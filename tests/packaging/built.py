@@ -1,0 +1,74 @@
+"""Trees of this source, and what is built of them; nothing is written into the checkout."""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.servers.left_out import leave_out
+
+ROOT = Path(__file__).parents[2]
+
+
+def git(tree: Path, *arguments: str) -> str:
+    """What the command prints."""
+    who = ["-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
+    command = ["git", "-C", str(tree), *who, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def files() -> list[str]:
+    """The files of this source as it is now, changes that are not committed among them."""
+    if not (ROOT / ".git").exists():
+        leave_out("this is no clone of the repository, which knows what belongs to the source")
+    listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
+    return sorted({name for name in listed if name and (ROOT / name).exists()})
+
+
+def plain_tree(directory: Path) -> Path:
+    """A copy without git, as out of an archive."""
+    for name in files():
+        copy = directory / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy)
+    return directory
+
+
+def clone(directory: Path) -> Path:
+    """A clone without tags, and a commit on top with what was not committed."""
+    git(ROOT, "clone", "--quiet", "--no-tags", str(ROOT), str(directory))
+    git(directory, "rm", "--quiet", "-r", ".")
+    plain_tree(directory)
+    git(directory, "add", "--all")
+    git(directory, "commit", "--quiet", "--allow-empty", "--message", "Not committed yet")
+    return directory
+
+
+class Built(NamedTuple):
+    """A source archive, and the wheel that is built of it."""
+
+    archive: Path
+    wheel: Path
+
+    def archived(self) -> list[str]:
+        """The names in the source archive, below its one directory."""
+        with tarfile.open(self.archive) as archive:
+            return sorted(member.name.partition("/")[2] for member in archive if member.isfile())
+
+    def packed(self) -> list[str]:
+        with zipfile.ZipFile(self.wheel) as wheel:
+            return sorted(wheel.namelist())
+
+
+def build(tree: Path, directory: Path) -> Built:
+    """As packagers do; the wheel comes from the archive, so it needs nothing that is not in there."""
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--outdir", directory, tree], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "deprecat" not in (done.stdout + done.stderr).lower(), done.stdout + done.stderr
+    (archive,), (wheel,) = directory.glob("*.tar.gz"), directory.glob("*.whl")
+    return Built(archive, wheel)

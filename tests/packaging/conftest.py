@@ -1,0 +1,11 @@
+"""The source archive and the wheel, built once."""
+
+import pytest
+
+from tests.packaging.built import Built, build, clone
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    directory = tmp_path_factory.mktemp("built")
+    return build(clone(directory / "clone"), directory)

@@ -1,0 +1,93 @@
+"""What is in the source archive and in the wheel, and what the wheel says of itself."""
+
+import configparser
+import re
+from email.message import Message
+from email.parser import HeaderParser
+from importlib.metadata import EntryPoint, EntryPoints
+from zipfile import ZipFile
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.packaging import DEVELOPERS, OPERATORS
+from tests.packaging.built import ROOT, Built, files
+
+PROMISED = {
+    "console_scripts": {"freezer-api", "freezer-manage"},
+    "oslo.config.opts": {"freezer-api"},
+    "oslo.middleware.healthcheck": {"freezer_store"},
+    "oslo.policy.enforcer": {"freezer-api"},
+    "oslo.policy.policies": {"freezer-api"},
+    "paste.app_factory": {"service_v1"},
+}
+"""The names by which others find something in the package."""
+
+
+@pytest.fixture(scope="module")
+def information(built: Built) -> str:
+    """The wheel's own directory."""
+    name, version, *_ = built.wheel.name.split("-")
+    return f"{name}-{version}.dist-info"
+
+
+@pytest.fixture(scope="module")
+def metadata(built: Built, information: str) -> Message:
+    with ZipFile(built.wheel) as wheel:
+        return HeaderParser().parsestr(wheel.read(f"{information}/METADATA").decode())
+
+
+def test_the_archive_is_the_source(built: Built) -> None:
+    made = {"AUTHORS", "ChangeLog", "PKG-INFO"}
+    archived = [name for name in built.archived() if not name.startswith("freezer_api.egg-info/")]
+    assert archived == sorted({*files(), *made} - {".gitignore"})
+    # kolla copies it as it is.
+    assert "etc/freezer/freezer-paste.ini" in archived
+
+
+def test_the_wheel_is_the_package_and_its_files(built: Built, information: str) -> None:
+    data = information.replace(".dist-info", ".data")
+    packed = [name for name in built.packed() if not name.startswith(f"{information}/")]
+    package = [name for name in files() if name.startswith("freezer_api/")]
+    laid = [name for name in packed if name.startswith(f"{data}/data/")]
+    assert packed == sorted([*package, *laid, f"{data}/scripts/freezer-api-wsgi"])
+    assert f"{data}/data/etc/freezer/freezer-paste.ini" in laid
+    assert {name.removeprefix(f"{data}/data/") for name in laid} <= set(files())
+    assert {"freezer_api/py.typed", "freezer_api/repository/sql/migrations/script.py.mako"} <= set(packed)
+    assert f"{information}/licenses/LICENSE" in built.packed()
+
+
+@pytest.mark.filterwarnings("ignore:'cgi' is deprecated")  # by WebOb, which oslo.middleware is made of
+def test_everything_promised_is_there_and_can_be_imported(built: Built, information: str) -> None:
+    config = configparser.ConfigParser(delimiters="=")
+    config.optionxform = str  # type: ignore[assignment,method-assign]
+    with ZipFile(built.wheel) as wheel:
+        config.read_string(wheel.read(f"{information}/entry_points.txt").decode())
+    found = EntryPoints(
+        EntryPoint(name, value, group) for group in config for name, value in config[group].items()
+    )
+    assert {group: names & found.select(group=group).names for group, names in PROMISED.items()} == PROMISED
+    for entry in found:
+        assert callable(entry.load())
+
+
+def test_the_version_counts_towards_the_release_that_is_named(built: Built, metadata: Message) -> None:
+    named = re.search(r"^version = (\S+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    assert named
+    assert re.fullmatch(rf"{re.escape(named[1])}\.dev[1-9]\d*", metadata["Version"])
+    assert built.archive.name == f"freezer_api-{metadata['Version']}.tar.gz"
+
+
+def test_the_metadata(metadata: Message) -> None:
+    assert metadata["Name"] == "freezer-api"
+    assert metadata["Requires-Python"] == ">=3.11"
+    assert metadata["License"] == "Apache-2.0"
+    assert metadata.get_payload().lstrip().startswith("===========\nFreezer API\n")
+    assert set(metadata.get_all("Provides-Extra")) == {*OPERATORS, *DEVELOPERS}
+
+
+def test_every_dependency_has_one_lower_bound(metadata: Message) -> None:
+    required = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
+    named = {one.name.lower() for one in required} - {"freezer-api"}  # an extra may name others of ours
+    bounded = [one.name.lower() for one in required if any(part.operator == ">=" for part in one.specifier)]
+    assert sorted(bounded) == sorted(named)

@@ -1,0 +1,113 @@
+"""The version of whatever tree the source is in, and `make run` in one that has nothing but the files."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from build.util import project_wheel_metadata
+
+from tests.packaging.built import ROOT, Built, build, clone, git, plain_tree
+from tests.packaging.environment import Environment, check_it_has_a_paste_file
+from tests.packaging.interpreters import VERSIONS, find
+from tests.servers.left_out import leave_out
+
+pytestmark = pytest.mark.matrix
+
+
+def next_release() -> str:
+    named = re.search(r"^version = (\S+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
+    assert named
+    return named[1]
+
+
+def version(tree: Path) -> str:
+    return project_wheel_metadata(tree)["Version"]
+
+
+@pytest.fixture
+def cloned(tmp_path: Path) -> Path:
+    return clone(tmp_path / "clone")
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    return plain_tree(tmp_path / "copy")
+
+
+def test_a_tag_is_the_version_and_commits_count_towards_it(cloned: Path) -> None:
+    before = version(cloned)
+    git(cloned, "commit", "--quiet", "--allow-empty", "--message", "One more")
+    after = version(cloned)
+    count = re.compile(rf"{re.escape(next_release())}\.dev(\d+)")
+    numbers = [count.fullmatch(text) for text in (before, after)]
+    assert all(numbers), (before, after)
+    first, second = (int(number[1]) for number in numbers if number)
+    assert second == first + 1
+    git(cloned, "tag", "--annotate", "--message", "Released", next_release())
+    assert version(cloned) == next_release()
+
+
+def test_after_a_release_the_next_one_has_to_be_named(cloned: Path) -> None:
+    git(cloned, "tag", "--annotate", "--message", "Released", next_release())
+    git(cloned, "commit", "--quiet", "--allow-empty", "--message", "One more")
+    done = subprocess.run([sys.executable, "-m", "build", cloned], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "setup.cfg: ValueError: git history requires a target version of" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("tagged", [False, True])
+def test_a_clone_of_one_commit(cloned: Path, tmp_path: Path, tagged: bool) -> None:
+    if tagged:
+        git(cloned, "tag", "--annotate", "--message", "Released", next_release())
+    git(cloned, "clone", "--quiet", "--depth", "1", cloned.as_uri(), str(tmp_path / "shallow"))
+    assert version(tmp_path / "shallow") == next_release() + ("" if tagged else ".dev0")
+
+
+def test_without_git_a_build_is_one_before_all_counted_ones(copied: Path, tmp_path: Path, built: Built) -> None:
+    made = build(copied, tmp_path / "built")
+    assert made.wheel.name.split("-")[1] == f"{next_release()}.dev0"
+    assert set(built.archived()) - set(made.archived()) == {
+        "AUTHORS",
+        "ChangeLog",
+        "freezer_api.egg-info/pbr.json",
+    }
+    assert "etc/freezer/freezer-paste.ini" in made.archived()
+
+
+def test_a_tree_within_somebody_else_s_repository(copied: Path) -> None:
+    git(copied.parent, "init", "--quiet")
+    git(copied.parent, "commit", "--quiet", "--allow-empty", "--message", "Something else")
+    git(copied.parent, "tag", "--annotate", "--message", "Something else", "47.11")
+    assert version(copied) == f"{next_release()}.dev0"
+
+
+def test_an_editable_installation_has_the_version_and_the_paste_file(cloned: Path, tmp_path: Path) -> None:
+    environment = Environment(tmp_path, VERSIONS[-1])
+    environment.install("--editable", str(cloned))
+    assert environment.run("freezer-api", "--version").strip() == version(cloned)
+    check_it_has_a_paste_file(environment)
+
+
+def test_make_run_needs_python_and_make_and_nothing_of_git(copied: Path, tmp_path: Path) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for directory in ("/usr/bin", "/bin"):
+        for program in Path(directory).iterdir():
+            if not program.name.startswith(("git", "python")) and not (programs / program.name).exists():
+                (programs / program.name).symlink_to(program)
+    (programs / "python3").symlink_to(find(VERSIONS[0]) or leave_out(f"there is no Python {VERSIONS[0]}"))
+    assert shutil.which("git", path=str(programs)) is None
+    done = subprocess.run(
+        ["make", "run", "ARGS=--version"],
+        cwd=copied,
+        env={**os.environ, "PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"{next_release()}.dev0"
