@@ -1,6 +1,7 @@
 """The README is true: its tour, played against the service, prints what it says."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def test_the_tour_prints_what_the_readme_says(services: tuple[Service, Service])
     for command, service in zip(tour, itertools.cycle(services)):
         output = console.normalised(run.printed(command, service.url.removeprefix("http://")))
         assert output == console.normalised(command.output), command.lines
+
+
+def test_the_links_lead_to_files() -> None:
+    links = re.findall(r"`[^`<]+<([^>`]+)>`_", README.read_text())
+    assert len(links) > 5
+    assert [link for link in links if "://" not in link and not (console.ROOT / link).is_file()] == []
 
 
 def test_the_first_two_commands_are_those_of_the_makefile() -> None:
