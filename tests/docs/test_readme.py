@@ -54,6 +54,12 @@ def test_the_links_lead_to_files() -> None:
     assert [link for link in links if "://" not in link and not (console.ROOT / link).is_file()] == []
 
 
+def test_every_decision_is_in_their_list() -> None:
+    directory = console.ROOT / "doc" / "adr"
+    listed = re.findall(r"^\* `\d{4} <(\S+)>`_", (directory / "README.rst").read_text(), re.MULTILINE)
+    assert listed == sorted(path.name for path in directory.glob("0*.rst"))
+
+
 def test_the_first_two_commands_are_those_of_the_makefile() -> None:
     makefile = (console.ROOT / "Makefile").read_text()
     for command in ("run", "test"):
