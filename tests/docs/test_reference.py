@@ -5,19 +5,16 @@ import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft4Validator
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from freezer_api.api.routes import ROUTES_OF_V2
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.documents import jobs, sessions
 from freezer_api.errors import Invalid
-from freezer_reference import openapi
 from freezer_reference.operations import GENERAL_ERRORS, Operation, operations
 from tests.docs import console
 from tests.http.notation import load, requests
@@ -34,13 +31,6 @@ TAKING = [one for one in OPERATIONS if one.body is not None and one.route.handle
 
 def _name(one: Operation) -> str:
     return f"{one.version} {one.route.method} {one.route.path}"
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[Service]:
-    service = Service(tmp_path / "data", "--workers", "1")
-    yield service.start()
-    service.end()
 
 
 def test_the_examples_print_what_the_pages_show(service: Service) -> None:
@@ -198,10 +188,3 @@ def test_requests_are_judged_by_their_schemas(one: Operation) -> None:
         judged.add(judge.is_valid(body))
         assert _accepts(one, body) == judge.is_valid(body), body
     assert judged == {True, False}
-
-
-def test_the_openapi_document_is_one() -> None:
-    document = openapi.document()
-    OpenAPIV31SpecValidator(document).validate()
-    paths = {(path, method.upper()) for path, methods in document["paths"].items() for method in methods}
-    assert paths == {(one.path, one.route.method) for one in OPERATIONS}
