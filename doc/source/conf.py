@@ -30,5 +30,6 @@ suppress_warnings = ["misc.highlighting_failure"]
 _PAGES = {
     "freezer-api": "serves the Freezer API",
     "freezer-manage": "makes, upgrades, shows and removes what the Freezer API keeps documents in",
+    "freezer-status": "tells whether an upgrade of the Freezer API, or its start, will go well",
 }
 man_pages = [(f"cli/{name}", name, description, [], 1) for name, description in _PAGES.items()]

@@ -16,10 +16,17 @@ _ELSEWHERE = {
     "str(error)": "the text of NotSupported",
     "error.reason": "the text of WrongServer",
     "files.warning": "a text of policy_files",
+    "line": "a text of obsolete",
 }
 """Messages that are not written where they are raised or logged, and where they are."""
-_BESIDE = {"There is no policy file <>, so <> counts; convert it to YAML and rename it"}
+_BESIDE = {
+    "There is no policy file <>, so <> counts; convert it to YAML and rename it",
+    "<> is an old name; write <>",
+    "<> is ignored",
+}
 """Those of them that are found nowhere else."""
+_FORM = "<>: <>"
+"""What ``settings.wrong`` makes of a place and a reason; with both it is told where it is called."""
 _TERM = re.compile(r"^``(.+)``$", re.MULTILINE)
 
 
@@ -31,8 +38,19 @@ def _name(function: ast.expr) -> str:
 
 def _texts(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and node.args and _name(node.func) in {"LOG", *_ERRORS}:
-            yield _text(node.args[0])
+        if isinstance(node, ast.Call) and node.args:
+            if _name(node.func) in {"LOG", *_ERRORS}:
+                yield _text(node.args[0])
+            elif ast.unparse(node.func) in ("wrong", "settings.wrong"):
+                yield _of_an_option(node.args[1:])
+
+
+def _of_an_option(arguments: list[ast.expr]) -> str:
+    """``[group] option in FILE: reason``"""
+    *place, reason = (argument.value if isinstance(argument, ast.Constant) else "<>" for argument in arguments)
+    group, name = place if len(place) == 2 else ("<>", "<>")
+    told = _text(arguments[-1]) if isinstance(arguments[-1], ast.JoinedStr) else reason
+    return f"[{group}] {name} in <>: {told}"
 
 
 def _text(argument: ast.expr) -> str:
@@ -48,7 +66,7 @@ def _messages() -> set[str]:
     texts = {text for path in PACKAGE.rglob("*.py") for text in _texts(path)}
     elsewhere = {text.removeprefix("code: ") for text in texts if text.startswith("code: ")}
     assert elsewhere == _ELSEWHERE.keys(), "say in the table where these messages are written"
-    return {text for text in texts if not text.startswith("code: ")} | _BESIDE
+    return {text for text in texts if not text.startswith("code: ")} - {_FORM} | _BESIDE
 
 
 def _documented() -> list[str]:
@@ -63,5 +81,8 @@ def test_every_message_is_explained_once() -> None:
 
 
 def test_the_messages_are_found() -> None:
+    trees = (ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py"))
+    formed = {_text(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
+    assert {*_BESIDE, _FORM} <= formed
     assert "cannot listen on <>: <>" in _messages()
     assert "The store is not available (<>), after <> s: <>" in _messages()
