@@ -11,7 +11,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-
 ENGINE := sqlite
 PACKAGING := setup.cfg setup.py pyproject.toml
 
-.PHONY: run test test-clients test-matrix test-lowest soak check format bench samples clean
+.PHONY: run test test-clients test-matrix test-lowest soak check docs format bench samples clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/freezer-api --standalone $(ARGS)
@@ -36,6 +36,13 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	@if command -v shellcheck >/dev/null; then .ci/shellcheck; else echo 'No shellcheck: shell files are not checked'; fi
 	$(BIN)/hadolint Containerfile
+
+# The pages in doc/build/html, the man pages in doc/build/man; whatever Sphinx or reno warns of is an error.
+SPHINX := $(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet --doctree-dir doc/build/doctrees
+docs: $(VENV)/.dev
+	$(BIN)/reno lint
+	$(SPHINX) -b html doc/source doc/build/html
+	$(SPHINX) -b man doc/source doc/build/man
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -73,8 +80,8 @@ $(VENV)/.run: $(VENV)/bin/python $(PACKAGING)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/bin/python $(PACKAGING)
-	$(PIP) -e '.[test,check]'
+	$(PIP) -e '.[test,check,docs]'
 	@touch $@ $(VENV)/.run
 
 clean:
-	rm -rf $(VENV) .venv-lowest build dist *.egg-info AUTHORS ChangeLog .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-lowest build doc/build dist *.egg-info AUTHORS ChangeLog .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

@@ -1,8 +1,11 @@
 """Runs the commands that a document shows and compares, or writes, what they print.
 
-Between ``.. tour-begin`` and ``.. tour-end``, ``console`` blocks hold commands (``$``, continued by ``>``) and
-what they print. `python -m tests.docs.console README.rst URL` writes the output of a run against the service at
-the URL into the document.
+``console`` blocks hold commands (``$``, continued by ``>``) and what they print; where a document has them, only
+those between ``.. tour-begin`` and ``.. tour-end`` count. An id that a command names is the one that was printed
+before, and in another run the one that is printed there then.
+
+`python -m tests.docs.console URL DOCUMENT...` writes what a run against the service at the URL prints into the
+documents.
 """
 
 import re
@@ -16,9 +19,11 @@ _WRITTEN_FOR = "localhost:9090"
 _INDENT = "   "
 _BEGIN, _END = ".. tour-begin\n", ".. tour-end\n"
 _BLOCK = re.compile(r"\.\. code-block:: console\n\n((?:   .*\n)+)")
+_ID = re.compile(r"[0-9a-f]{32}")
 _CHANGING = (
-    (re.compile(r"[0-9a-f]{32}"), "<id>"),
-    (re.compile(r'("time_\w+":)1[0-9]{9}\b'), r"\1<time>"),
+    (_ID, "<id>"),
+    (re.compile(r'("time_\w+": ?)1[0-9]{9}\b'), r"\1<time>"),
+    (re.compile(r"marker=[\w%-]+"), "marker=<marker>"),
 )
 
 
@@ -34,6 +39,8 @@ class Command:
 
 
 def tour(document: str) -> str:
+    if _BEGIN not in document:
+        return document
     return document.split(_BEGIN, 1)[1].split(_END, 1)[0]
 
 
@@ -53,12 +60,25 @@ def blocks(document: str) -> list[str]:
     return _BLOCK.findall(tour(document))
 
 
-def printed(command: Command, address: str) -> str:
-    done = subprocess.run(
-        ["bash", "-c", command.text(address)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert not done.stderr, done.stderr
-    return done.stdout.rstrip("\n")
+class Run:
+    """Commands of one document after another, as they are run against the service at an address."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, str] = {}
+
+    def printed(self, command: Command, address: str) -> str:
+        """What the command prints now."""
+        text = self.renamed(command.text(address))
+        done = subprocess.run(
+            ["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+        )
+        assert not done.stderr, done.stderr
+        self._ids.update(zip(_ID.findall(command.output), _ID.findall(done.stdout), strict=False))
+        return done.stdout.rstrip("\n").replace(address, _WRITTEN_FOR)
+
+    def renamed(self, text: str) -> str:
+        """The text with the ids of this run in place of the document's."""
+        return _ID.sub(lambda match: self._ids.get(match[0], match[0]), text)
 
 
 def normalised(output: str) -> str:
@@ -68,20 +88,22 @@ def normalised(output: str) -> str:
     return output
 
 
-def _rewritten(block: str, address: str) -> str:
+def _rewritten(run: Run, block: str, address: str) -> str:
     lines = []
     for command in commands(block):
-        output = printed(command, address)
-        lines += [*command.lines, *(output.splitlines() if output else [])]
+        output = run.printed(command, address)
+        lines += [*map(run.renamed, command.lines), *(output.splitlines() if output else [])]
     return "".join(f"{_INDENT}{line}\n" for line in lines)
 
 
-def main(path: Path, url: str) -> None:
-    document = path.read_text()
-    for block in blocks(document):
-        document = document.replace(block, _rewritten(block, url.removeprefix("http://")), 1)
-    path.write_text(document)
+def main(url: str, *paths: str) -> None:
+    run = Run()
+    for path in map(Path, paths):
+        document = path.read_text()
+        for block in blocks(document):
+            document = document.replace(block, _rewritten(run, block, url.removeprefix("http://")), 1)
+        path.write_text(document)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(*sys.argv[1:])

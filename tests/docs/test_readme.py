@@ -1,6 +1,7 @@
 """The README is true: its tour, played against the service, prints what it says."""
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,9 +42,22 @@ def services(
 def test_the_tour_prints_what_the_readme_says(services: tuple[Service, Service]) -> None:
     tour = [command for block in console.blocks(README.read_text()) for command in console.commands(block)]
     assert len(tour) > 15
+    run = console.Run()
     for command, service in zip(tour, itertools.cycle(services)):
-        output = console.normalised(console.printed(command, service.url.removeprefix("http://")))
+        output = console.normalised(run.printed(command, service.url.removeprefix("http://")))
         assert output == console.normalised(command.output), command.lines
+
+
+def test_the_links_lead_to_files() -> None:
+    links = re.findall(r"`[^`<]+<([^>`]+)>`_", README.read_text())
+    assert len(links) > 5
+    assert [link for link in links if "://" not in link and not (console.ROOT / link).is_file()] == []
+
+
+def test_every_decision_is_in_their_list() -> None:
+    directory = console.ROOT / "doc" / "adr"
+    listed = re.findall(r"^\* `\d{4} <(\S+)>`_", (directory / "README.rst").read_text(), re.MULTILINE)
+    assert listed == sorted(path.name for path in directory.glob("0*.rst"))
 
 
 def test_the_first_two_commands_are_those_of_the_makefile() -> None:

@@ -160,6 +160,22 @@ def load(directory: Path = DIRECTORY) -> list[Conversation]:
     return found
 
 
+def requests(conversation: Conversation) -> Iterator[tuple[str, str, int]]:
+    """Method, path below the version, and status of every request, as far as the text alone tells them."""
+    for step in conversation.steps:
+        if step.keys() == {"only"}:
+            continue
+        for row in _rows(step):
+            line, status = (_with_columns(str(part), row) for part in _parts(step))
+            match = _REQUEST_LINE.fullmatch(line)
+            if match and status.isdigit():
+                yield match[1], re.sub(r"^(/v1|/v2/[^/]*)?/?", "/", match[2]), int(status)
+
+
+def _with_columns(text: str, row: Names) -> str:
+    return _NAME.sub(lambda name: str(row.get(name[1], name[0])), text)
+
+
 def _rows(step: dict[Any, Any]) -> Iterator[Names]:
     for row in step.get("each", [[]]):
         columns = row if isinstance(row, list) else [row]

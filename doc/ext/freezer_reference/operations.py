@@ -1,0 +1,286 @@
+"""What each route takes and answers.
+
+The routes are the service's, the bodies are the forms by which it checks them, what may be done is said by its
+policies. What only the handlers know, the statuses, stands here; tests hold it against the conversations that are
+held with the service.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from oslo_policy.policy import RuleDefault
+
+from freezer_api import policies
+from freezer_api.api.routes import Route
+from freezer_api.api.v1 import V1
+from freezer_api.api.v2 import V2
+from freezer_api.documents import actions, backups, clients, fields, jobs, sessions
+from freezer_api.documents.fields import Field, Schema
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.schedules import RESULTS
+
+VERSIONS = (V1, V2)
+KIND_OF = {kind.name: kind for kind in KINDS}
+RULES: Mapping[str, RuleDefault] = {rule.name: rule for rule in policies.list_rules()}
+
+KEPT_UNDER = {"backups": "backup_metadata.", "clients": "client."}
+"""Where the document keeps what a create takes, for kinds that do not keep it at their root."""
+
+_TAG: Schema = {"type": ["integer", "string"]}
+
+
+def _one_of(*words: str) -> Schema:
+    """An object with one of these keys."""
+    return {
+        "type": "object",
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": False,
+        "properties": dict.fromkeys(words, fields.ANY),
+    }
+
+
+def _request(**properties: Schema) -> Schema:
+    return {"type": "object", "required": list(properties), "properties": properties}
+
+
+EVENT = _one_of(*jobs.EVENTS)
+ACTION: Schema = {
+    **_one_of(),
+    "properties": {
+        "start": _request(job_id=fields.STRING, current_tag=_TAG),
+        "end": _request(job_id=fields.STRING, current_tag=_TAG, result={"enum": list(RESULTS)}),
+    },
+}
+_PAIRS: Schema = {"type": "array", "items": {"type": "object"}}
+_BOUND: Schema = {"type": ["integer", "string"], "pattern": "^-?[0-9]+$"}
+SEARCH: Schema = {"type": "object", "properties": {"match": _PAIRS, "match_not": _PAIRS}}
+SEARCH_OF_BACKUPS: Schema = {
+    **SEARCH,
+    "properties": {**SEARCH["properties"], "time_after": _BOUND, "time_before": _BOUND},
+}
+
+
+def dropped_names(kind: Kind) -> list[str]:
+    """Root properties that a body may hold, as an answer did, and that mean nothing there."""
+    return [*sorted(kind.server_names), "_version"]
+
+
+def _with(schema: Schema, *more: Field) -> Schema:
+    """The schema of an object with further properties."""
+    added = {field.name: field.as_schema() for field in more}
+    return {**schema, "properties": {**schema["properties"], **added}}
+
+
+_DEFAULTS = Field("action_defaults", {"type": ["object", "null"]})
+_STATUS = next(field for field in backups.BACKUPS.fields if field.name == "status")
+
+
+_JOB_ID = Field("job_id", fields.ID_OR_EMPTY)
+
+
+def _job(form: Schema, *more: Field) -> Schema:
+    dropped = (Field(name, fields.ANY) for name in dropped_names(jobs.JOBS))
+    return _with(form, *dropped, *more, _DEFAULTS)
+
+
+_BODIES: Mapping[tuple[str, str], tuple[Schema | None, Schema]] = {
+    ("backups", "create"): (backups.FORM.schema, _with(backups.FORM.schema, _STATUS)),
+    ("backups", "patch"): (None, backups.PATCH_FORM.schema),
+    ("clients", "create"): (clients.FORM.schema, clients.STRICT_FORM.schema),
+    ("clients", "patch"): (clients.PATCH_FORM.schema, clients.PATCH_FORM.schema),
+    ("jobs", "create"): (_job(jobs.FORM.schema), _job(jobs.STRICT_FORM.schema, _JOB_ID)),
+    ("jobs", "put"): (_job(jobs.FORM.schema), _job(jobs.STRICT_FORM.schema)),
+    ("jobs", "patch"): (_job(jobs.PATCH_FORM.schema), _job(jobs.STRICT_PATCH_FORM.schema)),
+    ("jobs", "event"): (EVENT, EVENT),
+    ("actions", "create"): (actions.FORM.schema, actions.STRICT_FORM.schema),
+    ("actions", "put"): (actions.FORM.schema, actions.STRICT_FORM.schema),
+    ("actions", "patch"): (actions.FORM.schema, actions.STRICT_PATCH_FORM.schema),
+    ("sessions", "create"): (sessions.FORM.schema, sessions.STRICT_FORM.schema),
+    ("sessions", "put"): (sessions.REPLACE_FORM.schema, sessions.STRICT_REPLACE_FORM.schema),
+    ("sessions", "patch"): (sessions.FORM.schema, sessions.FORM.schema),
+    ("sessions", "act"): (ACTION, ACTION),
+}
+"""By resource and handler: what v1 and v2 take."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A parameter of the query string."""
+
+    name: str
+    schema: Schema
+    meaning: str
+
+
+_LIST = (
+    Parameter("limit", {"type": "integer", "minimum": 1}, "How many documents at most; 10 if you do not say."),
+    Parameter("offset", {"type": "integer", "minimum": 0}, "How many to pass over."),
+    Parameter("marker", fields.STRING, "Where to go on: what the ``Link`` of the page before has."),
+    Parameter("with_count", fields.BOOLEAN, "Adds ``count``, the number of all documents that fit."),
+    Parameter("search", fields.STRING, "The search document, for clients that cannot send a body with a GET."),
+)
+_ALL_PROJECTS = Parameter(
+    "all_projects", fields.BOOLEAN, "Jobs of all projects, for those who may; others get their own."
+)
+
+_ID_TAKEN = "The id is taken by somebody whom you cannot see."
+_BAD_BODY = "The body breaks a rule; the text names the property."
+_NO_DOCUMENT = "There is no such document, or it is not yours to see."
+_NO_CLIENT = "An action with this id is not there, or the client does not support what the job asks for"
+
+_OK, _CREATED, _ACCEPTED, _EMPTY = 200, 201, 202, 204
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer when all is well, and the errors that are special to the route."""
+
+    status: int
+    errors: Mapping[int, str]
+
+
+_ANSWERS: Mapping[str, Answer] = {
+    "search": Answer(_OK, {400: "A parameter or the search breaks a rule."}),
+    "get": Answer(_OK, {404: _NO_DOCUMENT}),
+    "delete": Answer(_EMPTY, {}),
+    "create": Answer(_CREATED, {400: _BAD_BODY}),
+    "put": Answer(_CREATED, {400: _BAD_BODY, 409: _ID_TAKEN}),
+    "patch": Answer(_OK, {400: _BAD_BODY, 404: _NO_DOCUMENT}),
+    "event": Answer(_ACCEPTED, {400: "The body is not one event.", 404: _NO_DOCUMENT}),
+    "act": Answer(
+        _ACCEPTED,
+        {400: "The body is not one action, the job is no member, or the tag has not been yet.", 404: _NO_DOCUMENT},
+    ),
+    "add_job": Answer(_EMPTY, {404: _NO_DOCUMENT}),
+    "remove_job": Answer(_EMPTY, {404: "There is no such session, or it is not yours to see."}),
+}
+"""By handler."""
+
+_FURTHER_ERRORS: Mapping[tuple[str, str], Mapping[int, str]] = {
+    ("clients", "create"): {409: "A client of this id is registered already."},
+    ("actions", "create"): {409: _ID_TAKEN},
+    ("jobs", "create"): {409: _ID_TAKEN, 422: f"{_NO_CLIENT}; v2: there is no such client."},
+    ("jobs", "put"): {422: f"{_NO_CLIENT}; v2: there is no such client."},
+    ("jobs", "patch"): {422: f"{_NO_CLIENT}; v2: there is no such client."},
+}
+"""By resource and handler."""
+
+GENERAL_ERRORS: Mapping[int, str] = {
+    401: "Nobody vouches for you: there is no token, or it is not valid any more.",
+    403: "The policy does not let you do this, or not in this project.",
+    404: "There is no such path.",
+    405: "The method is not offered here; ``Allow`` lists those that are.",
+    406: "You do not accept JSON.",
+    409: "A change: others changed the same document over and over. Try again.",
+    413: "The body is larger than ``[api] max_body_size``.",
+    500: "The service or its store failed; the log of the service says how.",
+    503: "The store or Keystone does not answer. Try again after the seconds of ``Retry-After``.",
+}
+"""What every route may answer."""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A route of one version.
+
+    ``body``: the schema of what it takes, None when it takes nothing; ``answer``: that of the object that it
+    answers, None when that is empty.
+    """
+
+    version: str
+    path: str
+    route: Route
+    body: Schema | None
+    parameters: tuple[Parameter, ...]
+    status: int
+    errors: Mapping[int, str]
+
+    @property
+    def kind(self) -> Kind:
+        return KIND_OF[self.route.resource]
+
+    @property
+    def rule(self) -> RuleDefault:
+        return RULES[self.route.rule]
+
+    @property
+    def answer(self) -> Schema | None:
+        """The schema of the object that is answered, None when nothing is."""
+        if (self.route.resource, self.route.handler) == ("backups", "patch"):
+            return _document(self.kind)
+        return _ANSWERED[self.route.handler](self.kind)
+
+
+def _document(kind: Kind) -> Schema:
+    return {"type": "object", "required": [kind.id_field] if kind.keyed_by_id else ["client"]}
+
+
+def _page(kind: Kind) -> Schema:
+    items = {"type": "array", "items": _document(kind)}
+    return {
+        "type": "object",
+        "required": [kind.name],
+        "properties": {kind.name: items, "count": fields.INTEGER},
+        "additionalProperties": False,
+    }
+
+
+def _named(kind: Kind) -> Schema:
+    return _request(**{kind.id_field: fields.STRING})
+
+
+def _versioned(kind: Kind) -> Schema:
+    return _request(**{kind.id_field: fields.STRING, "version": fields.INTEGER})
+
+
+_ANSWERED: Mapping[str, Callable[[Kind], Schema | None]] = {
+    "search": _page,
+    "get": _document,
+    "delete": lambda _kind: None,
+    "create": _named,
+    "put": _versioned,
+    "patch": _versioned,
+    "event": lambda _kind: _request(result=fields.STRING),
+    "act": lambda _kind: _request(result=fields.STRING, session_tag=fields.INTEGER),
+    "add_job": lambda _kind: None,
+    "remove_job": lambda _kind: None,
+}
+"""By handler: what it answers, of a kind."""
+
+
+def operations() -> Iterator[Operation]:
+    """Every route of every version."""
+    for number, version in enumerate(VERSIONS):
+        for route in version.routes:
+            yield _operation(version.mount[1:], version.prefix, number, route)
+
+
+def _operation(version: str, prefix: str, number: int, route: Route) -> Operation:
+    key = (route.resource, route.handler)
+    answer = _ANSWERS[route.handler]
+    made = Operation(
+        version=version,
+        path=prefix + route.path,
+        route=route,
+        body=_BODIES[key][number] if key in _BODIES else None,
+        parameters=(),
+        status=answer.status,
+        errors={**answer.errors, **_FURTHER_ERRORS.get(key, {})},
+    )
+    return _as_list(made) if route.handler == "search" else made
+
+
+def _as_list(operation: Operation) -> Operation:
+    of_all = (_ALL_PROJECTS,) if (operation.version, operation.route.resource) == ("v2", "jobs") else ()
+    search = SEARCH_OF_BACKUPS if operation.kind.epoch_path else SEARCH
+    return replace(operation, body=search, parameters=_LIST + of_all)
+
+
+def find(method: str, path: str) -> dict[str, Operation]:
+    """The operations of a method and a path below the version, by version; ``LookupError`` when there is none."""
+    found = {one.version: one for one in operations() if (one.route.method, one.route.path) == (method, path)}
+    if not found:
+        raise LookupError(f"there is no route {method} {path}")
+    return found

@@ -1,0 +1,35 @@
+"""Sphinx: `make docs` builds these pages and the man pages."""
+
+import sys
+from pathlib import Path
+
+_DOC = Path(__file__).parents[1]
+sys.path.insert(0, str(_DOC / "ext"))
+
+import freezer_api  # noqa: E402 - the path comes first
+
+project = "Freezer API"
+author = "OpenStack"
+release = version = freezer_api.__version__
+extensions = [
+    "openstackdocstheme",
+    "oslo_config.sphinxext",
+    "oslo_policy.sphinxext",
+    "reno.sphinxext",
+    "freezer_reference",
+]
+html_theme = "openstackdocs"
+openstackdocs_repo_name = "openstack/freezer-api"
+openstackdocs_auto_name = False
+openstackdocs_auto_version = False
+exclude_patterns = ["contributor/adr/README.rst"]
+nitpicky = True
+# Pygments does not know that a quoted text of a command may go on in the next line.
+suppress_warnings = ["misc.highlighting_failure"]
+
+_PAGES = {
+    "freezer-api": "serves the Freezer API",
+    "freezer-manage": "makes, upgrades, shows and removes what the Freezer API keeps documents in",
+    "freezer-status": "tells whether an upgrade of the Freezer API, or its start, will go well",
+}
+man_pages = [(f"cli/{name}", name, description, [], 1) for name, description in _PAGES.items()]

@@ -1,0 +1,14 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.service import Service
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """The service in standalone mode, on an empty store."""
+    service = Service(tmp_path / "data", "--workers", "1")
+    yield service.start()
+    service.end()

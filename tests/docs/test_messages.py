@@ -1,0 +1,88 @@
+"""Every message by which the service tells an operator of trouble is explained in the documentation."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.docs import console
+
+PAGE = console.ROOT / "doc" / "source" / "operations" / "troubleshooting.rst"
+PACKAGE = console.ROOT / "freezer_api"
+
+_ERRORS = {"StartFailed", "WrongServer", "NotSupported", "_UsageError"}
+_LEVELS = {"warning", "error", "exception", "critical"}
+_ELSEWHERE = {
+    "str(error)": "the text of NotSupported",
+    "error.reason": "the text of WrongServer",
+    "files.warning": "a text of policy_files",
+    "line": "a text of obsolete",
+}
+"""Messages that are not written where they are raised or logged, and where they are."""
+_BESIDE = {
+    "There is no policy file <>, so <> counts; convert it to YAML and rename it",
+    "<> is an old name; write <>",
+    "<> is ignored",
+}
+"""Those of them that are found nowhere else."""
+_FORM = "<>: <>"
+"""What ``settings.wrong`` makes of a place and a reason; with both it is told where it is called."""
+_TERM = re.compile(r"^``(.+)``$", re.MULTILINE)
+
+
+def _name(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "LOG":
+        return "LOG" if function.attr in _LEVELS else ""
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _texts(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and node.args:
+            if _name(node.func) in {"LOG", *_ERRORS}:
+                yield _text(node.args[0])
+            elif ast.unparse(node.func) in ("wrong", "settings.wrong"):
+                yield _of_an_option(node.args[1:])
+
+
+def _of_an_option(arguments: list[ast.expr]) -> str:
+    """``[group] option in FILE: reason``"""
+    *place, reason = (argument.value if isinstance(argument, ast.Constant) else "<>" for argument in arguments)
+    group, name = place if len(place) == 2 else ("<>", "<>")
+    told = _text(arguments[-1]) if isinstance(arguments[-1], ast.JoinedStr) else reason
+    return f"[{group}] {name} in <>: {told}"
+
+
+def _text(argument: ast.expr) -> str:
+    """The message with ``<>`` in the place of what differs from time to time."""
+    if isinstance(argument, ast.Constant):
+        return re.sub(r"%(\.\d+)?[sdfr]", "<>", str(argument.value))
+    if isinstance(argument, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "<>" for part in argument.values)
+    return f"code: {ast.unparse(argument)}"
+
+
+def _messages() -> set[str]:
+    texts = {text for path in PACKAGE.rglob("*.py") for text in _texts(path)}
+    elsewhere = {text.removeprefix("code: ") for text in texts if text.startswith("code: ")}
+    assert elsewhere == _ELSEWHERE.keys(), "say in the table where these messages are written"
+    return {text for text in texts if not text.startswith("code: ")} - {_FORM} | _BESIDE
+
+
+def _documented() -> list[str]:
+    return [re.sub(r"<[^<>]+>", "<>", term) for term in _TERM.findall(PAGE.read_text())]
+
+
+def test_every_message_is_explained_once() -> None:
+    documented = _documented()
+    assert sorted(_messages() - set(documented)) == []
+    assert sorted(set(documented) - _messages()) == []
+    assert len(documented) == len(set(documented))
+
+
+def test_the_messages_are_found() -> None:
+    trees = (ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py"))
+    formed = {_text(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
+    assert {*_BESIDE, _FORM} <= formed
+    assert "cannot listen on <>: <>" in _messages()
+    assert "The store is not available (<>), after <> s: <>" in _messages()
