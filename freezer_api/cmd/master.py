@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import struct
 import sys
 import traceback
 from collections.abc import Callable
@@ -91,18 +92,26 @@ class _Program(ctypes.Structure):
 
 
 _SO_ATTACH_FILTER = 26
-_DROP = bytes((6, 0, 0, 0, 0, 0, 0, 0))
-"""BPF_RET of 0: of a packet nothing is let through."""
+_NO_SYN = b"".join(
+    struct.pack("HBBI", *instruction)
+    for instruction in (
+        # Load the byte with the flags of the TCP header; with SYN among them nothing is let through, else all.
+        (0x30, 0, 0, 13),
+        (0x45, 0, 1, 0x02),
+        (0x06, 0, 0, 0),
+        (0x06, 0, 0, 0xFFFFFFFF),
+    )
+)
 
 
 def refuse_newcomers(listener: socket.socket) -> None:
-    """Let no more connections be made to a TCP socket. Those that have been made can still be accepted.
+    """Let nobody begin a connection to a TCP socket. Those that were begun can still be made, and accepted.
 
     Between the last ``accept`` and ``close`` the system would go on making some, only to reset them. Here their
     first packet is dropped, and sent again a second later, when the address is nobody's or the next process's.
     """
     if sys.platform == "linux" and listener.family in (socket.AF_INET, socket.AF_INET6):
-        program = _Program(1, _DROP)
+        program = _Program(4, _NO_SYN)
         # Where it cannot be had the gap is short.
         with suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, bytes(program))

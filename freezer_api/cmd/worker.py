@@ -2,11 +2,15 @@
 
 import signal
 import socket
+import time
 from typing import Any
 
 from gunicorn.workers.gthread import ThreadWorker
 
 from freezer_api.api.errors import error_body
+
+LONGEST_HANDSHAKE = 0.5
+"""Seconds from a client's first packet to the one that makes the connection."""
 
 
 class _JSONErrors:
@@ -49,11 +53,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.app.close()
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the signature is gunicorn's
+        if not enabled and not self.alive:
+            self._accept_the_last()
         super().set_accept_enabled(enabled and self.alive)
         if not enabled and not self.alive:
-            self._accept_the_rest()
+            self._leave()
 
-    def _accept_the_rest(self) -> None:
+    def _accept_the_last(self) -> None:
+        """Serve on until connections have been made that clients began before the master refused newcomers."""
+        deadline = time.monotonic() + LONGEST_HANDSHAKE
+        while (left := deadline - time.monotonic()) > 0:
+            self.wait_for_and_dispatch_events(timeout=left)
+
+    def _leave(self) -> None:
         """Take the connections that the system has made, and leave the address: who comes later is refused."""
         for listener in self.sockets:
             before = -1

@@ -63,7 +63,7 @@ def error_lines(service: Production) -> list[str]:
 
 @pytest.mark.parametrize(
     ("keep", "times"),
-    [(True, 1), pytest.param(True, 8, marks=pytest.mark.matrix), pytest.param(False, 8, marks=pytest.mark.matrix)],
+    [(True, 1), pytest.param(True, 4, marks=pytest.mark.matrix), pytest.param(False, 4, marks=pytest.mark.matrix)],
 )
 def test_sigterm_under_load_loses_no_request(service: Production, keep: bool, times: int) -> None:
     answered: set[str] = set()
