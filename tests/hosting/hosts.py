@@ -88,9 +88,13 @@ class Place:
             shutil.copytree(
                 ROOT / "freezer_api", copy / "freezer_api", ignore=shutil.ignore_patterns("__pycache__")
             )
-            metadata = Path(str(distribution("freezer-api").locate_file("")))
-            for folder in metadata.glob("freezer_api-*.dist-info"):
-                shutil.copytree(folder, copy / folder.name)
+            ours = distribution("freezer-api")
+            folder = copy / f"freezer_api-{ours.version}.dist-info"
+            folder.mkdir()
+            # The tree and an environment have it under different names.
+            metadata = ours.read_text("METADATA") or ours.read_text("PKG-INFO") or ""
+            (folder / "METADATA").write_text(metadata)
+            (folder / "entry_points.txt").write_text(ours.read_text("entry_points.txt") or "")
         return copy
 
     def remove(self) -> None:
