@@ -22,7 +22,8 @@ Manage = Callable[..., Done]
 def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Manage]:
     """Runs the command. No configuration file is found that is not named; stdin is no terminal."""
     monkeypatch.setenv("HOME", "/nonexistent")
-    root, on_term = logging.getLogger(), signal.getsignal(signal.SIGTERM)
+    root = logging.getLogger()
+    on_signal = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGPIPE)}
     handlers, level = list(root.handlers), root.level
     levels = {name: logger.level for name, logger in _loggers().items()}
 
@@ -42,7 +43,8 @@ def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     root.setLevel(level)
     for name, logger in _loggers().items():
         logger.setLevel(levels.get(name, logging.NOTSET))
-    signal.signal(signal.SIGTERM, on_term)
+    for number, handler in on_signal.items():
+        signal.signal(number, handler)
     cfg.CONF.reset()
 
 
