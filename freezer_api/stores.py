@@ -94,7 +94,7 @@ class ServerStore:
 
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
-        return server_upkeep(self._driver(bounded=False), self.waiting)
+        return server_upkeep(self._driver(bounded=False), self.waiting, str(self))
 
     def __str__(self) -> str:
         return urls.shown(self.url)

@@ -42,7 +42,7 @@ _AWAY = frozenset(
 _CLASS_LOST = codes.CLASS_CONNECTION_EXCEPTION
 _CLASS_AWAY = codes.CLASS_INSUFFICIENT_RESOURCES
 
-_REFUSED = re.compile(r"FATAL: +(?!the database system is|sorry, too many|remaining connection slots)")
+_REFUSED = re.compile(r"FATAL: +(?!the database system is|.*too many|remaining connection slots)")
 """What a server says to a connection that it will not take later either; there is no code at that point."""
 
 

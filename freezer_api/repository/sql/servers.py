@@ -192,12 +192,12 @@ class ServerAccess:
         while True:
             try:
                 return self._once(action)
-            except _Troubled as troubled:
-                lost = troubled.verdict is Verdict.LOST and repeatable and not attempts
-                if not (lost or (troubled.verdict is Verdict.BUSY and attempts < self._retries)):
-                    troubled.tell()
-                if time.monotonic() > self._asked.end:
-                    troubled.tell()
+            except _Troubled as error:
+                troubled = error
+            once_more = not attempts and troubled.may_be_tried_again(repeatable=repeatable)
+            busy = troubled.verdict is Verdict.BUSY and attempts != self._retries
+            if not (once_more or busy) or time.monotonic() > self._asked.end:
+                troubled.tell()
             attempts += 1
             time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.002 * 2**attempts)))  # noqa: S311
 
@@ -236,16 +236,16 @@ class Waiting:
     interval: float = 10
 
 
-def server_upkeep(driver: Driver, waiting: Waiting) -> SQLUpkeep:
-    """Upkeep of the tables in the database that the driver leads to. Nobody makes that but the operator."""
+def server_upkeep(driver: Driver, waiting: Waiting, name: str) -> SQLUpkeep:
+    """Upkeep of the tables in the database ``name``, to which the driver leads. Only the operator makes that."""
     engine = create_engine(
         f"{driver.package}://",
         creator=lambda: _unbounded(driver),
         poolclass=NullPool,
-        # Here there is nothing to be taken back anyway.
-        **({"isolation_level": "AUTOCOMMIT"} if driver.dialect == MYSQL else {}),
+        # MySQL could take nothing back anyway.
+        isolation_level="AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED",
     )
-    return SQLUpkeep(engine, _Server(driver, engine, waiting))
+    return SQLUpkeep(engine, _Server(driver, engine, waiting, name))
 
 
 def _unbounded(driver: Driver) -> Any:
@@ -257,7 +257,8 @@ def _unbounded(driver: Driver) -> Any:
 class _Server:
     """A database on a server. When that is not there it is waited for."""
 
-    def __init__(self, driver: Driver, engine: Engine, waiting: Waiting) -> None:
+    def __init__(self, driver: Driver, engine: Engine, waiting: Waiting, name: str) -> None:
+        self._name = name
         self._driver = driver
         self._engine = engine
         self._waiting = waiting
@@ -280,7 +281,7 @@ class _Server:
                 if not trouble.passing or tried == self._waiting.tries + 1:
                     raise
             pause = self._waiting.interval
-            LOG.warning("The database cannot be reached, trying again in %g s: %s", pause, trouble.text)
+            LOG.warning("%s cannot be reached, trying again in %g s: %s", self._name, pause, trouble.text)
             time.sleep(pause)
 
     @contextmanager
@@ -288,23 +289,29 @@ class _Server:
         try:
             yield
         except DBAPIError as error:
-            raise StartFailed(f"cannot use the database: {self._driver.trouble(error.orig).text}") from None
+            trouble = self._driver.trouble(error.orig)
+            raise StartFailed(f"cannot use {self._name}: {trouble.text}") from None
         except StartFailed as error:
-            raise StartFailed(f"cannot use the database: {error}") from None
+            raise StartFailed(f"cannot use {self._name}: {error}") from None
 
 
 class _Troubled(Exception):
     def __init__(self, trouble: Trouble) -> None:
         super().__init__(trouble.text)
         self.verdict = trouble.verdict
+        self.drops = trouble.drops
+
+    def may_be_tried_again(self, *, repeatable: bool) -> bool:
+        """Whether another connection may do better: nothing was done over this one, or that does not matter."""
+        return self.drops and (repeatable or self.verdict is Verdict.AWAY)
 
     def tell(self) -> NoReturn:
         """Tell the operator what the server said, and the caller that it did not work."""
         if self.verdict is Verdict.FAILED:
             LOG.error("The SQL store failed: %s", self)
-            raise StoreFailed from None
+            raise StoreFailed
         LOG.error("The SQL store is not available: %s", self)
-        raise Unavailable from None
+        raise Unavailable
 
 
 def _can_be_read(descriptor: int) -> bool:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 from freezer_api.repository.protocol import Repository
-from tests.contract import servers
+from tests.contract import databases
 
 
 def make(_directory: Path) -> str:
-    return servers.make("mariadb")
+    return databases.make("mariadb")
 
 
 def open_repository(address: str) -> Repository:
-    return servers.open_repository(address)
+    return databases.open_repository(address)

@@ -13,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -136,28 +137,30 @@ class SQLServer(ABC):
 
     def stop(self) -> None:
         """As an operator stops it."""
-        self._signal(self._stop_signal)
+        assert self._process is not None
+        self._process.send_signal(self._stop_signal)
         self._wait()
 
     _stop_signal = signal.SIGTERM
 
     def kill(self) -> None:
         """SIGKILL for all its processes."""
-        if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._wait()
+        self._signal_all(signal.SIGKILL)
+        self._wait()
 
     def pause(self) -> None:
         """SIGSTOP: it accepts connections and does not answer."""
-        self._signal(signal.SIGSTOP)
+        self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
-        self._signal(signal.SIGCONT)
+        self._signal_all(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
-        if self.alive:
-            assert self._process is not None
-            os.killpg(self._process.pid, number)
+    def _signal_all(self, number: signal.Signals) -> None:
+        """To the process and those that it has made, first to the one that would make others."""
+        assert self._process is not None
+        for pid in (self._process.pid, *_children(self._process.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     def _wait(self) -> None:
         assert self._process is not None
@@ -176,6 +179,10 @@ class SQLServer(ABC):
         with self.log.open("rb") as log:
             log.seek(since)
             return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _found(program: str, *places: str) -> str:
@@ -224,7 +231,8 @@ class MariaDB(SQLServer):
 
     def connect(self, database: str | None = None, **options: Any) -> Any:
         return pymysql.connect(
-            unix_socket=f"{self.folder}/socket",
+            host="127.0.0.1",
+            port=self.port,
             user="root",
             database=database,
             autocommit=True,

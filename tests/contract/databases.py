@@ -1,6 +1,7 @@
 """What the drivers of the database servers share: one store per server, emptied for each test."""
 
 from functools import cache
+from typing import Any
 
 from sqlalchemy import make_url
 
@@ -8,17 +9,26 @@ from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
 from freezer_api.repository.sql.servers import Driver, Pooling, Waiting, open_server, server_upkeep
+from freezer_api.repository.sql.upkeep import SQLUpkeep
+from tests.servers.sql.server import PASSWORD
 from tests.servers.sql.shared import SHARED
+
+__all__ = ["PASSWORD", "driver", "make", "open_repository", "sync", "upkeep"]
 
 
 def driver(address: str, *, bounded: bool = True) -> Driver:
     return urls.driver(urls.parsed(address), sql_mode="TRADITIONAL", bounded=bounded)
 
 
+def upkeep(address: str, **waiting: Any) -> SQLUpkeep:
+    made = driver(address, bounded=False)
+    return server_upkeep(made, Waiting(**{"tries": 0, **waiting}), urls.shown(urls.parsed(address)))
+
+
 def sync(address: str) -> None:
-    upkeep = server_upkeep(driver(address, bounded=False), Waiting(tries=0))
-    upkeep.sync([], erase=lambda _question: False)
-    upkeep.close()
+    made = upkeep(address)
+    made.sync([], erase=lambda _question: False)
+    made.close()
 
 
 @cache
