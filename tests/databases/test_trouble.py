@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError
 
 from freezer_api.errors import AlreadyExists, StoreFailed, Unavailable
 from freezer_api.repository import query as q
@@ -183,6 +184,16 @@ def _until(condition):
 
 
 class TestAServerThat:
+    def test_ends_a_statement_with_its_connection(self, repository, server, on_mariadb):
+        sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
+        repository.check()
+        with ThreadPoolExecutor(1) as thread:
+            sleeping = thread.submit(repository._access._done, lambda connection: connection.execute(sleep))
+            _until(lambda: _sleeps(server, on_mariadb))
+            server.kill_connections()
+            with pytest.raises(Unavailable):
+                sleeping.result(20)
+
     def test_takes_too_long_is_not_waited_for(self, repository, on_mariadb, caplog):
         sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
         begun = time.monotonic()
@@ -276,8 +287,48 @@ class TestAServerThat:
             admin(f"INSERT INTO {upkeep.VERSION_TABLE} VALUES ('{upkeep.HEAD}')")
 
 
+def _sleeps(server, on_mariadb):
+    if on_mariadb:
+        return server.run("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'")
+    return server.run("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'")
+
+
 def _elsewhere(address):
     return make_url(address).set(port=1).render_as_string(hide_password=False)
+
+
+SAID = {
+    "mariadb": {
+        Verdict.BUSY: (1205, 1213, 1047),
+        Verdict.LOST: (1053, 1927),
+        Verdict.AWAY: (1021, 1114, 1290, 1040, 1203),
+        Verdict.FAILED: (1366, 1153),
+    },
+    "postgresql": {
+        Verdict.BUSY: ("40001", "40P01", "55P03"),
+        Verdict.LOST: ("57P01", "57P02", "08006"),
+        Verdict.AWAY: ("53100", "53200", "53300", "57014", "57P03", "25006", "58030", "42501"),
+        Verdict.FAILED: ("22001", "XX000"),
+    },
+}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.BUSY, Verdict.LOST, Verdict.AWAY, Verdict.FAILED], ids=str)
+def test_what_a_server_may_say(repository, server, verdict):
+    for code in SAID[server.name][verdict]:
+        if server.name == "mariadb":
+            saying = f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'because'"
+        else:
+            saying = f"DO $$ BEGIN RAISE 'because' USING ERRCODE = '{code}'; END $$"
+
+        def _heard(connection, saying=saying):
+            with pytest.raises(DBAPIError) as caught:
+                connection.exec_driver_sql(saying)
+            return repository._access._driver.trouble(caught.value.orig)
+
+        heard = repository._access._done(_heard)
+        assert heard.verdict is verdict, code
+        assert ("because" in heard.text) == (verdict is not Verdict.FAILED)
 
 
 class TestWhatCannotBeDone:

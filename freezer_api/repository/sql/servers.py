@@ -3,7 +3,6 @@
 Every statement stands alone and commits by itself: one round trip for each call of the repository.
 """
 
-import itertools
 import logging
 import random
 import select as system
@@ -272,14 +271,16 @@ class _Server:
         self._wait()
 
     def _wait(self) -> None:
-        for tried in itertools.count(1):
+        tries = self._waiting.tries
+        while True:
             try:
                 self._engine.connect().close()
                 return
             except DBAPIError as error:
                 trouble = self._driver.trouble(error.orig)
-                if not trouble.passing or tried == self._waiting.tries + 1:
+                if not trouble.passing or not tries:
                     raise
+            tries -= 1
             pause = self._waiting.interval
             LOG.warning("%s cannot be reached, trying again in %g s: %s", self._name, pause, trouble.text)
             time.sleep(pause)
