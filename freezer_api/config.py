@@ -3,6 +3,7 @@
 import copy
 
 from oslo_config import cfg
+from oslo_db.options import database_opts
 
 from freezer_api.repository.elastic.dialect import ENGINES
 
@@ -120,11 +121,17 @@ STORAGE: list[cfg.Opt] = [
     cfg.StrOpt("endpoint", help="Address of the Elasticsearch store in the first releases, for 'hosts'."),
 ]
 
-DATABASE: list[cfg.Opt] = [
-    cfg.StrOpt(
-        "connection", secret=True, help="URL of the SQL store, such as sqlite:////var/lib/freezer/freezer.sqlite."
-    ),
-]
+
+def _database() -> list[cfg.Opt]:
+    options: list[cfg.Opt] = copy.deepcopy(database_opts)
+    (recycle,) = (option for option in options if option.dest == "connection_recycle_time")
+    # The library has forgotten its old name; deployers' files have not.
+    recycle.deprecated_opts.append(cfg.DeprecatedOpt("idle_timeout", group="database"))
+    return options
+
+
+DATABASE = _database()
+"""Options of oslo.db, which has its own part of the sample."""
 
 
 def _once_in_storage(name: str) -> list[cfg.DeprecatedOpt]:
@@ -253,7 +260,6 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         "paste_deploy": PASTE,
         "storage": STORAGE,
         "elasticsearch": ELASTICSEARCH,
-        "database": DATABASE,
         "centralized_scheduler": CENTRAL,
         # The account, of which the middleware lists no more than the type.
         "keystone_authtoken": loading.get_auth_plugin_conf_options("password"),

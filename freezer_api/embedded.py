@@ -4,8 +4,7 @@ from pathlib import Path
 
 import platformdirs
 
-from freezer_api.repository.sql.sqlite import sqlite_engine
-from freezer_api.repository.sql.upkeep import SQLUpkeep
+from freezer_api.repository.sql.sqlite import sqlite_upkeep
 
 FILE = "freezer.sqlite"
 
@@ -17,7 +16,7 @@ def data_dir(named: str | None) -> Path:
 
 def prepare(path: Path) -> Path:
     """Make the store, or bring it up to date; its path. ``StartFailed`` says what is in the way."""
-    upkeep = SQLUpkeep(sqlite_engine(path, timeout=5.0, connections=1), path)
+    upkeep = sqlite_upkeep(path)
     try:
         upkeep.sync([], erase=lambda _question: False)
     finally:

@@ -35,7 +35,13 @@ OPTIONS = (
     Obsolete("elasticsearch", "test_only"),
     Obsolete("centralized_scheduler", "service_user"),
     Obsolete("centralized_scheduler", "service_user_domain"),
-    Obsolete("database", "idle_timeout", "[database] connection_recycle_time"),
+    # A replica may lag, while every list shows every write.
+    Obsolete("database", "slave_connection"),
+    Obsolete("database", "asyncio_connection"),
+    Obsolete("database", "asyncio_slave_connection"),
+    # What is logged holds no documents.
+    Obsolete("database", "connection_debug"),
+    Obsolete("database", "connection_trace"),
     Obsolete("database", "min_pool_size"),
     Obsolete("database", "mysql_enable_ndb"),
     Obsolete("database", "sql_connection"),

@@ -3,13 +3,12 @@
 import logging
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from oslo_config import cfg
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL
 
 from freezer_api import config, embedded, settings
 from freezer_api.errors import StartFailed, Unavailable
@@ -18,8 +17,10 @@ from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection, WrongServer
 from freezer_api.repository.elastic.upkeep import ElasticUpkeep
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
-from freezer_api.repository.sql.upkeep import SQLUpkeep
+from freezer_api.repository.sql import urls
+from freezer_api.repository.sql.dialects import SQLITE
+from freezer_api.repository.sql.servers import Driver, Pooling, Waiting, open_server, server_upkeep
+from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_upkeep
 from freezer_api.repository.upkeep import Upkeep
 
 LOG = logging.getLogger(__name__)
@@ -58,10 +59,46 @@ class SQLStore:
 
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
-        return SQLUpkeep(sqlite_engine(self.path, timeout=5.0, connections=1), self.path)
+        return sqlite_upkeep(self.path)
 
     def __str__(self) -> str:
         return str(self.path)
+
+
+@dataclass(frozen=True)
+class ServerStore:
+    """A database of a MariaDB, MySQL or PostgreSQL server. ``kept``: connections, None for one to each thread."""
+
+    url: URL
+    session: dict[str, Any]
+    pooling: Pooling
+    kept: int | None
+    waiting: Waiting
+
+    def _driver(self, *, bounded: bool = True) -> Driver:
+        return urls.driver(self.url, **self.session, bounded=bounded)
+
+    def prepare(self) -> None:
+        """Refuse what cannot work; a server that does not answer may come later."""
+        repository = open_server(self._driver(), Pooling(kept=1))
+        try:
+            repository.check()
+        except Unavailable:
+            LOG.warning("The store cannot be used yet; requests are answered with 503 until it can be")
+        finally:
+            repository.close()
+
+    def open(self, threads: int) -> Repository:
+        """The repository, for as many threads."""
+        kept = threads if self.kept is None else self.kept
+        return open_server(self._driver(), replace(self.pooling, kept=kept))
+
+    def upkeep(self) -> Upkeep:
+        """The upkeep of the same store."""
+        return server_upkeep(self._driver(bounded=False), self.waiting, str(self))
+
+    def __str__(self) -> str:
+        return urls.shown(self.url)
 
 
 @dataclass(frozen=True)
@@ -116,7 +153,7 @@ class ElasticStore:
         return ", ".join(self.access.hosts)
 
 
-Store = SQLStore | ElasticStore
+Store = SQLStore | ServerStore | ElasticStore
 
 
 def store_of(conf: cfg.ConfigOpts) -> Store:
@@ -148,7 +185,7 @@ def _by_other_options(conf: cfg.ConfigOpts) -> Store:
         config.register_elasticsearch(conf, group)
         if settings.is_set(conf, "hosts", group):
             return _elastic(conf, group)
-    if conf.database.connection or storage.backend in _SQL_BACKENDS:
+    if storage.backend in _SQL_BACKENDS or _connection(conf):
         return _sql(conf)
     if group:
         raise settings.wrong(conf, "storage", "backend", f"the group [{group}], which it names, has no hosts")
@@ -168,18 +205,36 @@ def embedded_store(directory: str | None) -> SQLStore:
     return SQLStore(embedded.data_dir(directory) / embedded.FILE, embedded=True)
 
 
-def _sql(conf: cfg.ConfigOpts) -> SQLStore:
-    if not conf.database.connection:
+def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
+    options = conf.database
+    connection = _connection(conf)
+    if not connection:
         raise StartFailed("[database] connection is not set; it names the SQL store")
+    url = urls.parsed(connection, options.connection_parameters or "")
+    if url.drivername == SQLITE:
+        return SQLStore(Path(url.database or ""))
+    pooling = Pooling(
+        more=-1 if options.max_overflow is None else options.max_overflow,
+        wait=options.pool_timeout or Pooling.wait,
+        recycle=options.connection_recycle_time,
+        retries=options.db_max_retries,
+    )
+    return ServerStore(
+        url,
+        {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
+        pooling,
+        options.max_pool_size if settings.is_set(conf, "max_pool_size", "database") else None,
+        Waiting(options.max_retries, options.retry_interval),
+    )
+
+
+def _connection(conf: cfg.ConfigOpts) -> str | None:
     try:
-        url = make_url(conf.database.connection)
-    except ArgumentError:
-        raise StartFailed(
-            "[database] connection is no URL such as sqlite:////var/lib/freezer/freezer.sqlite"
-        ) from None
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        raise StartFailed("[database] connection: this release keeps SQL documents in a SQLite file only")
-    return SQLStore(Path(url.database))
+        connection: str | None = conf.database.connection
+    except cfg.Error:
+        # What it says of a name after a dollar sign may be a part of the password.
+        raise StartFailed("[database] connection: in the file a dollar sign is written $$") from None
+    return connection
 
 
 def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:

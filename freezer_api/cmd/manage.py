@@ -134,6 +134,8 @@ def _sync(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
     for kind in _kinds(conf):
         upkeep.sync([kind], lambda question: conf.erase and _confirmed(conf, question))
         print(f"Creating or Updating {kind} is True", flush=True)
+    for note in upkeep.notes():
+        print(f"{PROGRAM}: {note}", file=sys.stderr)
 
 
 def _remove(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:

@@ -32,6 +32,10 @@ class Upkeep(Protocol):
         """
         ...
 
+    def notes(self) -> list[str]:
+        """What the operator should know of a store that was made, a line each."""
+        ...
+
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
         """Take all documents of these kinds away, unless ``test_only``; the kinds of which there was anything."""
         ...

@@ -16,7 +16,7 @@ from tests.contract import worker
 HERE = Path(__file__).parent
 
 
-OTHERS = ("elasticsearch8", "opensearch2", "opensearch3")
+OTHERS = ("elasticsearch8", "opensearch2", "opensearch3", "postgresql")
 
 
 def _drivers() -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""The wired service, called in this process: over the embedded store and over Elasticsearch."""
+"""The wired service, called in this process: over the embedded store, and over those of servers."""
 
 import shutil
 import warnings
@@ -12,7 +12,7 @@ from freezer_api import config, embedded
 from freezer_api.api.middleware import WSGIApp
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
-from tests.contract import elastic
+from tests.contract import databases, elastic
 from tests.http.client import Client
 from tests.http.versions import V1, V2, Version
 
@@ -47,7 +47,12 @@ def store_file(empty_store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(empty_store, tmp_path))
 
 
-@pytest.fixture(scope="session", params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.matrix)])
+SERVERS = ("elasticsearch", "mariadb", "postgresql")
+
+
+@pytest.fixture(
+    scope="session", params=["embedded", *(pytest.param(name, marks=pytest.mark.matrix) for name in SERVERS)]
+)
 def engine(request: pytest.FixtureRequest) -> str:
     """What documents are kept in."""
     engine: str = request.param
@@ -56,15 +61,17 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def fresh_store(engine: str, empty_store: Path, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
-    """Gives empty stores; on Elasticsearch it is the same one, emptied."""
+    """Gives empty stores; on a server it is the same one, emptied."""
     opened: list[Repository] = []
 
     def fresh() -> Repository:
         if engine == "embedded":
             path = shutil.copy(empty_store, tmp_path / f"{len(opened)}-{embedded.FILE}")
             opened.append(open_sqlite(Path(path)))
-        else:
+        elif engine == "elasticsearch":
             opened.append(elastic.open_repository(elastic.make(engine, "9")))
+        else:
+            opened.append(databases.open_repository(databases.make(engine)))
         return opened[-1]
 
     yield fresh

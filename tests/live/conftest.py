@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tests.servers.search.shared import SearchServers
-from tests.servers.service import Service, search_store
+from tests.servers.service import Service, search_store, sql_store
+from tests.servers.sql.shared import SQLServers
 
 Request = tuple[str, str, Any]
 """Method, path, body (None: no body)."""
@@ -51,27 +52,39 @@ class Crowd:
             connection.close()
 
 
-STORES = ["embedded", pytest.param("elasticsearch", marks=pytest.mark.matrix)]
+STORES = [
+    "embedded",
+    *(pytest.param(name, marks=pytest.mark.matrix) for name in ("elasticsearch", "mariadb", "postgresql")),
+]
 
 
-def _configuration(store: str, directory: Path, servers: SearchServers) -> Path | None:
+def _configuration(store: str, directory: Path, search: SearchServers, sql: SQLServers) -> Path | None:
     """The configuration file that names a new store, None for the embedded one."""
-    return search_store(directory, servers.server(store, "9").url) if store == "elasticsearch" else None
+    if store == "embedded":
+        return None
+    if store == "elasticsearch":
+        return search_store(directory, search.server(store, "9").url)
+    return sql_store(directory, sql.database(store))
 
 
 @pytest.fixture(params=STORES)
-def store(request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers) -> Path | None:
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers, sql_servers: SQLServers
+) -> Path | None:
     """The configuration file of a new store, for tests that are made with every one."""
-    return _configuration(request.param, tmp_path, search_servers)
+    return _configuration(request.param, tmp_path, search_servers, sql_servers)
 
 
 @pytest.fixture(scope="module", params=STORES)
 def service(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, search_servers: SearchServers
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    search_servers: SearchServers,
+    sql_servers: SQLServers,
 ) -> Iterator[Service]:
     """One service for all tests of a module; each makes documents of its own."""
     directory = tmp_path_factory.mktemp("live")
-    config = _configuration(request.param, directory, search_servers)
+    config = _configuration(request.param, directory, search_servers, sql_servers)
     service = Service(directory / "data", "--workers", "3", "--threads", "8", config=config)
     yield service.start()
     service.end()

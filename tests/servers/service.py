@@ -30,6 +30,15 @@ def search_store(directory: Path, url: str, **options: object) -> Path:
     return file
 
 
+def sql_store(directory: Path, url: str, **options: object) -> Path:
+    """The configuration file of a store in this database, made by `freezer-manage db sync`."""
+    file = directory / "freezer-api.conf"
+    lines = [f"{name} = {value}" for name, value in {"connection": url, **options}.items()]
+    file.write_text("[database]\n" + "\n".join(lines) + "\n")
+    sync(file)
+    return file
+
+
 def sync(config: Path) -> None:
     """`freezer-manage db sync`."""
     command = [*MANAGE, "--config-file", str(config), "db", "sync"]

@@ -24,7 +24,7 @@ def told(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 
 def test_one_line_for_each_and_no_value(told) -> None:  # type: ignore[no-untyped-def]
-    text = "".join(f"[{option.group}]\n{option.name} = a-value\n" for option in obsolete.OPTIONS)
+    text = "".join(f"[{option.group}]\n{option.name} = 1\n" for option in obsolete.OPTIONS)
     lines = told(text)
     assert len(lines) == len(obsolete.OPTIONS)
     for option, line in zip(obsolete.OPTIONS, lines, strict=True):

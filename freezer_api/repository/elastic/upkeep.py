@@ -163,6 +163,9 @@ class ElasticUpkeep:
         place = {"_index": write_alias_of(hit["_index"]), "_id": hit["_id"], "require_alias": True}
         return {"index": {**place, "if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}}
 
+    def notes(self) -> list[str]:
+        return []
+
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
         removed = []
         for kind in kinds:

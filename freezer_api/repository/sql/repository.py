@@ -4,13 +4,9 @@ The token is creation time and version together: a version alone would come agai
 created anew.
 """
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Select, bindparam, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Delete, Row, Select, Update, bindparam, delete, select, update
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
@@ -18,10 +14,9 @@ from freezer_api.documents.text import decode
 from freezer_api.errors import AlreadyExists, Conflict
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Page, Stored
-from freezer_api.repository.sql.held import HeldConnections
+from freezer_api.repository.sql.access import Access, Taken
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.sql.search import Search
-from freezer_api.repository.sql.upkeep import check_current
 from freezer_api.repository.texts import is_text
 
 
@@ -30,62 +25,40 @@ class _Statements:
 
     def __init__(self, table: KindTable) -> None:
         columns = table.table.c
+        the_key = columns.key == bindparam("the_key")
         current = (
-            (columns.key == bindparam("the_key"))
+            the_key
             & (columns.created == bindparam("seen_created"))
             & (columns.version == bindparam("seen_version"))
         )
-        self.insert = insert(table.table).inline()
-        self.get: Select[Any] = select(columns.created, columns.version, columns.body).where(
-            columns.key == bindparam("the_key")
-        )
+        self.get: Select[Any] = select(columns.created, columns.version, columns.body).where(the_key)
         self.update = update(table.table).where(current)
         self.delete = delete(table.table).where(current)
 
 
 class SQLRepository:
-    """Documents in the tables of ``schema``.
+    """Documents in the tables of ``schema``, in the database that ``access`` leads to."""
 
-    The engines turn the driver's errors, all but ``IntegrityError``, into ours. Transactions of ``writing`` come
-    one after the other, so that creations are seen in the order of their time; the threads of this process wait
-    for theirs in ``turn``. ``clock`` gives microseconds since the epoch.
-    """
-
-    def __init__(
-        self,
-        reading: Engine,
-        writing: Engine,
-        turn: AbstractContextManager[None],
-        *,
-        is_good: Callable[[Connection], bool],
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
-    ) -> None:
-        self._reading = reading
-        self._held = HeldConnections(reading, is_good)
-        self._writing = writing
-        self._turn = turn
-        self._clock = clock
+    def __init__(self, access: Access) -> None:
+        self._access = access
         self._statements = {name: _Statements(table) for name, table in TABLES.items()}
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        row = TABLES[kind.name].contents(document)
+        row = {"key": key, "version": 1, **TABLES[kind.name].contents(document)}
         try:
-            with self._turn, self._writing.connect() as connection, connection.begin():
-                created = self._clock()
-                row |= {"key": key, "created": created, "version": 1}
-                connection.execute(self._statements[kind.name].insert, row)
-        except IntegrityError:
+            created = self._access.create(kind, row)
+        except Taken:
             raise AlreadyExists(f"{kind.title} already registered with ID {key}") from None
         return Stored(key, document, 1, _token(created, 1))
 
     def get(self, kind: Kind, key: str) -> Stored | None:
         if not is_text(key):
             return None
-        row = self._held().execute(self._statements[kind.name].get, {"the_key": key}).first()
-        if row is None:
+        rows = self._access.read(self._statements[kind.name].get, {"the_key": key})
+        if not rows:
             return None
-        created, version, body = row
-        return Stored(key, decode(body), version, _token(created, version))
+        row = rows[0]
+        return Stored(key, decode(row.body), row.version, _token(row.created, row.version))
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         created, version = _seen(token)
@@ -96,53 +69,36 @@ class SQLRepository:
     def delete(self, kind: Kind, key: str, token: str) -> None:
         self._change(self._statements[kind.name].delete, {}, kind, key, token)
 
-    def _change(self, statement: Any, contents: dict[str, Any], kind: Kind, key: str, token: str) -> None:
+    def _change(
+        self, statement: Update | Delete, contents: dict[str, Any], kind: Kind, key: str, token: str
+    ) -> None:
         created, version = _seen(token)
         values = {**contents, "the_key": key, "seen_created": created, "seen_version": version}
-        if not is_text(key) or not self._has_changed(statement, values):
+        if not is_text(key) or not self._access.change(statement, values):
             raise Conflict(f"{kind.title} with ID {key} was changed by another request")
 
-    def _has_changed(self, statement: Any, values: dict[str, Any]) -> bool:
-        with self._turn, self._writing.connect() as connection, connection.begin():
-            result: CursorResult[Any] = connection.execute(statement, values)
-            return result.rowcount > 0
-
     def search(self, kind: Kind, query: q.Query) -> Page:
-        search = Search(TABLES[kind.name], query)
-        connection = self._held()
+        search = Search(TABLES[kind.name], query, takes_lists=self._access.takes_lists)
+        rows = self._access.read(search.statement, search.values)
         total = None
         if query.with_total:
-            with _moment(connection):
-                rows = connection.execute(search.page(), search.values).all()
-                total = connection.execute(search.total(), search.values).scalar_one()
-        else:
-            rows = connection.execute(search.page(), search.values).all()
+            total = rows[0].total
+            rows = sorted((row for row in rows if row.key is not None), key=_position)
         items = [
-            Stored(key, decode(body), version, _token(created, version))
-            for created, key, version, body, _rank in rows[: query.limit]
+            Stored(row.key, decode(row.body), row.version, _token(row.created, row.version))
+            for row in rows[: query.limit]
         ]
-        position = None
-        if len(rows) > query.limit:
-            last = rows[query.limit - 1]
-            position = q.Position(last.rank, last.created, last.key)
-        return Page(items, position, total)
+        return Page(items, _position(rows[query.limit - 1]) if len(rows) > query.limit else None, total)
 
     def check(self) -> None:
-        check_current(self._held())
+        self._access.check()
 
     def close(self) -> None:
-        self._held.close()
-        self._writing.dispose()
+        self._access.close()
 
 
-@contextmanager
-def _moment(connection: Connection) -> Iterator[None]:
-    """Everything that is read in here is of one moment."""
-    connection.exec_driver_sql("BEGIN")
-    try:
-        yield
-    finally:
-        connection.rollback()
+def _position(row: Row[Any]) -> q.Position:
+    return q.Position(row.rank, row.created, row.key)
 
 
 def _token(created: int, version: int) -> str:

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import HotList, Kind
@@ -11,9 +11,13 @@ from freezer_api.documents.kinds import KINDS
 from freezer_api.documents.search_index import as_epoch, search_index, value_at
 from freezer_api.documents.text import encode
 from freezer_api.repository.sql import index_text
+from freezer_api.repository.sql.dialects import TABLE_OPTIONS, exact_text
 
 VERSION_TABLE = "freezer_schema_version"
 """Of our own: the original's tables and its ``alembic_version`` may live in the same database."""
+
+VERSIONS = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+"""As Alembic makes it; it has one row."""
 
 METADATA = MetaData()
 
@@ -32,15 +36,16 @@ class KindTable:
         self.table = Table(
             f"freezer_{kind.name}",
             METADATA,
-            Column("key", String(600), primary_key=True),
+            Column("key", exact_text(600, ascii_only=True), primary_key=True),
             Column("created", BigInteger, nullable=False),
             Column("version", Integer, nullable=False),
-            *(Column(name, String(255)) for name in self.column_of.values()),
+            *(Column(name, exact_text(255)) for name in self.column_of.values()),
             *([Column("pending", Boolean, nullable=False)] if self.excluded else []),
             *([Column("epoch", BigInteger)] if kind.epoch_path else []),
-            Column("body", Text, nullable=False),
-            Column("entries", Text, nullable=False),
-            Column("texts", Text, nullable=False),
+            Column("body", exact_text(), nullable=False),
+            Column("entries", exact_text(), nullable=False),
+            Column("texts", exact_text(), nullable=False),
+            **TABLE_OPTIONS,
         )
         for hot in kind.hot:
             self._add_index(hot)

@@ -25,6 +25,7 @@ from freezer_api.documents.fields import LONG_MAX, LONG_MIN
 from freezer_api.documents.search_index import NULL
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import index_text
+from freezer_api.repository.sql.dialects import holds
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.texts import is_text, nearest_text
 
@@ -43,10 +44,14 @@ class _Paging(NamedTuple):
 
 
 class Search:
-    """A query turned into statements and the ``values`` that they take."""
+    """A query turned into one statement and the ``values`` that it takes.
 
-    def __init__(self, table: KindTable, query: q.Query) -> None:
-        translation = _Translation(table)
+    ``takes_lists``: whether the database takes any number of words as one list, as SQLite does, whose statements
+    cannot be long.
+    """
+
+    def __init__(self, table: KindTable, query: q.Query, *, takes_lists: bool) -> None:
+        translation = _Translation(table, takes_lists=takes_lists)
         self._kind = table.kind.name
         self._shape = translation.shape(q.All(query.conditions))
         self._paging = _Paging(query.exact_first is not None, query.after is not None)
@@ -61,13 +66,17 @@ class Search:
         if query.exact_first is not None and query.after is not None:
             self.values["after_rank"] = _as_long(query.after.rank)
 
-    def page(self) -> Select[Any]:
-        """The statement of a page and one row more: created, key, version, body, rank."""
-        return _page_statement(self._kind, self._shape, self._paging)
+        self._with_total = query.with_total
 
-    def total(self) -> Select[Any]:
-        """The statement that counts the documents of all pages."""
-        return _total_statement(self._kind, self._shape)
+    @property
+    def statement(self) -> Select[Any]:
+        """Gives the rows of a page, and one more if there is one: created, key, version, body, rank.
+
+        With a total there is that as well, all of one moment; then the rows are in no order, and when there are
+        none there is one without a key.
+        """
+        make = _counted_statement if self._with_total else _page_statement
+        return make(self._kind, self._shape, self._paging)
 
 
 def _as_long(number: int) -> int:
@@ -77,8 +86,9 @@ def _as_long(number: int) -> int:
 class _Translation:
     """Conditions turned into a shape and, in the same order, the values ``p0``, ``p1`` ... that it takes."""
 
-    def __init__(self, table: KindTable) -> None:
+    def __init__(self, table: KindTable, *, takes_lists: bool) -> None:
         self._table = table
+        self._words_at_once = _WORDS_AT_ONCE if takes_lists else q.MOST_WORDS
         self.values: dict[str, Any] = {}
 
     def _bound(self, value: Any) -> str:
@@ -151,7 +161,7 @@ class _Translation:
 
     def _in_each(self, column: str, parts: Iterable[str]) -> Shape:
         distinct = list(dict.fromkeys(parts))
-        first, rest = distinct[:_WORDS_AT_ONCE], distinct[_WORDS_AT_ONCE:]
+        first, rest = distinct[: self._words_at_once], distinct[self._words_at_once :]
         others = [("in each", column, self._bound(orjson.dumps(rest).decode()))] if rest else []
         return ("all", *(self._in(column, part) for part in first), *others)
 
@@ -169,7 +179,7 @@ def _clause(table: KindTable, shape: Shape) -> ColumnElement[bool]:
         case ("equal", name, value):
             return columns[name] == bindparam(value)
         case ("in", name, value):
-            return func.instr(columns[name], bindparam(value)) > 0
+            return holds(columns[name], value)
         case ("in each", name, value):
             parts = func.json_each(bindparam(value)).table_valued("value")
             return ~select(1).where(func.instr(columns[name], parts.c.value) == 0).correlate(table.table).exists()
@@ -193,7 +203,7 @@ def _page_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     rank: ColumnElement[int] = literal(1)
     order: list[ColumnElement[Any]] = [columns.created, columns.key]
     if paging.ranked:
-        rank = case((func.instr(columns.texts, bindparam("exact")) > 0, 0), else_=1)
+        rank = case((holds(columns.texts, "exact"), 0), else_=1)
         order.insert(0, rank)
     wanted = _clause(table, shape)
     if paging.after:
@@ -219,6 +229,9 @@ def _later(table: KindTable, rank: ColumnElement[int] | None) -> ColumnElement[b
 
 
 @lru_cache(maxsize=512)
-def _total_statement(kind: str, shape: Shape) -> Select[Any]:
+def _counted_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     table = TABLES[kind]
-    return select(func.count()).select_from(table.table).where(_clause(table, shape))
+    page = _page_statement(kind, shape, paging).subquery("page")
+    counted = select(func.count().label("total")).select_from(table.table).where(_clause(table, shape))
+    total = counted.subquery("total")
+    return select(*page.c, total.c.total).select_from(total.outerjoin(page, true()))

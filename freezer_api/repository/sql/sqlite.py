@@ -4,20 +4,36 @@ import logging
 import os
 import sqlite3
 import time
-import weakref
-from contextlib import ExitStack
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Delete,
+    Engine,
+    Row,
+    Select,
+    Update,
+    create_engine,
+    event,
+    insert,
+)
 from sqlalchemy.engine import ExceptionContext
-from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection, QueuePool
+from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
-from freezer_api.errors import StoreFailed, Unavailable
+from freezer_api.documents.kind import Kind
+from freezer_api.errors import StartFailed, StoreFailed, Unavailable
+from freezer_api.repository.sql.access import Taken
+from freezer_api.repository.sql.forks import start_anew_after_fork
+from freezer_api.repository.sql.held import HeldConnections
 from freezer_api.repository.sql.repository import SQLRepository
+from freezer_api.repository.sql.schema import TABLES
 from freezer_api.repository.sql.turns import Turns
+from freezer_api.repository.sql.upkeep import SQLUpkeep, check_version, current_version
 
 LOG = logging.getLogger(__name__)
 
@@ -60,14 +76,66 @@ _UNAVAILABLE = _BROKEN | {
     sqlite3.SQLITE_SCHEMA,
 }
 
-_LEFT_TO_PARENT: list[Pool] = []
-"""Pools from before a fork. They are the parent's; the child may not even close them, so they are kept."""
+
+class SQLiteAccess:
+    """One file: every thread reads over a connection that it keeps, and writers take turns at one.
+
+    Transactions that write come one after the other, so that creations are seen in the order of their time; the
+    threads of this process wait for theirs in ``turn``. ``clock`` gives microseconds since the epoch.
+    """
+
+    takes_lists = True
+
+    def __init__(
+        self,
+        reading: Engine,
+        writing: Engine,
+        turn: Turns,
+        *,
+        is_good: Callable[[Connection], bool],
+        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        self.reading = reading
+        self.held = HeldConnections(reading, is_good)
+        self.writing = writing
+        self.turn = turn
+        self.clock = clock
+        self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
+
+    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        return self.held().execute(statement, values).all()
+
+    def create(self, kind: Kind, row: dict[str, Any]) -> int:
+        try:
+            with self.turn, self.writing.connect() as connection, connection.begin():
+                created = self.clock()
+                connection.execute(self._inserts[kind.name], {**row, "created": created})
+        except IntegrityError:
+            raise Taken from None
+        return created
+
+    def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
+        with self.turn, self.writing.connect() as connection, connection.begin():
+            result: CursorResult[Any] = connection.execute(statement, values)
+            return result.rowcount > 0
+
+    def check(self) -> None:
+        check_version(current_version(self.held()))
+
+    def close(self) -> None:
+        self.held.close()
+        self.writing.dispose()
 
 
 def open_sqlite(
     path: Path, *, timeout: float = 5.0, connections: int = 8, longest_read: float = 30.0
 ) -> SQLRepository:
-    """The repository in the file at ``path``, which ``upkeep.sync`` has made.
+    """The repository in the file at ``path``, which ``upkeep.sync`` has made; see :func:`sqlite_access`."""
+    return SQLRepository(sqlite_access(path, timeout=timeout, connections=connections, longest_read=longest_read))
+
+
+def sqlite_access(path: Path, *, timeout: float, connections: int, longest_read: float) -> SQLiteAccess:
+    """The way into the file.
 
     ``timeout`` in seconds bounds the wait for other writers, ``longest_read`` the work for one answer,
     ``connections`` is how many are kept when the threads that read with them end.
@@ -88,12 +156,41 @@ def open_sqlite(
         return bool(connection.info["file"] == _identity(file))
 
     file = str(path.absolute())
-    return SQLRepository(reading, writing, Turns(timeout), is_good=_is_good)
+    return SQLiteAccess(reading, writing, Turns(timeout), is_good=_is_good)
 
 
 def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:
     """An engine for ``upkeep``, with the driver's own errors; makes the file at ``path`` if there is none."""
     return _engine(path, timeout=timeout, connections=connections, patience=timeout, create=True)
+
+
+def sqlite_upkeep(path: Path) -> SQLUpkeep:
+    """Upkeep of the tables in the file at ``path``. Nothing else makes the file."""
+    return SQLUpkeep(sqlite_engine(path, timeout=5.0, connections=1), _File(path))
+
+
+class _File:
+    """The file at ``path``, in a directory for its owner alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def is_there(self) -> bool:
+        return self._path.exists()
+
+    def make(self) -> None:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise StartFailed(f"cannot use the data file {self._path}: {error.strerror}") from None
+        except DBAPIError as error:
+            raise StartFailed(f"cannot use the data file {self._path}: {error.orig}") from None
+        except StartFailed as error:
+            raise StartFailed(f"cannot use the data file {self._path}: {error}") from None
 
 
 def _engine(
@@ -134,7 +231,7 @@ def _engine(
         hide_parameters=True,
     )
     _hold_to_the_file(engine, file)
-    os.register_at_fork(after_in_child=partial(leave_to_parent, weakref.ref(engine)))
+    start_anew_after_fork(engine)
     return engine
 
 
@@ -221,11 +318,3 @@ def _log_ahead(connection: sqlite3.Connection, deadline: float) -> None:
             time.sleep(_WRITER_PATIENCE)
         else:
             return
-
-
-def leave_to_parent(held: "weakref.ref[Engine]") -> None:
-    """Have a forked process start anew with no connection; those that are open are left untouched."""
-    engine = held()
-    if engine is not None:
-        _LEFT_TO_PARENT.append(engine.pool)
-        engine.dispose(close=False)

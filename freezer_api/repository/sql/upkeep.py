@@ -3,16 +3,16 @@
 Alembic keeps the steps; it is loaded only when there is one to take.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, inspect, select
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Engine, inspect, literal, select, table
 
 from freezer_api.errors import StartFailed, Unavailable
-from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
+from freezer_api.repository.sql.dialects import alone
+from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE, VERSIONS
 from freezer_api.repository.upkeep import Ask
 
 if TYPE_CHECKING:
@@ -23,35 +23,36 @@ HEAD = "0002"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_VERSIONS = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
+_OF_THE_ORIGINAL = ("backups", "clients", "jobs", "actions", "sessions")
+"""Tables that may be in the same database, and are none of ours."""
 
 
 def current_version(connection: Connection) -> str | None:
     """The version of the layout in the store, None when there is none of ours."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    return connection.execute(select(_VERSIONS.c.version_num)).scalar()
+    return connection.execute(select(VERSIONS.c.version_num)).scalar()
 
 
-def check_current(connection: Connection) -> None:
+def check_version(version: str | None) -> None:
     """Raise ``Unavailable`` unless the layout is the one of this release."""
-    if current_version(connection) != HEAD:
+    if version != HEAD:
         raise Unavailable("The store's layout is not the one of this release")
 
 
 def sync(engine: Engine) -> bool:
-    """Make or upgrade the tables; whether there was anything to do. Safe when several processes do it at once.
+    """Make or upgrade the tables; whether there was anything to do. Safe when several processes do it at once, and
+    after one that was killed while it did.
 
     Raises :class:`StartFailed` when a newer release made them, and the driver's errors as they are.
     """
     with engine.connect() as connection:
         if current_version(connection) == HEAD:
             return False
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        version = current_version(connection)
-        if version != HEAD:
-            _upgrade(connection, version)
-        connection.commit()
+        with alone(connection):
+            version = current_version(connection)
+            if version != HEAD:
+                _upgrade(connection, version)
         return version != HEAD
 
 
@@ -80,18 +81,32 @@ def migrations(connection: Connection) -> "Config":
     return config
 
 
-class SQLUpkeep:
-    """Upkeep of the tables in the file at ``path``. They are of one version together, so ``sync`` makes or
-    upgrades all of them. Nothing else makes the file.
-    """
+class Ground(Protocol):
+    """What the tables stand on."""
 
-    def __init__(self, engine: Engine, path: Path) -> None:
+    def is_there(self) -> bool:
+        """Whether there is anything that could be looked at."""
+        ...
+
+    def make(self) -> None:
+        """Make what nobody else makes."""
+        ...
+
+    def reached(self) -> AbstractContextManager[None]:
+        """Within it every error becomes ``StartFailed``, with one line."""
+        ...
+
+
+class SQLUpkeep:
+    """Upkeep of the tables. They are of one version together, so ``sync`` makes or upgrades all of them."""
+
+    def __init__(self, engine: Engine, ground: Ground) -> None:
         self._engine = engine
-        self._path = path
+        self._ground = ground
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with _in_our_words(self._path), self._engine.connect() as connection:
+        with self._ground.reached(), self._engine.connect() as connection:
             yield connection
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
@@ -103,7 +118,7 @@ class SQLUpkeep:
 
     def pending(self, kinds: Sequence[str]) -> list[str]:
         version = None
-        if self._path.exists():
+        if self._ground.is_there():
             with self._connected() as connection:
                 version = current_version(connection)
                 if version is not None and version > HEAD:
@@ -114,28 +129,34 @@ class SQLUpkeep:
         return [f"{TABLES[kind].table.name}: would be {done}" for kind in kinds]
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:  # noqa: ARG002 - nothing can be in the way
-        with _in_our_words(self._path):
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with self._ground.reached():
+            self._ground.make()
             sync(self._engine)
 
+    def notes(self) -> list[str]:
+        with self._connected() as connection:
+            theirs = _filled(connection, _OF_THE_ORIGINAL)
+            if not theirs or _filled(connection, METADATA.tables):
+                return []
+        note = (
+            f"The tables of the original Freezer API in the same database ({', '.join(theirs)}) were left as they "
+            "are; 'freezer-manage import --from-sql URL' brings over what is in them"
+        )
+        return [note]
+
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
-        if not self._path.exists():
+        if not self._ground.is_there():
             return []
-        with self._connected() as connection, connection.begin():
+        with self._connected() as connection:
             there = self._ours(connection)
             removed = [kind for kind in kinds if TABLES[kind].table.name in there]
-            if test_only:
-                return removed
-            if set(kinds) == set(TABLES):
-                _VERSIONS.drop(connection, checkfirst=True)
-                METADATA.drop_all(connection)
-            else:
-                for kind in removed:
-                    connection.execute(TABLES[kind].table.delete())
+            if not test_only:
+                with alone(connection):
+                    _remove(connection, removed, everything=set(kinds) == set(TABLES))
         return removed
 
     def show(self) -> Any:
-        if not self._path.exists():
+        if not self._ground.is_there():
             return None
         with self._connected() as connection:
             return self._ours(connection) or None
@@ -152,13 +173,18 @@ class SQLUpkeep:
         self._engine.dispose()
 
 
-@contextmanager
-def _in_our_words(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StartFailed(f"cannot use the data file {path}: {error.strerror}") from None
-    except DBAPIError as error:
-        raise StartFailed(f"cannot use the data file {path}: {error.orig}") from None
-    except StartFailed as error:
-        raise StartFailed(f"cannot use the data file {path}: {error}") from None
+def _remove(connection: Connection, kinds: Sequence[str], *, everything: bool) -> None:
+    if everything:
+        # First, so that an end in the middle leaves what a later sync completes.
+        VERSIONS.drop(connection, checkfirst=True)
+        METADATA.drop_all(connection)
+    else:
+        for kind in kinds:
+            connection.execute(TABLES[kind].table.delete())
+
+
+def _filled(connection: Connection, names: Iterable[str]) -> list[str]:
+    """Those of the tables that are there and have a row."""
+    there = set(inspect(connection).get_table_names())
+    rows = {name: select(literal(1)).select_from(table(name)).limit(1) for name in names if name in there}
+    return [name for name, row in rows.items() if connection.execute(row).first()]

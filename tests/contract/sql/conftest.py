@@ -47,7 +47,7 @@ def asked(repository: SQLRepository) -> list[tuple[str, tuple[Any, ...]]]:
     """The statements that reading sends, with their parameters."""
     statements: list[tuple[str, tuple[Any, ...]]] = []
 
-    @event.listens_for(repository._reading, "before_cursor_execute")
+    @event.listens_for(repository._access.reading, "before_cursor_execute")
     def _note(_connection, _cursor, statement, parameters, _context, _many):
         statements.append((statement, parameters))
 

@@ -8,14 +8,13 @@ import pytest
 
 from freezer_api.errors import Unavailable
 from freezer_api.repository.sql import held
-from freezer_api.repository.sql.repository import _moment
 from tests.contract.asking import JOBS, found, keep
 
 
 @pytest.fixture
 def connections(repository):
     keep(repository, "one")
-    return repository._held
+    return repository._access.held
 
 
 def test_a_thread_keeps_its_connection(connections):
@@ -58,13 +57,6 @@ def test_a_connection_to_another_file_is_let_go(repository, connections, path):
 
     path.with_name("moved").rename(path)
     assert found(repository) == ["one"]
-
-
-def test_a_search_that_fails_leaves_its_thread_a_good_connection(repository, connections):
-    with pytest.raises(ZeroDivisionError), _moment(connections()):
-        raise ZeroDivisionError
-
-    assert not connections().connection.driver_connection.in_transaction
 
 
 def test_after_a_fork_there_is_none(repository, connections):

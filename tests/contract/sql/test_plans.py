@@ -4,7 +4,6 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from sqlalchemy import event
 
 from freezer_api.documents.kinds import KINDS
 from freezer_api.repository import query as q
@@ -86,13 +85,11 @@ def test_get_and_search_by_the_id(plan, repository):
     assert plan(lambda: repository.search(JOBS, q.Query((is_("job_id", "one"), is_("user_id", "ann"))))) == by_key
 
 
-def test_a_total_reads_the_index_alone(repository, asked, path):
-    repository.search(JOBS, q.Query((is_("user_id", "ann"),), with_total=True))
-    statement, parameters = asked[-1]
+def test_a_total_reads_the_index_alone(plan, repository):
+    steps = plan(lambda: repository.search(JOBS, q.Query((is_("user_id", "ann"),), with_total=True)))
 
-    with closing(sqlite3.connect(path)) as connection:
-        ((*_, line),) = connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters).fetchall()
-    assert line == "SEARCH freezer_jobs USING COVERING INDEX ix_freezer_jobs_user_id (user_id=?)"
+    assert "SEARCH freezer_jobs USING COVERING INDEX ix_freezer_jobs_user_id (user_id=?)" in steps
+    assert "SEARCH freezer_jobs USING INDEX ix_freezer_jobs_user_id (user_id=?)" in steps
 
 
 def test_the_database_alone_picks_and_cuts(repository, asked):
@@ -107,16 +104,13 @@ def test_the_database_alone_picks_and_cuts(repository, asked):
     assert parameters[-2:] == (5, 2)
 
 
-def test_page_and_total_are_of_one_moment(repository):
+def test_page_and_total_are_of_one_moment(repository, asked):
     repository.create(JOBS, "one", job("one"))
-
-    @event.listens_for(repository._reading, "before_cursor_execute")
-    def _write_between(_connection, _cursor, statement, *_):
-        if "count(" in statement:
-            repository.create(JOBS, "late", job("late"))
-
+    asked.clear()
     page = repository.search(JOBS, q.Query(with_total=True))
+
     assert (keys_of(page), page.total) == (["one"], 1)
+    assert len(asked) == 1
 
 
 def test_statements_are_made_once(repository):
@@ -132,13 +126,13 @@ def test_statements_are_made_once(repository):
         stored = repository.create(JOBS, f"job{number}", job(f"job{number}"))
         stored = repository.replace(JOBS, f"job{number}", job(f"job{number}"), stored.token)
         repository.delete(JOBS, f"job{number}", stored.token)
-        return len(repository._reading._compiled_cache), len(repository._writing._compiled_cache)
+        return len(repository._access.reading._compiled_cache), len(repository._access.writing._compiled_cache)
 
-    assert {_ask(number) for number in range(5)} == {(3, 3)}
+    assert {_ask(number) for number in range(5)} == {(2, 3)}
 
 
 def test_the_order_within_one_microsecond_is_that_of_the_keys(repository):
-    repository._clock = lambda: 1_700_000_000_000_000
+    repository._access.clock = lambda: 1_700_000_000_000_000
     for key in ("c", "a", "d", "b"):
         repository.create(JOBS, key, job(key))
     first = repository.search(JOBS, q.Query(limit=3))

@@ -17,8 +17,8 @@ from sqlalchemy import event
 
 from freezer_api.errors import StoreFailed, Unavailable
 from freezer_api.repository import query as q
-from freezer_api.repository.sql import sqlite
-from freezer_api.repository.sql.sqlite import leave_to_parent, open_sqlite, sqlite_engine
+from freezer_api.repository.sql import forks
+from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
 from freezer_api.repository.sql.upkeep import sync
 from tests.contract.asking import JOBS, found, is_, job, keep, keys_of
 
@@ -84,7 +84,7 @@ def running(code, *arguments):
 
 
 def test_a_write_that_returned_is_on_disk(repository):
-    for engine in (repository._reading, repository._writing):
+    for engine in (repository._access.reading, repository._access.writing):
         with engine.connect() as connection:
             pragmas = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -121,7 +121,7 @@ class TestOtherWriters:
     def test_of_one_process_wait_for_each_other_within_the_bound(self, repository):
         keep(repository, "one")
         calls = every_call(repository)
-        with repository._turn:
+        with repository._access.turn:
             unavailable(calls["create"], within=1.0)
             unavailable(calls["delete"], within=1.0)
             calls["get"]()
@@ -258,9 +258,9 @@ class TestTheFile:
 
     def test_on_a_full_disk(self, repository, calls, path):
         limit = path.stat().st_size // 4096 + 10
-        repository._writing.dispose()
+        repository._access.writing.dispose()
 
-        @event.listens_for(repository._writing, "connect")
+        @event.listens_for(repository._access.writing, "connect")
         def _limit(connection, _record):
             connection.execute(f"PRAGMA max_page_count = {limit}")
 
@@ -314,7 +314,9 @@ class TestForks:
         if child == 0:
             code = 1
             try:
-                assert repository._reading.pool.checkedin() == repository._writing.pool.checkedin() == 0
+                assert (
+                    repository._access.reading.pool.checkedin() == repository._access.writing.pool.checkedin() == 0
+                )
                 repository.create(JOBS, "child", job("child"))
                 code = len(found(repository)) == 2 and 7
             finally:
@@ -325,7 +327,7 @@ class TestForks:
         before["replace"]()
 
     def test_a_child_writes_though_its_parent_was_writing(self, repository):
-        with repository._turn, repository._writing.connect():
+        with repository._access.turn, repository._access.writing.connect():
             child = os.fork()
             if child == 0:
                 code = 1
@@ -339,27 +341,27 @@ class TestForks:
 
     def test_what_is_left_to_the_parent_stays_open(self, repository):
         keep(repository, "one")
-        with repository._reading.connect() as connection:
+        with repository._access.reading.connect() as connection:
             mine = connection.connection.driver_connection
-        leave_to_parent(weakref.ref(repository._reading))
+        forks.leave_to_parent(weakref.ref(repository._access.reading))
 
-        with repository._reading.connect() as connection:
+        with repository._access.reading.connect() as connection:
             assert connection.connection.driver_connection is not mine
         assert mine.execute("SELECT count(*) FROM freezer_jobs").fetchone() == (1,)
         # This is the parent: it may close what it has.
-        sqlite._LEFT_TO_PARENT.pop().dispose()
+        forks.LEFT_TO_PARENT.pop().dispose()
 
     def test_engines_that_are_gone_are_forgotten(self, path):
         repository = open_sqlite(path)
         keep(repository, "one")
         repository.close()
-        gone = weakref.ref(repository._reading)
+        gone = weakref.ref(repository._access.reading)
         del repository
         gc.collect()
         assert gone() is None
 
-        leave_to_parent(gone)
-        assert sqlite._LEFT_TO_PARENT == []
+        forks.leave_to_parent(gone)
+        assert forks.LEFT_TO_PARENT == []
 
 
 def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):

@@ -1,10 +1,12 @@
 """Clients of all projects, and the jobs that they poll for.
 
-The table of clients is made anew, as not every engine can add a column in the middle.
+In SQLite the table of clients is made anew, as it cannot add a column in the middle. On the servers this is the
+first layout; as MySQL cannot take back what was made, it goes on where an earlier run was interrupted.
 """
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import mysql, postgresql
 
 revision = "0002"
 down_revision = "0001"
@@ -14,6 +16,54 @@ _LISTS = (("user_id",), ("project_id",), ("user_id", "client_id"), ("project_id"
 
 
 def upgrade():
+    connection = op.get_bind()
+    if connection.dialect.name != "sqlite":
+        _make_on_server(connection)
+    else:
+        _upgrade_sqlite()
+
+
+def _make_on_server(connection):
+    metadata = sa.MetaData()
+    _define(metadata, "backups", epoch=True)
+    _define(metadata, "clients", hot=("client_id", "reach"), lists=(*_LISTS, ("reach",)))
+    polled = tuple((*names, "pending") for names in (*_LISTS[2:], ("client_id",)))
+    _define(metadata, "jobs", hot=("client_id",), pending=True, lists=(*_LISTS[:2], *polled))
+    _define(metadata, "actions")
+    _define(metadata, "sessions")
+    for table in metadata.sorted_tables:
+        table.create(connection, checkfirst=True)
+        there = {index["name"] for index in sa.inspect(connection).get_indexes(table.name)}
+        for index in table.indexes:
+            if index.name not in there:
+                index.create(connection)
+
+
+def _bytes(most=None):
+    on_mysql = mysql.LONGBLOB() if most is None else sa.VARBINARY(most)
+    return sa.LargeBinary().with_variant(on_mysql, "mysql").with_variant(postgresql.BYTEA(), "postgresql")
+
+
+def _define(metadata, kind, *, hot=(), pending=False, epoch=False, lists=_LISTS[:2]):
+    table = sa.Table(
+        f"freezer_{kind}",
+        metadata,
+        sa.Column("key", _bytes(600), primary_key=True),
+        sa.Column("created", sa.BigInteger, nullable=False),
+        sa.Column("version", sa.Integer, nullable=False),
+        *(sa.Column(name, _bytes(1020)) for name in ("user_id", "project_id", *hot)),
+        *([sa.Column("pending", sa.Boolean, nullable=False)] if pending else []),
+        *([sa.Column("epoch", sa.BigInteger)] if epoch else []),
+        *(sa.Column(name, _bytes(), nullable=False) for name in ("body", "entries", "texts")),
+        mysql_engine="InnoDB",
+        mysql_row_format="DYNAMIC",
+    )
+    for names in lists:
+        columns = [table.c[name] for name in (*names, "created", "key")]
+        sa.Index(f"ix_freezer_{kind}_{'_'.join(names)}", *columns)
+
+
+def _upgrade_sqlite():
     for names in _LISTS:
         op.drop_index(f"ix_freezer_clients_{'_'.join(names)}", "freezer_clients")
     op.rename_table("freezer_clients", "freezer_clients_0001")

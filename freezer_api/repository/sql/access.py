@@ -1,0 +1,42 @@
+"""What the repository asks of a database, whichever it is."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Delete, Row, Select, Update
+
+from freezer_api.documents.kind import Kind
+
+
+class Taken(Exception):
+    """There is a row with this key."""
+
+
+class Access(Protocol):
+    """A way into one database. Errors are those of :class:`~freezer_api.repository.protocol.Repository`.
+
+    ``takes_lists``: see :class:`~freezer_api.repository.sql.search.Search`.
+    """
+
+    @property
+    def takes_lists(self) -> bool: ...
+
+    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The rows of the statement."""
+        ...
+
+    def create(self, kind: Kind, row: dict[str, Any]) -> int:
+        """Make a row; its ``created``, which is no earlier than that of any row seen so far. Or ``Taken``."""
+        ...
+
+    def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
+        """Whether the statement found the row that it is to change."""
+        ...
+
+    def check(self) -> None:
+        """As ``Repository.check``."""
+        ...
+
+    def close(self) -> None:
+        """As ``Repository.close``."""
+        ...

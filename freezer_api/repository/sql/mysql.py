@@ -1,0 +1,205 @@
+"""MariaDB and MySQL, over PyMySQL."""
+
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import pymysql
+from pymysql.connections import Connection
+from pymysql.constants import CLIENT, CR, ER
+from sqlalchemy import URL
+
+from freezer_api.errors import StartFailed
+from freezer_api.repository.sql import dialects
+from freezer_api.repository.sql.servers import (
+    LONGEST_AT_SERVER,
+    LONGEST_WAIT_FOR_LOCK,
+    Trouble,
+    Verdict,
+    one_line,
+)
+
+_DEFAULT_PORT = 3306
+
+_MODES = re.compile(r"[A-Za-z_, ]*")
+
+# Numbers that the package has no names for.
+_KILLED = 1927
+_TOO_LONG_ON_MARIADB, _TOO_LONG_ON_MYSQL = 1969, 3024
+_READ_ONLY_TRANSACTION, _READ_ONLY_MODE = 1792, 1836
+_LET_GO = 4031
+
+_BUSY = frozenset({ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK, ER.UNKNOWN_COM_ERROR})
+"""The last is how a node of Galera says that it is not ready."""
+
+_LOST = frozenset(
+    {
+        CR.CR_SERVER_GONE_ERROR,
+        CR.CR_SERVER_LOST,
+        CR.CR_COMMANDS_OUT_OF_SYNC,
+        CR.CR_SERVER_LOST_EXTENDED,
+        ER.SERVER_SHUTDOWN,
+        ER.NET_READ_INTERRUPTED,
+        _KILLED,
+        _LET_GO,
+    }
+)
+
+_READ_ONLY = frozenset({ER.OPTION_PREVENTS_STATEMENT, _READ_ONLY_TRANSACTION, _READ_ONLY_MODE})
+
+_AWAY = _READ_ONLY | {
+    ER.CON_COUNT_ERROR,
+    ER.OUT_OF_RESOURCES,
+    ER.OUTOFMEMORY,
+    ER.OUT_OF_SORTMEMORY,
+    ER.DISK_FULL,
+    ER.RECORD_FILE_FULL,
+    ER.ERROR_ON_WRITE,
+    ER.ERROR_ON_READ,
+    ER.GET_ERRNO,
+    ER.QUERY_INTERRUPTED,
+    _TOO_LONG_ON_MARIADB,
+    _TOO_LONG_ON_MYSQL,
+    # What an operator has yet to do: tables to make, rights to grant.
+    ER.NO_SUCH_TABLE,
+    ER.BAD_FIELD_ERROR,
+    ER.BAD_DB_ERROR,
+    ER.TABLEACCESS_DENIED_ERROR,
+    ER.COLUMNACCESS_DENIED_ERROR,
+    ER.DBACCESS_DENIED_ERROR,
+    ER.ACCESS_DENIED_ERROR,
+    ER.TABLE_DEF_CHANGED,
+}
+
+_OF_THE_CLIENT = range(2000, 3000)
+
+_PASSING = frozenset({ER.CON_COUNT_ERROR, ER.TOO_MANY_USER_CONNECTIONS, ER.USER_LIMIT_REACHED, *_BUSY})
+
+
+class _Bounded(Connection):
+    """A connection with bounds that can be changed."""
+
+    _sock: socket.socket
+
+    def _create_ssl_ctx(self, sslp: Any) -> Any:
+        # Where the URL says nothing of TLS it is spoken if the server does, and nobody is asked for a certificate:
+        # reading those of the well-known authorities would be most of the work of a connection.
+        return super()._create_ssl_ctx(sslp) if sslp else _any_certificate()  # type: ignore[misc]
+
+    def allow(self, seconds: float | None) -> None:
+        self._read_timeout = self._write_timeout = seconds
+
+    def descriptor(self) -> int:
+        return self._sock.fileno()
+
+
+@cache
+def _any_certificate() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+class MySQL:
+    """The database at ``url``. ``sql_mode``: the server's own when empty; ``sync_wait``: Galera's
+    ``wsrep_sync_wait``. Without ``bounded`` a statement may take any time.
+    """
+
+    dialect = dialects.MYSQL
+    package = "mysql+pymysql"
+
+    def __init__(
+        self, url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
+    ) -> None:
+        if not _MODES.fullmatch(sql_mode):
+            raise StartFailed("[database] mysql_sql_mode is no list of words")
+        self._arguments = {**_arguments(url), "init_command": _settings(sql_mode, sync_wait, bounded=bounded)}
+
+    def connect(self, seconds: float) -> _Bounded:
+        return _Bounded(
+            **self._arguments,
+            # Texts are bytes to this server: this says how statements are written, and nothing else.
+            charset="utf8mb4",
+            binary_prefix=True,
+            autocommit=True,
+            # A row that was found counts, even if it is as it should be already.
+            client_flag=CLIENT.FOUND_ROWS,
+            connect_timeout=seconds,
+            read_timeout=seconds,
+            write_timeout=seconds,
+        )
+
+    def allow(self, connection: _Bounded, seconds: float | None) -> None:
+        connection.allow(seconds)
+
+    def socket(self, connection: _Bounded) -> int:
+        return connection.descriptor()
+
+    def trouble(self, error: BaseException | None) -> Trouble:
+        number, text = error.args if isinstance(error, pymysql.MySQLError) and len(error.args) == 2 else (0, error)
+        if number == ER.DUP_ENTRY:
+            return Trouble(Verdict.TAKEN, "")
+        if number in _BUSY:
+            return Trouble(Verdict.BUSY, one_line(text), passing=True)
+        if number in _LOST or isinstance(error, pymysql.InterfaceError):
+            return Trouble(Verdict.LOST, one_line(text), drops=True, passing=True)
+        if number in _AWAY or number in _PASSING or number in _OF_THE_CLIENT:
+            passing = number in _PASSING or number in _OF_THE_CLIENT
+            return Trouble(Verdict.AWAY, one_line(text), drops=number in _READ_ONLY, passing=passing)
+        # What it says beyond its number may quote a statement.
+        return Trouble(Verdict.FAILED, f"{type(error).__name__} {number}")
+
+
+def _settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
+    """The statement that begins a session. Comments with a number are read by servers from that release on, those
+    with an M by MariaDB alone.
+    """
+    settings = ["time_zone = '+00:00'"]
+    if sql_mode:
+        settings.append(f"sql_mode = '{sql_mode}'")
+    if sync_wait is not None:
+        settings.append(f"wsrep_sync_wait = {sync_wait}")
+    if bounded:
+        settings.append(f"innodb_lock_wait_timeout = {LONGEST_WAIT_FOR_LOCK}")
+    more = (
+        f" /*M!100101 , max_statement_time = {LONGEST_AT_SERVER} */"
+        f" /*!50708 , max_execution_time = {int(LONGEST_AT_SERVER * 1000)} */"
+    )
+    return f"SET SESSION {', '.join(settings)}{more if bounded else ''}"
+
+
+def _arguments(url: URL) -> dict[str, Any]:
+    query = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
+    arguments: dict[str, Any] = {
+        "host": url.host or "localhost",
+        "port": url.port or _DEFAULT_PORT,
+        "user": url.username,
+        "password": url.password or "",
+        "database": url.database,
+        **_tls(query),
+    }
+    if "unix_socket" in query:
+        arguments["unix_socket"] = query["unix_socket"]
+    return arguments
+
+
+def _tls(query: Mapping[str, str]) -> dict[str, Any]:
+    """A server whose certificate is asked for has to be the one that it is for, unless the URL says otherwise."""
+    tls: dict[str, Any] = {name: query[name] for name in ("ssl_ca", "ssl_cert", "ssl_key") if name in query}
+    for name in ("ssl_verify_cert", "ssl_verify_identity"):
+        if name in query:
+            tls[name] = _is_true(query[name])
+    if "ssl_check_hostname" in query:
+        tls["ssl_verify_identity"] = _is_true(query["ssl_check_hostname"])
+    if tls.get("ssl_verify_cert", "ssl_ca" in tls):
+        tls["ssl_verify_cert"] = True
+        tls.setdefault("ssl_verify_identity", True)
+    return tls
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() in ("1", "true", "yes", "on")

@@ -1,0 +1,131 @@
+"""PostgreSQL, over psycopg2."""
+
+import re
+import select
+import time
+from functools import partial
+from typing import Any
+
+import psycopg2
+from psycopg2 import errorcodes as codes
+from psycopg2.extensions import POLL_OK, POLL_READ, connection, set_wait_callback
+from sqlalchemy import URL
+
+from freezer_api.repository.sql import dialects
+from freezer_api.repository.sql.servers import (
+    LONGEST_AT_SERVER,
+    LONGEST_WAIT_FOR_LOCK,
+    Trouble,
+    Verdict,
+    one_line,
+)
+
+_BUSY = frozenset({codes.SERIALIZATION_FAILURE, codes.DEADLOCK_DETECTED, codes.LOCK_NOT_AVAILABLE})
+
+_LOST = frozenset({codes.ADMIN_SHUTDOWN, codes.CRASH_SHUTDOWN, codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT})
+
+_AWAY = frozenset(
+    {
+        codes.QUERY_CANCELED,
+        codes.CANNOT_CONNECT_NOW,
+        codes.READ_ONLY_SQL_TRANSACTION,
+        codes.IO_ERROR,
+        # What an operator has yet to do: tables to make, rights to grant.
+        codes.UNDEFINED_TABLE,
+        codes.UNDEFINED_COLUMN,
+        codes.INSUFFICIENT_PRIVILEGE,
+        codes.INVALID_SCHEMA_NAME,
+        codes.INVALID_CATALOG_NAME,
+    }
+)
+
+_CLASS_LOST = codes.CLASS_CONNECTION_EXCEPTION
+_CLASS_AWAY = codes.CLASS_INSUFFICIENT_RESOURCES
+
+_REFUSED = re.compile(r"FATAL: +(?!the database system is|.*too many|remaining connection slots)")
+"""What a server says to a connection that it will not take later either; there is no code at that point."""
+
+
+class _Bounded(connection):
+    """A connection that waits for its server until ``end``, a time of the monotonic clock."""
+
+    end: float | None = None
+
+    def __init__(self, *arguments: Any, seconds: float | None, **options: Any) -> None:
+        self.allow(seconds)
+        super().__init__(*arguments, **options)
+
+    def allow(self, seconds: float | None) -> None:
+        self.end = None if seconds is None else time.monotonic() + seconds
+
+
+def _wait(waiting: connection) -> None:
+    """What the package calls while it waits, for every connection of this process; those of others wait for ever,
+    as they would without it.
+    """
+    end = getattr(waiting, "end", None)
+    while (state := waiting.poll()) != POLL_OK:
+        poll = select.poll()
+        poll.register(waiting.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
+        left = None if end is None else max(0.0, end - time.monotonic()) * 1000
+        if not poll.poll(left):
+            raise psycopg2.OperationalError("the server did not answer in time")
+
+
+class PostgreSQL:
+    """The database at ``url``. Without ``bounded`` a statement may take any time."""
+
+    dialect = dialects.POSTGRESQL
+    package = "postgresql+psycopg2"
+
+    def __init__(self, url: URL, *, bounded: bool = True) -> None:
+        set_wait_callback(_wait)
+        query = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
+        named = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
+        self._arguments: dict[str, Any] = {
+            **query,
+            **{name: value for name, value in named.items() if value is not None},
+            "dbname": url.database,
+        }
+        self._bounded = bounded
+
+    def connect(self, seconds: float) -> _Bounded:
+        made: _Bounded = psycopg2.connect(connection_factory=partial(_Bounded, seconds=seconds), **self._arguments)
+        made.autocommit = True
+        if self._bounded:
+            with made.cursor() as cursor:
+                cursor.execute(
+                    f"SET statement_timeout = {int(LONGEST_AT_SERVER * 1000)};"
+                    f"SET lock_timeout = {LONGEST_WAIT_FOR_LOCK * 1000}"
+                )
+        return made
+
+    def allow(self, made: _Bounded, seconds: float | None) -> None:
+        made.allow(seconds)
+
+    def socket(self, made: _Bounded) -> int:
+        return made.fileno()
+
+    def trouble(self, error: BaseException | None) -> Trouble:
+        code = error.pgcode if isinstance(error, psycopg2.Error) else None
+        if code is None or not isinstance(error, psycopg2.Error):
+            return _without_code(error)
+        if code == codes.UNIQUE_VIOLATION:
+            return Trouble(Verdict.TAKEN, "")
+        text = one_line(error.diag.message_primary or "")
+        if code in _BUSY:
+            return Trouble(Verdict.BUSY, text, passing=True)
+        if code in _LOST or code.startswith(_CLASS_LOST):
+            return Trouble(Verdict.LOST, text, drops=True, passing=True)
+        if code in _AWAY or code.startswith(_CLASS_AWAY):
+            return Trouble(Verdict.AWAY, text, drops=code == codes.READ_ONLY_SQL_TRANSACTION)
+        # What it says beyond its code may quote a value.
+        return Trouble(Verdict.FAILED, f"{type(error).__name__} {code}")
+
+
+def _without_code(error: BaseException | None) -> Trouble:
+    """What goes wrong on this side, and what a server says to a connection that it does not take."""
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        text = str(error)
+        return Trouble(Verdict.LOST, one_line(text), drops=True, passing=not _REFUSED.search(text))
+    return Trouble(Verdict.FAILED, type(error).__name__)

@@ -1,0 +1,321 @@
+"""A database server as a store: a pool of connections, bounds on every wait, and what is asked again.
+
+Every statement stands alone and commits by itself: one round trip for each call of the repository.
+"""
+
+import logging
+import random
+import select as system
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Delete, Engine, Row, Select, Update, create_engine, event, select
+from sqlalchemy.exc import DBAPIError, DisconnectionError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolIsExhausted
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
+
+from freezer_api.documents.kind import Kind
+from freezer_api.errors import StartFailed, StoreFailed, Unavailable
+from freezer_api.repository.sql.access import Taken
+from freezer_api.repository.sql.dialects import MYSQL, creation
+from freezer_api.repository.sql.forks import start_anew_after_fork
+from freezer_api.repository.sql.repository import SQLRepository
+from freezer_api.repository.sql.schema import TABLES, VERSIONS
+from freezer_api.repository.sql.upkeep import SQLUpkeep, check_version
+
+LOG = logging.getLogger(__name__)
+
+LONGEST = 6.0
+"""Seconds for one call of the repository, with all attempts; a connection that is waited for comes in addition."""
+
+LONGEST_AT_SERVER = 5.5
+"""Seconds after which the server itself is to give up a statement, so that none goes on for nobody."""
+
+LONGEST_WAIT_FOR_LOCK = 3
+"""Whole seconds, as MariaDB counts them."""
+
+_LONGEST_CHECK = 0.9
+_LONGEST_TO_CONNECT = 10.0
+_LONGEST_WAIT_FOR_POOL = 2.0
+_LONGEST_PAUSE = 0.1
+
+_Result = TypeVar("_Result")
+
+
+class Verdict(Enum):
+    """What an error says of the statement."""
+
+    TAKEN = auto()
+    """There is a row with this key."""
+    BUSY = auto()
+    """Others were in the way and nothing was done: it may be asked again at once."""
+    LOST = auto()
+    """The connection is gone; whether anything was done nobody knows."""
+    AWAY = auto()
+    """Nothing was done, and later it may be."""
+    FAILED = auto()
+    """It cannot be done."""
+
+
+class Trouble(NamedTuple):
+    """``text`` is for the log: one line without a password or a value of a document. ``drops``: the connection is
+    of no use any more; ``passing``: nobody has to do anything, it will be over.
+    """
+
+    verdict: Verdict
+    text: str
+    drops: bool = False
+    passing: bool = False
+
+
+def one_line(text: object) -> str:
+    """What a driver says in several lines, in one."""
+    return " ".join(str(text).split())
+
+
+class Driver(Protocol):
+    """A driver package, and the server that it leads to."""
+
+    dialect: str
+    """SQLAlchemy's name of the engine."""
+
+    @property
+    def package(self) -> str:
+        """SQLAlchemy's name of engine and package."""
+
+    def connect(self, seconds: float) -> Any:
+        """A connection that commits by itself; whoever makes it waits so long for it, and for each answer."""
+
+    def allow(self, connection: Any, seconds: float | None) -> None:
+        """Bound the next answers, or end that."""
+
+    def socket(self, connection: Any) -> int:
+        """The descriptor of the connection."""
+
+    def trouble(self, error: BaseException | None) -> Trouble:
+        """What an error of the package means."""
+
+
+@dataclass(frozen=True)
+class Pooling:
+    """How many connections are kept, and made in addition; -1 or 0 are no bound. ``retries``: of what was BUSY."""
+
+    kept: int = 8
+    more: int = -1
+    wait: float = _LONGEST_WAIT_FOR_POOL
+    recycle: int = 3600
+    retries: int = 20
+
+
+class ServerAccess:
+    """The way into a database on a server."""
+
+    takes_lists = False
+
+    def __init__(self, driver: Driver, pooling: Pooling) -> None:
+        self._driver = driver
+        self._retries = pooling.retries
+        self._asked = threading.local()
+        self.engine = self._made(pooling)
+        self._creations = {name: creation(driver.dialect, table.table, VERSIONS) for name, table in TABLES.items()}
+
+    def _made(self, pooling: Pooling) -> Engine:
+        engine = create_engine(
+            f"{self._driver.package}://",
+            creator=lambda: self._driver.connect(self._left()),
+            poolclass=QueuePool,
+            pool_size=pooling.kept,
+            max_overflow=pooling.more,
+            pool_timeout=min(pooling.wait, _LONGEST_WAIT_FOR_POOL),
+            pool_recycle=pooling.recycle,
+            pool_use_lifo=True,
+            # Nothing is ever begun, so there is nothing to roll back.
+            isolation_level="AUTOCOMMIT",
+            pool_reset_on_return=None,
+            skip_autocommit_rollback=True,
+            hide_parameters=True,
+        )
+        event.listen(engine, "checkout", self._look)
+        start_anew_after_fork(engine)
+        return engine
+
+    def _left(self) -> float:
+        """Seconds that the call of this thread may still take; never none, as that would be no bound."""
+        return max(0.05, float(self._asked.end - time.monotonic()))
+
+    def _look(self, connection: Any, _record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
+        """A server says nothing unasked, unless it takes its leave: that can be seen without asking it."""
+        if _can_be_read(self._driver.socket(connection)):
+            raise DisconnectionError("the server has closed the connection")
+        self._driver.allow(connection, self._left())
+
+    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        return self._done(lambda connection: connection.execute(statement, values).all(), repeatable=True)
+
+    def create(self, kind: Kind, row: dict[str, Any]) -> int:
+        made = self._creations[kind.name]
+        created = self._done(lambda connection: made.time(connection.execute(made.statement, row)))
+        if created is None:
+            LOG.error("The SQL store has no layout: run 'freezer-manage db sync'")
+            raise Unavailable
+        return created
+
+    def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
+        def _change(connection: Connection) -> bool:
+            result: CursorResult[Any] = connection.execute(statement, values)
+            return result.rowcount > 0
+
+        return self._done(_change)
+
+    def check(self) -> None:
+        statement = select(VERSIONS.c.version_num)
+        version = self._done(
+            lambda connection: connection.execute(statement).scalar(), repeatable=True, seconds=_LONGEST_CHECK
+        )
+        check_version(version)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    def _done(
+        self, action: Callable[[Connection], _Result], *, repeatable: bool = False, seconds: float = LONGEST
+    ) -> _Result:
+        """What the action gives. It is done again when it was not done for sure, or when it is ``repeatable``."""
+        self._asked.end = time.monotonic() + seconds
+        attempts = 0
+        while True:
+            try:
+                return self._once(action)
+            except _Troubled as error:
+                troubled = error
+            once_more = not attempts and troubled.may_be_tried_again(repeatable=repeatable)
+            busy = troubled.verdict is Verdict.BUSY and attempts != self._retries
+            if not (once_more or busy) or time.monotonic() > self._asked.end:
+                troubled.tell()
+            attempts += 1
+            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.002 * 2**attempts)))  # noqa: S311
+
+    def _once(self, action: Callable[[Connection], _Result]) -> _Result:
+        try:
+            connection = self.engine.connect()
+        except PoolIsExhausted:
+            raise _Troubled(Trouble(Verdict.AWAY, "all connections of the pool are in use")) from None
+        except DBAPIError as error:
+            # Nothing was asked yet.
+            raise _Troubled(Trouble(Verdict.AWAY, self._driver.trouble(error.orig).text)) from None
+        with connection:
+            try:
+                return action(connection)
+            except DBAPIError as error:
+                trouble = self._driver.trouble(error.orig)
+                if trouble.drops:
+                    connection.invalidate()
+            except StatementError as error:
+                trouble = Trouble(Verdict.FAILED, type(error.orig).__name__)
+        if trouble.verdict is Verdict.TAKEN:
+            raise Taken
+        raise _Troubled(trouble)
+
+
+def open_server(driver: Driver, pooling: Pooling) -> SQLRepository:
+    """The repository in the tables that ``upkeep.sync`` has made."""
+    return SQLRepository(ServerAccess(driver, pooling))
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """How often, and every how many seconds, it is tried to reach a server that is not there; -1 is for ever."""
+
+    tries: int = 10
+    interval: float = 10
+
+
+def server_upkeep(driver: Driver, waiting: Waiting, name: str) -> SQLUpkeep:
+    """Upkeep of the tables in the database ``name``, to which the driver leads. Only the operator makes that."""
+    engine = create_engine(
+        f"{driver.package}://",
+        creator=lambda: _unbounded(driver),
+        poolclass=NullPool,
+        # MySQL could take nothing back anyway.
+        isolation_level="AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED",
+    )
+    return SQLUpkeep(engine, _Server(driver, engine, waiting, name))
+
+
+def _unbounded(driver: Driver) -> Any:
+    connection = driver.connect(_LONGEST_TO_CONNECT)
+    driver.allow(connection, None)
+    return connection
+
+
+class _Server:
+    """A database on a server. When that is not there it is waited for."""
+
+    def __init__(self, driver: Driver, engine: Engine, waiting: Waiting, name: str) -> None:
+        self._name = name
+        self._driver = driver
+        self._engine = engine
+        self._waiting = waiting
+
+    def is_there(self) -> bool:
+        with self.reached():
+            self._wait()
+        return True
+
+    def make(self) -> None:
+        self._wait()
+
+    def _wait(self) -> None:
+        tries = self._waiting.tries
+        while True:
+            try:
+                self._engine.connect().close()
+                return
+            except DBAPIError as error:
+                trouble = self._driver.trouble(error.orig)
+                if not trouble.passing or not tries:
+                    raise
+            tries -= 1
+            pause = self._waiting.interval
+            LOG.warning("%s cannot be reached, trying again in %g s: %s", self._name, pause, trouble.text)
+            time.sleep(pause)
+
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            trouble = self._driver.trouble(error.orig)
+            raise StartFailed(f"cannot use {self._name}: {trouble.text}") from None
+        except StartFailed as error:
+            raise StartFailed(f"cannot use {self._name}: {error}") from None
+
+
+class _Troubled(Exception):
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.text)
+        self.verdict = trouble.verdict
+        self.drops = trouble.drops
+
+    def may_be_tried_again(self, *, repeatable: bool) -> bool:
+        """Whether another connection may do better: nothing was done over this one, or that does not matter."""
+        return self.drops and (repeatable or self.verdict is Verdict.AWAY)
+
+    def tell(self) -> NoReturn:
+        """Tell the operator what the server said, and the caller that it did not work."""
+        if self.verdict is Verdict.FAILED:
+            LOG.error("The SQL store failed: %s", self)
+            raise StoreFailed
+        LOG.error("The SQL store is not available: %s", self)
+        raise Unavailable
+
+
+def _can_be_read(descriptor: int) -> bool:
+    poll = system.poll()
+    poll.register(descriptor, system.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,74 @@
+"""``[database] connection``: which database it names, and over which driver package that is reached.
+
+What is said of a URL that cannot be used quotes nothing of it, as there is a password in it.
+"""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import URL
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from freezer_api.errors import StartFailed
+from freezer_api.repository.sql.dialects import MYSQL, POSTGRESQL, SQLITE
+
+if TYPE_CHECKING:
+    from freezer_api.repository.sql.servers import Driver
+
+_OPTION = "[database] connection"
+_NAMES = {SQLITE: SQLITE, MYSQL: MYSQL, "mariadb": MYSQL, POSTGRESQL: POSTGRESQL}
+_PACKAGES = {SQLITE: "pysqlite", MYSQL: "pymysql", POSTGRESQL: "psycopg2"}
+
+
+def parsed(connection: str, parameters: str = "") -> URL:
+    """The URL with further parameters; its ``drivername`` is ``sqlite``, ``mysql`` or ``postgresql``."""
+    try:
+        url = make_url(connection).update_query_string(parameters)
+    except (ArgumentError, ValueError):
+        raise StartFailed(f"{_OPTION} is no URL such as mysql+pymysql://user:password@host/database") from None
+    name, _, package = url.drivername.partition("+")
+    if name not in _NAMES:
+        raise StartFailed(
+            f"{_OPTION}: documents are kept in {', '.join(dict.fromkeys(_NAMES.values()))}, not {name}"
+        )
+    name = _NAMES[name]
+    if package not in ("", _PACKAGES[name]):
+        raise StartFailed(f"{_OPTION}: {name} is reached over {_PACKAGES[name]} here, not {package}")
+    url = url.set(drivername=name)
+    if name == SQLITE:
+        return _file(url)
+    _check_place(url)
+    return url
+
+
+def _file(url: URL) -> URL:
+    if not url.database or url.database == ":memory:":
+        raise StartFailed(f"{_OPTION}: SQLite needs a file, such as sqlite:////var/lib/freezer/freezer.sqlite")
+    return url
+
+
+def _check_place(url: URL) -> None:
+    if not url.database:
+        raise StartFailed(f"{_OPTION} names no database")
+    if "@" in (url.host or ""):
+        raise StartFailed(f"{_OPTION}: in a password @ is written %40, / is %2F and % is %25")
+
+
+def shown(url: URL) -> str:
+    """The place without the account."""
+    place = url.host or "localhost"
+    return f"{url.drivername}://{place}{f':{url.port}' if url.port else ''}/{url.database}"
+
+
+def driver(url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True) -> "Driver":
+    """The way to the server; ``StartFailed`` names the package that is missing. See the classes for the rest."""
+    try:
+        if url.drivername == MYSQL:
+            from freezer_api.repository.sql.mysql import MySQL
+
+            return MySQL(url, sql_mode=sql_mode, sync_wait=sync_wait, bounded=bounded)
+        from freezer_api.repository.sql.postgresql import PostgreSQL
+    except ModuleNotFoundError as error:
+        extra = f"pip install 'freezer-api[{url.drivername}]'"
+        raise StartFailed(f"{_OPTION}: {url.drivername} needs the package {error.name}: {extra}") from None
+    return PostgreSQL(url, bounded=bounded)

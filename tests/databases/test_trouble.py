@@ -1,0 +1,435 @@
+"""What goes wrong between the service and its server: what is asked again, and what is answered with 503."""
+
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from freezer_api.errors import AlreadyExists, StoreFailed, Unavailable
+from freezer_api.repository import query as q
+from freezer_api.repository.sql import servers, upkeep
+from freezer_api.repository.sql.servers import Verdict
+from tests.contract import databases
+from tests.contract.asking import JOBS, found, is_, job, keep, keys_of
+
+SECRET = "a value that no error may show"
+
+
+def every_call(repository):
+    """Each way to use the repository; the document ``one`` is there."""
+    token = repository.get(JOBS, "one").token
+    return {
+        "get": lambda: repository.get(JOBS, "one"),
+        "search": lambda: repository.search(JOBS, q.Query(with_total=True)),
+        "check": repository.check,
+        "create": lambda: repository.create(JOBS, "new", job("new", n=SECRET)),
+        "replace": lambda: repository.replace(JOBS, "one", job("one", n=SECRET), token),
+        "delete": lambda: repository.delete(JOBS, "one", token),
+    }
+
+
+LONG_ON_MARIADB = "SELECT count(*) FROM seq_1_to_90000 a, seq_1_to_90000 b WHERE a.seq + b.seq = 1"
+
+READS = ("get", "search", "check")
+WRITES = ("create", "replace", "delete")
+
+
+@pytest.fixture
+def calls(repository):
+    keep(repository, "one")
+    return every_call(repository)
+
+
+@pytest.fixture
+def on_mariadb(server):
+    return server.name == "mariadb"
+
+
+@pytest.fixture
+def before_next(repository):
+    """Lets something happen once, when a statement is about to be sent."""
+
+    def _arrange(happening):
+        to_come = [happening]
+
+        @event.listens_for(repository._access.engine, "before_cursor_execute")
+        def _once(*_):
+            if to_come:
+                to_come.pop()()
+
+    return _arrange
+
+
+class TestAConnectionThatIsGone:
+    def test_while_nobody_used_it_is_noticed_by_nobody(self, repository, server, calls, caplog):
+        for name in (*READS, *WRITES):
+            server.kill_connections()
+            _closed(repository)
+            calls[name]() if name != "delete" else None
+        assert not caplog.records
+
+    @pytest.mark.parametrize("name", READS)
+    def test_under_a_read_is_replaced(self, server, calls, before_next, name, caplog):
+        before_next(server.kill_connections)
+        calls[name]()
+        assert not caplog.records
+
+    @pytest.mark.parametrize("name", WRITES)
+    def test_under_a_write_leaves_it_in_doubt(self, repository, server, calls, before_next, name, caplog):
+        before_next(server.kill_connections)
+        with pytest.raises(Unavailable):
+            calls[name]()
+        (record,) = caplog.records
+        assert record.getMessage().startswith("The SQL store is not available: ")
+        assert SECRET not in caplog.text
+        calls[name]()
+
+    def test_twice_is_too_much(self, repository, server, calls):
+        event.listen(repository._access.engine, "before_cursor_execute", lambda *_: server.kill_connections())
+        with pytest.raises(Unavailable):
+            calls["get"]()
+
+
+def _closed(repository):
+    """Wait until the server's good-bye has come."""
+    for record in list(repository._access.engine.pool._pool.queue):
+        connection = record.dbapi_connection
+        while not servers._can_be_read(repository._access._driver.socket(connection)):
+            time.sleep(0.001)
+
+
+class TestOthersInTheWay:
+    def test_a_deadlock_is_tried_again(self, repository, server, address, on_mariadb, admin, caplog):
+        """Ours waits for the key of a creation that is under way, which waits for the turn that ours has."""
+        other = server.connect(make_url(address).database)
+        other.autocommit(False) if on_mariadb else setattr(other, "autocommit", False)
+        cursor = other.cursor()
+        if on_mariadb:
+            # The one that has done less is the one that is undone.
+            cursor.execute("CREATE TEMPORARY TABLE weight AS SELECT seq FROM seq_1_to_5000")
+            turn = f"SELECT * FROM {upkeep.VERSION_TABLE} FOR UPDATE"
+        else:
+            turn = f"SELECT pg_advisory_xact_lock({_advisory_lock(repository)})"
+        columns = (
+            "`key`, created, version, pending, body, entries, texts"
+            if on_mariadb
+            else ("key, created, version, pending, body, entries, texts")
+        )
+        rows = "".join(f", ('other{n}', 1, 1, true, '', '', '')" for n in range(200))
+        cursor.execute(f"INSERT INTO freezer_jobs ({columns}) VALUES ('one', 1, 1, true, '', '', ''){rows}")
+        try:
+            with ThreadPoolExecutor(1) as thread:
+                creating = thread.submit(repository.create, JOBS, "one", job("one"))
+                _until(lambda: _waits(server, on_mariadb))
+                cursor.execute(turn)
+                other.rollback()
+                assert creating.result(20).version == 1
+        finally:
+            other.close()
+        assert not caplog.records
+
+    def test_who_do_not_end_are_waited_for_in_vain(self, opened, server, address, on_mariadb, monkeypatch, caplog):
+        repository = opened(retries=0)
+        keep(repository, "one")
+        calls = every_call(repository)
+        other = server.connect(make_url(address).database)
+        other.autocommit(False) if on_mariadb else setattr(other, "autocommit", False)
+        cursor = other.cursor()
+        cursor.execute("UPDATE freezer_jobs SET version = 9")
+        setting = "innodb_lock_wait_timeout = 1" if on_mariadb else "lock_timeout = 50"
+        repository._access._done(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
+        with pytest.raises(Unavailable):
+            calls["replace"]()
+        for name in READS:
+            calls[name]()
+        other.rollback()
+        other.close()
+        calls["replace"]()
+
+    def test_a_full_pool(self, opened, caplog):
+        repository = opened(kept=1, more=0, wait=0.05)
+
+        def _while_it_is_in_use(_connection):
+            with pytest.raises(Unavailable):
+                repository.get(JOBS, "one")
+
+        repository._access._done(_while_it_is_in_use)
+        assert caplog.messages == ["The SQL store is not available: all connections of the pool are in use"]
+        assert repository.get(JOBS, "one") is None
+
+
+def _advisory_lock(repository):
+    statement = repository._access._creations["jobs"].statement
+    parameters = statement.compile(dialect=repository._access.engine.dialect).params
+    first, second = (value for name, value in parameters.items() if name.startswith("pg_advisory_xact_lock"))
+    return f"{first}, {second}"
+
+
+def _waits(server, on_mariadb):
+    if on_mariadb:
+        return server.run("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+    return server.run("SELECT 1 FROM pg_locks WHERE NOT granted")
+
+
+def _until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        # MariaDB says the same for a tenth of a second, from the last question on.
+        time.sleep(0.12)
+
+
+class TestAServerThat:
+    def test_ends_a_statement_with_its_connection(self, repository, server, on_mariadb):
+        sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
+        repository.check()
+        with ThreadPoolExecutor(1) as thread:
+            sleeping = thread.submit(repository._access._done, lambda connection: connection.execute(sleep))
+            _until(lambda: _sleeps(server, on_mariadb))
+            server.kill_connections()
+            with pytest.raises(Unavailable):
+                sleeping.result(20)
+
+    def test_takes_too_long_is_not_waited_for(self, repository, on_mariadb, caplog):
+        sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
+        begun = time.monotonic()
+        with pytest.raises(Unavailable):
+            repository._access._done(lambda connection: connection.execute(sleep), seconds=0.2, repeatable=True)
+        assert time.monotonic() - begun < 5
+        assert repository.get(JOBS, "one") is None
+
+    def test_gives_up_itself(self, repository, on_mariadb, caplog):
+        seconds = "SET SESSION max_statement_time = 0.1" if on_mariadb else "SET statement_timeout = 100"
+        sleep = (
+            "SELECT count(*) FROM seq_1_to_90000 a, seq_1_to_90000 b WHERE a.seq + b.seq = 1"
+            if on_mariadb
+            else "SELECT pg_sleep(30)"
+        )
+
+        def _sleep(connection):
+            connection.exec_driver_sql(seconds)
+            connection.exec_driver_sql(sleep)
+
+        with pytest.raises(Unavailable):
+            repository._access._done(_sleep)
+
+    def test_is_not_there(self, address, caplog):
+        repository = databases.open_repository(_elsewhere(address))
+        for call in (
+            repository.check,
+            lambda: repository.get(JOBS, "one"),
+            lambda: repository.create(JOBS, "x", {}),
+        ):
+            with pytest.raises(Unavailable):
+                call()
+        assert len(caplog.records) == 3
+        assert databases.PASSWORD not in caplog.text
+        repository.close()
+
+    def test_takes_no_writes(self, repository, server, calls, on_mariadb):
+        if on_mariadb:
+            server.run("SET GLOBAL read_only = 1")
+        else:
+            server.run("ALTER ROLE freezer SET default_transaction_read_only = on")
+            server.kill_connections()
+        try:
+            for name in WRITES:
+                with pytest.raises(Unavailable):
+                    calls[name]()
+            for name in READS:
+                calls[name]()
+        finally:
+            server.run(
+                "SET GLOBAL read_only = 0"
+                if on_mariadb
+                else "ALTER ROLE freezer RESET default_transaction_read_only"
+            )
+        calls["replace"]()
+
+    def test_has_no_tables_yet(self, address, repository, admin, caplog):
+        made = databases.upkeep(address)
+        made.remove(["backups", "clients", "jobs", "actions", "sessions"])
+        for call in (
+            repository.check,
+            lambda: repository.get(JOBS, "one"),
+            lambda: repository.create(JOBS, "one", job("one")),
+        ):
+            with pytest.raises(Unavailable):
+                call()
+        made.sync([], erase=lambda _question: False)
+        made.close()
+        repository.check()
+        assert repository.create(JOBS, "one", job("one")).version == 1
+
+    def test_has_another_layout(self, repository, admin, on_mariadb):
+        admin(f"UPDATE {upkeep.VERSION_TABLE} SET version_num = '9999'")
+        try:
+            with pytest.raises(Unavailable, match="layout"):
+                repository.check()
+        finally:
+            admin(f"UPDATE {upkeep.VERSION_TABLE} SET version_num = '{upkeep.HEAD}'")
+
+    def test_has_lost_its_version(self, repository, server, admin, caplog):
+        """Without the row there are no turns on MariaDB, so nothing is created."""
+        admin(f"DELETE FROM {upkeep.VERSION_TABLE}")
+        try:
+            if server.name == "mariadb":
+                with pytest.raises(Unavailable):
+                    repository.create(JOBS, "one", job("one"))
+                assert caplog.messages == ["The SQL store has no layout: run 'freezer-manage db sync'"]
+            with pytest.raises(Unavailable):
+                repository.check()
+        finally:
+            admin(f"INSERT INTO {upkeep.VERSION_TABLE} VALUES ('{upkeep.HEAD}')")
+
+
+def _sleeps(server, on_mariadb):
+    if on_mariadb:
+        return server.run("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'")
+    return server.run("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'")
+
+
+def _elsewhere(address):
+    return make_url(address).set(port=1).render_as_string(hide_password=False)
+
+
+SAID = {
+    "mariadb": {
+        Verdict.BUSY: (1205, 1213, 1047),
+        Verdict.LOST: (1053, 1927),
+        Verdict.AWAY: (1021, 1114, 1290, 1040, 1203),
+        Verdict.FAILED: (1366, 1153),
+    },
+    "postgresql": {
+        Verdict.BUSY: ("40001", "40P01", "55P03"),
+        Verdict.LOST: ("57P01", "57P02", "08006"),
+        Verdict.AWAY: ("53100", "53200", "53300", "57014", "57P03", "25006", "58030", "42501"),
+        Verdict.FAILED: ("22001", "XX000"),
+    },
+}
+
+
+@pytest.mark.parametrize("verdict", [Verdict.BUSY, Verdict.LOST, Verdict.AWAY, Verdict.FAILED], ids=str)
+def test_what_a_server_may_say(repository, server, verdict):
+    for code in SAID[server.name][verdict]:
+        if server.name == "mariadb":
+            saying = f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'because'"
+        else:
+            saying = f"DO $$ BEGIN RAISE 'because' USING ERRCODE = '{code}'; END $$"
+
+        def _heard(connection, saying=saying):
+            with pytest.raises(DBAPIError) as caught:
+                connection.exec_driver_sql(saying)
+            return repository._access._driver.trouble(caught.value.orig)
+
+        heard = repository._access._done(_heard)
+        assert heard.verdict is verdict, code
+        assert ("because" in heard.text) == (verdict is not Verdict.FAILED)
+
+
+class TestWhatCannotBeDone:
+    def test_is_told_without_what_it_was_about(self, repository, caplog):
+        for action in (
+            lambda connection: connection.exec_driver_sql(f"SELECT '{SECRET}' FROM FROM"),
+            lambda connection: connection.exec_driver_sql(
+                f"INSERT INTO freezer_jobs (version) VALUES ('{SECRET}')"
+            ),
+        ):
+            with pytest.raises(StoreFailed) as caught:
+                repository._access._done(action)
+            assert SECRET not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}{caplog.text}"
+
+    def test_text_that_is_none(self, repository, caplog):
+        with pytest.raises(StoreFailed):
+            repository.create(JOBS, "one", job("one", n=f"{SECRET}\ud800"))
+        assert caplog.messages == ["The SQL store failed: UnicodeEncodeError"]
+        assert found(repository) == []
+
+    def test_errors_of_other_kinds_are_no_ones_business(self, repository):
+        assert repository._access._driver.trouble(ValueError(SECRET)).verdict is Verdict.FAILED
+
+
+def test_a_taken_key_is_told_from_other_violations(repository, admin):
+    keep(repository, "one")
+    with pytest.raises(AlreadyExists):
+        repository.create(JOBS, "one", job("one"))
+
+
+def test_a_forked_process_uses_connections_of_its_own(repository):
+    keep(repository, "one")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            assert repository._access.engine.pool.checkedin() == 0
+            repository.create(JOBS, "child", job("child"))
+            code = len(found(repository)) == 2 and 7
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert found(repository) == ["one", "child"]
+
+
+def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):
+    """Creations are seen in the order of their time, as they come one after the other."""
+    repository = opened()
+
+    def create(number):
+        writer = opened()
+        for n in range(25):
+            writer.create(JOBS, f"job{number}x{n}", job("any", n=n))
+
+    with ThreadPoolExecutor(4) as threads:
+        writing = [threads.submit(create, number) for number in range(4)]
+        seen, after = [], None
+        while len(seen) < 60:
+            page = repository.search(JOBS, q.Query(limit=3, after=after))
+            if page.next is not None:
+                seen += keys_of(page)
+                after = page.next
+        for one in writing:
+            one.result()
+    seen += keys_of(repository.search(JOBS, q.Query(limit=1000, after=after)))
+
+    assert len(seen) == 100
+    assert seen == found(repository)
+
+
+def test_creations_of_many_threads_are_in_the_order_in_which_they_are_seen(repository):
+    """Each is listed behind all that were listed before it was asked for."""
+    stop = threading.Event()
+    listed = []
+
+    def watch():
+        while not stop.is_set():
+            listed.append(keys_of(repository.search(JOBS, q.Query(limit=1000))))
+
+    with ThreadPoolExecutor(9) as threads:
+        watching = threads.submit(watch)
+        for one in [threads.submit(_create_many, repository, name) for name in "abcdefgh"]:
+            one.result()
+        stop.set()
+        watching.result()
+
+    whole = found(repository)
+    assert len(whole) == 8 * 20
+    assert all(seen == whole[: len(seen)] for seen in listed)
+
+
+def _create_many(repository, name):
+    for n in range(20):
+        repository.create(JOBS, f"{name}{n}", job("any"))
+
+
+def test_texts_are_compared_byte_for_byte_whatever_the_database_was_made_with(repository):
+    users = ["Ann", "ann", "ann ", "änn", "\N{GRINNING FACE}", "a\0"]
+    for n, user in enumerate(users):
+        keep(repository, f"job{n}", user_id=user)
+
+    for n, user in enumerate(users):
+        assert found(repository, is_("user_id", user)) == [f"job{n}"]

@@ -1,0 +1,9 @@
+"""Real MariaDB and PostgreSQL servers on loopback, from Debian's packages."""
+
+
+class Missing(Exception):
+    """This machine does not have the server."""
+
+
+class Failed(Exception):
+    """A server did not do what it was started for."""
