@@ -9,6 +9,7 @@ from typing import Any
 from gunicorn.config import KNOWN_SETTINGS, Config
 from oslo_config import cfg
 
+from freezer_api import settings
 from freezer_api.errors import StartFailed
 
 MOST_WORKERS = 4
@@ -54,11 +55,11 @@ def settings_of(conf: cfg.ConfigOpts) -> dict[str, Any]:
         if value is None:
             continue
         if setting.name in _DECIDED:
-            raise StartFailed(f"{_place(conf, setting.name)} cannot be set: {_DECIDED[setting.name]}")
+            raise settings.wrong(conf, _GROUP, setting.name, f"it cannot be set: {_DECIDED[setting.name]}")
         try:
             scratch.set(setting.name, _typed(setting, value))
         except Exception as error:  # noqa: BLE001 - each setting has a check of its own
-            raise StartFailed(f"{_place(conf, setting.name)} is wrong: {error}") from None
+            raise settings.wrong(conf, _GROUP, setting.name, str(error)) from None
         made[setting.name] = scratch.settings[setting.name].get()
     return made
 
@@ -70,11 +71,6 @@ def _typed(setting: Any, value: Any) -> Any:
     if setting.action == "append":
         return [value]
     return value
-
-
-def _place(conf: cfg.ConfigOpts, name: str) -> str:
-    location = conf.get_location(name, _GROUP)
-    return f"[{_GROUP}] {name}" + (f" in {location.detail}" if location and location.detail else "")
 
 
 def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:

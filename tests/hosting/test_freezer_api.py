@@ -333,13 +333,13 @@ def refusal(config: Path) -> str:
 @pytest.mark.parametrize(
     ("section", "said"),
     [
-        ("[gunicorn]\nbind = 0.0.0.0:1", "[gunicorn] bind in {} cannot be set: bind_host and bind_port say it"),
-        ("[gunicorn]\nworker_class = sync", "[gunicorn] worker_class in {} cannot be set: the service itself"),
+        ("[gunicorn]\nbind = 0.0.0.0:1", "[gunicorn] bind in {}: it cannot be set: bind_host and"),
+        ("[gunicorn]\nworker_class = sync", "[gunicorn] worker_class in {}: it cannot be set: the service"),
         (
             "[gunicorn]\nmax_requests_jitter = x",
-            "[gunicorn] max_requests_jitter in {} is wrong: invalid literal",
+            "[gunicorn] max_requests_jitter in {}: invalid literal",
         ),
-        ("[gunicorn]\nchdir = /no/such", "[gunicorn] chdir in {} is wrong: can't chdir to '/no/such'"),
+        ("[gunicorn]\nchdir = /no/such", "[gunicorn] chdir in {}: can't chdir to '/no/such'"),
         ("[ssl]\nkey_file = a.key", "[ssl] key_file is set, and cert_file is not"),
     ],
 )
