@@ -1,6 +1,7 @@
 """A whole stack: the plugin starts the service, and users reach it at the endpoint that the plugin registers."""
 
 import json
+import re
 import subprocess
 import sys
 import sysconfig
@@ -79,9 +80,13 @@ def served(request, make_stack, apache, environment, keystone):
     """Starts a stack; the endpoint that it has registered. What it started is ended."""
     stacks = []
 
-    def _served(server_type, backend):
-        stack = make_stack(server_type, backend.removesuffix(" 9"))
-        if backend == "elasticsearch 9":
+    def _served(server_type, store):
+        backend = "elasticsearch" if store.startswith("elasticsearch") else "sqlalchemy"
+        stack = make_stack(server_type, backend)
+        if store in ("mariadb", "postgresql"):
+            url = request.getfixturevalue("sql_servers").server(store).create_database("freezer")
+            stack.variables["DATABASE_URL"] = re.sub(r"/freezer(?=\?|$)", "/DATABASE", url)
+        if store == "elasticsearch 9":
             curtain = request.getfixturevalue("curtain")
             stack.variables |= {"ELASTICSEARCH_URL": curtain.url, "CA": str(curtain.ca)}
         stacks.append(stack)
@@ -121,11 +126,17 @@ def upgrade_check(stack):
 
 
 @pytest.mark.parametrize(
-    ("server_type", "backend"),
-    [("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"), ("uwsgi", "elasticsearch 9")],
+    ("server_type", "store"),
+    [
+        ("apache2", "elasticsearch"),
+        ("apache2", "mariadb"),
+        ("uwsgi", "elasticsearch 9"),
+        ("uwsgi", "postgresql"),
+        ("uwsgi", "sqlite"),
+    ],
 )
-def test_it_serves_at_its_endpoint_until_it_is_stopped(served, keystone, server_type, backend):
-    stack, endpoint = served(server_type, backend)
+def test_it_serves_at_its_endpoint_until_it_is_stopped(served, keystone, server_type, store):
+    stack, endpoint = served(server_type, store)
     _, versions = endpoint.request("GET", "/", token="")
     links = {link["href"] for version in versions["versions"] for link in version["links"]}
     assert links >= {f"{endpoint.url}/v1/", f"{endpoint.url}/v2/"}
