@@ -35,8 +35,8 @@ HOSTS: dict[str, Callable[[Place], Host]] = {
     "mod-wsgi-devstack": hosts.DeployersModWSGI,
     "mod-wsgi-kolla": lambda place: hosts.DeployersModWSGI(place, "%{GLOBAL}", threads=1),
 }
-USUAL = ("uwsgi", "mod-wsgi", "apache-uwsgi")
-"""Of each kind one that is not tried elsewhere."""
+USUAL = ("uwsgi", "mod-wsgi")
+"""Of each kind one; the command is tried in `tests/live`."""
 
 
 @pytest.fixture(

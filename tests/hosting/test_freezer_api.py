@@ -123,6 +123,7 @@ def outcomes_of(service: Production) -> list[str]:
     return re.findall(r"freezer_api\.cmd\.master .*", service.log.read_text())
 
 
+@pytest.mark.matrix
 def test_sighup_reads_the_configuration_the_paste_file_and_the_policy(
     service: Production, config: Path, tmp_path: Path
 ) -> None:

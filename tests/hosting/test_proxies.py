@@ -22,6 +22,20 @@ client_max_body_size 0;
 """What `doc/hosting.rst` has nginx say, with the prefix."""
 
 
+def test_links_are_those_of_the_proxy(started: Callable[[Host], Host]) -> None:
+    """Without Keystone, which the list of versions does not need."""
+    place = Place()
+    try:
+        place.configure("[pipeline:main]\npipeline = proxy app\n" + OPEN, TRUSTED)
+        service = started(FreezerAPI(place))
+        proxy = started(Nginx(place, stripped(service), "/backup"))
+        assert hrefs(ask(f"{proxy.url}/")) == [f"{proxy.url}/v2/", f"{proxy.url}/v1/"]
+        assert " 127.0.0.1 GET /backup/ 300" in last_access(service)
+        assert ask(f"{proxy.url}/v1/jobs").refusal()[0] == 403
+    finally:
+        place.remove()
+
+
 def stripped(service: Host, told: str = TOLD) -> str:
     """The location of a proxy that takes its prefix away, and says so."""
     return (
@@ -31,6 +45,10 @@ def stripped(service: Host, told: str = TOLD) -> str:
 
 
 PREFIXED = "\n/backup/healthcheck = healthcheck\n/backup = api\n"
+OPEN = (
+    "[filter:proxy]\npaste.filter_factory = oslo_middleware:HTTPProxyToWSGI.factory\n"
+    "[app:app]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+)
 TRUSTED = "[oslo_middleware]\nenable_proxy_headers_parsing = true"
 
 
@@ -68,6 +86,7 @@ def last_access(host: Host) -> str:
     return [line for line in host.log.read_text().splitlines() if "freezer_api.access" in line][-1]
 
 
+@pytest.mark.matrix
 def test_a_prefix_that_the_proxy_takes_away(
     place: Place, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:
