@@ -9,8 +9,7 @@ from typing import Any
 from gunicorn.config import KNOWN_SETTINGS, Config
 from oslo_config import cfg
 
-from freezer_api import settings
-from freezer_api.errors import StartFailed
+from freezer_api.settings import wrong
 
 MOST_WORKERS = 4
 
@@ -55,11 +54,11 @@ def settings_of(conf: cfg.ConfigOpts) -> dict[str, Any]:
         if value is None:
             continue
         if setting.name in _DECIDED:
-            raise settings.wrong(conf, _GROUP, setting.name, f"it cannot be set: {_DECIDED[setting.name]}")
+            raise wrong(conf, "gunicorn", setting.name, f"it cannot be set: {_DECIDED[setting.name]}")
         try:
             scratch.set(setting.name, _typed(setting, value))
         except Exception as error:  # noqa: BLE001 - each setting has a check of its own
-            raise settings.wrong(conf, _GROUP, setting.name, str(error)) from None
+            raise wrong(conf, "gunicorn", setting.name, str(error)) from None
         made[setting.name] = scratch.settings[setting.name].get()
     return made
 
@@ -78,9 +77,9 @@ def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
     if given.cert_file is None:
         for name in ("key_file", "ca_file", "ciphers"):
             if given[name] is not None:
-                raise StartFailed(f"[ssl] {name} is set, and cert_file is not")
+                raise wrong(conf, "ssl", name, "means nothing without cert_file")
         return {}
-    context = _context(given)
+    context = _context(conf)
     return {
         "certfile": given.cert_file,
         # Made once: gunicorn would read the files for every connection.
@@ -88,36 +87,38 @@ def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
     }
 
 
-def _context(given: Any) -> ssl.SSLContext:
+def _context(conf: cfg.ConfigOpts) -> ssl.SSLContext:
+    given = conf.ssl
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     for name in ("cert_file", "key_file", "ca_file"):
         if given[name] is not None:
-            _readable(name, given[name])
+            _check_readable(conf, name)
     try:
         # Nobody is there to be asked for a passphrase.
         context.load_cert_chain(given.cert_file, given.key_file, password="")
     except (ssl.SSLError, OSError) as error:
-        raise StartFailed(f"[ssl] cert_file and key_file cannot be used: {_words(error)}") from None
+        raise wrong(conf, "ssl", "cert_file", f"cannot be used with its key, {_words(error)}") from None
     if given.ca_file is not None:
         try:
             context.load_verify_locations(given.ca_file)
         except (ssl.SSLError, OSError) as error:
-            raise StartFailed(f"[ssl] ca_file {given.ca_file} cannot be used: {_words(error)}") from None
+            raise wrong(conf, "ssl", "ca_file", f"has no certificates, {_words(error)}") from None
         context.verify_mode = ssl.CERT_REQUIRED
     if given.ciphers is not None:
         try:
             context.set_ciphers(given.ciphers)
         except ssl.SSLError as error:
-            raise StartFailed(f"[ssl] ciphers cannot be used: {_words(error)}") from None
+            raise wrong(conf, "ssl", "ciphers", f"there are none, {_words(error)}") from None
     return context
 
 
-def _readable(name: str, file: str) -> None:
+def _check_readable(conf: cfg.ConfigOpts, name: str) -> None:
+    file = conf.ssl[name]
     try:
         with Path(file).open("rb"):
             pass
     except OSError as error:
-        raise StartFailed(f"[ssl] {name} {file} cannot be read: {error.strerror}") from None
+        raise wrong(conf, "ssl", name, f"{file} cannot be read, {error.strerror}") from None
 
 
 def _words(error: OSError) -> str:
