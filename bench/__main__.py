@@ -8,10 +8,10 @@ from pathlib import Path
 from bench import engines, fleet, scenarios
 from bench.measure import Settings, measured
 from bench.report import Report
-from tests.servers.search import Failed, Missing
+from tests.servers import search, sql
 
-_DESCRIPTION = """Measure the service beside a Falcon hello-world. A search server is started for the run, unless
-FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names one. See also `python -m bench.refresh --help`."""
+_DESCRIPTION = """Measure the service beside a Falcon hello-world. A server is started for the run, unless
+FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names a search server. See also `python -m bench.refresh --help`."""
 
 _BY_NAME = {scenario.name.replace(" ", "-"): scenario for scenario in scenarios.ALL}
 
@@ -63,7 +63,7 @@ def main() -> int:
                 report = Report(settings, engine, measured(settings, engine, directory))
     except KeyboardInterrupt:
         return 130
-    except (Missing, Failed) as error:
+    except (search.Missing, search.Failed, sql.Missing, sql.Failed) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     arguments.output.parent.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,7 @@ class Engine(Protocol):
         """A new store in this directory, or on the engine's server, with all that the maker makes."""
 
 
-ENGINES = ("sqlite", "elasticsearch", "opensearch")
+ENGINES = ("sqlite", "elasticsearch", "opensearch", "mariadb", "postgresql")
 
 
 def opened(name: str, version: str, directory: Path) -> AbstractContextManager[Engine]:
@@ -74,6 +74,10 @@ def opened(name: str, version: str, directory: Path) -> AbstractContextManager[E
         from bench.engines import sqlite
 
         return sqlite.opened()
+    if name in ("mariadb", "postgresql"):
+        from bench.engines import database
+
+        return database.opened(name, directory)
     from bench.engines import search
 
     return search.opened(name, version, directory)

@@ -30,7 +30,7 @@ from tests.contract import databases
 made = databases.upkeep(sys.argv[1])
 changes = []
 
-@event.listens_for(made._engine, "before_cursor_execute")
+@event.listens_for(made.engine, "before_cursor_execute")
 def _note(_connection, _cursor, statement, *_):
     if statement.lstrip().startswith(("CREATE", "INSERT", "UPDATE")):
         changes.append(statement)
@@ -38,7 +38,7 @@ def _note(_connection, _cursor, statement, *_):
             os.kill(os.getpid(), signal.SIGKILL)
 
 sys.stdin.readline()
-print(sync(made._engine))
+print(sync(made.engine))
 made.close()
 """
 
@@ -68,7 +68,7 @@ def syncing(database, *, killed_at=0):
 
 def differences(made):
     ours = {"compare_type": True, "include_name": lambda name, *_: name != VERSION_TABLE}
-    with made._engine.connect() as connection:
+    with made.engine.connect() as connection:
         return compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA)
 
 
@@ -133,7 +133,7 @@ def _is_interrupted(made, number):
     """Whether there was such a change, before which everything ended."""
     changes = []
 
-    @event.listens_for(made._engine, "before_cursor_execute")
+    @event.listens_for(made.engine, "before_cursor_execute")
     def _note(_connection, _cursor, statement, *_):
         if statement.lstrip().startswith(("CREATE", "INSERT", "UPDATE")):
             changes.append(statement)
@@ -163,7 +163,7 @@ def test_who_waits_too_long_for_others_is_told(made, database, server, monkeypat
     monkeypatch.setattr(dialects, "_PATIENCE", 0)
     with (
         closing(databases.upkeep(database)) as other,
-        other._engine.connect() as connection,
+        other.engine.connect() as connection,
         dialects.alone(connection),
         pytest.raises(StartFailed, match="another freezer-manage is at work"),
     ):

@@ -122,7 +122,7 @@ def test_the_settings_of_a_session_on_mysql():
     assert settings(sql_mode="TRADITIONAL", sync_wait=7) == (
         "SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', wsrep_sync_wait = 7, "
         "innodb_lock_wait_timeout = 3"
-        " /*M!100101 , max_statement_time = 5.5 */ /*!50708 , max_execution_time = 5500 */"
+        " /*M!100101 , max_statement_time = 4.0 */ /*!50708 , max_execution_time = 4000 */"
     )
     with pytest.raises(StartFailed, match="mysql_sql_mode"):
         settings(sql_mode="ANSI'; DROP TABLE jobs")

@@ -30,10 +30,10 @@ from freezer_api.repository.sql.upkeep import SQLUpkeep, check_version
 
 LOG = logging.getLogger(__name__)
 
-LONGEST = 6.0
+LONGEST = 4.5
 """Seconds for one call of the repository, with all attempts; a connection that is waited for comes in addition."""
 
-LONGEST_AT_SERVER = 5.5
+LONGEST_AT_SERVER = 4.0
 """Seconds after which the server itself is to give up a statement, so that none goes on for nobody."""
 
 LONGEST_WAIT_FOR_LOCK = 3
@@ -41,7 +41,7 @@ LONGEST_WAIT_FOR_LOCK = 3
 
 _LONGEST_CHECK = 0.9
 _LONGEST_TO_CONNECT = 10.0
-_LONGEST_WAIT_FOR_POOL = 2.0
+_LONGEST_WAIT_FOR_POOL = 0.5
 _LONGEST_PAUSE = 0.1
 
 _Result = TypeVar("_Result")

@@ -101,12 +101,12 @@ class SQLUpkeep:
     """Upkeep of the tables. They are of one version together, so ``sync`` makes or upgrades all of them."""
 
     def __init__(self, engine: Engine, ground: Ground) -> None:
-        self._engine = engine
+        self.engine = engine
         self._ground = ground
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with self._ground.reached(), self._engine.connect() as connection:
+        with self._ground.reached(), self.engine.connect() as connection:
             yield connection
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
@@ -131,7 +131,7 @@ class SQLUpkeep:
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:  # noqa: ARG002 - nothing can be in the way
         with self._ground.reached():
             self._ground.make()
-            sync(self._engine)
+            sync(self.engine)
 
     def notes(self) -> list[str]:
         with self._connected() as connection:
@@ -170,7 +170,7 @@ class SQLUpkeep:
         return "The SQL store has no settings to update"
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 def _remove(connection: Connection, kinds: Sequence[str], *, everything: bool) -> None:

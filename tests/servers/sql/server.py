@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -49,6 +50,7 @@ class SQLServer(ABC):
 
     def _prepare(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._data = self.folder / "data"
         self._make_data()
 
     @abstractmethod
@@ -71,7 +73,7 @@ class SQLServer(ABC):
 
     @property
     @abstractmethod
-    def _errors(self) -> type[Exception]: ...
+    def errors(self) -> type[Exception]: ...
 
     def run(self, *statements: str, database: str | None = None) -> list[Any]:
         """What the last of the administrator's statements gives."""
@@ -117,7 +119,7 @@ class SQLServer(ABC):
                 # The drivers leave a socket open when nobody is there.
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 self.connect().close()
-            except (OSError, self._errors) as error:
+            except (OSError, self.errors) as error:
                 if not self.alive or time.monotonic() > end:
                     raise Failed(f"{self.name} does not start: {error}\n{self.logged()}") from error
                 time.sleep(0.02)
@@ -132,7 +134,7 @@ class SQLServer(ABC):
     def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", start_new_session=True
             )
 
     def stop(self) -> None:
@@ -170,7 +172,7 @@ class SQLServer(ABC):
         """Nobody wants its data."""
         if self.alive:
             self.kill()
-        shutil.rmtree(self.folder / "data", ignore_errors=True)
+        shutil.rmtree(self._data, ignore_errors=True)
 
     def logged(self, since: int = 0, lines: int = 40) -> str:
         """The last lines of what was logged after that many bytes."""
@@ -205,7 +207,7 @@ class MariaDB(SQLServer):
         self._server = _found("mariadbd", "/usr/sbin")
         install = _found("mariadb-install-db")
         options = ["--auth-root-authentication-method=normal", "--skip-test-db", *_as_myself()]
-        _made([install, "--no-defaults", f"--datadir={self.folder}/data", *options], self.folder)
+        _made([install, "--no-defaults", f"--datadir={self._data}", *options], self.folder)
 
     def _quick(self) -> Sequence[str]:
         return ("--innodb-flush-log-at-trx-commit=0",)
@@ -215,7 +217,7 @@ class MariaDB(SQLServer):
             self._server,
             "--no-defaults",
             *_as_myself(),
-            f"--datadir={self.folder}/data",
+            f"--datadir={self._data}",
             f"--socket={self.folder}/socket",
             f"--pid-file={self.folder}/pid",
             f"--port={self.port}",
@@ -240,7 +242,7 @@ class MariaDB(SQLServer):
             **options,
         )
 
-    _errors = pymysql.MySQLError
+    errors = pymysql.MySQLError
 
     def _greet(self) -> None:
         self.run(f"CREATE USER IF NOT EXISTS {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
@@ -274,20 +276,15 @@ class PostgreSQL(SQLServer):
         newest = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda bin_: int(bin_.parent.name))
         self._server = _found("postgres", *map(str, newest[-1:]))
         initdb = _found("initdb", *map(str, newest[-1:]))
-        password = self.folder / "password"
+        # It refuses to run as root, and another account may not pass through the folders of the tests.
+        self._data = Path(tempfile.mkdtemp(prefix="freezer-postgresql-"))
+        password = self._data / "password"
         password.write_text("root")
         if os.geteuid() == 0:
-            self._own()
+            for path in (self._data, password):
+                shutil.chown(path, "nobody", "nogroup")
         options = ["--no-sync", "--username=root", "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8"]
-        _made([*_unprivileged(), initdb, "-D", "data", f"--pwfile={password}", *options], self.folder)
-
-    def _own(self) -> None:
-        """It refuses to run as root: the folder is made its own, and those above can be passed through."""
-        shutil.chown(self.folder, "nobody", "nogroup")
-        shutil.chown(self.folder / "password", "nobody", "nogroup")
-        for above in self.folder.parents:
-            if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
-                above.chmod(above.stat().st_mode | 0o011)
+        _made([*_unprivileged(), initdb, "-D", f"{self._data}/data", f"--pwfile={password}", *options], self._data)
 
     def _quick(self) -> Sequence[str]:
         return ("-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
@@ -295,7 +292,15 @@ class PostgreSQL(SQLServer):
     def _command(self) -> list[str]:
         options = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "shared_buffers": "64MB"}
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        return [*_unprivileged(tied=True), self._server, "-D", "data", "-p", str(self.port), *settings]
+        return [
+            *_unprivileged(tied=True),
+            self._server,
+            "-D",
+            f"{self._data}/data",
+            "-p",
+            str(self.port),
+            *settings,
+        ]
 
     def url(self, database: str) -> str:
         return f"postgresql://{USER}:{QUOTED_PASSWORD}@127.0.0.1:{self.port}/{database}"
@@ -312,7 +317,7 @@ class PostgreSQL(SQLServer):
         connection.autocommit = True
         return connection
 
-    _errors = psycopg2.Error
+    errors = psycopg2.Error
 
     def _greet(self) -> None:
         if not self.run(f"SELECT 1 FROM pg_roles WHERE rolname = '{USER}'"):

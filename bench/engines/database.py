@@ -1,0 +1,119 @@
+"""MariaDB and PostgreSQL, started for the run as an operator would have them: what was acknowledged is on the disk.
+
+The bare SQL: the statements of a request, sent to the same database by the driver package alone.
+"""
+
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sqlalchemy import Engine as Connected
+from sqlalchemy import event, insert, make_url
+
+from bench import floor, scenarios
+from bench.engines import Aims
+from bench.fleet import Fleet, Maker, Row
+from bench.floor import Bare
+from bench.wire import Request
+from freezer_api.documents.kind import Kind
+from freezer_api.repository.sql.schema import TABLES
+from tests.contract import databases
+from tests.servers.sql.server import SERVERS, SQLServer
+
+Statement = tuple[str, Any]
+
+_ROWS_AT_ONCE = 500
+_READS = (scenarios.GET, scenarios.LIST, scenarios.POLL, scenarios.DEEP)
+
+
+@dataclass(frozen=True)
+class Database:
+    server: SQLServer
+    versions: Mapping[str, str]
+    floor: ClassVar = "bare SQL"
+    floor_of_writes: ClassVar = False
+    aims: ClassVar = Aims(
+        {scenarios.GET.name: 2.0, scenarios.POLL.name: 2.0},
+        of_few_jobs=1.5,
+        trips={scenario.name: 1.0 for scenario in (*_READS, scenarios.CREATE_BACKUP)},
+    )
+
+    def fill(self, maker: Maker, directory: Path) -> "Filled":
+        directory.mkdir()
+        url = self.server.create_database(f"bench{uuid.uuid4().hex}")
+        databases.sync(url)
+        with closing(databases.upkeep(url)) as upkeep, upkeep.engine.connect() as connection:
+            for kind, rows in maker.kinds():
+                while batch := [_columns(kind, row) for row in islice(rows, _ROWS_AT_ONCE)]:
+                    connection.execute(insert(TABLES[kind.name].table), batch)
+            connection.commit()
+        self._count(url)
+        return Filled(maker.fleet, url, directory / "bench.conf")
+
+    def _count(self, url: str) -> None:
+        """What a server does by itself a while later: look at what there is."""
+        tables = ", ".join(table.table.name for table in TABLES.values())
+        say = f"ANALYZE TABLE {tables}" if self.server.name == "mariadb" else f"VACUUM ANALYZE {tables}"
+        self.server.run(say, database=make_url(url).database)
+
+
+def _columns(kind: Kind, row: Row) -> dict[str, Any]:
+    return {"key": row.key, "created": row.created, "version": 1, **TABLES[kind.name].contents(row.document)}
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A database with a fleet."""
+
+    fleet: Fleet
+    url: str
+    configuration: Path
+
+    @property
+    def arguments(self) -> Sequence[str]:
+        self.configuration.write_text(f"[database]\nconnection = {self.url}\n")
+        return "--config-file", str(self.configuration)
+
+    def bare(self, requests: Sequence[Request], status: int) -> Bare[Statement]:
+        with closing(databases.open_repository(self.url)) as repository:
+            repository.check()
+            with _heard() as heard:
+                return Bare(list(floor.calls(repository, heard, requests, status)), self._opened)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Callable[[Statement], object]]:
+        with closing(databases.driver(self.url).connect(60.0)) as connection, connection.cursor() as cursor:
+
+            def _ask(statement: Statement) -> object:
+                cursor.execute(*statement)
+                # Rows are fetched and left as they are.
+                return cursor.fetchall() if cursor.description else None
+
+            yield _ask
+
+    def counts(self) -> None:
+        return None
+
+
+@contextmanager
+def _heard() -> Iterator[list[Statement]]:
+    heard: list[Statement] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        heard.append((statement, parameters))
+
+    event.listen(Connected, "before_cursor_execute", hear)
+    try:
+        yield heard
+    finally:
+        event.remove(Connected, "before_cursor_execute", hear)
+
+
+@contextmanager
+def opened(name: str, directory: Path) -> Iterator[Database]:
+    with SERVERS[name](directory) as server:
+        yield Database(server, {f"{name} server": server.version()})

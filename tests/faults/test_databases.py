@@ -1,0 +1,203 @@
+"""The database server stops, hangs, is killed, or refuses, in the middle of a load."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import BOUND
+from tests.faults.load import JOB, Load, until
+from tests.manage.command import ended, start
+from tests.servers.service import Service, sql_store
+from tests.servers.sql.server import SQLServer
+from tests.servers.sql.shared import SQLServers
+
+pytestmark = pytest.mark.matrix
+
+Start = Callable[[SQLServer], tuple[Service, Service]]
+
+_AWAY: dict[str, tuple[Callable[[SQLServer], None], Callable[[SQLServer], object]]] = {
+    "stopped": (SQLServer.stop, SQLServer.start),
+    "killed": (SQLServer.kill, SQLServer.start),
+    "hanging": (SQLServer.pause, SQLServer.resume),
+}
+
+
+@pytest.fixture(scope="module", params=["mariadb", "postgresql"])
+def server(request: pytest.FixtureRequest, sql_servers: SQLServers) -> Iterator[SQLServer]:
+    """A server that may be harmed; each test leaves it running. What it has acknowledged is on the disk."""
+    with sql_servers.own(request.param) as server:
+        yield server
+
+
+@pytest.fixture
+def start_services(tmp_path: Path) -> Iterator[Start]:
+    """Starts two services on one new database."""
+    started: list[Service] = []
+
+    def _start(server: SQLServer) -> tuple[Service, Service]:
+        config = sql_store(tmp_path, server.create_database(f"f{time.monotonic_ns()}"))
+        both = (
+            Service(tmp_path / "one", "--workers", "2", config=config),
+            Service(tmp_path / "two", "--workers", "2", config=config),
+        )
+        for service in both:
+            started.append(service)
+            service.start()
+        return both
+
+    yield _start
+    for service in started:
+        service.end()
+
+
+@pytest.mark.parametrize("how", _AWAY)
+def test_nothing_acknowledged_is_lost_and_the_service_recovers(
+    server: SQLServer, start_services: Start, how: str
+) -> None:
+    go, come_back = _AWAY[how]
+    services = start_services(server)
+    with Load(services) as load:
+        load.go_on(20)
+        go(server)
+        until(lambda: load.refused >= 4)
+        come_back(server)
+        load.go_on(20)
+    load.check()
+    assert load.longest < BOUND
+    _no_secret(services)
+
+
+def test_connections_that_the_server_ends_again_and_again(server: SQLServer, start_services: Start) -> None:
+    services = start_services(server)
+    with Load(services) as load:
+        for _ in range(20):
+            load.go_on(2)
+            server.kill_connections()
+        load.go_on(10)
+    load.check()
+    assert load.longest < BOUND
+
+
+def test_a_server_that_takes_no_writes_for_a_while(server: SQLServer, start_services: Start) -> None:
+    on, off = (
+        ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0")
+        if server.name == "mariadb"
+        else (
+            "ALTER ROLE freezer SET default_transaction_read_only = on",
+            "ALTER ROLE freezer RESET default_transaction_read_only",
+        )
+    )
+    services = start_services(server)
+    with Load(services) as load:
+        load.go_on(10)
+        server.run(on)
+        server.kill_connections()
+        until(lambda: load.refused >= 10)
+        server.run(off)
+        load.go_on(10)
+    load.check()
+    assert load.longest < BOUND
+
+
+def test_a_store_that_is_away_is_503_with_retry_after_and_no_empty_list(
+    server: SQLServer, start_services: Start
+) -> None:
+    service, _ = start_services(server)
+    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+    server.stop()
+    for method, path, body in (
+        ("GET", "/v1/jobs", None),
+        ("GET", "/v1/jobs/j1", None),
+        ("POST", "/v1/jobs/j2", JOB),
+        ("PATCH", "/v1/jobs/j1", {"description": "d"}),
+        ("DELETE", "/v1/jobs/j1", None),
+    ):
+        status, answer = service.request(method, path, body)
+        assert (status, answer["title"]) == (503, "Service Unavailable")
+        assert "127.0.0.1" not in answer["description"]
+    server.start()
+    until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
+    assert [job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]] == ["j1"]
+    _no_secret([service])
+
+
+def test_a_service_that_starts_before_its_server_serves_when_that_comes(
+    server: SQLServer, start_services: Start
+) -> None:
+    service, _ = start_services(server)
+    server.stop()
+    service.stop()
+    service.start()
+    assert service.request("GET", "/v1/jobs")[0] == 503
+    server.start()
+    until(lambda: service.request("POST", "/v1/jobs/j1", JOB)[0] == 201)
+    assert "The store cannot be used yet" in service.log.read_text()
+
+
+def test_sync_waits_for_a_server_for_ever_when_it_is_told_to(server: SQLServer, tmp_path: Path) -> None:
+    url = server.create_database(f"f{time.monotonic_ns()}")
+    server.stop()
+    config = tmp_path / "freezer.conf"
+    config.write_text(f"[database]\nconnection = {url}\nmax_retries = -1\nretry_interval = 1\n")
+    process = start("--config-file", str(config), "db", "sync")
+    assert process.stderr is not None
+    said = [process.stderr.readline() for _ in range(2)]
+    server.start()
+    done = ended(process)
+    assert all("cannot be reached, trying again in 1 s" in line for line in said)
+    assert (done.code, done.stdout.count(" is True")) == (0, 5)
+
+
+@pytest.mark.parametrize("name", ["mariadb", "postgresql"])
+def test_a_server_without_a_connection_left(sql_servers: SQLServers, start_services: Start, name: str) -> None:
+    few = ["--max-connections=12"] if name == "mariadb" else ["-c", "max_connections=12"]
+    with sql_servers.own(name, *few) as server, ExitStack() as taken:
+        services = start_services(server)
+        with Load(services) as load:
+            load.go_on(10)
+            server.kill_connections()
+            _take_all(server, taken)
+            until(lambda: load.refused >= 10)
+            taken.close()
+            load.go_on(10)
+        load.check()
+        assert load.longest < BOUND
+        assert re.search("[Tt]oo many|remaining connection slots", services[0].log.read_text())
+
+
+def _take_all(server: SQLServer, taken: ExitStack) -> None:
+    """Take every connection that is free, and those of the service as well as soon as they are."""
+    first = server.connect()
+    taken.callback(first.close)
+    while True:
+        try:
+            taken.callback(server.connect().close)
+        except server.errors:
+            return
+
+
+def test_a_full_disk(sql_servers: SQLServers, start_services: Start) -> None:
+    """As near as a tablespace that may not grow comes to it."""
+    full = ("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:16M")
+    with sql_servers.own("mariadb", *full) as server:
+        service, _ = start_services(server)
+        large = {**JOB, "description": "word " * 20_000}
+        created = 0
+        while (status := service.request("POST", f"/v1/jobs/j{created}", large)[0]) == 201:
+            created += 1
+        assert status == 503
+        assert len(service.request("GET", "/v1/jobs?limit=1000")[1]["jobs"]) == created
+        assert "is full" in service.log.read_text()
+        assert service.request("DELETE", "/v1/jobs/j0")[0] == 204
+
+
+def _no_secret(services: object) -> None:
+    assert isinstance(services, list | tuple)
+    for service in services:
+        log = service.log.read_text()
+        assert "p@ss" not in log
+        assert "p%40ss" not in log
