@@ -10,8 +10,8 @@ from bench.measure import Settings, measured
 from bench.report import Report
 from tests.servers import search, sql
 
-_DESCRIPTION = """Measure the service beside a Falcon hello-world. A server is started for the run, unless
-FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names a search server. See also `python -m bench.refresh --help`."""
+_DESCRIPTION = """Measure the service beside a Falcon hello-world. A server is started for the run; a search server
+may be named by FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL. See also `python -m bench.refresh --help`."""
 
 _BY_NAME = {scenario.name.replace(" ", "-"): scenario for scenario in scenarios.ALL}
 

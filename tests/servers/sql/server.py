@@ -43,6 +43,7 @@ class SQLServer(ABC):
     def __init__(self, folder: Path, *options: str, quick: bool = False) -> None:
         self.folder = folder
         self.log = folder / "server.log"
+        self.tls = False
         (self.port,) = free_ports(1)
         self._options = [*options, *(self._quick() if quick else ())]
         self._process: subprocess.Popen[bytes] | None = None
@@ -238,7 +239,8 @@ class MariaDB(SQLServer):
             user="root",
             database=database,
             autocommit=True,
-            ssl_disabled=True,
+            # Else the authorities of this machine are read, which takes longer than anything else.
+            ssl_disabled=not self.tls,
             **options,
         )
 
