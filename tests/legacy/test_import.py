@@ -275,6 +275,15 @@ def test_what_is_refused_is_listed_without_what_is_in_it(manage, made, file, dum
     assert [key for key, *_ in stored(file, "jobs")] == ["good"]
 
 
+def test_a_row_that_cannot_be_read_is_listed_too(manage, made, old):
+    rows = [row(id_, **sample.BOB, backup_metadata=Json(text)) for id_, text in (("b1", "{s3cret"), ("b2", "{}"))]
+    done = manage(*made, "import", "--from-sql", old(rows={"backups": rows}))
+
+    assert (done.code, done.stdout) == (1, told({"backups": 1}, {}, {"backups": 1}))
+    assert re.fullmatch("Refused backup b1: backup_metadata cannot be kept: Expecting [^\n]*\n", done.stderr)
+    assert "s3cret" not in done.stderr
+
+
 def client(uuid, user_id="ann", **more):
     return hit("clients", uuid, user_id=user_id, client={"client_id": "web1", "uuid": uuid}, **more)
 

@@ -155,6 +155,14 @@ def test_when_a_job_was_created(schedule, time):
     assert time_of(SESSIONS, {"job_schedule": schedule}) is None
 
 
+def test_a_text_may_be_kept_as_bytes_and_nothing_but_texts_and_numbers_is_taken():
+    made = {"id": "b", "user_id": b"ann", "status": "error", "backup_metadata": None}
+
+    assert rows.backup(made) == {"backup_id": "b", "user_id": "ann", "status": "error", "backup_metadata": {}}
+    with pytest.raises(Invalid, match="status is no text and no number"):
+        rows.backup({**made, "status": object()})
+
+
 # What follows is true of anything that a row can hold.
 
 NUMBERS = st.integers(-(2**31), 2**31 - 1)

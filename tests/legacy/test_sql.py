@@ -283,3 +283,12 @@ def test_what_is_no_database_of_the_original(tmp_path, url, told):
         Database(url.format(tmp_path))
     assert "s3cret" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
+
+
+def test_rows_after_an_id_that_is_no_text_cannot_be_asked_for(old):
+    rows = [row(f"b{n:03}", **sample.ANN, backup_metadata=Json({})) for n in range(250)]
+    url = old(rows={"backups": rows})
+    change(url, "UPDATE backups SET id = CAST(x'623139ff' AS TEXT) WHERE id = 'b199'")
+
+    with pytest.raises(StartFailed, match="an id is not UTF-8"):
+        found(url, "backups")
