@@ -185,7 +185,7 @@ def _by_other_options(conf: cfg.ConfigOpts) -> Store:
         config.register_elasticsearch(conf, group)
         if settings.is_set(conf, "hosts", group):
             return _elastic(conf, group)
-    if storage.backend in _SQL_BACKENDS or _connection(conf):
+    if storage.backend in _SQL_BACKENDS or sql_connection(conf):
         return _sql(conf)
     if group:
         raise settings.wrong(conf, "storage", "backend", f"the group [{group}], which it names, has no hosts")
@@ -207,7 +207,7 @@ def embedded_store(directory: str | None) -> SQLStore:
 
 def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
     options = conf.database
-    connection = _connection(conf)
+    connection = sql_connection(conf)
     if not connection:
         raise StartFailed("[database] connection is not set; it names the SQL store")
     url = urls.parsed(connection, options.connection_parameters or "")
@@ -228,7 +228,8 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
     )
 
 
-def _connection(conf: cfg.ConfigOpts) -> str | None:
+def sql_connection(conf: cfg.ConfigOpts) -> str | None:
+    """The URL of the SQL store, None when it is not set."""
     try:
         connection: str | None = conf.database.connection
     except cfg.Error:

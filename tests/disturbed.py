@@ -11,19 +11,19 @@ and :func:`killed` is a process that is no more, which no handler of an error ou
 often as ``times`` says.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.errors import Unavailable
-from freezer_api.repository.protocol import Page, Repository, Stored
+from freezer_api.repository.protocol import Original, Page, Repository, Stored
 from freezer_api.repository.query import Query
 
 Happening = Callable[[], object]
 
-WRITES = ("create", "replace", "delete")
+WRITES = ("create", "restore", "replace", "delete")
 
 
 class Killed(BaseException):
@@ -70,6 +70,9 @@ class Disturbed:
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         return self._called("create", kind, key, document)
+
+    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
+        return self._called("restore", kind, originals)
 
     def get(self, kind: Kind, key: str) -> Stored | None:
         return self._called("get", kind, key)

@@ -1,4 +1,4 @@
-"""``freezer-manage``: makes, upgrades, shows and removes what documents are kept in."""
+"""``freezer-manage``: makes, upgrades, shows and removes what documents are kept in, and imports older ones."""
 
 import contextlib
 import json
@@ -12,7 +12,8 @@ from typing import Any
 from oslo_config import cfg
 
 from freezer_api import config, stores
-from freezer_api.cmd import start
+from freezer_api.cmd import importing, start
+from freezer_api.cmd.start import UsageError
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, StartFailed
 from freezer_api.repository.upkeep import Upkeep
@@ -21,17 +22,21 @@ LOG = logging.getLogger(__name__)
 
 PROGRAM = "freezer-manage"
 
-_ABOUT = "Makes, upgrades, shows and removes what documents are kept in."
+_ABOUT = "Makes, upgrades, shows and removes what documents are kept in; takes over those of the original service."
 
 _NAMES = [kind.name for kind in KINDS]
 
 _ARGUMENTS: list[cfg.Opt] = [
-    cfg.StrOpt("category", positional=True, help="db: what documents are kept in."),
+    cfg.StrOpt(
+        "category",
+        positional=True,
+        help="db: what documents are kept in; import, without a further word: documents of the original service.",
+    ),
     cfg.StrOpt(
         "command",
         positional=True,
-        help="sync, or update: make it or bring it up to date, without loss; show: print what there is, as JSON; "
-        "remove: take it away with all documents; update-settings: apply the number of replicas.",
+        help="In db: sync, or update: make it or bring it up to date, without loss; show: print what there is, as "
+        "JSON; remove: take it away with all documents; update-settings: apply the number of replicas.",
     ),
     cfg.BoolOpt("yes", short="y", default=False, help="Answer every question with yes."),
     cfg.BoolOpt(
@@ -53,7 +58,9 @@ _ARGUMENTS: list[cfg.Opt] = [
         default=False,
         help="Print what would be done and change nothing.",
     ),
+    *importing.ARGUMENTS,
 ]
+_NO_WORD = "documents"
 _IGNORED = ("host", "hosts", "port")
 
 
@@ -75,39 +82,40 @@ def main(argv: Sequence[str] | None = None) -> int:
         start.read(conf, arguments, PROGRAM, _ABOUT)
         _check_usage(conf)
         start.begin(conf, program=PROGRAM)
-        _run(conf)
-    except _UsageError as error:
+        return _run(conf)
+    except UsageError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except FreezerError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
-    return 0
-
-
-class _UsageError(Exception):
-    """The command line asks for something that there is not."""
 
 
 def _check_usage(conf: cfg.ConfigOpts) -> None:
-    if conf.category != "db":
-        raise _UsageError(f"there is no category {conf.category}, only db")
-    if conf.command not in _COMMANDS:
-        raise _UsageError(f"db {conf.command} is none of {', '.join(_COMMANDS)}")
+    if conf.category not in ("db", "import"):
+        raise UsageError(f"there is no category {conf.category}, only db and import")
+    if conf.category == "db" and conf.command not in _COMMANDS:
+        raise UsageError(f"db {conf.command} is none of {', '.join(_COMMANDS)}")
+    importing.check_usage(conf, is_meant=conf.category == "import")
     if conf.mapping is not None and conf.mapping not in _NAMES:
-        raise _UsageError(f"--mapping {conf.mapping} is none of {', '.join(_NAMES)}")
+        raise UsageError(f"--mapping {conf.mapping} is none of {', '.join(_NAMES)}")
 
 
 def _tolerated(arguments: Sequence[str]) -> Iterator[str]:
-    """Without the value that ``--test-only`` once took by mistake."""
+    """Without the value that ``--test-only`` once took by mistake, and with a word after ``import``, which the
+    parser expects.
+    """
+    words = ("db", "import", *_COMMANDS)
     before = ""
     for argument in arguments:
-        if before not in ("-t", "--test-only") or argument.startswith("-") or argument in ("db", *_COMMANDS):
+        if before not in ("-t", "--test-only") or argument.startswith("-") or argument in words:
             yield argument
+        if argument == "import" and "db" not in arguments:
+            yield _NO_WORD
         before = argument
 
 
-def _run(conf: cfg.ConfigOpts) -> None:
+def _run(conf: cfg.ConfigOpts) -> int:
     for name in _IGNORED:
         if conf[name] is not None:
             print(f"{PROGRAM}: --{name} is ignored; the configuration says where the store is", file=sys.stderr)
@@ -115,11 +123,14 @@ def _run(conf: cfg.ConfigOpts) -> None:
     stores.warn_of_embedded(store)
     if conf.index and isinstance(store, stores.ElasticStore):
         store = replace(store, index=conf.index)
+    if conf.category == "import":
+        return importing.run(conf, store)
     upkeep = store.upkeep()
     try:
         _COMMANDS[conf.command](conf, upkeep)
     finally:
         upkeep.close()
+    return 0
 
 
 def _kinds(conf: cfg.ConfigOpts) -> list[str]:

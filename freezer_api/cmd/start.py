@@ -32,6 +32,10 @@ FILES = "OS_FREEZER_CONFIG_FILES"
 """The variable with the names of configuration files, for servers whose command line is not ours."""
 
 
+class UsageError(Exception):
+    """The command line asks for something that there is not."""
+
+
 def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     """Read what the service is started with: the command line, as which ``arguments`` count, and the files."""
     config.register(conf)

@@ -32,6 +32,17 @@ class Stored(NamedTuple):
     token: str
 
 
+class Original(NamedTuple):
+    """A document as it stood in another store: with the version and the time of creation, in microseconds since
+    the epoch, that it had there.
+    """
+
+    key: str
+    document: Document
+    version: int
+    created: int
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Some documents of a search, in its order.
@@ -54,6 +65,16 @@ class Repository(Protocol):
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         """Store a new document, version 1. ``AlreadyExists`` when the key is taken: of many at once one wins."""
+        ...
+
+    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
+        """Store these documents as they were elsewhere; of each, in order, whether it was stored.
+
+        One whose key is taken, by another of them too, changes nothing. Lists have them where their time of
+        creation puts them, those of one time in the order of their keys. Each is stored whole or not at all; after
+        an error any of them may have been, and to restore them again completes it. A document that was deleted and
+        is restored may get a token that it had before.
+        """
         ...
 
     def get(self, kind: Kind, key: str) -> Stored | None:

@@ -16,6 +16,7 @@ from freezer_api.repository.elastic.layout import LAYOUTS, Layout
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection, WrongServer, leave_to_parent
 from freezer_api.repository.elastic.upkeep import ElasticUpkeep
+from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job
 from tests.servers.proxy import Proxy, Trouble
 from tests.servers.search.shared import SearchServers
@@ -107,6 +108,16 @@ class TestAnAnswerThatWasLost:
 
         assert repository.get(JOBS, "one") is None
         assert found(repository) == []
+
+    @pytest.mark.parametrize("how", LOST)
+    def test_of_what_was_restored(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+        there = repository.create(JOBS, "there", job("there"))
+        originals = [Original(key, job(key), 7, 1) for key in ("one", "there", "two")]
+        proxy.once(how)
+
+        assert repository.restore(JOBS, originals) == [True, False, True]
+        assert found(repository) == ["one", "two", "there"]
+        assert repository.get(JOBS, "there") == there
 
     def test_does_not_make_a_conflict_with_others_a_success(
         self, proxy: Proxy, repository: ElasticRepository

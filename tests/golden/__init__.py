@@ -17,6 +17,7 @@ from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
 from freezer_api.repository.elastic.upkeep import ElasticUpkeep
+from freezer_api.repository.protocol import Original
 from tests.servers.proxy import Proxy
 
 HERE = Path(__file__).parent
@@ -65,6 +66,9 @@ def _everything(connection: Connection) -> None:
     for query in _queries():
         repository.search(JOBS, query)
     repository.delete(JOBS, "j1", replaced.token)
+    repository.restore(
+        JOBS, [Original(key, {**JOB, "job_id": key}, 7, 1_600_000_000_000_000) for key in ("j2", "j3")]
+    )
 
 
 def _queries() -> Iterator[q.Query]:
@@ -102,8 +106,14 @@ def _shown(request: tuple[bytes, bytes]) -> dict[str, Any]:
     return {
         "request": f"{method} {target}",
         "headers": kept,
-        **({"body": _sorted(json.loads(body))} if body else {}),
+        **({"body": _read(body)} if body else {}),
     }
+
+
+def _read(body: bytes) -> Any:
+    """An object, or the objects of the lines."""
+    lines = [_sorted(json.loads(line)) for line in body.splitlines()]
+    return lines if len(lines) > 1 else lines[0]
 
 
 def _sorted(body: dict[str, Any]) -> dict[str, Any]:

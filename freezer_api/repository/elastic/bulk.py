@@ -1,7 +1,7 @@
 """Many documents at once: how they are read in one order, written, and taken out."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -42,24 +42,43 @@ def made_anew(layout: Layout, hit: dict[str, Any]) -> dict[str, Any]:
     return layout.fields(decode(source["body"])) | {name: source[name] for name in _KEPT}
 
 
+class Outcome(NamedTuple):
+    """What became of one action. ``error`` is its type in the store's words, empty when there was none.
+    ``repeated``: an earlier attempt at it may have been carried out.
+    """
+
+    status: int
+    error: str
+    repeated: bool
+
+
 def write(connection: Connection, lines: Iterable[Line]) -> int:
     """Carry out these actions; how many were conflicts. ``StoreFailed`` when one failed otherwise."""
-    conflicts, buffer = 0, bytearray()
+    statuses = [outcome.status for outcome in outcomes(connection, "/_bulk", lines)]
+    if any(status >= 300 and status not in (404, 409) for status in statuses):
+        raise StoreFailed
+    return sum(status == 409 for status in statuses)
+
+
+def outcomes(connection: Connection, target: str, lines: Iterable[Line]) -> Iterator[Outcome]:
+    """Carry out these actions, in several requests when they are long; what became of each, in order."""
+    for body in _bodies(lines):
+        answer = connection.bulk(target, body)
+        if answer.status != 200:
+            raise StoreFailed
+        for item in answer.body["items"]:
+            (result,) = item.values()
+            yield Outcome(result["status"], result.get("error", {}).get("type", ""), answer.repeated)
+
+
+def _bodies(lines: Iterable[Line]) -> Iterator[bytes]:
+    buffer = bytearray()
     for action, source in lines:
         buffer += orjson.dumps(action) + b"\n"
         if source is not None:
             buffer += orjson.dumps(source) + b"\n"
         if len(buffer) > _LARGEST:
-            conflicts += _sent(connection, bytes(buffer))
+            yield bytes(buffer)
             buffer.clear()
-    return conflicts + (_sent(connection, bytes(buffer)) if buffer else 0)
-
-
-def _sent(connection: Connection, lines: bytes) -> int:
-    answer = connection.bulk("/_bulk", lines)
-    if answer.status != 200:
-        raise StoreFailed
-    statuses = [result["status"] for item in answer.body["items"] for result in item.values()]
-    if any(status >= 300 and status not in (404, 409) for status in statuses):
-        raise StoreFailed
-    return sum(status == 409 for status in statuses)
+    if buffer:
+        yield bytes(buffer)

@@ -8,20 +8,21 @@ taken for one of the new index. Every write waits until searches see it, so list
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.text import decode
-from freezer_api.errors import AlreadyExists, Conflict, StoreFailed, Unavailable
+from freezer_api.errors import AlreadyExists, Conflict, FreezerError, StoreFailed, Unavailable
 from freezer_api.repository import query as q
+from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.indices import alias_of, check_current, write_alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.search import body_of, position_of
 from freezer_api.repository.elastic.transport import Answer, Connection
-from freezer_api.repository.protocol import Page, Stored
+from freezer_api.repository.protocol import Original, Page, Stored
 from freezer_api.repository.texts import is_text
 
 LOG = logging.getLogger(__name__)
@@ -34,6 +35,10 @@ _LONGEST_ID = 512
 
 _SWAPPED = 4
 """Attempts of a read: the index may be replaced by its copy at the moment."""
+
+
+_RESTORED = 7
+"""Attempts of documents that the store has no time for; the pauses between them make six seconds."""
 
 
 class _Token(NamedTuple):
@@ -98,6 +103,37 @@ class ElasticRepository:
             raise self._no_index(kind)
         return Stored(key, document, 1, _token(answer.body, source))
 
+    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
+        sources = [
+            self._source(kind, key, document, created=created, version=version)
+            for key, document, version, created in originals
+        ]
+        is_new: dict[int, bool] = {}
+        for attempt in range(_RESTORED):
+            left = [number for number in range(len(sources)) if number not in is_new]
+            for number, outcome in zip(left, self._restored(kind, [sources[n] for n in left]), strict=True):
+                if not _is_passing(outcome):
+                    is_new[number] = self._is_new(kind, sources[number], outcome)
+            if len(is_new) == len(sources):
+                return [is_new[number] for number in range(len(sources))]
+            self._pause(0.1 * 2**attempt)
+        LOG.error("The store takes no documents for %s", alias_of(self._prefix, kind))
+        raise Unavailable
+
+    def _restored(self, kind: Kind, sources: list[dict[str, Any]]) -> Iterator[bulk.Outcome]:
+        place = {"_index": alias_of(self._prefix, kind), "require_alias": True}
+        lines = (({"create": {**place, "_id": source["key"]}}, source) for source in sources)
+        return bulk.outcomes(self._connection, f"/_bulk?{self._seen}", lines)
+
+    def _is_new(self, kind: Kind, source: dict[str, Any], outcome: bulk.Outcome) -> bool:
+        if outcome.status == 409:
+            return outcome.repeated and self._own_write(kind, source["key"], source) is not None
+        if outcome.status == 404:
+            raise self._no_index(kind)
+        if outcome.status >= 300:
+            raise _refused(outcome.status, outcome.error)
+        return True
+
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         seen = _Token.parse(token)
         if not _is_possible(key):
@@ -128,11 +164,7 @@ class ElasticRepository:
         answer = self._connection.answer(method, target, source)
         if answer.status < 300 or answer.status in (404, 409):
             return answer
-        LOG.error("The store refuses a write with %s %s", answer.status, answer.error)
-        if answer.error == "strict_dynamic_mapping_exception":
-            LOG.error("The store's layout is not the one of this release: run 'freezer-manage db sync'")
-            raise Unavailable
-        raise StoreFailed
+        raise _refused(answer.status, answer.error)
 
     def _source(self, kind: Kind, key: str, document: Document, *, created: int, version: int) -> dict[str, Any]:
         # ``write`` tells a write that was carried out, though its answer was lost, from somebody else's.
@@ -228,6 +260,19 @@ class ElasticRepository:
     def close(self) -> None:
         self._connection.close()
         self._hasty.close()
+
+
+def _refused(status: int, error: str) -> FreezerError:
+    LOG.error("The store refuses a write with %s %s", status, error)
+    if error == "strict_dynamic_mapping_exception":
+        LOG.error("The store's layout is not the one of this release: run 'freezer-manage db sync'")
+        return Unavailable()
+    return StoreFailed()
+
+
+def _is_passing(outcome: bulk.Outcome) -> bool:
+    """Whether the store may take the document in a moment: it is busy, or the index is being copied."""
+    return outcome.status in (429, 503) or outcome.error == "cluster_block_exception"
 
 
 def _conflict(kind: Kind, key: str) -> Conflict:

@@ -29,6 +29,10 @@ class Access(Protocol):
         """Make a row; its ``created``, which is no earlier than that of any row seen so far. Or ``Taken``."""
         ...
 
+    def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
+        """Make rows that say when they were created, all of them, or none and ``Taken``."""
+        ...
+
     def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
         """Whether the statement found the row that it is to change."""
         ...

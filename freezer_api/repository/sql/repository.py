@@ -4,6 +4,7 @@ The token is creation time and version together: a version alone would come agai
 created anew.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Delete, Row, Select, Update, bindparam, delete, select, update
@@ -13,11 +14,14 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.text import decode
 from freezer_api.errors import AlreadyExists, Conflict
 from freezer_api.repository import query as q
-from freezer_api.repository.protocol import Page, Stored
+from freezer_api.repository.protocol import Original, Page, Stored
 from freezer_api.repository.sql.access import Access, Taken
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.sql.search import Search
 from freezer_api.repository.texts import is_text
+
+_LARGEST = 1_000_000
+"""Characters of the rows of a statement. Servers take four bytes for each, and 16 MiB without being told."""
 
 
 class _Statements:
@@ -31,6 +35,7 @@ class _Statements:
             & (columns.created == bindparam("seen_created"))
             & (columns.version == bindparam("seen_version"))
         )
+        self.there: Select[Any] = select(columns.key).where(columns.key.in_(bindparam("keys", expanding=True)))
         self.get: Select[Any] = select(columns.created, columns.version, columns.body).where(the_key)
         self.update = update(table.table).where(current)
         self.delete = delete(table.table).where(current)
@@ -50,6 +55,22 @@ class SQLRepository:
         except Taken:
             raise AlreadyExists(f"{kind.title} already registered with ID {key}") from None
         return Stored(key, document, 1, _token(created, 1))
+
+    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
+        keys = [original.key for original in originals]
+        there = {row.key for row in self._access.read(self._statements[kind.name].there, {"keys": keys})}
+        outcomes = {number: False for number, key in enumerate(keys) if key in there}
+        for part in _parts(kind, ((n, original) for n, original in enumerate(originals) if n not in outcomes)):
+            outcomes |= zip(part, self._restored(kind, list(part.values())), strict=True)
+        return [outcomes[number] for number in range(len(originals))]
+
+    def _restored(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
+        try:
+            self._access.restore(kind, rows)
+        except Taken:
+            # Somebody was quicker, or two of them have one key.
+            return [False] if len(rows) == 1 else [new for row in rows for new in self._restored(kind, [row])]
+        return [True] * len(rows)
 
     def get(self, kind: Kind, key: str) -> Stored | None:
         if not is_text(key):
@@ -95,6 +116,22 @@ class SQLRepository:
 
     def close(self) -> None:
         self._access.close()
+
+
+def _parts(kind: Kind, originals: Iterable[tuple[int, Original]]) -> Iterator[dict[int, dict[str, Any]]]:
+    """The numbered rows, no more at once than a statement may hold."""
+    part: dict[int, dict[str, Any]] = {}
+    size = 0
+    for number, (key, document, version, created) in originals:
+        row = {"key": key, "created": created, "version": version, **TABLES[kind.name].contents(document)}
+        length = sum(len(value) for value in row.values() if isinstance(value, str))
+        if part and size + length > _LARGEST:
+            yield part
+            part, size = {}, 0
+        part[number] = row
+        size += length
+    if part:
+        yield part
 
 
 def _position(row: Row[Any]) -> q.Position:

@@ -14,7 +14,19 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Delete, Engine, Row, Select, Update, create_engine, event, select
+from sqlalchemy import (
+    Connection,
+    CursorResult,
+    Delete,
+    Engine,
+    Row,
+    Select,
+    Update,
+    create_engine,
+    event,
+    insert,
+    select,
+)
 from sqlalchemy.exc import DBAPIError, DisconnectionError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolIsExhausted
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
@@ -165,6 +177,11 @@ class ServerAccess:
             raise Unavailable
         return created
 
+    def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
+        # One statement, whatever it costs to write it: several would need a transaction.
+        statement = insert(TABLES[kind.name].table).values(list(rows))
+        self._done(lambda connection: connection.execute(statement))
+
     def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
         def _change(connection: Connection) -> bool:
             result: CursorResult[Any] = connection.execute(statement, values)
@@ -239,7 +256,7 @@ def server_upkeep(driver: Driver, waiting: Waiting, name: str) -> SQLUpkeep:
     """Upkeep of the tables in the database ``name``, to which the driver leads. Only the operator makes that."""
     engine = create_engine(
         f"{driver.package}://",
-        creator=lambda: _unbounded(driver),
+        creator=lambda: unbounded(driver),
         poolclass=NullPool,
         # MySQL could take nothing back anyway.
         isolation_level="AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED",
@@ -247,7 +264,8 @@ def server_upkeep(driver: Driver, waiting: Waiting, name: str) -> SQLUpkeep:
     return SQLUpkeep(engine, _Server(driver, engine, waiting, name))
 
 
-def _unbounded(driver: Driver) -> Any:
+def unbounded(driver: Driver) -> Any:
+    """A connection for work that may take any time."""
     connection = driver.connect(_LONGEST_TO_CONNECT)
     driver.allow(connection, None)
     return connection

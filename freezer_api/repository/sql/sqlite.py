@@ -114,6 +114,13 @@ class SQLiteAccess:
             raise Taken from None
         return created
 
+    def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
+        try:
+            with self.turn, self.writing.connect() as connection, connection.begin():
+                connection.execute(self._inserts[kind.name], rows)
+        except IntegrityError:
+            raise Taken from None
+
     def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
         with self.turn, self.writing.connect() as connection, connection.begin():
             result: CursorResult[Any] = connection.execute(statement, values)

@@ -140,7 +140,7 @@ class SQLUpkeep:
                 return []
         note = (
             f"The tables of the original Freezer API in the same database ({', '.join(theirs)}) were left as they "
-            "are; 'freezer-manage import --from-sql URL' brings over what is in them"
+            "are; 'freezer-manage import --from-sql database' brings over what is in them"
         )
         return [note]
 

@@ -15,43 +15,46 @@ from freezer_api.repository.sql.dialects import MYSQL, POSTGRESQL, SQLITE
 if TYPE_CHECKING:
     from freezer_api.repository.sql.servers import Driver
 
-_OPTION = "[database] connection"
+OPTION = "[database] connection"
 _NAMES = {SQLITE: SQLITE, MYSQL: MYSQL, "mariadb": MYSQL, POSTGRESQL: POSTGRESQL}
 _PACKAGES = {SQLITE: "pysqlite", MYSQL: "pymysql", POSTGRESQL: "psycopg2"}
 
 
-def parsed(connection: str, parameters: str = "") -> URL:
-    """The URL with further parameters; its ``drivername`` is ``sqlite``, ``mysql`` or ``postgresql``."""
+def parsed(connection: str, parameters: str = "", option: str = OPTION) -> URL:
+    """The URL with further parameters; its ``drivername`` is ``sqlite``, ``mysql`` or ``postgresql``.
+
+    ``StartFailed`` names the ``option`` that it is the value of.
+    """
     try:
         url = make_url(connection).update_query_string(parameters)
     except (ArgumentError, ValueError):
-        raise StartFailed(f"{_OPTION} is no URL such as mysql+pymysql://user:password@host/database") from None
+        raise StartFailed(f"{option} is no URL such as mysql+pymysql://user:password@host/database") from None
     name, _, package = url.drivername.partition("+")
     if name not in _NAMES:
         raise StartFailed(
-            f"{_OPTION}: documents are kept in {', '.join(dict.fromkeys(_NAMES.values()))}, not {name}"
+            f"{option}: documents are kept in {', '.join(dict.fromkeys(_NAMES.values()))}, not {name}"
         )
     name = _NAMES[name]
     if package not in ("", _PACKAGES[name]):
-        raise StartFailed(f"{_OPTION}: {name} is reached over {_PACKAGES[name]} here, not {package}")
+        raise StartFailed(f"{option}: {name} is reached over {_PACKAGES[name]} here, not {package}")
     url = url.set(drivername=name)
     if name == SQLITE:
-        return _file(url)
-    _check_place(url)
+        return _file(url, option)
+    _check_place(url, option)
     return url
 
 
-def _file(url: URL) -> URL:
+def _file(url: URL, option: str) -> URL:
     if not url.database or url.database == ":memory:":
-        raise StartFailed(f"{_OPTION}: SQLite needs a file, such as sqlite:////var/lib/freezer/freezer.sqlite")
+        raise StartFailed(f"{option}: SQLite needs a file, such as sqlite:////var/lib/freezer/freezer.sqlite")
     return url
 
 
-def _check_place(url: URL) -> None:
+def _check_place(url: URL, option: str) -> None:
     if not url.database:
-        raise StartFailed(f"{_OPTION} names no database")
+        raise StartFailed(f"{option} names no database")
     if "@" in (url.host or ""):
-        raise StartFailed(f"{_OPTION}: in a password @ is written %40, / is %2F and % is %25")
+        raise StartFailed(f"{option}: in a password @ is written %40, / is %2F and % is %25")
 
 
 def shown(url: URL) -> str:
@@ -70,5 +73,5 @@ def driver(url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounde
         from freezer_api.repository.sql.postgresql import PostgreSQL
     except ModuleNotFoundError as error:
         extra = f"pip install 'freezer-api[{url.drivername}]'"
-        raise StartFailed(f"{_OPTION}: {url.drivername} needs the package {error.name}: {extra}") from None
+        raise StartFailed(f"{OPTION}: {url.drivername} needs the package {error.name}: {extra}") from None
     return PostgreSQL(url, bounded=bounded)

@@ -1,0 +1,1 @@
+"""Documents that the original service left: reading them where they are, putting them right, taking them over."""

@@ -1,0 +1,124 @@
+"""From a document of the original's to one of ours. Pure."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from freezer_api.documents import clients
+from freezer_api.documents.actions import ACTIONS
+from freezer_api.documents.backups import BACKUPS
+from freezer_api.documents.clients import CLIENTS
+from freezer_api.documents.fields import Document
+from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.kind import Kind, dropped, object_at
+from freezer_api.documents.search_index import value_at
+from freezer_api.documents.sessions import EARLIER, SESSIONS
+from freezer_api.errors import Invalid
+from freezer_api.operations.scope import Scope, central_key
+
+LONGEST = 255
+"""Bytes of an id or an owner; what every store can hold in its keys and lists."""
+
+_LATEST = 253_402_300_799
+"""The last second of the year 9999; a time beyond it is none."""
+
+
+def repaired(kind: Kind, document: Document, projects: Mapping[str, str]) -> tuple[str, Document]:
+    """The key and the document as the service keeps it; ``projects`` are those of users whose documents have none.
+
+    :class:`Invalid` says why it cannot be kept.
+    """
+    whole = _REPAIRS[kind.name](dropped(document, ("_version",)))
+    _check_owner(whole)
+    for path in (kind.id_field, *kind.hot_paths):
+        _check_short(path, value_at(whole, path))
+    key = _client_key(whole) if kind is CLIENTS else _filled(whole, kind.id_field)
+    project_id = projects.get(whole.get("user_id") or "")
+    if project_id and not whole.get("project_id"):
+        whole = {**whole, "project_id": project_id}
+    return key, whole
+
+
+def time_of(kind: Kind, document: Document) -> int | None:
+    """When the document says that it was created, in microseconds since the epoch."""
+    seconds = object_at(document, "job_schedule").get("time_created") if kind is JOBS else None
+    if isinstance(seconds, int) and not isinstance(seconds, bool) and 0 < seconds <= _LATEST:
+        return seconds * 1_000_000
+    return None
+
+
+def _check_owner(document: Document) -> None:
+    if not any(document.get(name) for name in ("user_id", "project_id")):
+        raise Invalid("it has no owner")
+
+
+def _check_short(path: str, value: Any) -> None:
+    is_short = isinstance(value, str) and value.isprintable() and len(value.encode()) <= LONGEST
+    if value is not None and not is_short:
+        raise Invalid(f"{path} is no printable text of at most {LONGEST} bytes")
+
+
+def _filled(document: Document, name: str) -> str:
+    value = document.get(name)
+    if not isinstance(value, str) or not value:
+        raise Invalid(f"it has no {name}")
+    return value
+
+
+def _as_it_is(document: Document) -> Document:
+    return document
+
+
+def _client(document: Document) -> Document:
+    client = document.get("client")
+    if not isinstance(client, dict):
+        raise Invalid("it has no client")
+    _filled(client, "client_id")
+    for name in clients.CAPABILITIES:
+        if not isinstance(client.get(name), list | None):
+            raise Invalid(f"{name} is no list")
+    if client.get("uuid") is None and document.get("uuid") is not None:
+        client = {**client, "uuid": document["uuid"]}
+    whole = {**dropped(document, ("uuid", "reach")), "client": client}
+    # What v1 stored of it means nothing.
+    is_central = client.get("is_central") is True and bool(document.get("project_id"))
+    return clients.made_central(whole) if is_central else whole
+
+
+def _client_key(document: Document) -> str:
+    """The key under which the service would have registered the client."""
+    client_id, user_id, project_id = (
+        document["client"]["client_id"],
+        document.get("user_id"),
+        document.get("project_id"),
+    )
+    if clients.is_central(document):
+        return central_key(client_id)
+    by, owner = ("project_id", project_id) if project_id else ("user_id", user_id)
+    return Scope(by, owner or "", user_id or "", project_id).client_key(client_id)
+
+
+def _job(document: Document) -> Document:
+    _filled(document, "client_id")
+    items = document.get("job_actions")
+    if not (items is None or (isinstance(items, list) and all(isinstance(item, dict) for item in items))):
+        raise Invalid("job_actions is no list of objects")
+    if "job_event" not in document:
+        return document
+    schedule = {"event": document["job_event"], **object_at(document, "job_schedule")}
+    return {**dropped(document, ("job_event",)), "job_schedule": schedule}
+
+
+def _session(document: Document) -> Document:
+    members = document.get("jobs") or {}
+    if not (isinstance(members, dict) and all(isinstance(entry, dict) for entry in members.values())):
+        raise Invalid("jobs is no object of objects")
+    return {**dropped(document, (EARLIER,)), "jobs": members}
+
+
+_REPAIRS: Mapping[str, Callable[[Document], Document]] = {
+    ACTIONS.name: _as_it_is,
+    BACKUPS.name: _as_it_is,
+    CLIENTS.name: _client,
+    JOBS.name: _job,
+    SESSIONS.name: _session,
+}

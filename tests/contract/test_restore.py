@@ -1,0 +1,111 @@
+"""Documents that come from another store: with their version and their place in lists, and never over others."""
+
+from freezer_api.repository.protocol import Original
+from tests.contract.asking import ACTIONS, JOBS, exactly, found, is_, job, keep
+from tests.contract.test_documents import DOCUMENTS
+from tests.contract.test_processes import together
+
+
+def original(key, version=1, created=1, **more):
+    return Original(key, job(key, **more), version, created)
+
+
+def test_documents_are_restored_with_their_version_and_their_time(repository, opened):
+    originals = [original("a", 7, 30), original("b", 1, 10), original("c", 2**31 - 1, 20)]
+
+    assert repository.restore(JOBS, originals) == [True, True, True]
+    assert found(opened()) == ["b", "c", "a"]
+    for key, document, version, _created in originals:
+        stored = repository.get(JOBS, key)
+        assert (stored.document, stored.version) == (document, version)
+
+
+def test_what_is_of_one_time_is_in_the_order_of_keys_and_before_what_is_created(repository):
+    keep(repository, "0")
+    repository.restore(JOBS, [original(key, created=1_400_000_000_000_000) for key in ("b", "d", "a", "c")])
+
+    assert found(repository) == ["a", "b", "c", "d", "0"]
+
+
+def test_nothing_is_put_in_the_place_of_what_is_there(repository):
+    (there,) = keep(repository, "there")
+    outcomes = repository.restore(JOBS, [original("there", n=1), original("new", n=1), original("new", n=1)])
+
+    assert outcomes[0] is False
+    assert sorted(outcomes[1:]) == [False, True]
+    assert repository.get(JOBS, "there") == there
+    assert found(repository, is_("n", 1)) == ["new"]
+
+
+def test_to_restore_again_changes_nothing(repository):
+    originals = [original(f"job{n:03}", n + 1, n) for n in range(300)]
+    assert repository.restore(JOBS, originals[:150]) == [True] * 150
+    assert repository.restore(JOBS, originals) == [False] * 150 + [True] * 150
+    before = [repository.get(JOBS, original.key) for original in originals]
+
+    assert repository.restore(JOBS, originals) == [False] * 300
+    assert [repository.get(JOBS, original.key) for original in originals] == before
+    assert found(repository) == [original.key for original in originals]
+
+
+def test_nothing_to_restore(repository):
+    assert repository.restore(JOBS, []) == []
+
+
+def test_restored_documents_come_back_exactly(repository):
+    originals = [Original(f"k{n}", document, 1, n) for n, document in enumerate(DOCUMENTS.values())]
+
+    assert all(repository.restore(ACTIONS, originals))
+    for key, document, *_ in originals:
+        assert exactly(repository.get(ACTIONS, key).document, document)
+
+
+def test_documents_of_many_megabytes_are_restored(repository):
+    originals = [original(f"job{n}", created=n, text=f"{n} " + "word " * 200_000) for n in range(12)]
+
+    assert all(repository.restore(JOBS, originals))
+    assert found(repository) == [original.key for original in originals]
+
+
+def test_a_restored_document_is_as_any_other(repository):
+    repository.restore(JOBS, [original("one", 5, n=1), original("two", 5)])
+    one, two = (repository.get(JOBS, key) for key in ("one", "two"))
+    replaced = repository.replace(JOBS, "one", job("one", n=2), one.token)
+    repository.delete(JOBS, "two", two.token)
+
+    assert replaced.version == 6
+    assert repository.get(JOBS, "one") == replaced
+    assert found(repository, is_("n", 1)) == []
+    assert found(repository) == found(repository, is_("n", 2)) == ["one"]
+
+
+def test_of_many_processes_that_restore_a_document_one_does(repository, processes):
+    originals = [original(f"job{n}", created=n) for n in range(100)]
+    answers = together(processes, *(("restore", "jobs", originals[n : n + 20]) for n in range(0, 100, 20)))
+    outcomes = [[is_new for batch in answer for is_new in batch] for answer in answers]
+
+    assert [sum(each) for each in zip(*outcomes, strict=True)] == [1] * 100
+    assert found(repository) == [original.key for original in originals]
+
+
+def test_what_is_restored_is_seen_at_once_by_every_process(repository, processes):
+    for number, process in enumerate(processes):
+        assert process.do("restore", "jobs", [original(f"job{number}", created=number)]) == [True]
+        for reader in processes:
+            stored = reader.do("get", "jobs", f"job{number}")
+            assert stored == repository.get(JOBS, f"job{number}")
+    assert found(repository) == [f"job{number}" for number in range(len(processes))]
+
+
+def test_a_killed_process_has_restored_whole_documents_and_all_that_it_was_told(repository, mortal):
+    originals = [original(f"job{n:04}", created=n, text="word " * 1000) for n in range(600)]
+    batches = [originals[n : n + 50] for n in range(0, len(originals), 50)]
+    mortal.start(*(("restore", "jobs", batch) for batch in batches), one_by_one=True)
+    told = mortal.answer()
+    mortal.kill()
+    there = set(found(repository, limit=5000))
+
+    assert told == [True] * 50
+    assert {original.key for original in originals[:50]} <= there
+    assert repository.restore(JOBS, originals) == [original.key not in there for original in originals]
+    assert found(repository, limit=5000) == [original.key for original in originals]
