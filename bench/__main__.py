@@ -11,7 +11,8 @@ from bench.report import Report
 from tests.servers import search, sql
 
 _DESCRIPTION = """Measure the service beside a Falcon hello-world. A server is started for the run, unless
-FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names a search server. See also `python -m bench.refresh --help`."""
+FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names a search server.
+See also `python -m bench.refresh --help`."""
 
 _BY_NAME = {scenario.name.replace(" ", "-"): scenario for scenario in scenarios.ALL}
 

@@ -1,4 +1,4 @@
-"""MariaDB and PostgreSQL, started for the run as an operator would have them: what was acknowledged is on the disk.
+"""MariaDB and PostgreSQL, started for the run as an operator would have them: what was acknowledged is on disk.
 
 The bare SQL: the statements of a request, sent to the same database by the driver package alone.
 """
