@@ -33,7 +33,7 @@ def plain_tree(directory: Path) -> Path:
     for name in files():
         copy = directory / name
         copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, copy)
+        shutil.copy2(ROOT / name, copy, follow_symlinks=False)
     return directory
 
 

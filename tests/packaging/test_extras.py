@@ -14,6 +14,7 @@ from tests.packaging.environment import Environment, Installed, running
 from tests.packaging.interpreters import VERSIONS
 from tests.servers.search.shared import SearchServers
 from tests.servers.service import Service
+from tests.servers.sql.shared import SQLServers
 
 pytestmark = pytest.mark.matrix
 
@@ -40,17 +41,25 @@ def documents_are_kept(service: Service) -> None:
     assert (status, [one["client"]["client_id"] for one in found["clients"]]) == (200, [name])
 
 
-def test_elasticsearch(with_extra: With, search_servers: SearchServers) -> None:
-    environment = with_extra("elasticsearch")
+def check_store(environment: Environment, section: str) -> None:
+    """That an operator gets a store there, and documents into it."""
     config = environment.home / "freezer.conf"
-    config.write_text(
-        f"[elasticsearch]\nhosts = {search_servers.server('elasticsearch', '9').url}\nindex = extras\n"
-    )
+    config.write_text(section)
     store = ("--config-file", str(config))
     environment.run("freezer-manage", *store, "db", "sync")
     with running(environment, "--standalone", *store, "--port", "0") as service:
         documents_are_kept(service)
     environment.run("freezer-manage", "--yes", *store, "db", "remove")
+
+
+def test_elasticsearch(with_extra: With, search_servers: SearchServers) -> None:
+    url = search_servers.server("elasticsearch", "9").url
+    check_store(with_extra("elasticsearch"), f"[elasticsearch]\nhosts = {url}\nindex = extras\n")
+
+
+@pytest.mark.parametrize(("extra", "server"), [("mysql", "mariadb"), ("postgresql", "postgresql")])
+def test_databases(extra: str, server: str, with_extra: With, sql_servers: SQLServers) -> None:
+    check_store(with_extra(extra), f"[database]\nconnection = {sql_servers.database(server)}\n")
 
 
 def test_journal(with_extra: With) -> None:
