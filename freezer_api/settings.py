@@ -109,17 +109,26 @@ def wrong(conf: cfg.ConfigOpts, group: str, name: str, reason: str) -> StartFail
 
 
 def place(conf: cfg.ConfigOpts, group: str, name: str) -> str:
-    """``[group] name in FILE``: the file with the last word on the option, and the group in it, which may be one
-    that the option once was in. What no file sets has its name alone.
+    """``[group] name in FILE``: the file with the last word on the option, and group and name in it, which may be
+    those that the option once had. What no file sets has its name alone.
 
     The library knows no more than the last file in which there is the group.
     """
     for path in reversed(list(_files(conf))):
         sections = _sections(path)
-        for there in (group, *sections):
-            if name in sections.get(there, {}):
-                return f"[{there}] {name} in {path}"
+        for there, once in _names(conf, group, name):
+            if once in sections.get(there, {}):
+                return f"[{there}] {once} in {path}"
     return f"[{group}] {name}"
+
+
+def _names(conf: cfg.ConfigOpts, group: str, name: str) -> Iterator[tuple[str, str]]:
+    """The group and the name of the option, and those that it once had."""
+    yield group, name
+    # The library has no other way to an option.
+    option = conf._get_opt_info(name, None if group == "DEFAULT" else group)["opt"]  # noqa: SLF001
+    for old in option.deprecated_opts:
+        yield old.group or group, (old.name or name).replace("-", "_")
 
 
 def _files(conf: cfg.ConfigOpts) -> Iterator[Path]:

@@ -3,6 +3,7 @@
 import ctypes
 import logging
 import os
+import select
 import signal
 import socket
 import struct
@@ -17,6 +18,9 @@ from gunicorn.arbiter import Arbiter
 from freezer_api.errors import StartFailed
 
 LOG = logging.getLogger(__name__)
+
+LONGEST_REHEARSAL = 30.0
+"""Seconds; until it ends the master heeds no other signal."""
 
 
 class Master(Arbiter):  # type: ignore[misc]
@@ -65,11 +69,15 @@ def failure_of(work: Callable[[], object]) -> str | None:
         _rehearse(work, writing)
     os.close(writing)
     with open(reading, encoding="utf-8") as pipe:
+        # Readable at the end of the process, too.
+        in_time = bool(select.select([pipe], [], [], LONGEST_REHEARSAL)[0])
+        if not in_time:
+            os.kill(child, signal.SIGKILL)
         reason = pipe.read()
     _, status = os.waitpid(child, 0)
-    if status:
-        return reason or "reading it ended unexpectedly"
-    return None
+    if not in_time:
+        return f"reading it took longer than {LONGEST_REHEARSAL:g} seconds"
+    return (reason or "reading it ended unexpectedly") if status else None
 
 
 def _rehearse(work: Callable[[], object], writing: int) -> NoReturn:

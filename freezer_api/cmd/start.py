@@ -41,6 +41,12 @@ def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     config.register(conf)
     config.register_standalone(conf)
     read(conf, arguments, PROGRAM, ABOUT)
+    for option in config.STANDALONE:
+        # A reload reads the files again, for a socket that may be there for everybody.
+        location = conf.get_location(option.dest)
+        if location is not None and location.location in (cfg.Locations.user, cfg.Locations.environment):
+            reason = f"it is for the command line alone, as --{option.name}"
+            raise settings.wrong(conf, "DEFAULT", option.dest, reason)
 
 
 def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: str) -> None:

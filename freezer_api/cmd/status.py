@@ -6,6 +6,7 @@ Nothing is changed, and no service needs to run.
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -19,6 +20,7 @@ from freezer_api.api.enforcement import Enforcement
 from freezer_api.cmd import start
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, Unavailable
+from freezer_api.repository.sql.servers import Waiting
 from freezer_api.repository.upkeep import Upkeep
 
 PROGRAM = "freezer-status"
@@ -129,6 +131,9 @@ class Checks(upgradecheck.UpgradeCommands):
     @_telling
     def _store(self) -> Result:
         store = stores.store_of(self._conf)
+        if isinstance(store, stores.ServerStore):
+            # Who looks wants to know how it is now.
+            store = replace(store, waiting=Waiting(tries=0))
         self._upkeep = store.upkeep()
         self._is_embedded = isinstance(store, stores.SQLStore) and store.embedded
         if self._is_embedded:

@@ -146,6 +146,16 @@ def test_a_server_for_which_nobody_vouches(name, right, wrong):
         _connected(address)
 
 
+@pytest.mark.parametrize("name", ["mariadb"], indirect=True, scope="module")
+def test_a_server_that_is_another_and_has_a_certificate_of_a_well_known_authority(name, wrong, monkeypatch):
+    url, certificate = wrong
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    for parameter in ("ssl_verify_cert", "ssl_verify_identity"):
+        with pytest.raises(StartFailed, match=r"(?i)certificate.*127\.0\.0\.1"):
+            _connected(f"{url}&{parameter}=true")
+    _connected(f"{url}&ssl_verify_cert=true&ssl_check_hostname=false")
+
+
 def test_without_a_word_of_it_tls_is_spoken_when_the_server_does(right):
     url, _ = right
     _connected(url)

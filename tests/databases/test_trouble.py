@@ -4,6 +4,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, make_url, text
@@ -16,6 +17,7 @@ from freezer_api.repository.sql.servers import Verdict
 from tests.contract import databases
 from tests.contract.asking import JOBS, found, is_, job, keep, keys_of
 
+CERTIFICATE = Path(__file__).parents[1] / "unit" / "client.pem"
 SECRET = "a value that no error may show"
 
 
@@ -229,6 +231,17 @@ class TestAServerThat:
         assert len(caplog.records) == 3
         assert databases.PASSWORD not in caplog.text
         repository.close()
+
+    def test_speaks_no_tls(self, address, on_mariadb, caplog):
+        """So says whoever is in between, to be given everything as it is."""
+        wanted = "ssl_ca" if on_mariadb else "sslmode=verify-full&sslrootcert"
+        joined = "&" if "?" in address else "?"
+        repository = databases.open_repository(f"{address}{joined}{wanted}={CERTIFICATE}")
+        with pytest.raises(Unavailable):
+            repository.check()
+        repository.close()
+        (line,) = caplog.messages
+        assert line.endswith("the server does not speak TLS" if on_mariadb else "but SSL was required")
 
     def test_takes_no_writes(self, repository, server, calls, on_mariadb):
         if on_mariadb:

@@ -100,6 +100,8 @@ def test_the_image_is_built_of_what_a_build_needs() -> None:
 
 def test_the_image_starts_the_service_as_an_ordinary_user() -> None:
     command = json.loads(of("CMD")[-1])
+    # Arguments would win over the file that the operator mounts.
+    assert len(command) == 1
     assert command[0] in {script.name for script in entry_points(group="console_scripts")}
     (path,) = re.findall(r"PATH=(\S+):\$PATH", of("ENV")[0])
     (environment,) = re.findall(r"COPY --from=build (\S+) (\S+)", "\n".join(f"COPY {rest}" for rest in of("COPY")))

@@ -54,7 +54,7 @@ def test_beside_the_tables_of_the_original(config, manage, name, url, sql_server
     )
     done = manage(*config, "db", "sync")
     assert done[:2] == (0, SYNCED)
-    assert "(clients) were left as they are; 'freezer-manage import --from-sql URL'" in done.stderr
+    assert "(clients) were left as they are; 'freezer-manage import --from-sql database'" in done.stderr
 
 
 def test_a_database_that_is_not_there_is_not_made(tmp_path, url, manage):

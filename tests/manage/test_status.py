@@ -196,6 +196,14 @@ class TestSQLite:
         assert "9999 is of a newer release" in str(troubles(*config)["Store Layout"][1])
 
 
+def test_a_server_of_databases_that_is_down_is_not_waited_for(configure: Configure) -> None:
+    """Deployers have ``freezer-manage`` wait for it for ever."""
+    url = f"mysql+pymysql://freezer:{SECRET}@127.0.0.1:1/freezer"
+    result, details = troubles(*configure(f"[database]\nconnection = {url}\nmax_retries = -1"))["Store Layout"]
+    assert result == 2
+    assert str(details).startswith("cannot use mysql://127.0.0.1:1/freezer: Can't connect")
+
+
 class TestElasticsearch:
     @pytest.fixture
     def config(self, configure: Configure, place: Place) -> Configure:

@@ -1,7 +1,12 @@
 """``[database]``: what the options of oslo.db come to, and what an operator may write in a URL."""
 
+import socket
+import ssl
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from oslo_config import cfg
@@ -13,6 +18,8 @@ from freezer_api.repository.sql.mysql import MySQL
 from freezer_api.repository.sql.servers import Pooling, Waiting
 
 URL = "mysql+pymysql://freezer:p%40ss@127.0.0.1:1/freezer"
+CLIENT = Path(__file__).with_name("client.pem")
+"""A certificate that vouches for itself, and its key."""
 POSTGRESQL = "postgresql+psycopg2://freezer:p%40ss@127.0.0.1:1/freezer"
 
 
@@ -52,13 +59,13 @@ def test_the_options_of_deployers_count(store, caplog):
         "mysql_sql_mode =",
         "mysql_wsrep_sync_wait = 1",
         "use_db_reconnect = true",
-        "connection_parameters = ssl_ca=/etc/ca.pem",
+        "connection_parameters = charset=utf8",
     )
     assert found.pooling == Pooling(more=60, wait=60, recycle=3601, retries=7)
     assert found.kept == 120
     assert found.waiting == Waiting(tries=-1, interval=3)
     assert found.session == {"sql_mode": "", "sync_wait": 1}
-    assert found.url.query == {"ssl_ca": "/etc/ca.pem"}
+    assert found.url.query == {"charset": "utf8"}
     assert "idle_timeout" in caplog.text
     repository = found.open(threads=4)
     assert repository._access.engine.pool.size() == 120
@@ -128,29 +135,80 @@ def test_the_settings_of_a_session_on_mysql():
         settings(sql_mode="ANSI'; DROP TABLE jobs")
 
 
+def arguments(query="", url=URL):
+    return MySQL(urls.parsed(f"{url}?{query}"))._arguments
+
+
 @pytest.mark.parametrize(
-    ("query", "tls"),
+    ("query", "verify", "hostname"),
     [
-        ("charset=utf8", {}),
-        ("ssl_ca=/ca", {"ssl_ca": "/ca", "ssl_verify_cert": True, "ssl_verify_identity": True}),
-        (
-            "ssl_ca=/ca&ssl_verify_cert=true&ssl_cert=/c&ssl_key=/k&ssl_check_hostname=false",
-            {
-                "ssl_ca": "/ca",
-                "ssl_cert": "/c",
-                "ssl_key": "/k",
-                "ssl_verify_cert": True,
-                "ssl_verify_identity": False,
-            },
-        ),
-        ("ssl_ca=/ca&ssl_verify_cert=0", {"ssl_ca": "/ca", "ssl_verify_cert": False}),
-        ("ssl_verify_cert=1&ssl_verify_identity=no", {"ssl_verify_cert": True, "ssl_verify_identity": False}),
+        (f"ssl_ca={CLIENT}", ssl.CERT_REQUIRED, True),
+        (f"ssl_ca={CLIENT}&ssl_verify_cert=true", ssl.CERT_REQUIRED, True),
+        (f"ssl_ca={CLIENT}&ssl_cert={CLIENT}&ssl_key={CLIENT}", ssl.CERT_REQUIRED, True),
+        (f"ssl_ca={CLIENT}&ssl_check_hostname=false", ssl.CERT_REQUIRED, False),
+        (f"ssl_ca={CLIENT}&ssl_verify_cert=0", ssl.CERT_NONE, False),
+        ("ssl_verify_cert=1", ssl.CERT_REQUIRED, True),
+        ("ssl_verify_cert=1&ssl_verify_identity=no", ssl.CERT_REQUIRED, False),
+        ("ssl_verify_identity=true", ssl.CERT_REQUIRED, True),
+        (f"ssl_cert={CLIENT}", ssl.CERT_NONE, False),
     ],
 )
-def test_tls_to_mysql(query, tls):
-    arguments = MySQL(urls.parsed(f"{URL}?{query}"))._arguments
-    assert {name: value for name, value in arguments.items() if name.startswith("ssl")} == tls
-    assert arguments["password"] == "p@ss"
+def test_tls_to_mysql(query, verify, hostname):
+    tls = arguments(f"charset=utf8&{query}")["tls"]
+    assert (tls.verify_mode, tls.check_hostname) == (verify, hostname)
+
+
+def test_without_a_word_of_tls_mysql_decides():
+    assert arguments("charset=utf8")["tls"] is None
+
+
+def test_a_password_is_written_in_utf_8():
+    assert arguments(url="mysql://u:p%E2%82%AC@h/f")["password"] == "p€".encode()
+
+
+@pytest.mark.parametrize(
+    ("url", "query", "reason"),
+    [
+        (URL, "ssl_ca=/no/ca.pem", "/no/ca.pem cannot be used: No such file or directory"),
+        (URL, f"ssl_ca={CLIENT}&ssl_cert=/no/c", f"{CLIENT}, /no/c cannot be used: No such file or directory"),
+        (URL, f"ssl_cert={__file__}", f"{__file__} cannot be used: "),
+        (URL, "ssl_mode=VERIFY_CA", "there is no parameter ssl_mode, only ssl_ca, "),
+        (POSTGRESQL, "charset=utf8", 'invalid connection option "charset"'),
+    ],
+)
+def test_a_parameter_that_cannot_be(store, url, query, reason):
+    with pytest.raises(StartFailed) as refusal:
+        store(url=f"{url}?{query}").prepare()
+    assert str(refusal.value).startswith(f"[database] connection: {reason}")
+    assert "p@ss" not in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "text"),
+    [
+        ("mysql", b"\5\0\0\0ABCDE", "what answers is no MySQL server"),
+        ("mysql", bytes(50), "what answers is no MySQL server"),
+        ("mysql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "InternalError 0"),
+        ("postgresql", b"\xff" * 100, "what answers is no PostgreSQL server"),
+        ("postgresql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "received invalid response to SSL negotiation: H"),
+    ],
+)
+def test_who_answers_is_no_database_server(store, caplog, name, said, text):
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
+        preparing = thread.submit(store(url=f"{name}://u:p%40ss@127.0.0.1:{listener.getsockname()[1]}/f").prepare)
+        while not preparing.done():
+            listener.settimeout(0.1)
+            with suppress(TimeoutError), listener.accept()[0] as client:
+                client.sendall(said)
+                client.shutdown(socket.SHUT_WR)
+                client.settimeout(5)
+                with suppress(OSError):
+                    while client.recv(1024):
+                        pass
+        preparing.result()
+    assert f"The SQL store is not available: {text}" in caplog.messages
+    assert "p@ss" not in caplog.text
 
 
 def test_a_socket_of_mysql():

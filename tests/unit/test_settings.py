@@ -93,6 +93,16 @@ def test_the_file_is_the_one_that_has_the_last_word(tmp_path: Path) -> None:
         assert refused(arguments).startswith(f"[elasticsearch] retries in {inside}: ")
 
 
+def test_an_option_of_the_same_name_in_another_group_is_another(tmp_path: Path) -> None:
+    first, second = tmp_path / "a.conf", tmp_path / "b.conf"
+    first.write_text("[elasticsearch]\ntimeout = x\n")
+    second.write_text("[gunicorn]\ntimeout = 60\n[storage]\nindex = Upper\n")
+    files = ("--config-file", str(first), "--config-file", str(second))
+    assert f"[storage] index in {second}: " in refused(lambda: read_from(*files))
+    second.write_text("[gunicorn]\ntimeout = 60\n")
+    assert f"[elasticsearch] timeout in {first}: " in refused(lambda: read_from(*files))
+
+
 def test_what_the_environment_sets_is_in_no_file(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OS_API__MAX_LIMIT", "x")
     assert refused(lambda: read("")).startswith("[api] max_limit: ")

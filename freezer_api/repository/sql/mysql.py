@@ -3,6 +3,7 @@
 import re
 import socket
 import ssl
+import struct
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -21,6 +22,7 @@ from freezer_api.repository.sql.servers import (
     Verdict,
     one_line,
 )
+from freezer_api.repository.sql.urls import OPTION
 
 _DEFAULT_PORT = 3306
 
@@ -72,7 +74,16 @@ _AWAY = _READ_ONLY | {
     ER.DBACCESS_DENIED_ERROR,
     ER.ACCESS_DENIED_ERROR,
     ER.TABLE_DEF_CHANGED,
+    # What an operator has said of the session, mysql_sql_mode for one.
+    ER.WRONG_VALUE_FOR_VAR,
+    ER.UNKNOWN_SYSTEM_VARIABLE,
 }
+
+_TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
+_TLS = (*_TLS_FILES, "ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname")
+
+_NOT_UNDERSTOOD = (LookupError, ValueError, struct.error)
+"""What the package makes of bytes that no server of its kind says."""
 
 _OF_THE_CLIENT = range(2000, 3000)
 
@@ -80,9 +91,20 @@ _PASSING = frozenset({ER.CON_COUNT_ERROR, ER.TOO_MANY_USER_CONNECTIONS, ER.USER_
 
 
 class _Bounded(Connection):
-    """A connection with bounds that can be changed."""
+    """A connection with bounds that can be changed; with ``tls`` there is none but a safe one."""
 
     _sock: socket.socket
+    server_capabilities: int
+
+    def __init__(self, *, tls: ssl.SSLContext | None, **options: Any) -> None:
+        self._tls = tls
+        super().__init__(ssl=tls, **options)
+
+    def _request_authentication(self) -> None:
+        # Releases before 1.2 would do without TLS, and whoever is in between can say that the server has none.
+        if self._tls is not None and not self.server_capabilities & CLIENT.SSL:
+            raise pymysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server does not speak TLS")
+        super()._request_authentication()  # type: ignore[misc]
 
     def _create_ssl_ctx(self, sslp: Any) -> Any:
         # Where the URL says nothing of TLS it is spoken if the server does, and nobody is asked for a certificate:
@@ -120,18 +142,21 @@ class MySQL:
         self._arguments = {**_arguments(url), "init_command": _settings(sql_mode, sync_wait, bounded=bounded)}
 
     def connect(self, seconds: float) -> _Bounded:
-        return _Bounded(
-            **self._arguments,
-            # Texts are bytes to this server: this says how statements are written, and nothing else.
-            charset="utf8mb4",
-            binary_prefix=True,
-            autocommit=True,
-            # A row that was found counts, even if it is as it should be already.
-            client_flag=CLIENT.FOUND_ROWS,
-            connect_timeout=seconds,
-            read_timeout=seconds,
-            write_timeout=seconds,
-        )
+        try:
+            return _Bounded(
+                **self._arguments,
+                # Texts are bytes to this server: this says how statements are written, and nothing else.
+                charset="utf8mb4",
+                binary_prefix=True,
+                autocommit=True,
+                # A row that was found counts, even if it is as it should be already.
+                client_flag=CLIENT.FOUND_ROWS,
+                connect_timeout=seconds,
+                read_timeout=seconds,
+                write_timeout=seconds,
+            )
+        except _NOT_UNDERSTOOD:
+            raise pymysql.OperationalError(CR.CR_SERVER_HANDSHAKE_ERR, "what answers is no MySQL server") from None
 
     def allow(self, connection: _Bounded, seconds: float | None) -> None:
         connection.allow(seconds)
@@ -178,27 +203,43 @@ def _arguments(url: URL) -> dict[str, Any]:
         "host": url.host or "localhost",
         "port": url.port or _DEFAULT_PORT,
         "user": url.username,
-        "password": url.password or "",
+        # The package would write it in Latin-1.
+        "password": (url.password or "").encode(),
         "database": url.database,
-        **_tls(query),
+        "tls": _tls({name: value for name, value in query.items() if name.startswith("ssl")}),
     }
     if "unix_socket" in query:
         arguments["unix_socket"] = query["unix_socket"]
     return arguments
 
 
-def _tls(query: Mapping[str, str]) -> dict[str, Any]:
-    """A server whose certificate is asked for has to be the one that it is for, unless the URL says otherwise."""
-    tls: dict[str, Any] = {name: query[name] for name in ("ssl_ca", "ssl_cert", "ssl_key") if name in query}
-    for name in ("ssl_verify_cert", "ssl_verify_identity"):
-        if name in query:
-            tls[name] = _is_true(query[name])
-    if "ssl_check_hostname" in query:
-        tls["ssl_verify_identity"] = _is_true(query["ssl_check_hostname"])
-    if tls.get("ssl_verify_cert", "ssl_ca" in tls):
-        tls["ssl_verify_cert"] = True
-        tls.setdefault("ssl_verify_identity", True)
-    return tls
+def _tls(query: Mapping[str, str]) -> ssl.SSLContext | None:
+    """A server whose certificate is asked for has to be the one that it is for, unless the URL says otherwise.
+
+    None where the URL says nothing of TLS. It is made once: the files need not be read for every connection.
+    """
+    for name in query:
+        if name not in _TLS:
+            raise StartFailed(f"{OPTION}: there is no parameter {name}, only {', '.join(_TLS)}")
+    if not query:
+        return None
+    told = {name: _is_true(value) for name, value in query.items() if name not in _TLS_FILES}
+    identity = told.get("ssl_check_hostname", told.get("ssl_verify_identity"))
+    try:
+        context = ssl.create_default_context(cafile=query.get("ssl_ca"))
+        if "ssl_cert" in query:
+            context.load_cert_chain(query["ssl_cert"], query.get("ssl_key"), password="")
+    except OSError as error:
+        files = ", ".join(query[name] for name in _TLS_FILES if name in query)
+        raise StartFailed(f"{OPTION}: {files} cannot be used: {error.strerror}") from None
+    # Servers make themselves certificates that lack what this asks for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = False
+    if identity or told.get("ssl_verify_cert", "ssl_ca" in query):
+        context.check_hostname = identity is not False
+    else:
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _is_true(text: str) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import errorcodes as codes
-from psycopg2.extensions import POLL_OK, POLL_READ, connection, set_wait_callback
+from psycopg2.extensions import POLL_OK, POLL_READ, connection, make_dsn, set_wait_callback
 from sqlalchemy import URL
 
+from freezer_api.errors import StartFailed
 from freezer_api.repository.sql import dialects
 from freezer_api.repository.sql.servers import (
     LONGEST_AT_SERVER,
@@ -19,6 +20,7 @@ from freezer_api.repository.sql.servers import (
     Verdict,
     one_line,
 )
+from freezer_api.repository.sql.urls import OPTION
 
 _BUSY = frozenset({codes.SERIALIZATION_FAILURE, codes.DEADLOCK_DETECTED, codes.LOCK_NOT_AVAILABLE})
 
@@ -88,9 +90,18 @@ class PostgreSQL:
             "dbname": url.database,
         }
         self._bounded = bounded
+        try:
+            make_dsn(**self._arguments)
+        except psycopg2.ProgrammingError as error:
+            # It names the parameter alone.
+            raise StartFailed(f"{OPTION}: {one_line(error).removeprefix('invalid dsn: ')}") from None
 
     def connect(self, seconds: float) -> _Bounded:
-        made: _Bounded = psycopg2.connect(connection_factory=partial(_Bounded, seconds=seconds), **self._arguments)
+        factory = partial(_Bounded, seconds=seconds)
+        try:
+            made: _Bounded = psycopg2.connect(connection_factory=factory, **self._arguments)
+        except UnicodeDecodeError:
+            raise psycopg2.OperationalError("what answers is no PostgreSQL server") from None
         made.autocommit = True
         if self._bounded:
             with made.cursor() as cursor:

@@ -1,0 +1,27 @@
+"""What the command line alone may say."""
+
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api.cmd import start
+from freezer_api.errors import StartFailed
+
+
+@pytest.mark.parametrize("line", ["standalone = true", "data_dir = /tmp", "port = 1"])
+def test_no_file_turns_the_check_of_tokens_off(tmp_path: Path, line: str) -> None:
+    """It could do so at a reload, when the service listens for everybody already."""
+    file = tmp_path / "freezer.conf"
+    file.write_text(f"[DEFAULT]\n{line}\n")
+    name = line.partition(" ")[0]
+    with pytest.raises(StartFailed) as refusal:
+        start.configure(cfg.ConfigOpts(), ["--config-file", str(file)])
+    argument = f"--{name.replace('_', '-')}"
+    assert str(refusal.value) == f"[DEFAULT] {name} in {file}: it is for the command line alone, as {argument}"
+
+
+def test_the_command_line_does() -> None:
+    conf = cfg.ConfigOpts()
+    start.configure(conf, ["--config-file", "/dev/null", "--standalone", "--data-dir", "/tmp", "--port", "1"])
+    assert (conf.standalone, conf.data_dir, conf.port) == (True, "/tmp", 1)
