@@ -226,7 +226,7 @@ def register(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(PASTE, group="paste_deploy")
     conf.register_opts(CENTRAL, group="centralized_scheduler")
     conf.register_opts(VERSIONS)
-    conf.register_cli_opts([*BIND, *SERVER])
+    conf.register_opts([*BIND, *SERVER])
     conf.register_opts(SSL, group="ssl")
     conf.register_opts(GUNICORN, group="gunicorn")
 
@@ -243,9 +243,9 @@ def register_elasticsearch(conf: cfg.ConfigOpts, group: str) -> None:
     conf.register_opts(ELASTICSEARCH, group=group)
 
 
-def register_standalone(conf: cfg.ConfigOpts) -> None:
-    """Make the arguments of standalone mode known to ``conf``."""
-    conf.register_cli_opts(STANDALONE)
+def register_arguments(conf: cfg.ConfigOpts) -> None:
+    """Make the arguments of the service's command line known to ``conf``; before :func:`register`."""
+    conf.register_cli_opts([*BIND, *SERVER, *STANDALONE])
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -91,18 +91,11 @@ class KeystoneTrusts:
         if self._account is None:
             keystone.register(self._conf)
             loading.register_auth_conf_options(self._conf, self._section)
-            plugin = self._plugin()
+            plugin = loading.load_auth_from_conf_options(self._conf, self._section)
             if not isinstance(plugin, BaseIdentityPlugin):
                 raise Undelegable(_NO_TRUSTEE)
             self._account = (self._session(), plugin)
         return self._account
-
-    def _plugin(self) -> Any:
-        old = keystone.options(self._conf) if self._section == keystone.GROUP else {}
-        if "auth_type" not in old:
-            return loading.load_auth_from_conf_options(self._conf, self._section)
-        account = {name: value for name, value in old.items() if name not in ("auth_type", "www_authenticate_uri")}
-        return loading.get_plugin_loader(old["auth_type"]).load_from_options(**account)
 
     def _session(self) -> Session:
         group = self._conf[keystone.GROUP]

@@ -33,26 +33,27 @@ _DEFAULTS = {
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Make the options of the middleware known to ``conf``, old ones too."""
+    """Make the options of the middleware known to ``conf``. What old names mean today is the default of those of
+    today: the middleware, and whoever else reads the group, need not know that there were others.
+    """
     for group, opts in auth_token.list_opts():
         conf.register_opts(opts, group=group)
     loading.register_auth_conf_options(conf, GROUP)
     # Releases of the middleware differ in which of them they still know.
     obsolete.register(conf, GROUP)
-    for name, value in _DEFAULTS.items():
+    for name, value in (_DEFAULTS | _today(conf)).items():
         conf.set_default(name, value, group=GROUP)
 
 
-def options(conf: cfg.ConfigOpts) -> dict[str, str]:
-    """What old names in the group mean today."""
-    register(conf)
+def _today(conf: cfg.ConfigOpts) -> dict[str, Any]:
+    """What old names in the group mean, for options that are known to ``conf``."""
     old = {name: str(conf[GROUP][name]) for name in _OLD if _is_set(conf, name)}
     today = {"www_authenticate_uri": old["auth_uri"]} if "auth_uri" in old else {}
-    if conf[GROUP].www_authenticate_uri:
-        today = {}
     if "admin_user" in old and not conf[GROUP].auth_type:
+        conf.register_opts(loading.get_auth_plugin_conf_options("password"), group=GROUP)
         today |= _password_plugin(old)
-    return today
+    # A value of the library's may refer to another option.
+    return {name: value.replace("$", "$$") for name, value in today.items()}
 
 
 def _is_set(conf: cfg.ConfigOpts, name: str) -> bool:
@@ -75,7 +76,8 @@ def _password_plugin(old: Mapping[str, str]) -> dict[str, str]:
 
 def auth_filter(conf: cfg.ConfigOpts, of_the_file: Mapping[str, Any]) -> Callable[[WSGIApp], WSGIApp]:
     """The filter. The settings of the section in the paste file win. ``StartFailed`` names what it lacks."""
-    complete = {**options(conf), **of_the_file, "oslo_config_config": conf}
+    register(conf)
+    complete = {**of_the_file, "oslo_config_config": conf}
     _check_packages(conf, of_the_file)
     return lambda app: AuthToken(app, auth_token.AuthProtocol(app, complete))
 

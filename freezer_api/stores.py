@@ -2,8 +2,10 @@
 
 import logging
 import os
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,10 +67,22 @@ class SQLStore:
         return str(self.path)
 
 
+def _expect(look: Callable[[], object]) -> None:
+    """Look whether the store is there; one that is not may come later."""
+    with suppress(Unavailable):
+        look()
+        return
+    # Not while the error is handled: the log would append it.
+    LOG.warning("The store cannot be used yet; requests are answered with 503 until it can be")
+
+
 @dataclass(frozen=True)
 class ServerStore:
-    """A database of a MariaDB, MySQL or PostgreSQL server. ``kept``: connections, None for one to each thread."""
+    """A database of a MariaDB, MySQL or PostgreSQL server. ``kept``: connections, None for one to each thread.
+    ``option``: where the configuration names it.
+    """
 
+    option: str
     url: URL
     session: dict[str, Any]
     pooling: Pooling
@@ -76,15 +90,13 @@ class ServerStore:
     waiting: Waiting
 
     def _driver(self, *, bounded: bool = True) -> Driver:
-        return urls.driver(self.url, **self.session, bounded=bounded)
+        return urls.driver(self.url, self.option, **self.session, bounded=bounded)
 
     def prepare(self) -> None:
         """Refuse what cannot work; a server that does not answer may come later."""
         repository = open_server(self._driver(), Pooling(kept=1))
         try:
-            repository.check()
-        except Unavailable:
-            LOG.warning("The store cannot be used yet; requests are answered with 503 until it can be")
+            _expect(repository.check)
         finally:
             repository.close()
 
@@ -122,11 +134,7 @@ class ElasticStore:
         check_files(self.access)
         connection = self._connect(1, retries=0)
         try:
-            connection.introduce()
-        except WrongServer as error:
-            raise StartFailed(error.reason) from None
-        except Unavailable:
-            LOG.warning("The store cannot be reached; requests are answered with 503 until it can be")
+            _expect(partial(_introduce, connection))
         finally:
             connection.close()
 
@@ -141,9 +149,7 @@ class ElasticStore:
         with ExitStack() as on_error:
             on_error.callback(connection.close)
             try:
-                connection.introduce()
-            except WrongServer as error:
-                raise StartFailed(error.reason) from None
+                _introduce(connection)
             except Unavailable:
                 raise StartFailed("ElasticSearch cluster is not available. Cannot ping it") from None
             on_error.pop_all()
@@ -151,6 +157,13 @@ class ElasticStore:
 
     def __str__(self) -> str:
         return ", ".join(self.access.hosts)
+
+
+def _introduce(connection: Connection) -> None:
+    try:
+        connection.introduce()
+    except WrongServer as error:
+        raise StartFailed(error.reason) from None
 
 
 Store = SQLStore | ServerStore | ElasticStore
@@ -210,7 +223,8 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
     connection = sql_connection(conf)
     if not connection:
         raise StartFailed("[database] connection is not set; it names the SQL store")
-    url = urls.parsed(connection, options.connection_parameters or "")
+    option = settings.place(conf, "database", "connection")
+    url = urls.parsed(connection, options.connection_parameters or "", option)
     if url.drivername == SQLITE:
         return SQLStore(Path(url.database or ""))
     pooling = Pooling(
@@ -220,6 +234,7 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
         retries=options.db_max_retries,
     )
     return ServerStore(
+        option,
         url,
         {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
         pooling,
@@ -234,7 +249,7 @@ def sql_connection(conf: cfg.ConfigOpts) -> str | None:
         connection: str | None = conf.database.connection
     except cfg.Error:
         # What it says of a name after a dollar sign may be a part of the password.
-        raise StartFailed("[database] connection: in the file a dollar sign is written $$") from None
+        raise settings.wrong(conf, "database", "connection", "a dollar sign is written $$") from None
     return connection
 
 

@@ -38,8 +38,8 @@ class UsageError(Exception):
 
 def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     """Read what the service is started with: the command line, as which ``arguments`` count, and the files."""
+    config.register_arguments(conf)
     config.register(conf)
-    config.register_standalone(conf)
     read(conf, arguments, PROGRAM, ABOUT)
     for option in config.STANDALONE:
         # A reload reads the files again, for a socket that may be there for everybody.

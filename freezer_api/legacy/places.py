@@ -56,7 +56,7 @@ def place_of(connection: str) -> Place:
         return _file(Path(url.database or ""))
     if url.drivername == POSTGRESQL:
         raise StartFailed(f"{OPTION}: the original keeps its documents in MySQL, MariaDB or SQLite")
-    driver = urls.driver(url, bounded=False)
+    driver = urls.driver(url, OPTION, bounded=False)
     engine = create_engine(
         f"{driver.package}://",
         creator=lambda: unbounded(driver),

@@ -56,7 +56,7 @@ def _of_an_option(arguments: list[ast.expr]) -> str:
 def _text(argument: ast.expr) -> str:
     """The message with ``<>`` in the place of what differs from time to time."""
     if isinstance(argument, ast.Constant):
-        return re.sub(r"%(\.\d+)?[sdfr]", "<>", str(argument.value))
+        return re.sub(r"%(\.\d+)?[dfgrs]", "<>", str(argument.value))
     if isinstance(argument, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "<>" for part in argument.values)
     return f"code: {ast.unparse(argument)}"

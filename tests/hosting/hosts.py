@@ -48,6 +48,10 @@ def owner() -> str:
     return "www-data" if name == "root" else name
 
 
+def group_of(account: str) -> str:
+    return grp.getgrgid(pwd.getpwnam(account).pw_gid).gr_name
+
+
 class Place:
     """A directory that the account of servers can read, as a test's own can not, with a configuration in it.
 
@@ -271,6 +275,10 @@ class Apache(Host):
     def site(self) -> str:
         raise NotImplementedError
 
+    def group(self) -> str:
+        """Of Apache itself."""
+        return group_of(owner())
+
     def command(self) -> Sequence[str]:
         self.place.own()
         directory = self.place.path / f"apache-{self.port}"
@@ -286,7 +294,7 @@ class Apache(Host):
             f"DefaultRuntimeDir {directory}",
             f"Mutex file:{directory}",
             f"User {owner()}",
-            f"Group {grp.getgrgid(pwd.getpwnam(owner()).pw_gid).gr_name}",
+            f"Group {self.group()}",
             f"ErrorLog {self.log}",
             *(f"LoadModule {name}_module {MODULES}/mod_{name}.so" for name in loaded),
             self.site(),
@@ -297,9 +305,16 @@ class Apache(Host):
 
 
 class ModWSGI(Apache):
-    """The site file that we ship."""
+    """The site file that we ship. Where there are several accounts the service's group alone may read its file."""
 
     modules = ("wsgi",)
+
+    def group(self) -> str:
+        if os.getuid() != 0:
+            return super().group()
+        shutil.chown(self.place.config, "root", group_of(owner()))
+        self.place.config.chmod(0o640)
+        return "nogroup"
 
     def site(self) -> str:
         package = self.place.package()
@@ -309,6 +324,7 @@ class ModWSGI(Apache):
                 "FREEZER_API_HOME /opt/freezer-api": f"FREEZER_API_HOME {system_home()}",
                 "${FREEZER_API_HOME}/lib/python3.11/site-packages/freezer_api": f"{package}/freezer_api",
                 "FREEZER_API_USER freezer": f"FREEZER_API_USER {owner()}",
+                "FREEZER_API_GROUP freezer": f"FREEZER_API_GROUP {group_of(owner())}",
                 "/var/log/freezer": str(self.place.path),
                 "Listen 9090": f"Listen 127.0.0.1:{self.port}",
                 "*:9090": f"*:{self.port}",

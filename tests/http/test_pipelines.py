@@ -124,7 +124,7 @@ def test_a_server_that_hands_over_its_own_configuration(
 
     compose(OURS)
     conf.clear()
-    config.register_standalone(conf)
+    config.register_arguments(conf)
     arguments = ["--config-file", str(tmp_path / "freezer-api.conf"), "--data-dir", str(tmp_path / "new")]
     conf(arguments, project="freezer")
     client = Client(service.initialize_app(conf), V1, lambda _who: {})

@@ -6,6 +6,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+NO_HOME = "/dev/null"
+"""A home in which there is nothing, and nothing can be made, by root neither."""
+
 COMMAND = (sys.executable, "-m", "freezer_api.cmd.manage")
 
 
@@ -23,7 +26,7 @@ def start(*arguments: str, command: tuple[str, ...] = COMMAND, **environment: st
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "HOME": "/nonexistent", **environment},
+        env={**os.environ, "HOME": NO_HOME, **environment},
     )
 
 

@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from freezer_api.cmd.manage import main
 from tests.elastic.place import Place, opened
-from tests.manage.command import Done, configured
+from tests.manage.command import NO_HOME, Done, configured
 from tests.servers.search.shared import SearchServers
 
 Manage = Callable[..., Done]
@@ -23,7 +23,6 @@ _SIGNALS = (signal.SIGTERM, signal.SIGPIPE)
 @pytest.fixture
 def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Manage]:
     """Runs the command. No configuration file is found that is not named; stdin is no terminal."""
-    monkeypatch.setenv("HOME", "/nonexistent")
     root, before = logging.getLogger(), {number: signal.getsignal(number) for number in _SIGNALS}
     handlers, level = list(root.handlers), root.level
     levels = {name: logger.level for name, logger in _loggers().items()}
@@ -31,10 +30,13 @@ def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     def _manage(*arguments: str) -> Done:
         capsys.readouterr()
         cfg.CONF.reset()
-        try:
-            code = main(arguments)
-        except SystemExit as error:
-            code = int(str(error.code or 0))
+        # For the command alone: the test servers have a cache at home.
+        with monkeypatch.context() as patch:
+            patch.setenv("HOME", NO_HOME)
+            try:
+                code = main(arguments)
+            except SystemExit as error:
+                code = int(str(error.code or 0))
         printed = capsys.readouterr()
         return Done(code, printed.out, printed.err)
 

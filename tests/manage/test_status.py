@@ -106,6 +106,13 @@ def test_what_an_operator_should_know(configure: Configure, tmp_path: Path) -> N
     assert {found["Store Layout"][0], found["Replicas"][0]} == {1}
 
 
+def test_it_offers_nothing_that_only_the_service_has_a_use_for() -> None:
+    shown = run("--help").stdout
+    assert "--config-file" in shown
+    for name in ("--bind-host", "--bind-port", "--workers", "--threads", "--standalone"):
+        assert name not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [

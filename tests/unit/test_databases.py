@@ -94,13 +94,14 @@ def test_every_usual_name_of_a_server(store, url, name):
 @pytest.mark.parametrize(
     ("url", "package", "extra"), [(URL, "pymysql", "mysql"), (POSTGRESQL, "psycopg2", "postgresql")]
 )
-def test_a_package_that_is_missing_is_named_with_its_extra(store, monkeypatch, url, package, extra):
+def test_a_package_that_is_missing_is_named_with_its_extra(store, tmp_path, monkeypatch, url, package, extra):
     monkeypatch.delitem(sys.modules, f"freezer_api.repository.sql.{extra}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(StartFailed) as refusal:
         store(url=url).prepare()
     assert str(refusal.value) == (
-        f"[database] connection: {extra} needs the package {package}: pip install 'freezer-api[{extra}]'"
+        f"[database] connection in {tmp_path}/freezer.conf: {extra} needs the package {package}: "
+        f"pip install 'freezer-api[{extra}]'"
     )
 
 

@@ -16,11 +16,6 @@ with warnings.catch_warnings():
     from freezer_api import keystone
 
 
-def _uri(conf: cfg.ConfigOpts, made: dict[str, str]) -> str:
-    """Where a caller is sent. Some releases of the middleware take it from the old name themselves."""
-    return made.pop("www_authenticate_uri", conf.keystone_authtoken.www_authenticate_uri)
-
-
 def _conf(tmp_path: Path, section: str) -> cfg.ConfigOpts:
     file = tmp_path / "freezer.conf"
     file.write_text(f"[keystone_authtoken]\n{section}\n")
@@ -33,36 +28,48 @@ def _read(file: Path) -> cfg.ConfigOpts:
     return conf
 
 
+ACCOUNT = ("auth_type", "auth_url", "username", "password", "project_name")
+DOMAINS = ("user_domain_name", "project_domain_name")
+
+
+def _account(conf: cfg.ConfigOpts) -> tuple[str, ...]:
+    keystone.register(conf)
+    group = conf.keystone_authtoken
+    assert {group[name] for name in DOMAINS} == {"Default"}
+    return tuple(group[name] for name in ACCOUNT)
+
+
 def test_a_file_of_the_first_era() -> None:
     conf = _read(DEPLOYERS / "e1-freezer-api.conf")
-    made = keystone.options(conf)
-    assert _uri(conf, made) == "http://127.0.0.1:5000/v3"
-    assert made == {
-        "auth_type": "password",
-        "auth_url": "http://127.0.0.1:35357",
-        "username": "freezer",
-        "password": "placeholder",
-        "project_name": "service",
-        "user_domain_name": "Default",
-        "project_domain_name": "Default",
-    }
+    assert _account(conf) == ("password", "http://127.0.0.1:35357", "freezer", "placeholder", "service")
+    assert conf.keystone_authtoken.www_authenticate_uri == "http://127.0.0.1:5000/v3"
 
 
 def test_without_a_url_host_port_and_protocol_make_one(tmp_path: Path) -> None:
     conf = _conf(tmp_path, "admin_user = a\nauth_protocol = http\nauth_host = keystone\nauth_port = 5000")
-    made = keystone.options(conf)
-    assert (made["auth_url"], made["password"], made["project_name"]) == ("http://keystone:5000", "", "admin")
-    made = keystone.options(_conf(tmp_path, "admin_user = a"))
-    assert made["auth_url"] == "https://127.0.0.1:35357"
+    assert _account(conf) == ("password", "http://keystone:5000", "a", "", "admin")
+    assert _account(_conf(tmp_path, "admin_user = a"))[1] == "https://127.0.0.1:35357"
+
+
+def test_a_password_is_taken_as_it_is(tmp_path: Path) -> None:
+    assert _account(_conf(tmp_path, "admin_user = a\nadmin_password = a$$b"))[3] == "a$b"
 
 
 def test_todays_names_win(tmp_path: Path) -> None:
-    conf = _conf(tmp_path, "auth_uri = old\nwww_authenticate_uri = new\nadmin_user = a\nauth_type = password")
-    assert keystone.options(conf) == {}
-    conf = _conf(tmp_path, "auth_uri = old")
-    made = keystone.options(conf)
-    assert (_uri(conf, made), made) == ("old", {})
-    assert keystone.options(_conf(tmp_path, "www_authenticate_uri = new\nauth_type = password")) == {}
+    section = "auth_uri = old\nwww_authenticate_uri = new\nadmin_user = a\nauth_type = password"
+    for lines, uri in ((section, "new"), ("auth_uri = old", "old"), ("www_authenticate_uri = new", "new")):
+        conf = _conf(tmp_path, lines)
+        keystone.register(conf)
+        assert conf.keystone_authtoken.www_authenticate_uri == uri
+        assert "username" not in conf.keystone_authtoken
+
+
+def test_the_middleware_does_not_complain_of_what_old_names_mean(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    conf = _conf(tmp_path, "auth_uri = http://127.0.0.1:1\nadmin_user = a\nadmin_password = b")
+    keystone.auth_filter(conf, {})(lambda _environ, _start: [])
+    assert "not known" not in caplog.text
 
 
 def test_a_request_waits_no_longer_than_its_caller(tmp_path: Path) -> None:

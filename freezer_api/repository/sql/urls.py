@@ -63,8 +63,12 @@ def shown(url: URL) -> str:
     return f"{url.drivername}://{place}{f':{url.port}' if url.port else ''}/{url.database}"
 
 
-def driver(url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True) -> "Driver":
-    """The way to the server; ``StartFailed`` names the package that is missing. See the classes for the rest."""
+def driver(
+    url: URL, option: str = OPTION, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
+) -> "Driver":
+    """The way to the server that ``option`` names; ``StartFailed`` names the package that is missing. See the
+    classes for the rest.
+    """
     try:
         if url.drivername == MYSQL:
             from freezer_api.repository.sql.mysql import MySQL
@@ -73,5 +77,5 @@ def driver(url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounde
         from freezer_api.repository.sql.postgresql import PostgreSQL
     except ModuleNotFoundError as error:
         extra = f"pip install 'freezer-api[{url.drivername}]'"
-        raise StartFailed(f"{OPTION}: {url.drivername} needs the package {error.name}: {extra}") from None
+        raise StartFailed(f"{option}: {url.drivername} needs the package {error.name}: {extra}") from None
     return PostgreSQL(url, bounded=bounded)
