@@ -210,7 +210,12 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
     connection = sql_connection(conf)
     if not connection:
         raise StartFailed("[database] connection is not set; it names the SQL store")
-    url = urls.parsed(connection, options.connection_parameters or "")
+    try:
+        url = urls.parsed(connection, options.connection_parameters or "")
+    except StartFailed as error:
+        raise settings.wrong(conf, "database", "connection", str(error)) from None
+    if not urls.is_sql_mode(options.mysql_sql_mode or ""):
+        raise settings.wrong(conf, "database", "mysql_sql_mode", "no words with commas between them")
     if url.drivername == SQLITE:
         return SQLStore(Path(url.database or ""))
     pooling = Pooling(
@@ -230,11 +235,8 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
 
 def sql_connection(conf: cfg.ConfigOpts) -> str | None:
     """The URL of the SQL store, None when it is not set."""
-    try:
-        connection: str | None = conf.database.connection
-    except cfg.Error:
-        # What it says of a name after a dollar sign may be a part of the password.
-        raise StartFailed("[database] connection: in the file a dollar sign is written $$") from None
+    settings.check(conf, "database")
+    connection: str | None = conf.database.connection
     return connection
 
 

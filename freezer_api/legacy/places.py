@@ -51,7 +51,10 @@ class Place:
 
 def place_of(connection: str) -> Place:
     """The database that the URL names. ``StartFailed`` when it names none that the original can have used."""
-    url = urls.parsed(connection, option=OPTION)
+    try:
+        url = urls.parsed(connection)
+    except StartFailed as error:
+        raise StartFailed(f"{OPTION}: {error}") from None
     if url.drivername == SQLITE:
         return _file(Path(url.database or ""))
     if url.drivername == POSTGRESQL:

@@ -88,13 +88,11 @@ def test_every_usual_name_of_a_server(store, url, name):
     ("url", "package", "extra"), [(URL, "pymysql", "mysql"), (POSTGRESQL, "psycopg2", "postgresql")]
 )
 def test_a_package_that_is_missing_is_named_with_its_extra(store, monkeypatch, url, package, extra):
-    monkeypatch.delitem(sys.modules, f"freezer_api.repository.sql.{extra}", raising=False)
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(StartFailed) as refusal:
-        store(url=url).prepare()
-    assert str(refusal.value) == (
-        f"[database] connection: {extra} needs the package {package}: pip install 'freezer-api[{extra}]'"
-    )
+        store(url=url)
+    assert str(refusal.value).startswith("[database] connection in ")
+    assert f": the package {package} is missing: pip install 'freezer-api[{extra}]'" in str(refusal.value)
 
 
 @pytest.mark.parametrize("url", [URL, POSTGRESQL])
@@ -124,8 +122,11 @@ def test_the_settings_of_a_session_on_mysql():
         "innodb_lock_wait_timeout = 3"
         " /*M!100101 , max_statement_time = 4.0 */ /*!50708 , max_execution_time = 4000 */"
     )
-    with pytest.raises(StartFailed, match="mysql_sql_mode"):
-        settings(sql_mode="ANSI'; DROP TABLE jobs")
+
+
+def test_a_sql_mode_is_nothing_but_that(store):
+    with pytest.raises(StartFailed, match=r"^\[database\] mysql_sql_mode in \S+: no words"):
+        store("mysql_sql_mode = ANSI'; DROP TABLE jobs")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """MariaDB and MySQL, over PyMySQL."""
 
-import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -12,7 +11,6 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT, CR, ER
 from sqlalchemy import URL
 
-from freezer_api.errors import StartFailed
 from freezer_api.repository.sql import dialects
 from freezer_api.repository.sql.servers import (
     LONGEST_AT_SERVER,
@@ -23,8 +21,6 @@ from freezer_api.repository.sql.servers import (
 )
 
 _DEFAULT_PORT = 3306
-
-_MODES = re.compile(r"[A-Za-z_, ]*")
 
 # Numbers that the package has no names for.
 _KILLED = 1927
@@ -115,8 +111,6 @@ class MySQL:
     def __init__(
         self, url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
     ) -> None:
-        if not _MODES.fullmatch(sql_mode):
-            raise StartFailed("[database] mysql_sql_mode is no list of words")
         self._arguments = {**_arguments(url), "init_command": _settings(sql_mode, sync_wait, bounded=bounded)}
 
     def connect(self, seconds: float) -> _Bounded:
