@@ -90,7 +90,10 @@ class ServerStore:
     waiting: Waiting
 
     def _driver(self, *, bounded: bool = True) -> Driver:
-        return urls.driver(self.url, self.option, **self.session, bounded=bounded)
+        try:
+            return urls.driver(self.url, **self.session, bounded=bounded)
+        except StartFailed as error:
+            raise StartFailed(f"{self.option}: {error}") from None
 
     def prepare(self) -> None:
         """Refuse what cannot work; a server that does not answer may come later."""
@@ -223,8 +226,12 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
     connection = sql_connection(conf)
     if not connection:
         raise StartFailed("[database] connection is not set; it names the SQL store")
-    option = settings.place(conf, "database", "connection")
-    url = urls.parsed(connection, options.connection_parameters or "", option)
+    try:
+        url = urls.parsed(connection, options.connection_parameters or "")
+    except StartFailed as error:
+        raise settings.wrong(conf, "database", "connection", str(error)) from None
+    if not urls.is_sql_mode(options.mysql_sql_mode or ""):
+        raise settings.wrong(conf, "database", "mysql_sql_mode", "no words with commas between them")
     if url.drivername == SQLITE:
         return SQLStore(Path(url.database or ""))
     pooling = Pooling(
@@ -234,7 +241,7 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
         retries=options.db_max_retries,
     )
     return ServerStore(
-        option,
+        settings.place(conf, "database", "connection"),
         url,
         {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
         pooling,
@@ -245,11 +252,8 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
 
 def sql_connection(conf: cfg.ConfigOpts) -> str | None:
     """The URL of the SQL store, None when it is not set."""
-    try:
-        connection: str | None = conf.database.connection
-    except cfg.Error:
-        # What it says of a name after a dollar sign may be a part of the password.
-        raise settings.wrong(conf, "database", "connection", "a dollar sign is written $$") from None
+    settings.check(conf, "database")
+    connection: str | None = conf.database.connection
     return connection
 
 

@@ -51,12 +51,15 @@ class Place:
 
 def place_of(connection: str) -> Place:
     """The database that the URL names. ``StartFailed`` when it names none that the original can have used."""
-    url = urls.parsed(connection, option=OPTION)
-    if url.drivername == SQLITE:
-        return _file(Path(url.database or ""))
-    if url.drivername == POSTGRESQL:
-        raise StartFailed(f"{OPTION}: the original keeps its documents in MySQL, MariaDB or SQLite")
-    driver = urls.driver(url, OPTION, bounded=False)
+    try:
+        url = urls.parsed(connection)
+        if url.drivername == SQLITE:
+            return _file(Path(url.database or ""))
+        if url.drivername == POSTGRESQL:
+            raise StartFailed("the original keeps its documents in MySQL, MariaDB or SQLite")
+        driver = urls.driver(url, bounded=False)
+    except StartFailed as error:
+        raise StartFailed(f"{OPTION}: {error}") from None
     engine = create_engine(
         f"{driver.package}://",
         creator=lambda: unbounded(driver),
@@ -76,7 +79,7 @@ def place_of(connection: str) -> Place:
 
 def _file(path: Path) -> Place:
     if not path.is_file():
-        raise StartFailed(f"{OPTION}: there is no file {path}")
+        raise StartFailed(f"there is no file {path}")
     uri = f"{path.absolute().as_uri()}?mode=ro"
 
     def _connect() -> sqlite3.Connection:

@@ -220,7 +220,7 @@ def test_the_tables_of_the_original_are_left_alone_and_spoken_of(made, server, d
 
     (note,) = made.notes()
     assert "in the same database (jobs)" in note
-    assert "'freezer-manage import --from-sql URL'" in note
+    assert "'freezer-manage import --from-sql database'" in note
     with closing(databases.open_repository(database)) as repository:
         repository.create(JOBS, "one", job("one"))
     assert made.notes() == []

@@ -1,6 +1,5 @@
 """MariaDB and MySQL, over PyMySQL."""
 
-import re
 import socket
 import ssl
 import struct
@@ -22,11 +21,8 @@ from freezer_api.repository.sql.servers import (
     Verdict,
     one_line,
 )
-from freezer_api.repository.sql.urls import OPTION
 
 _DEFAULT_PORT = 3306
-
-_MODES = re.compile(r"[A-Za-z_, ]*")
 
 # Numbers that the package has no names for.
 _KILLED = 1927
@@ -137,8 +133,6 @@ class MySQL:
     def __init__(
         self, url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
     ) -> None:
-        if not _MODES.fullmatch(sql_mode):
-            raise StartFailed("[database] mysql_sql_mode is no list of words")
         self._arguments = {**_arguments(url), "init_command": _settings(sql_mode, sync_wait, bounded=bounded)}
 
     def connect(self, seconds: float) -> _Bounded:
@@ -220,7 +214,7 @@ def _tls(query: Mapping[str, str]) -> ssl.SSLContext | None:
     """
     for name in query:
         if name not in _TLS:
-            raise StartFailed(f"{OPTION}: there is no parameter {name}, only {', '.join(_TLS)}")
+            raise StartFailed(f"there is no parameter {name}, only {', '.join(_TLS)}")
     if not query:
         return None
     told = {name: _is_true(value) for name, value in query.items() if name not in _TLS_FILES}
@@ -231,7 +225,7 @@ def _tls(query: Mapping[str, str]) -> ssl.SSLContext | None:
             context.load_cert_chain(query["ssl_cert"], query.get("ssl_key"), password="")
     except OSError as error:
         files = ", ".join(query[name] for name in _TLS_FILES if name in query)
-        raise StartFailed(f"{OPTION}: {files} cannot be used: {error.strerror}") from None
+        raise StartFailed(f"{files} cannot be used: {error.strerror}") from None
     # Servers make themselves certificates that lack what this asks for.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = False

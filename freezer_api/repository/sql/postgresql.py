@@ -20,7 +20,6 @@ from freezer_api.repository.sql.servers import (
     Verdict,
     one_line,
 )
-from freezer_api.repository.sql.urls import OPTION
 
 _BUSY = frozenset({codes.SERIALIZATION_FAILURE, codes.DEADLOCK_DETECTED, codes.LOCK_NOT_AVAILABLE})
 
@@ -94,7 +93,7 @@ class PostgreSQL:
             make_dsn(**self._arguments)
         except psycopg2.ProgrammingError as error:
             # It names the parameter alone.
-            raise StartFailed(f"{OPTION}: {one_line(error).removeprefix('invalid dsn: ')}") from None
+            raise StartFailed(f"its library says: {one_line(error).removeprefix('invalid dsn: ')}") from None
 
     def connect(self, seconds: float) -> _Bounded:
         factory = partial(_Bounded, seconds=seconds)

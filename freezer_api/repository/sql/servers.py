@@ -300,7 +300,7 @@ class _Server:
                     raise
             tries -= 1
             pause = self._waiting.interval
-            LOG.warning("%s cannot be reached, trying again in %g s: %s", self._name, pause, trouble.text)
+            LOG.warning("%s cannot be reached, trying again in %s s: %s", self._name, pause, trouble.text)
             time.sleep(pause)
 
     @contextmanager

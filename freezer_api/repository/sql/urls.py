@@ -1,8 +1,10 @@
-"""``[database] connection``: which database it names, and over which driver package that is reached.
+"""The URL of a database: what it names, and over which driver package that is reached.
 
-What is said of a URL that cannot be used quotes nothing of it, as there is a password in it.
+What is said of one that cannot be used quotes nothing of it, as there is a password in it.
 """
 
+import re
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL
@@ -15,46 +17,48 @@ from freezer_api.repository.sql.dialects import MYSQL, POSTGRESQL, SQLITE
 if TYPE_CHECKING:
     from freezer_api.repository.sql.servers import Driver
 
-OPTION = "[database] connection"
 _NAMES = {SQLITE: SQLITE, MYSQL: MYSQL, "mariadb": MYSQL, POSTGRESQL: POSTGRESQL}
+_MODES = re.compile(r"[A-Za-z_, ]*")
 _PACKAGES = {SQLITE: "pysqlite", MYSQL: "pymysql", POSTGRESQL: "psycopg2"}
 
 
-def parsed(connection: str, parameters: str = "", option: str = OPTION) -> URL:
+def parsed(connection: str, parameters: str = "") -> URL:
     """The URL with further parameters; its ``drivername`` is ``sqlite``, ``mysql`` or ``postgresql``.
 
-    ``StartFailed`` names the ``option`` that it is the value of.
+    ``StartFailed`` says why it cannot be used.
     """
     try:
         url = make_url(connection).update_query_string(parameters)
     except (ArgumentError, ValueError):
-        raise StartFailed(f"{option} is no URL such as mysql+pymysql://user:password@host/database") from None
+        raise StartFailed("no URL such as mysql+pymysql://user:password@host/database") from None
     name, _, package = url.drivername.partition("+")
     if name not in _NAMES:
-        raise StartFailed(
-            f"{option}: documents are kept in {', '.join(dict.fromkeys(_NAMES.values()))}, not {name}"
-        )
+        raise StartFailed(f"documents are kept in {', '.join(dict.fromkeys(_NAMES.values()))}, not in {name}")
     name = _NAMES[name]
     if package not in ("", _PACKAGES[name]):
-        raise StartFailed(f"{option}: {name} is reached over {_PACKAGES[name]} here, not {package}")
+        raise StartFailed(f"{name} is reached over {_PACKAGES[name]} here, not over {package}")
     url = url.set(drivername=name)
-    if name == SQLITE:
-        return _file(url, option)
-    _check_place(url, option)
+    _check_place(url)
     return url
 
 
-def _file(url: URL, option: str) -> URL:
-    if not url.database or url.database == ":memory:":
-        raise StartFailed(f"{option}: SQLite needs a file, such as sqlite:////var/lib/freezer/freezer.sqlite")
-    return url
-
-
-def _check_place(url: URL, option: str) -> None:
+def _check_place(url: URL) -> None:
+    if url.drivername == SQLITE:
+        if not url.database or url.database == ":memory:":
+            raise StartFailed("SQLite needs a file, such as sqlite:////var/lib/freezer/freezer.sqlite")
+        return
     if not url.database:
-        raise StartFailed(f"{option} names no database")
+        raise StartFailed("it names no database")
     if "@" in (url.host or ""):
-        raise StartFailed(f"{option}: in a password @ is written %40, / is %2F and % is %25")
+        raise StartFailed("in a password @ is written %40, / is %2F and % is %25")
+    package = _PACKAGES[url.drivername]
+    if find_spec(package) is None:
+        raise StartFailed(f"the package {package} is missing: pip install 'freezer-api[{url.drivername}]'")
+
+
+def is_sql_mode(text: str) -> bool:
+    """Whether MySQL may be told this."""
+    return _MODES.fullmatch(text) is not None
 
 
 def shown(url: URL) -> str:
@@ -63,19 +67,12 @@ def shown(url: URL) -> str:
     return f"{url.drivername}://{place}{f':{url.port}' if url.port else ''}/{url.database}"
 
 
-def driver(
-    url: URL, option: str = OPTION, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
-) -> "Driver":
-    """The way to the server that ``option`` names; ``StartFailed`` names the package that is missing. See the
-    classes for the rest.
-    """
-    try:
-        if url.drivername == MYSQL:
-            from freezer_api.repository.sql.mysql import MySQL
+def driver(url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True) -> "Driver":
+    """The way to the server at the URL; ``StartFailed`` says what it cannot have. For more see the classes."""
+    if url.drivername == MYSQL:
+        from freezer_api.repository.sql.mysql import MySQL
 
-            return MySQL(url, sql_mode=sql_mode, sync_wait=sync_wait, bounded=bounded)
-        from freezer_api.repository.sql.postgresql import PostgreSQL
-    except ModuleNotFoundError as error:
-        extra = f"pip install 'freezer-api[{url.drivername}]'"
-        raise StartFailed(f"{option}: {url.drivername} needs the package {error.name}: {extra}") from None
+        return MySQL(url, sql_mode=sql_mode, sync_wait=sync_wait, bounded=bounded)
+    from freezer_api.repository.sql.postgresql import PostgreSQL
+
     return PostgreSQL(url, bounded=bounded)
