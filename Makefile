@@ -11,7 +11,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-
 ENGINE := sqlite
 PACKAGING := setup.cfg setup.py pyproject.toml
 
-.PHONY: run test test-clients test-matrix test-lowest soak check docs format bench samples clean
+.PHONY: run test test-clients test-matrix test-embedded test-lowest test-lowest-embedded soak check docs format bench samples clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/freezer-api --standalone $(ARGS)
@@ -63,12 +63,23 @@ samples: $(VENV)/.dev
 test-clients: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/clients -m "matrix or not matrix" $(ARGS)
 
-# The lower bounds of setup.cfg, tried: the tests on exactly these versions, in an environment of their own.
-test-lowest:
-	$(PYTHON) -m venv --clear .venv-lowest
-	.venv-lowest/bin/pip install --quiet uv
-	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct '.[test]'
-	.venv-lowest/bin/python -m pytest $(ARGS)
+# What says most about another Python or other libraries in a few minutes: all that needs no server. For example
+# make test-embedded PYTHON=python3.13 VENV=.venv-3.13
+EMBEDDED := tests/unit tests/http tests/contract tests/manage \
+  -k 'not elasticsearch and not opensearch and not mariadb and not postgresql'
+test-embedded test-lowest-embedded: override ARGS += $(EMBEDDED)
+test-embedded: $(VENV)/.dev
+	$(BIN)/python -m pytest $(ARGS)
+
+# The lower bounds of setup.cfg, tried: the tests on exactly these versions, in an environment of their own. They have to
+# hold on the newest Python as well. That a library of then uses what another deprecates today is nobody's fault.
+LOWEST := .venv-lowest
+test-lowest test-lowest-embedded:
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct '.[test,journal,uwsgi]'
+	$(LOWEST)/bin/uv pip check --quiet --python $(LOWEST)/bin/python
+	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning $(ARGS)
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed, and none was found; say make PYTHON=...' >&2; exit 1; }
@@ -84,4 +95,4 @@ $(VENV)/.dev: $(VENV)/bin/python $(PACKAGING)
 	@touch $@ $(VENV)/.run
 
 clean:
-	rm -rf $(VENV) .venv-lowest build doc/build dist *.egg-info AUTHORS ChangeLog .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-* build doc/build dist *.egg-info AUTHORS ChangeLog .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
