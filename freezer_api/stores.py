@@ -13,7 +13,7 @@ from oslo_config import cfg
 from sqlalchemy import URL
 
 from freezer_api import config, embedded, settings
-from freezer_api.errors import StartFailed, Unavailable
+from freezer_api.errors import StartFailed, StoreFailed, Unavailable
 from freezer_api.repository.elastic.access import Access, authorization, check_files, open_pool, parsed_hosts
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection, WrongServer
@@ -69,7 +69,7 @@ class SQLStore:
 
 def _expect(look: Callable[[], object]) -> None:
     """Look whether the store is there; one that is not may come later."""
-    with suppress(Unavailable):
+    with suppress(Unavailable, StoreFailed):
         look()
         return
     # Not while the error is handled: the log would append it.

@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError
 
+from freezer_api import stores
 from freezer_api.errors import AlreadyExists, StoreFailed, Unavailable
 from freezer_api.repository import query as q
-from freezer_api.repository.sql import servers, upkeep
+from freezer_api.repository.sql import servers, upkeep, urls
 from freezer_api.repository.sql.servers import Verdict
 from tests.contract import databases
 from tests.contract.asking import JOBS, found, is_, job, keep, keys_of
@@ -316,6 +317,19 @@ class TestAServerThat:
                 repository.check()
         finally:
             admin(f"UPDATE {upkeep.VERSION_TABLE} SET version_num = '{upkeep.HEAD}'")
+
+    def test_cannot_tell_its_layout_lets_the_service_start(self, server, on_mariadb, caplog):
+        url = server.create_database("untellable")
+        view = (
+            "CREATE DEFINER=nobody@nowhere VIEW freezer_schema_version AS SELECT '1' AS version_num"
+            if on_mariadb
+            else "CREATE VIEW freezer_schema_version AS SELECT (1 / (random() * 0)::int)::varchar AS version_num"
+        )
+        grant = "freezer@'127.0.0.1'" if on_mariadb else "freezer"
+        server.run(view, f"GRANT SELECT ON freezer_schema_version TO {grant}", database="untellable")
+        stores.ServerStore(urls.parsed(url), {}, servers.Pooling(), None, servers.Waiting()).prepare()
+        assert caplog.messages[0].startswith("The SQL store ")
+        assert caplog.messages[1].startswith("The store cannot be used yet")
 
     def test_has_lost_its_version(self, repository, server, admin, caplog):
         """Without the row there are no turns on MariaDB, so nothing is created."""
