@@ -177,10 +177,10 @@ def test_a_password_is_written_in_utf_8():
         (POSTGRESQL, "charset=utf8", 'invalid connection option "charset"'),
     ],
 )
-def test_a_parameter_that_cannot_be(store, url, query, reason):
+def test_a_parameter_that_cannot_be(store, tmp_path, url, query, reason):
     with pytest.raises(StartFailed) as refusal:
         store(url=f"{url}?{query}").prepare()
-    assert str(refusal.value).startswith(f"[database] connection: {reason}")
+    assert str(refusal.value).startswith(f"[database] connection in {tmp_path}/freezer.conf: {reason}")
     assert "p@ss" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
 

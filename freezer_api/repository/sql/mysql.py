@@ -127,19 +127,28 @@ def _any_certificate() -> ssl.SSLContext:
 
 
 class MySQL:
-    """The database at ``url``. ``sql_mode``: the server's own when empty; ``sync_wait``: Galera's
-    ``wsrep_sync_wait``. Without ``bounded`` a statement may take any time.
+    """The database at ``url``, which ``option`` names. ``sql_mode``: the server's own when empty; ``sync_wait``:
+    Galera's ``wsrep_sync_wait``. Without ``bounded`` a statement may take any time.
     """
 
     dialect = dialects.MYSQL
     package = "mysql+pymysql"
 
     def __init__(
-        self, url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
+        self,
+        url: URL,
+        option: str = OPTION,
+        *,
+        sql_mode: str = "",
+        sync_wait: int | None = None,
+        bounded: bool = True,
     ) -> None:
         if not _MODES.fullmatch(sql_mode):
             raise StartFailed("[database] mysql_sql_mode is no list of words")
-        self._arguments = {**_arguments(url), "init_command": _settings(sql_mode, sync_wait, bounded=bounded)}
+        self._arguments = {
+            **_arguments(url, option),
+            "init_command": _settings(sql_mode, sync_wait, bounded=bounded),
+        }
 
     def connect(self, seconds: float) -> _Bounded:
         try:
@@ -197,7 +206,7 @@ def _settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
     return f"SET SESSION {', '.join(settings)}{more if bounded else ''}"
 
 
-def _arguments(url: URL) -> dict[str, Any]:
+def _arguments(url: URL, option: str) -> dict[str, Any]:
     query = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
     arguments: dict[str, Any] = {
         "host": url.host or "localhost",
@@ -206,21 +215,21 @@ def _arguments(url: URL) -> dict[str, Any]:
         # The package would write it in Latin-1.
         "password": (url.password or "").encode(),
         "database": url.database,
-        "tls": _tls({name: value for name, value in query.items() if name.startswith("ssl")}),
+        "tls": _tls({name: value for name, value in query.items() if name.startswith("ssl")}, option),
     }
     if "unix_socket" in query:
         arguments["unix_socket"] = query["unix_socket"]
     return arguments
 
 
-def _tls(query: Mapping[str, str]) -> ssl.SSLContext | None:
+def _tls(query: Mapping[str, str], option: str) -> ssl.SSLContext | None:
     """A server whose certificate is asked for has to be the one that it is for, unless the URL says otherwise.
 
     None where the URL says nothing of TLS. It is made once: the files need not be read for every connection.
     """
     for name in query:
         if name not in _TLS:
-            raise StartFailed(f"{OPTION}: there is no parameter {name}, only {', '.join(_TLS)}")
+            raise StartFailed(f"{option}: there is no parameter {name}, only {', '.join(_TLS)}")
     if not query:
         return None
     told = {name: _is_true(value) for name, value in query.items() if name not in _TLS_FILES}
@@ -231,7 +240,7 @@ def _tls(query: Mapping[str, str]) -> ssl.SSLContext | None:
             context.load_cert_chain(query["ssl_cert"], query.get("ssl_key"), password="")
     except OSError as error:
         files = ", ".join(query[name] for name in _TLS_FILES if name in query)
-        raise StartFailed(f"{OPTION}: {files} cannot be used: {error.strerror}") from None
+        raise StartFailed(f"{option}: {files} cannot be used: {error.strerror}") from None
     # Servers make themselves certificates that lack what this asks for.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = False

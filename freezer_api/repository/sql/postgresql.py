@@ -75,12 +75,12 @@ def _wait(waiting: connection) -> None:
 
 
 class PostgreSQL:
-    """The database at ``url``. Without ``bounded`` a statement may take any time."""
+    """The database at ``url``, which ``option`` names. Without ``bounded`` a statement may take any time."""
 
     dialect = dialects.POSTGRESQL
     package = "postgresql+psycopg2"
 
-    def __init__(self, url: URL, *, bounded: bool = True) -> None:
+    def __init__(self, url: URL, option: str = OPTION, *, bounded: bool = True) -> None:
         set_wait_callback(_wait)
         query = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
         named = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
@@ -94,7 +94,7 @@ class PostgreSQL:
             make_dsn(**self._arguments)
         except psycopg2.ProgrammingError as error:
             # It names the parameter alone.
-            raise StartFailed(f"{OPTION}: {one_line(error).removeprefix('invalid dsn: ')}") from None
+            raise StartFailed(f"{option}: {one_line(error).removeprefix('invalid dsn: ')}") from None
 
     def connect(self, seconds: float) -> _Bounded:
         factory = partial(_Bounded, seconds=seconds)

@@ -66,16 +66,14 @@ def shown(url: URL) -> str:
 def driver(
     url: URL, option: str = OPTION, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
 ) -> "Driver":
-    """The way to the server that ``option`` names; ``StartFailed`` names the package that is missing. See the
-    classes for the rest.
-    """
+    """The way to the server. ``StartFailed`` names the ``option`` and what is missing; see the classes."""
     try:
         if url.drivername == MYSQL:
             from freezer_api.repository.sql.mysql import MySQL
 
-            return MySQL(url, sql_mode=sql_mode, sync_wait=sync_wait, bounded=bounded)
+            return MySQL(url, option, sql_mode=sql_mode, sync_wait=sync_wait, bounded=bounded)
         from freezer_api.repository.sql.postgresql import PostgreSQL
     except ModuleNotFoundError as error:
         extra = f"pip install 'freezer-api[{url.drivername}]'"
         raise StartFailed(f"{option}: {url.drivername} needs the package {error.name}: {extra}") from None
-    return PostgreSQL(url, bounded=bounded)
+    return PostgreSQL(url, option, bounded=bounded)
