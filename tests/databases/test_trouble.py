@@ -327,7 +327,9 @@ class TestAServerThat:
         )
         grant = "freezer@'127.0.0.1'" if on_mariadb else "freezer"
         server.run(view, f"GRANT SELECT ON freezer_schema_version TO {grant}", database="untellable")
-        stores.ServerStore(urls.parsed(url), {}, servers.Pooling(), None, servers.Waiting()).prepare()
+        stores.ServerStore(
+            "[database] connection", urls.parsed(url), {}, servers.Pooling(), None, servers.Waiting()
+        ).prepare()
         assert caplog.messages[0].startswith("The SQL store ")
         assert caplog.messages[1].startswith("The store cannot be used yet")
 

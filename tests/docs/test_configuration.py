@@ -26,7 +26,7 @@ def _options() -> dict[str, set[str]]:
     for line in SAMPLE.read_text().splitlines():
         if match := re.fullmatch(r"\[(\w+)\]", line):
             names = found.setdefault(match[1], set())
-        elif match := re.match(r"#(\w+) = ", line):
+        elif match := re.match(r"#(\w+) =", line):
             names.add(match[1])
     return found
 

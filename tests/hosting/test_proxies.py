@@ -19,7 +19,7 @@ proxy_set_header X-Forwarded-Host $http_host;
 proxy_set_header X-Forwarded-For $remote_addr;
 client_max_body_size 0;
 """
-"""What `doc/hosting.rst` has nginx say, with the prefix."""
+"""What `doc/source/install/servers.rst` has nginx say, with the prefix."""
 
 
 def test_links_are_those_of_the_proxy(started: Callable[[Host], Host]) -> None:
