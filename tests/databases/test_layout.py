@@ -157,9 +157,9 @@ def test_killed_while_it_was_at_it(made, database, number):
     is_whole(made, database)
 
 
-def test_who_waits_too_long_for_others_is_told(made, database, server, monkeypatch):
-    if server.name == "postgresql":
-        pytest.skip("PostgreSQL lets one wait for ever")
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+def test_who_waits_too_long_for_others_is_told(made, database, monkeypatch):
+    """PostgreSQL lets one wait for ever."""
     monkeypatch.setattr(dialects, "_PATIENCE", 0)
     with (
         closing(databases.upkeep(database)) as other,
