@@ -88,10 +88,11 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
-    """A listening socket; ``StartFailed`` says why there is none."""
+    """A listening socket, at ``::`` for IPv4 too; ``StartFailed`` says why there is none."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family, backlog=backlog)
+        both = address[0] == "::" and socket.has_dualstack_ipv6()
+        return socket.create_server(address[:2], family=family, backlog=backlog, dualstack_ipv6=both)
     except OSError as error:
         raise StartFailed(f"cannot listen on {shown(host, port)}: {error.strerror}") from None
 
