@@ -228,6 +228,19 @@ class TestAServerThat:
             with pytest.raises(Unavailable):
                 sleeping.result(20)
 
+    def test_ends_every_connection_that_is_made(self, address, server):
+        repository = databases.open_repository(address)
+        access = repository._access
+
+        @event.listens_for(access.engine, "connect")
+        def _end(connection, _record):
+            server.kill_connections()
+            _until(lambda: servers._can_be_read(access._driver.socket(connection)))
+
+        with pytest.raises(Unavailable):
+            repository.get(JOBS, "one")
+        repository.close()
+
     def test_takes_too_long_is_not_waited_for(self, repository, on_mariadb, caplog):
         sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
         begun = time.monotonic()

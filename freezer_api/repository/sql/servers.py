@@ -27,7 +27,7 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.exc import DBAPIError, DisconnectionError, StatementError
+from sqlalchemy.exc import DBAPIError, DisconnectionError, InvalidRequestError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolIsExhausted
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
@@ -222,6 +222,9 @@ class ServerAccess:
             connection = self.engine.connect()
         except PoolIsExhausted:
             raise _Troubled(Trouble(Verdict.AWAY, "all connections of the pool are in use")) from None
+        except InvalidRequestError:
+            # The pool gives up when those that it has just made are closed as well.
+            raise _Troubled(Trouble(Verdict.AWAY, "the server closes every connection")) from None
         except DBAPIError as error:
             # Nothing was asked yet.
             raise _Troubled(Trouble(Verdict.AWAY, self._driver.trouble(error.orig).text)) from None
