@@ -373,10 +373,6 @@ class TestOptions:
         assert {role["name"] for role in trust["roles"]} >= roles
         assert option == "" or len(trust["roles"]) == 1
 
-    def test_old_names_of_the_account_are_told(self, speak: Speak, caplog: pytest.LogCaptureFixture) -> None:
-        speak("service_user = freezer", "service_user_domain = default")
-        assert "service_user means nothing any more" in caplog.text
-
     def test_another_section_has_the_account(self, speak: Speak, keystone: Keystone, trusts: Any) -> None:
         keystone.token("central", "service", "service")
         section = keystone.section().replace("keystone_authtoken", "central").replace("= freezer", "= central")
