@@ -1,5 +1,7 @@
 """Short words for what the tests ask and keep."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from freezer_api.documents.kinds import KINDS
@@ -43,3 +45,29 @@ def exactly(left: Any, right: Any) -> bool:
     if isinstance(left, list):
         return len(left) == len(right) and all(map(exactly, left, right))
     return repr(left) == repr(right)
+
+
+def check_that_a_reader_misses_nothing(opened: Callable[[], Repository]) -> None:
+    """Where creations come one after the other, a reader behind a position sees all that others create meanwhile."""
+    repository = opened()
+
+    def create(number: int) -> None:
+        writer = opened()
+        for n in range(25):
+            writer.create(JOBS, f"job{number}x{n}", job("any", n=n))
+
+    with ThreadPoolExecutor(4) as threads:
+        writing = [threads.submit(create, number) for number in range(4)]
+        seen: list[str] = []
+        after = None
+        while len(seen) < 60:
+            page = repository.search(JOBS, q.Query(limit=3, after=after))
+            if page.next is not None:
+                seen += keys_of(page)
+                after = page.next
+        for one in writing:
+            one.result()
+    seen += keys_of(repository.search(JOBS, q.Query(limit=1000, after=after)))
+
+    assert len(seen) == 100
+    assert seen == found(repository)

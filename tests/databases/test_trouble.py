@@ -17,7 +17,7 @@ from freezer_api.repository import query as q
 from freezer_api.repository.sql import servers, upkeep, urls
 from freezer_api.repository.sql.servers import Verdict
 from tests.contract import databases
-from tests.contract.asking import JOBS, found, is_, job, keep, keys_of
+from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep, keys_of
 
 CERTIFICATE = Path(__file__).parents[1] / "unit" / "client.pem"
 SECRET = "a value that no error may show"
@@ -449,28 +449,7 @@ def test_a_forked_process_uses_connections_of_its_own(repository):
 
 
 def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):
-    """Creations are seen in the order of their time, as they come one after the other."""
-    repository = opened()
-
-    def create(number):
-        writer = opened()
-        for n in range(25):
-            writer.create(JOBS, f"job{number}x{n}", job("any", n=n))
-
-    with ThreadPoolExecutor(4) as threads:
-        writing = [threads.submit(create, number) for number in range(4)]
-        seen, after = [], None
-        while len(seen) < 60:
-            page = repository.search(JOBS, q.Query(limit=3, after=after))
-            if page.next is not None:
-                seen += keys_of(page)
-                after = page.next
-        for one in writing:
-            one.result()
-    seen += keys_of(repository.search(JOBS, q.Query(limit=1000, after=after)))
-
-    assert len(seen) == 100
-    assert seen == found(repository)
+    check_that_a_reader_misses_nothing(opened)
 
 
 def test_creations_of_many_threads_are_in_the_order_in_which_they_are_seen(repository):

@@ -19,12 +19,11 @@ Start = Callable[..., tuple[Service, Service]]
 
 
 @pytest.fixture
-def start_services(tmp_path: Path) -> Iterator[Start]:
-    """Starts two services on the store at this URL."""
+def start_both(tmp_path: Path) -> Iterator[Start]:
+    """Starts two services with this configuration file."""
     started: list[Service] = []
 
-    def start(url: str, **options: object) -> tuple[Service, Service]:
-        config = search_store(tmp_path, url, deadline=DEADLINE, **options)
+    def start(config: Path) -> tuple[Service, Service]:
         both = (
             Service(tmp_path / "one", "--workers", "2", config=config),
             Service(tmp_path / "two", "--workers", "2", config=config),
@@ -37,6 +36,12 @@ def start_services(tmp_path: Path) -> Iterator[Start]:
     yield start
     for service in started:
         service.end()
+
+
+@pytest.fixture
+def start_services(tmp_path: Path, start_both: Start) -> Start:
+    """Starts two services on the search server at this URL."""
+    return lambda url, **options: start_both(search_store(tmp_path, url, deadline=DEADLINE, **options))
 
 
 @pytest.fixture(scope="module", params=["elasticsearch 9", "opensearch 3"])

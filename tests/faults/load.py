@@ -175,3 +175,22 @@ def until(condition: Callable[[], bool], patience: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"
         time.sleep(0.02)
+
+
+def check_a_store_that_is_away(service: Service, stop: Callable[[], object], start: Callable[[], object]) -> None:
+    """While it is, everything is 503 and no list is empty; when it is back, so is what was in it."""
+    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+    stop()
+    for method, path, body in (
+        ("GET", "/v1/jobs", None),
+        ("GET", "/v1/jobs/j1", None),
+        ("POST", "/v1/jobs/j2", JOB),
+        ("PATCH", "/v1/jobs/j1", {"description": "d"}),
+        ("DELETE", "/v1/jobs/j1", None),
+    ):
+        status, answer = service.request(method, path, body)
+        assert (status, answer["title"]) == (UNAVAILABLE, "Service Unavailable")
+        assert "127.0.0.1" not in answer["description"]
+    start()
+    until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
+    assert [job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]] == ["j1"]

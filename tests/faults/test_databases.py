@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import BOUND
-from tests.faults.load import JOB, Load, until
+from tests.faults.load import JOB, Load, check_a_store_that_is_away, until
 from tests.manage.command import ended, start
 from tests.servers.service import Service, sql_store
 from tests.servers.sql.server import SQLServer
@@ -34,24 +34,9 @@ def server(request: pytest.FixtureRequest, sql_servers: SQLServers) -> Iterator[
 
 
 @pytest.fixture
-def start_services(tmp_path: Path) -> Iterator[Start]:
+def start_services(tmp_path: Path, start_both: Callable[[Path], tuple[Service, Service]]) -> Start:
     """Starts two services on one new database."""
-    started: list[Service] = []
-
-    def _start(server: SQLServer) -> tuple[Service, Service]:
-        config = sql_store(tmp_path, server.create_database(f"f{time.monotonic_ns()}"))
-        both = (
-            Service(tmp_path / "one", "--workers", "2", config=config),
-            Service(tmp_path / "two", "--workers", "2", config=config),
-        )
-        for service in both:
-            started.append(service)
-            service.start()
-        return both
-
-    yield _start
-    for service in started:
-        service.end()
+    return lambda server: start_both(sql_store(tmp_path, server.create_database(f"f{time.monotonic_ns()}")))
 
 
 @pytest.mark.parametrize("how", _AWAY)
@@ -107,21 +92,7 @@ def test_a_store_that_is_away_is_503_with_retry_after_and_no_empty_list(
     server: SQLServer, start_services: Start
 ) -> None:
     service, _ = start_services(server)
-    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
-    server.stop()
-    for method, path, body in (
-        ("GET", "/v1/jobs", None),
-        ("GET", "/v1/jobs/j1", None),
-        ("POST", "/v1/jobs/j2", JOB),
-        ("PATCH", "/v1/jobs/j1", {"description": "d"}),
-        ("DELETE", "/v1/jobs/j1", None),
-    ):
-        status, answer = service.request(method, path, body)
-        assert (status, answer["title"]) == (503, "Service Unavailable")
-        assert "127.0.0.1" not in answer["description"]
-    server.start()
-    until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
-    assert [job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]] == ["j1"]
+    check_a_store_that_is_away(service, server.stop, server.start)
     _no_secret([service])
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.conftest import BOUND, Start
-from tests.faults.load import JOB, Load, until
+from tests.faults.load import JOB, Load, check_a_store_that_is_away, until
 from tests.servers.search.cluster import Cluster
 from tests.servers.service import sync
 
@@ -38,21 +38,7 @@ def test_a_store_that_is_away_is_503_with_retry_after_and_no_empty_list(
     node: Cluster, start_services: Start
 ) -> None:
     service, _ = start_services(node.url)
-    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
-    node.stop()
-    for method, path, body in (
-        ("GET", "/v1/jobs", None),
-        ("GET", "/v1/jobs/j1", None),
-        ("POST", "/v1/jobs/j2", JOB),
-        ("PATCH", "/v1/jobs/j1", {"description": "d"}),
-        ("DELETE", "/v1/jobs/j1", None),
-    ):
-        status, answer = service.request(method, path, body)
-        assert (status, answer["title"]) == (503, "Service Unavailable")
-        assert "127.0.0.1" not in answer["description"]
-    node.start()
-    until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
-    assert [job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]] == ["j1"]
+    check_a_store_that_is_away(service, node.stop, node.start)
 
 
 def test_a_service_that_starts_before_its_store_serves_when_that_comes(

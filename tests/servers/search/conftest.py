@@ -2,7 +2,7 @@
 
 import pytest
 
-_PLUGIN = "tests.servers.search.fixtures"
+_PLUGIN = "tests.servers.fixtures"
 
 
 def pytest_configure(config: pytest.Config) -> None:

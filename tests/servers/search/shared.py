@@ -73,7 +73,7 @@ class SearchServers:
         return self._make(Wish(engine, version, nodes, secure, heap, settings or {}, jvm=_SHORT_LIVED))
 
     def _make(self, wish: Wish) -> Cluster:
-        assert self._temporary is not None, "the plugin tests.servers.search.fixtures is not loaded"
+        assert self._temporary is not None, "the plugin tests.servers.fixtures is not loaded"
         version = choose(wish.engine, wish.version, secure=wish.secure)
         try:
             if str(version) in self.left_out:

@@ -304,7 +304,7 @@ def test_fails(search_servers):
 def _pytest(folder: Path, test: str, code: int) -> str:
     """What a run of pytest prints for one file of tests."""
     (folder / "test_inner.py").write_text(test)
-    options = ["-p", "no:cacheprovider", "-p", "tests.servers.search.fixtures", f"--basetemp={folder / 'inner'}"]
+    options = ["-p", "no:cacheprovider", "-p", "tests.servers.fixtures", f"--basetemp={folder / 'inner'}"]
     command = [sys.executable, "-m", "pytest", *options, f"--rootdir={folder}", str(folder / "test_inner.py")]
     done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == code, done.stdout + done.stderr

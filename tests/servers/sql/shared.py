@@ -49,7 +49,7 @@ class SQLServers:
 
     def own(self, name: str, *options: str, quick: bool = False) -> SQLServer:
         """One for the caller alone, who may do it any harm; end it with `with`. It has not started yet."""
-        assert self._temporary is not None, "the plugin tests.servers.sql.fixtures is not loaded"
+        assert self._temporary is not None, "the plugin tests.servers.fixtures is not loaded"
         try:
             if name in self.left_out:
                 raise Missing(self.left_out[name])
