@@ -48,7 +48,7 @@ def exactly(left: Any, right: Any) -> bool:
 
 
 def check_that_a_reader_misses_nothing(opened: Callable[[], Repository]) -> None:
-    """Where creations come one after the other, a reader behind a position sees all that others create meanwhile."""
+    """Where creations come one after the other, a reader behind a position sees all that others create."""
     repository = opened()
 
     def create(number: int) -> None:
