@@ -95,4 +95,4 @@ $(VENV)/.dev: $(VENV)/bin/python $(PACKAGING)
 	@touch $@ $(VENV)/.run
 
 clean:
-	rm -rf $(VENV) .venv-* build doc/build dist *.egg-info AUTHORS ChangeLog .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-* build doc/build doc/source/contributor/adr dist *.egg-info AUTHORS ChangeLog .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

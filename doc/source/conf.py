@@ -1,5 +1,6 @@
 """Sphinx: `make docs` builds these pages and the man pages."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -7,6 +8,11 @@ _DOC = Path(__file__).parents[1]
 sys.path.insert(0, str(_DOC / "ext"))
 
 import freezer_api  # noqa: E402 - the path comes first
+
+# The decisions are pages as well. They are copied: a link in the tree is lost or doubled in archives.
+_DECISIONS = _DOC / "source/contributor/adr"
+shutil.rmtree(_DECISIONS, ignore_errors=True)
+shutil.copytree(_DOC / "adr", _DECISIONS, ignore=shutil.ignore_patterns("README.rst"))
 
 project = "Freezer API"
 author = "OpenStack"
@@ -22,7 +28,6 @@ html_theme = "openstackdocs"
 openstackdocs_repo_name = "openstack/freezer-api"
 openstackdocs_auto_name = False
 openstackdocs_auto_version = False
-exclude_patterns = ["contributor/adr/README.rst"]
 nitpicky = True
 # Pygments does not know that a quoted text of a command may go on in the next line.
 suppress_warnings = ["misc.highlighting_failure"]
