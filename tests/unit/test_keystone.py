@@ -2,6 +2,7 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,20 @@ def test_todays_names_win(tmp_path: Path) -> None:
         assert "username" not in conf.keystone_authtoken
 
 
+@pytest.fixture
+def served() -> Iterator[cfg.ConfigOpts]:
+    """The one that the service hands on. Older releases of the middleware take no other once it was read."""
+    yield cfg.CONF
+    cfg.CONF.reset()
+
+
 def test_the_middleware_does_not_complain_of_what_old_names_mean(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, served: cfg.ConfigOpts
 ) -> None:
-    conf = _conf(tmp_path, "auth_uri = http://127.0.0.1:1\nadmin_user = a\nadmin_password = b")
-    keystone.auth_filter(conf, {})(lambda _environ, _start: [])
+    file = tmp_path / "freezer.conf"
+    file.write_text("[keystone_authtoken]\nauth_uri = http://127.0.0.1:1\nadmin_user = a\nadmin_password = b\n")
+    served(["--config-file", str(file)], project="freezer")
+    keystone.auth_filter(served, {})(lambda _environ, _start: [])
     assert "not known" not in caplog.text
 
 
