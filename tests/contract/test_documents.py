@@ -71,7 +71,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.text(), JSON, max_size=6))
 def test_any_document_comes_back_exactly(lasting, document):
     stored = lasting.create(BACKUPS, "one", document)

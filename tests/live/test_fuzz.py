@@ -16,7 +16,7 @@ from tests.servers.service import Service
 EXAMPLES = int(os.environ.get("FREEZER_TEST_FUZZ", "500"))
 """Of each test."""
 
-FUZZ = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
 VALID: dict[str, dict[str, Any]] = {
     "backups": {"container": "c", "hostname": "h", "backup_name": "b", "time_stamp": 1459349846, "ssh_port": ""},
