@@ -23,12 +23,19 @@ from tests.devstack.stack import (
 )
 from tests.servers.search.versions import choose
 
-COMBINATIONS = list(itertools.product(("apache2", "uwsgi"), ("elasticsearch", "sqlalchemy")))
+FIRST = (("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"))
+"""These two have every server and every backend."""
+COMBINATIONS = [
+    pytest.param(*both, id="+".join(both), marks=[] if both in FIRST else [pytest.mark.matrix])
+    for both in itertools.product(("apache2", "uwsgi"), ("elasticsearch", "sqlalchemy"))
+]
 SECRETS = (SERVICE_PASSWORD, DATABASE_PASSWORD, ELASTIC_PASSWORD)
 MARK = ".made-by-devstack-plugin-freezer-api"
 
 
-@pytest.fixture(scope="module", params=COMBINATIONS, ids="+".join)
+@pytest.fixture(
+    scope="module", params=[pytest.param(one.values, id=one.id, marks=one.marks) for one in COMBINATIONS]
+)
 def stacked(request, make_stack):
     """A stack that is up, and devstack's log."""
     stack = make_stack(*request.param)
