@@ -122,16 +122,11 @@ STORAGE: list[cfg.Opt] = [
 ]
 
 
-def _database() -> list[cfg.Opt]:
-    options: list[cfg.Opt] = copy.deepcopy(database_opts)
-    (recycle,) = (option for option in options if option.dest == "connection_recycle_time")
-    # The library has forgotten its old name; deployers' files have not.
-    recycle.deprecated_opts.append(cfg.DeprecatedOpt("idle_timeout", group="database"))
-    return options
-
-
-DATABASE = _database()
+DATABASE: list[cfg.Opt] = list(database_opts)
 """Options of oslo.db, which has its own part of the sample."""
+
+IDLE_TIMEOUT = cfg.IntOpt("idle_timeout")
+"""What connection_recycle_time was once called. The library has forgotten it; deployers' files have not."""
 
 
 def _once_in_storage(name: str) -> list[cfg.DeprecatedOpt]:
@@ -234,7 +229,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 def register_stores(conf: cfg.ConfigOpts) -> None:
     """Make the options of the stores known to ``conf``."""
     conf.register_opts(STORAGE, group="storage")
-    conf.register_opts(DATABASE, group="database")
+    conf.register_opts([*DATABASE, IDLE_TIMEOUT], group="database")
     register_elasticsearch(conf, "elasticsearch")
 
 

@@ -35,6 +35,7 @@ OPTIONS = (
     Obsolete("elasticsearch", "test_only"),
     Obsolete("centralized_scheduler", "service_user"),
     Obsolete("centralized_scheduler", "service_user_domain"),
+    Obsolete("database", "idle_timeout", "[database] connection_recycle_time"),
     # A replica may lag, while every list shows every write.
     Obsolete("database", "slave_connection"),
     Obsolete("database", "asyncio_connection"),

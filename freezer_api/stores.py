@@ -237,7 +237,7 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
     pooling = Pooling(
         more=-1 if options.max_overflow is None else options.max_overflow,
         wait=options.pool_timeout or Pooling.wait,
-        recycle=options.connection_recycle_time,
+        recycle=_recycle_time(conf),
         retries=options.db_max_retries,
     )
     return ServerStore(
@@ -248,6 +248,13 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
         options.max_pool_size if settings.is_set(conf, "max_pool_size", "database") else None,
         Waiting(options.max_retries, options.retry_interval),
     )
+
+
+def _recycle_time(conf: cfg.ConfigOpts) -> int:
+    """Seconds, by today's name or, where only that is set, by the old one."""
+    options = conf.database
+    is_old = options.idle_timeout is not None and not settings.is_set(conf, "connection_recycle_time", "database")
+    return int(options.idle_timeout if is_old else options.connection_recycle_time)
 
 
 def sql_connection(conf: cfg.ConfigOpts) -> str | None:

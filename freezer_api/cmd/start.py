@@ -139,5 +139,7 @@ def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> N
     for name in without:
         LOG.warning("%s needs the package %s; without it the log goes elsewhere", name, _NEEDED[name][1])
     logging.captureWarnings(capture=True)
-    # Deployers' files have a section for "freezer", others one for "freezer_api"; both get what we log.
-    logging.getLogger("freezer_api").parent = logging.getLogger("freezer")
+    # Deployers' files have a section for "freezer", others one for "freezer_api"; both get what we log, and
+    # what is said of old names in the configuration.
+    for name in ("freezer_api", "oslo_config"):
+        logging.getLogger(name).parent = logging.getLogger("freezer")

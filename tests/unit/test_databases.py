@@ -66,10 +66,13 @@ def test_the_options_of_deployers_count(store, caplog):
     assert found.waiting == Waiting(tries=-1, interval=3)
     assert found.session == {"sql_mode": "", "sync_wait": 1}
     assert found.url.query == {"charset": "utf8"}
-    assert "idle_timeout" in caplog.text
     repository = found.open(threads=4)
     assert repository._access.engine.pool.size() == 120
     repository.close()
+
+
+def test_of_two_names_of_an_option_the_new_one_counts(store):
+    assert store("idle_timeout = 3601", "connection_recycle_time = 60").pooling.recycle == 60
 
 
 def test_without_a_number_every_thread_keeps_its_connection(store):
