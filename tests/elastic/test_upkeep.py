@@ -248,6 +248,17 @@ def test_the_number_of_replicas_can_be_set_at_any_time(place):
     assert {shown["replicas"] for shown in place.upkeep().show().values()} == {2}
 
 
+def test_what_is_to_be_done_and_what_is_lacking(place):
+    assert place.upkeep().pending(["jobs"]) == [place.named("{}-jobs: {}-jobs-000001 would be created")]
+    place.sync(kinds=ALL)
+    assert place.upkeep().pending(ALL) == []
+    assert place.upkeep(replicas=0).shortcomings() == []
+    (lack,) = place.upkeep(replicas=1).shortcomings()
+    assert lack == (
+        "number_of_replicas is 1, and the cluster has 1 data node(s): every copy needs a node of its own"
+    )
+
+
 def test_what_the_store_refuses_to_make_is_told_in_its_words(place):
     broken = {**LAYOUTS, "jobs": Layout(replace(JOBS, name="jobs*"))}
     with pytest.raises(StartFailed, match=r"the store does not make the index .*: invalid_index_name_exception"):

@@ -21,6 +21,7 @@ from freezer_api.repository import query as q
 from freezer_api.repository.sql import upkeep
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+from freezer_api.stores import SQLStore
 from tests.contract.asking import CLIENTS, JOBS, found, is_, job, keys_of
 
 SYNC = """
@@ -148,6 +149,24 @@ def test_a_new_file_that_another_process_is_just_making(fresh):
         other.execute("COMMIT")
         opened.result(60).close()
     engine.dispose()
+
+
+def test_a_new_file_that_another_process_does_not_let_go(fresh):
+    engine = sqlite_engine(fresh, timeout=0.1, connections=1)
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="database is locked"):
+            engine.connect()
+    engine.dispose()
+
+
+def test_what_is_to_be_done_and_what_is_lacking(fresh):
+    store = SQLStore(fresh).upkeep()
+    assert store.pending(["jobs"]) == ["freezer_jobs: would be created"]
+    store.sync(["jobs"], lambda _question: False)
+    assert store.pending(["jobs"]) == []
+    assert store.shortcomings() == []
+    store.close()
 
 
 def _all_started(processes):
