@@ -17,7 +17,7 @@ from tests.servers.sql.shared import SQLServers
 
 pytestmark = pytest.mark.matrix
 
-Start = Callable[[SQLServer], tuple[Service, Service]]
+Start = Callable[..., tuple[Service, Service]]
 
 _AWAY: dict[str, tuple[Callable[[SQLServer], None], Callable[[SQLServer], object]]] = {
     "stopped": (SQLServer.stop, SQLServer.start),
@@ -36,7 +36,11 @@ def server(request: pytest.FixtureRequest, sql_servers: SQLServers) -> Iterator[
 @pytest.fixture
 def start_services(tmp_path: Path, start_both: Callable[[Path], tuple[Service, Service]]) -> Start:
     """Starts two services on one new database."""
-    return lambda server: start_both(sql_store(tmp_path, server.create_database(f"f{time.monotonic_ns()}")))
+
+    def start_on(server: SQLServer, **options: object) -> tuple[Service, Service]:
+        return start_both(sql_store(tmp_path, server.create_database(f"f{time.monotonic_ns()}"), **options))
+
+    return start_on
 
 
 @pytest.mark.parametrize("how", _AWAY)
@@ -127,7 +131,8 @@ def test_sync_waits_for_a_server_for_ever_when_it_is_told_to(server: SQLServer, 
 def test_a_server_without_a_connection_left(sql_servers: SQLServers, start_services: Start, name: str) -> None:
     few = ["--max-connections=12"] if name == "mariadb" else ["-c", "max_connections=12"]
     with sql_servers.own(name, *few) as server, ExitStack() as taken:
-        services = start_services(server)
+        # Four processes that keep no more than they need, lest some keep all and leave none to the others.
+        services = start_services(server, max_pool_size=1)
         with Load(services) as load:
             load.go_on(10)
             server.kill_connections()
