@@ -53,7 +53,7 @@ def test_a_service_that_starts_before_its_store_serves_when_that_comes(
     node.start()
     until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
     assert service.request("GET", "/v1/jobs/j1")[0] == 200
-    assert "cannot be reached" in service.log.read_text()
+    assert "The store cannot be used yet" in service.log.read_text()
 
 
 def test_indices_that_are_missing_are_named_in_the_log(node: Cluster, start_services: Start) -> None:
