@@ -114,12 +114,16 @@ def place(conf: cfg.ConfigOpts, group: str, name: str) -> str:
 
     The library knows no more than the last file in which there is the group.
     """
-    for path in reversed(list(_files(conf))):
-        sections = _sections(path)
+    for path in reversed(list(files_read(conf))):
+        found = sections(path)
         for there, once in _names(conf, group, name):
-            if once in sections.get(there, {}):
+            if once in found.get(_as_read(there), {}):
                 return f"[{there}] {once} in {path}"
     return f"[{group}] {name}"
+
+
+def _as_read(group: str) -> str:
+    return group if group == "DEFAULT" else group.lower()
 
 
 def _names(conf: cfg.ConfigOpts, group: str, name: str) -> Iterator[tuple[str, str]]:
@@ -131,8 +135,8 @@ def _names(conf: cfg.ConfigOpts, group: str, name: str) -> Iterator[tuple[str, s
         yield old.group or group, (old.name or name).replace("-", "_")
 
 
-def _files(conf: cfg.ConfigOpts) -> Iterator[Path]:
-    """In the order in which they are read."""
+def files_read(conf: cfg.ConfigOpts) -> Iterator[Path]:
+    """The configuration files, in the order in which they are read."""
     yield from (Path(name).absolute() for name in conf.config_file)
     yield from _inside(conf.config_dirs or conf.config_dir)
 
@@ -152,7 +156,14 @@ def _refuse_binary(path: Path) -> None:
         return
 
 
-def _sections(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    sections: dict[str, dict[str, Any]] = {}
-    cfg.ConfigParser(str(path), sections).parse()
-    return sections
+def sections(path: Path) -> Mapping[str, Mapping[str, list[str]]]:
+    """The values of each option that a configuration file sets, by the names of its group and itself.
+
+    Groups have small letters, as the library reads them; ``DEFAULT`` has large ones.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    parser = cfg.ConfigParser(str(path), {})
+    # The library has no other way to them.
+    parser._add_normalized(found)  # noqa: SLF001
+    parser.parse()
+    return found

@@ -15,6 +15,7 @@ from oslo_log import log
 
 import freezer_api
 from freezer_api import config, obsolete, search_path, settings, stores
+from freezer_api.cmd import unknown
 from freezer_api.errors import StartFailed
 
 LOG = logging.getLogger(__name__)
@@ -74,12 +75,12 @@ def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: st
 def begin(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
     """Begin to log, and look at the values of all options that are known by now.
 
-    ``StartFailed`` names the first that cannot be. Options that are obsolete are warned of.
+    ``StartFailed`` names the first that cannot be. Options that are obsolete or unknown are warned of.
     """
     settings.check(conf, "DEFAULT")
     begin_to_log(conf, *quiet, program=program)
     settings.check(conf)
-    for line in obsolete.in_use(conf):
+    for line in (*obsolete.in_use(conf), *unknown.in_use(conf)):
         LOG.warning(line)
 
 

@@ -5,7 +5,7 @@ Nothing is changed, and no service needs to run.
 
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import wraps
 from typing import Any
@@ -17,7 +17,7 @@ from oslo_upgradecheck.upgradecheck import Code, Result
 from freezer_api import app, config, obsolete, pipeline, settings, stores
 from freezer_api.api import policy_files
 from freezer_api.api.enforcement import Enforcement
-from freezer_api.cmd import start
+from freezer_api.cmd import start, unknown
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, Unavailable
 from freezer_api.repository.sql.servers import Waiting
@@ -96,8 +96,11 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _obsolete(self) -> Result:
-        lines = list(obsolete.in_use(self._conf))
-        return Result(Code.WARNING, "; ".join(lines)) if lines else _GOOD
+        return _warning(obsolete.in_use(self._conf))
+
+    @_telling
+    def _unknown(self) -> Result:
+        return _warning(unknown.in_use(self._conf))
 
     @_telling
     def _policy_json(self) -> Result:
@@ -158,18 +161,25 @@ class Checks(upgradecheck.UpgradeCommands):
             lines = self._upkeep.shortcomings()
         except Unavailable:
             return Result(Code.WARNING, "The store does not say how many data nodes it has")
-        return Result(Code.WARNING, "; ".join(lines)) if lines else _GOOD
+        return _warning(lines)
 
     _upgrade_checks = (
         ("Policy File JSON to YAML Migration", _policy_json),
         ("Policy Files", _policy),
         ("Option Values", _values),
         ("Obsolete Options", _obsolete),
+        ("Unknown Options", _unknown),
         ("Paste File", _paste),
         ("Store", _store),
         ("Store Layout", _layout),
         ("Replicas", _replicas),
     )
+
+
+def _warning(lines: Iterable[str]) -> Result:
+    """One that tells of all of them; of none there is nothing to say."""
+    told = "; ".join(lines)
+    return Result(Code.WARNING, told) if told else _GOOD
 
 
 def _not_looked_at() -> Result:

@@ -73,6 +73,7 @@ def test_charts(machine: Machine, name: str, warned: list[str]) -> None:
     with machine.command(config).running() as service:
         serves(service, "http://127.0.0.1:5000/v3", BOTH)
     assert "GET /healthcheck 200" in service.output
+    assert "unknown" not in service.output
     for option in warned:
         assert service.output.count(option) == 1
 

@@ -16,13 +16,16 @@ _ELSEWHERE = {
     "str(error)": "the text of NotSupported",
     "error.reason": "the text of WrongServer",
     "files.warning": "a text of policy_files",
-    "line": "a text of obsolete",
+    "line": "a text of obsolete or unknown",
 }
 """Messages that are not written where they are raised or logged, and where they are."""
 _BESIDE = {
     "There is no policy file <>, so <> counts; convert it to YAML and rename it",
     "<> is an old name; write <>",
     "<> is ignored",
+    "[<>] <> in <> is unknown and ignored",
+    "[<>] <> in <> is unknown and ignored; is it <>?",
+    "[<>] in <> is unknown and ignored, with all that is in it; is it [<>]?",
 }
 """Those of them that are found nowhere else."""
 _FORM = "<>: <>"

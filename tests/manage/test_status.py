@@ -21,6 +21,7 @@ CHECKS = [
     "Policy Files",
     "Option Values",
     "Obsolete Options",
+    "Unknown Options",
     "Paste File",
     "Store",
     "Store Layout",
@@ -87,8 +88,9 @@ def test_what_an_operator_should_know(configure: Configure, tmp_path: Path) -> N
     policy = tmp_path / "policy.json"
     policy.write_bytes((DEPLOYERS / "e1-policy.json").read_bytes())
     config = configure(
-        f"[DEFAULT]\nhost_href = {SECRET}\n[database]\nmysql_enable_ndb = {SECRET}\n[healthcheck]\ndetailed = x\n"
-        f"[storage]\ndriver = mongodb\n[oslo_policy]\npolicy_file = {policy}\n[paste_deploy]\nconfig_file = no.ini"
+        f"[DEFAULT]\nhost_href = {SECRET}\n[database]\nmysql_enable_ndb = {SECRET}\nconection = {SECRET}\n"
+        "[healthcheck]\ndetailed = x\n[storage]\ndriver = mongodb\n"
+        f"[oslo_policy]\npolicy_file = {policy}\n[paste_deploy]\nconfig_file = no.ini"
     )
     code, found = results(*config)
     where = tmp_path / "freezer.conf"
@@ -101,6 +103,8 @@ def test_what_an_operator_should_know(configure: Configure, tmp_path: Path) -> N
         1,
         f"[DEFAULT] host_href in {where} is ignored; [database] mysql_enable_ndb in {where} is ignored",
     )
+    misspelt = f"[database] conection in {where} is unknown and ignored; is it connection?"
+    assert found["Unknown Options"] == (1, misspelt)
     driver = f"[storage] driver in {where}: mongodb is none of elasticsearch, sqlalchemy"
     assert found["Paste File"] == found["Store"] == (2, driver)
     assert {found["Store Layout"][0], found["Replicas"][0]} == {1}
