@@ -118,8 +118,9 @@ class ServerStore:
 
 @dataclass(frozen=True)
 class ElasticStore:
-    """Indices of Elasticsearch or OpenSearch."""
+    """Indices of Elasticsearch or OpenSearch. ``option``: where the configuration names it."""
 
+    option: str
     access: Access
     index: str
     replicas: int
@@ -132,12 +133,18 @@ class ElasticStore:
             **{**self.limits, **limits},
         )
 
+    def _introduce(self, connection: Connection) -> None:
+        try:
+            connection.introduce()
+        except WrongServer as error:
+            raise StartFailed(f"{self.option}: {error.reason}") from None
+
     def prepare(self) -> None:
         """Refuse a server that is none of those supported. One that cannot be reached may come later."""
         check_files(self.access)
         connection = self._connect(1, retries=0)
         try:
-            _expect(partial(_introduce, connection))
+            _expect(partial(self._introduce, connection))
         finally:
             connection.close()
 
@@ -152,21 +159,15 @@ class ElasticStore:
         with ExitStack() as on_error:
             on_error.callback(connection.close)
             try:
-                _introduce(connection)
+                self._introduce(connection)
             except Unavailable:
-                raise StartFailed("ElasticSearch cluster is not available. Cannot ping it") from None
+                where = self.option
+                raise StartFailed(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
             on_error.pop_all()
         return ElasticUpkeep(connection, self.index, replicas=self.replicas)
 
     def __str__(self) -> str:
         return ", ".join(self.access.hosts)
-
-
-def _introduce(connection: Connection) -> None:
-    try:
-        connection.introduce()
-    except WrongServer as error:
-        raise StartFailed(error.reason) from None
 
 
 Store = SQLStore | ServerStore | ElasticStore
@@ -268,7 +269,7 @@ def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:
     config.register_elasticsearch(conf, group)
     settings.check(conf, group)
     options = conf[group]
-    hosts, in_url = _hosts(conf, group)
+    option, hosts, in_url = _hosts(conf, group)
     for name in _FILES:
         if options[name] and not os.access(options[name], os.R_OK):
             raise settings.wrong(conf, group, name, f"{options[name]} cannot be read")
@@ -283,16 +284,17 @@ def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:
     )
     _warn(conf, group, access)
     limits = {name: options[name] for name in ("engine", "deadline", "timeout", "retries")}
-    return ElasticStore(access, options.index, options.number_of_replicas, limits)
+    return ElasticStore(option, access, options.index, options.number_of_replicas, limits)
 
 
-def _hosts(conf: cfg.ConfigOpts, group: str) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+def _hosts(conf: cfg.ConfigOpts, group: str) -> tuple[str, tuple[str, ...], tuple[str, str] | None]:
+    """Where they are named, their URLs, and the user and password that stand in them."""
     endpoint = conf.storage.endpoint
+    option = ("storage", "endpoint") if endpoint else (group, "hosts")
     named = endpoint.split(",") if endpoint else conf[group].hosts
     try:
-        return parsed_hosts(named, use_ssl=conf[group].use_ssl)
+        return settings.place(conf, *option), *parsed_hosts(named, use_ssl=conf[group].use_ssl)
     except StartFailed as error:
-        option = ("storage", "endpoint") if endpoint else (group, "hosts")
         raise settings.wrong(conf, *option, str(error)) from None
 
 

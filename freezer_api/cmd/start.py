@@ -80,7 +80,7 @@ def begin(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
     settings.check(conf, "DEFAULT")
     begin_to_log(conf, *quiet, program=program)
     settings.check(conf)
-    for line in (*obsolete.in_use(conf), *unknown.in_use(conf)):
+    for line in (*obsolete.in_use(conf), *unknown.in_use(conf, libraries=program == PROGRAM)):
         LOG.warning(line)
 
 

@@ -36,10 +36,10 @@ _NEAR = 0.8
 """How alike two words are of which one is taken for the other, of 1."""
 
 
-def in_use(conf: cfg.ConfigOpts) -> Iterator[str]:
-    """A line for each in each of the files."""
+def in_use(conf: cfg.ConfigOpts, *, libraries: bool = True) -> Iterator[str]:
+    """A line for each in each of the files; those in groups of ``libraries`` are for who reads such groups."""
     files = [(path, settings.sections(path)) for path in settings.files_read(conf)]
-    known = _known([sections for _, sections in files], conf.storage.backend)
+    known = _known([sections for _, sections in files], conf.storage.backend, libraries=libraries)
     accounts = {
         sections.get(group, {}).get(name, [""])[-1].lower() for _, sections in files for group, name in _ACCOUNTS
     }
@@ -47,7 +47,7 @@ def in_use(conf: cfg.ConfigOpts) -> Iterator[str]:
         for group, names in sections.items():
             if group in known:
                 yield from _options(path, group, names, known[group])
-            elif group not in accounts and (near := _near(group, {*known, *LIBRARIES})):
+            elif group not in {*accounts, *LIBRARIES} and (near := _near(group, {*known, *LIBRARIES})):
                 yield f"[{group}] in {path} is unknown and ignored, with all that is in it; is it [{near}]?"
 
 
@@ -67,21 +67,23 @@ def _near(name: str, known: Iterable[str]) -> str | None:
     return by_letters[near[0]] if near else None
 
 
-def _known(files: list[Sections], backend: str | None) -> dict[str, set[str]]:
+def _known(files: list[Sections], backend: str | None, *, libraries: bool) -> dict[str, set[str]]:
     """The names of all options of the groups that are looked into, those of older releases among them."""
     there = {group for sections in files for group in sections}
-    libraries = LIBRARIES.keys() & there
+    of_libraries = LIBRARIES.keys() & there if libraries else set()
     found: dict[str, set[str]] = {}
-    for namespace in {*NAMESPACES, *(LIBRARIES[group] for group in libraries)}:
+    for namespace in {*NAMESPACES, *(LIBRARIES[group] for group in of_libraries)}:
         for group, name in _listed(namespace):
-            found.setdefault(group, set()).add(name)
+            if libraries or group not in LIBRARIES:
+                found.setdefault(group, set()).add(name)
     for option in obsolete.OPTIONS:
-        found.setdefault(option.group, set()).add(option.name)
+        if option.group in found:
+            found[option.group].add(option.name)
     found["database"].add(config.IDLE_TIMEOUT.dest)
     found["DEFAULT"] |= {option.dest for option in config.STANDALONE} | {"config_source"}
     if "gunicorn" in there:
         found["gunicorn"] |= _of_gunicorn()
-    if "keystone_authtoken" in there:
+    if "keystone_authtoken" in of_libraries:
         found["keystone_authtoken"] |= _of_accounts(sections.get("keystone_authtoken", {}) for sections in files)
     if backend:
         found[backend.lower()] = found["elasticsearch"]

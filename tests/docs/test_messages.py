@@ -14,7 +14,6 @@ _ERRORS = {"StartFailed", "WrongServer", "NotSupported", "UsageError"}
 _LEVELS = {"warning", "error", "exception", "critical"}
 _ELSEWHERE = {
     "str(error)": "the text of NotSupported",
-    "error.reason": "the text of WrongServer",
     "files.warning": "a text of policy_files",
     "line": "a text of obsolete or unknown",
 }

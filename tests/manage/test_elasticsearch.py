@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import re
 import signal
 import socket
 import threading
@@ -120,7 +121,11 @@ def test_a_store_that_is_down(manage, tmp_path, word):
     text = f"[elasticsearch]\nretries = 1\nhosts = http://alice:{SECRET}@127.0.0.1:{free_port()}\n"
     done = manage(*configured(tmp_path / "freezer.conf", text), "--debug", "-y", "db", word)
     assert (done.code, done.stdout) == (1, "")
-    assert done.stderr.endswith("freezer-manage: ElasticSearch cluster is not available. Cannot ping it\n")
+    told = "ElasticSearch cluster is not available. Cannot ping it"
+    assert done.stderr.endswith(f"freezer-manage: [elasticsearch] hosts in {tmp_path}/freezer.conf: {told}\n")
+    assert re.search(
+        r"after \d\.\d s: ConnectionError at http://127\.0\.0\.1:\d+: Connection refused\n", done.stderr
+    )
     assert SECRET not in done.stderr
 
 
@@ -174,7 +179,8 @@ SUPPORTED = "Elasticsearch 8.19 to 9.x and OpenSearch 2.19 to 3.x"
 )
 def test_another_server_is_refused_in_one_line(manage, tmp_path, answering, status, body, told):
     config = configured(tmp_path / "freezer.conf", f"[elasticsearch]\nhosts = {answering(status, body)}\n")
-    assert manage(*config, "db", "sync") == (1, "", f"freezer-manage: {told}\n")
+    where = f"[elasticsearch] hosts in {tmp_path}/freezer.conf"
+    assert manage(*config, "db", "sync") == (1, "", f"freezer-manage: {where}: {told}\n")
 
 
 def test_an_engine_that_is_not_the_wanted_one_is_refused(manage, store):

@@ -246,8 +246,10 @@ class TestElasticsearch:
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
             url = f"http://freezer:{SECRET}@127.0.0.1:{held.getsockname()[1]}"
-            found = troubles(*configure(f"[elasticsearch]\nhosts = {url}"))
-        assert found["Store"] == (2, "ElasticSearch cluster is not available. Cannot ping it")
+            config = configure(f"[elasticsearch]\nhosts = {url}")
+            found = troubles(*config)
+        told = "ElasticSearch cluster is not available. Cannot ping it"
+        assert found["Store"] == (2, f"[elasticsearch] hosts in {config[1]}: {told}")
         assert {found["Store Layout"], found["Replicas"]} == {(1, "Not looked at, as the store cannot be reached")}
 
     @pytest.mark.matrix

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import re
 import sqlite3
 from pathlib import Path
 
@@ -315,8 +316,12 @@ def test_a_file_that_is_not_there_is_named(store, tmp_path, option):
 @pytest.mark.parametrize("option", ["ca_certs", "client_cert"])
 def test_a_file_that_holds_no_certificate_is_told(store, tmp_path, option):
     (tmp_path / "any.pem").write_text("nothing")
+    (tmp_path / "directory").mkdir()
     found = store(elastic(f"hosts = https://es:1\n{option} = {tmp_path / 'any.pem'}"))
-    with pytest.raises(StartFailed, match="cannot use the TLS files of the store"):
+    with pytest.raises(StartFailed, match=f"cannot use {tmp_path}/any.pem for TLS with the store: [a-z ]+$"):
+        found.prepare()
+    found = store(elastic(f"hosts = https://es:1\n{option} = {tmp_path / 'directory'}"))
+    with pytest.raises(StartFailed, match=f"cannot use {tmp_path}/directory for TLS with the store: "):
         found.prepare()
 
 
@@ -425,19 +430,30 @@ def test_nobody_vouches_for_the_server_when_the_operator_wants_it_so(secure, rea
     assert_reached(reached(f"verify_certs = false\n{ca.format(secure.access.ca)}"), caplog)
 
 
-@pytest.mark.parametrize("wrong", ["", f"fingerprint = {'00' * 32}"])
-def test_a_server_for_which_nobody_vouches_gets_no_password(reached, caplog, wrong):
-    repository = reached(wrong)
-    with pytest.raises(Unavailable):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ("", "certificate verify failed|self-signed certificate|unable to get local issuer"),
+        (f"fingerprint = {'00' * 32}", "Fingerprints did not match"),
+    ],
+)
+def test_a_server_for_which_nobody_vouches_gets_no_password(secure, reached, store, caplog, wrong, words):
+    told = rf"the store's certificate is not believed, TlsError at {secure.url}: .*({words})"
+    with pytest.raises(StartFailed, match=rf"^\[elasticsearch\] hosts in \S+: {told}"):
+        reached(wrong)
+    repository = store(elastic(f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\n{wrong}")).open(1)
+    with pytest.raises(WrongServer):
         repository.check()
-    assert "TlsError" in caplog.text
-    assert "run 'freezer-manage" not in caplog.text
+    repository.close()
+    assert re.search(f"The store cannot be used: {told}", caplog.text)
 
 
 def test_a_wrong_password_is_told_in_one_line(secure, reached, store):
     with pytest.raises(StartFailed) as refusal:
         reached(f"ca_certs = {secure.access.ca}", password=SECRET)
-    assert str(refusal.value) == "the store refuses the service's credentials (it answers GET / with 401)"
+    where, _, reason = str(refusal.value).partition(": ")
+    assert where.startswith("[elasticsearch] hosts in /")
+    assert reason == "the store refuses the service's credentials (it answers GET / with 401)"
 
 
 def test_a_wrong_password_at_a_request_is_an_unavailable_store(secure, store, caplog):

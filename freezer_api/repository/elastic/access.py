@@ -2,8 +2,9 @@
 
 import logging
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -84,13 +85,25 @@ def check_files(access: Access) -> None:
     if access.client_cert and (access.fingerprint or not access.verify_certs):
         # The client library would leave it out without a word.
         raise StartFailed("client_cert is shown only to a server that ca_certs vouch for")
+    context = ssl.create_default_context()
+    if access.ca_certs:
+        _use(access.ca_certs, partial(context.load_verify_locations, access.ca_certs))
+    if access.client_cert:
+        # Nobody is there to be asked for the password of a key.
+        _use(
+            access.client_cert,
+            partial(context.load_cert_chain, access.client_cert, access.client_key, password=""),
+        )
+
+
+def _use(path: str, use: Callable[[], object]) -> None:
     try:
-        context = ssl.create_default_context(cafile=access.ca_certs)
-        if access.client_cert:
-            # Nobody is there to be asked for the password of a key.
-            context.load_cert_chain(access.client_cert, access.client_key, password="")
+        use()
+    except ssl.SSLError as error:
+        reason = (error.reason or "it is none").replace("_", " ").lower()
+        raise StartFailed(f"cannot use {path} for TLS with the store: {reason}") from None
     except (ValueError, OSError) as error:
-        raise StartFailed(f"cannot use the TLS files of the store: {error}") from None
+        raise StartFailed(f"cannot use {path} for TLS with the store: {error}") from None
 
 
 def open_pool(access: Access, connections: int) -> NodePool:

@@ -16,7 +16,9 @@ from elastic_transport import HttpHeaders, NodePool, TransportError
 
 from freezer_api.errors import StoreFailed, Unavailable
 from freezer_api.repository.elastic import dialect as dialects
+from freezer_api.repository.elastic import trouble as troubles
 from freezer_api.repository.elastic.dialect import Dialect, NotSupported
+from freezer_api.repository.elastic.trouble import Trouble
 
 LOG = logging.getLogger(__name__)
 
@@ -61,15 +63,6 @@ class WrongServer(Unavailable):
         self.reason = reason
 
 
-class _Trouble(NamedTuple):
-    """Why an attempt failed; whether a server answered it at all."""
-
-    text: str
-    answered: bool
-
-
-_NONE = _Trouble("", answered=True)
-
 _EVERYWHERE = ""
 
 
@@ -83,7 +76,7 @@ class _Outages:
         """Whether there is an outage at the place."""
         return bool(self._places) and (place in self._places or _EVERYWHERE in self._places)
 
-    def begin(self, place: str, trouble: _Trouble, seconds: float) -> None:
+    def begin(self, place: str, trouble: Trouble, seconds: float) -> None:
         """Remember an outage; the first time it is logged."""
         if place not in self._places:
             LOG.error(
@@ -233,6 +226,8 @@ class Connection:
             if answer is not None:
                 self._outages.end(place)
                 return answer._replace(repeated=True) if made > 1 else answer
+            if trouble.distrusted and target == _INTRODUCTION and made >= len(self._pool):
+                raise WrongServer(f"the store's certificate is not believed, {trouble.text}")
             if made >= attempts or self._clock() + pause >= end:
                 self._outages.begin(place if trouble.answered else _EVERYWHERE, trouble, self._clock() - begun)
                 raise Unavailable
@@ -241,7 +236,7 @@ class Connection:
 
     def _attempt(
         self, method: str, target: str, data: bytes | None, headers: HttpHeaders, timeout: float
-    ) -> tuple[Answer | None, "_Trouble"]:
+    ) -> tuple[Answer | None, Trouble]:
         """The answer, or None and what is the trouble, when another attempt may help."""
         pool = self._pool
         node = pool.get()
@@ -249,18 +244,18 @@ class Connection:
             meta, text = node.perform_request(method, target, data, headers, timeout)
         except TransportError as error:
             pool.mark_dead(node)
-            return None, _Trouble(type(error).__name__, answered=False)
+            return None, troubles.of(error, node.base_url)
         if meta.status in _GATEWAY:
             pool.mark_dead(node)
         else:
             pool.mark_live(node)
         answer = Answer(meta.status, _parsed(text))
         if answer.status in _BUSY or answer.is_blocked:
-            return None, _Trouble(f"status {answer.status} {answer.error}", answered=True)
+            return None, Trouble(f"status {answer.status} {answer.error}".rstrip(), answered=True)
         if answer.body is None and target != _INTRODUCTION:
             # A connection that ends within the headers looks like an answer without a body.
-            return None, _Trouble(f"status {answer.status} without JSON", answered=True)
-        return answer, _NONE
+            return None, Trouble(f"status {answer.status} without JSON", answered=True)
+        return answer, troubles.NONE
 
     def reopen(self) -> None:
         """Start anew with no connection; those that are open are left as they are."""

@@ -1,0 +1,148 @@
+"""What is said of a server that cannot be spoken to: on real sockets, with real certificates."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from freezer_api.errors import Unavailable
+from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.transport import Connection, WrongServer
+from tests.hosting.certificates import make_certificates
+
+CANARY = b"\x00canary\r\n\r\n"
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Path:
+    make_certificates(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def listening() -> Iterator[Callable[..., str]]:
+    """A server that says one thing to whoever connects, and its address; with files for TLS it has those."""
+    listeners: list[socket.socket] = []
+
+    def _listening(says: bytes = b"", *files: Path) -> str:
+        listeners.append(socket.create_server(("127.0.0.1", 0)))
+        threading.Thread(target=_serve, args=(listeners[-1], says, files), daemon=True).start()
+        return f"127.0.0.1:{listeners[-1].getsockname()[1]}"
+
+    yield _listening
+    for listener in listeners:
+        listener.close()
+
+
+def _serve(listener: socket.socket, says: bytes, files: tuple[Path, ...]) -> None:
+    while True:
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            return
+        with client, suppress(OSError), _secured(client, files) as secured:
+            secured.recv(1 << 16)
+            secured.sendall(says)
+
+
+def _secured(client: socket.socket, files: tuple[Path, ...]) -> socket.socket:
+    if not files:
+        return client
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*files)
+    return context.wrap_socket(client, server_side=True)
+
+
+@pytest.fixture
+def asked() -> Iterator[Callable[..., Connection]]:
+    made: list[Connection] = []
+
+    def _asked(*hosts: str, **options: str) -> Connection:
+        made.append(Connection(lambda: open_pool(Access(hosts, **options), 1), deadline=0.5, retries=0))
+        return made[-1]
+
+    yield _asked
+    for connection in made:
+        connection.close()
+
+
+def test_where_nobody_listens(asked: Callable[..., Connection], caplog: pytest.LogCaptureFixture) -> None:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        with pytest.raises(Unavailable):
+            asked(url).introduce()
+    assert caplog.messages[-1].startswith("The store is not available (any index), after ")
+    assert caplog.messages[-1].endswith(f" s: ConnectionError at {url}: Connection refused")
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [(b"", "Remote end closed connection without response"), (CANARY, "the answer is none of HTTP")],
+)
+def test_one_that_does_not_speak_http(
+    asked: Callable[..., Connection],
+    listening: Callable[..., str],
+    caplog: pytest.LogCaptureFixture,
+    says: bytes,
+    words: str,
+) -> None:
+    with pytest.raises(Unavailable):
+        asked(f"http://{listening(says)}").introduce()
+    assert caplog.text.endswith(f": {words}\n")
+    assert "canary" not in caplog.text
+
+
+def test_one_without_tls(
+    asked: Callable[..., Connection], listening: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"https://{listening(CANARY)}"
+    with pytest.raises(Unavailable):
+        asked(url).introduce()
+    assert f": TlsError at {url}: " in caplog.text
+    assert "canary" not in caplog.text
+
+
+def test_one_for_which_nobody_vouches(
+    asked: Callable[..., Connection], listening: Callable[..., str], certificates: Path
+) -> None:
+    url = f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
+    with pytest.raises(WrongServer) as refusal:
+        asked(url).introduce()
+    assert refusal.value.reason.startswith(f"the store's certificate is not believed, TlsError at {url}: ")
+    assert "issuer certificate" in refusal.value.reason
+
+
+def test_one_with_another_name(
+    asked: Callable[..., Connection], listening: Callable[..., str], certificates: Path
+) -> None:
+    url = f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
+    with pytest.raises(WrongServer) as refusal:
+        asked(url.replace("127.0.0.1", "localhost"), ca_certs=str(certificates / "ca.pem")).introduce()
+    assert "'localhost'" in refusal.value.reason
+
+
+def test_one_with_another_fingerprint(
+    asked: Callable[..., Connection], listening: Callable[..., str], certificates: Path
+) -> None:
+    url = f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
+    with pytest.raises(WrongServer) as refusal:
+        asked(url, fingerprint="00" * 32).introduce()
+    assert "Fingerprints did not match" in refusal.value.reason
+
+
+def test_the_next_one_is_asked_before_it_is_refused(
+    asked: Callable[..., Connection],
+    listening: Callable[..., str],
+    certificates: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    url = f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
+    with pytest.raises(Unavailable) as refusal:
+        asked(url, url.replace("127.0.0.1", "localhost")).introduce()
+    assert not isinstance(refusal.value, WrongServer)
+    assert "TlsError" in caplog.text
