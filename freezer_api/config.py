@@ -74,10 +74,12 @@ CENTRAL: list[cfg.Opt] = [
     ),
 ]
 
+PASTE_FILE = "freezer-paste.ini"
+
 PASTE: list[cfg.Opt] = [
     cfg.StrOpt(
         "config_file",
-        default="freezer-paste.ini",
+        default=PASTE_FILE,
         help="The file that says what requests pass on their way to the API. A name without a directory is looked "
         "for beside the configuration files, in /etc/freezer, and where the package installed its own.",
     ),

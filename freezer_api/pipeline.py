@@ -16,7 +16,7 @@ from oslo_middleware.healthcheck import Healthcheck
 from oslo_policy import opts as policy_opts
 from paste.deploy import loadwsgi
 
-from freezer_api import keystone, search_path
+from freezer_api import config, keystone, search_path
 from freezer_api.api.middleware import WSGIApp
 from freezer_api.api.versions import PARTS
 from freezer_api.errors import StartFailed
@@ -36,6 +36,7 @@ _UNUSABLE = (
     ConfigurationError,
     ConfigInvalid,  # backends that exclude each other
     ClientException,  # an auth plugin that is not there
+    RecursionError,  # a section that is part of itself
 )
 
 
@@ -49,7 +50,8 @@ class Pipeline(NamedTuple):
 
 def paste_file(conf: cfg.ConfigOpts) -> Path:
     """The paste file that the configuration names; ``StartFailed`` when there is none."""
-    name = conf.paste_deploy.config_file
+    # What is empty is not set.
+    name = conf.paste_deploy.config_file or config.PASTE_FILE
     path = search_path.find(conf, name)
     if path is None:
         raise StartFailed(f"the paste file {name} is not there; [paste_deploy] config_file names it")
@@ -75,7 +77,23 @@ def load(conf: cfg.ConfigOpts, parts: Any, health: Health, name: str = "main") -
         loader = _Loader(path, conf, parts, health)
         return Pipeline(loader.get_app(name), loader.authenticated)
     except _UNUSABLE as error:
-        raise StartFailed(f"the paste file {path} cannot be used: {' '.join(str(error).split())}") from error
+        raise StartFailed(f"the paste file {path} cannot be used: {' '.join(_reason(error).split())}") from None
+
+
+def _reason(error: Exception) -> str:
+    """The library's words; and others where they say too little, or show lines that may hold a password."""
+    match error:
+        case configparser.InterpolationError():
+            return f"[{error.section}] {error.option} has a %, which is written %%"
+        case configparser.MissingSectionHeaderError():
+            return f"line {error.lineno} is in no section"
+        case configparser.ParsingError():
+            return f"line {error.errors[0][0]} is neither [section] nor name = value"
+        case RecursionError():
+            return "a section is part of itself"
+        case IndexError():
+            return "a pipeline names nothing"
+    return str(error)
 
 
 class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
@@ -89,7 +107,10 @@ class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
         self._health = health
 
     def get_context(self, object_type: Any, name: str | None = None, global_conf: Any = None) -> Any:
-        context = super().get_context(object_type, name, global_conf)
+        try:
+            context = super().get_context(object_type, name, global_conf)
+        except (ImportError, AttributeError) as error:
+            raise LookupError(f"section {name}: {error}") from error
         if context.object == auth_token.filter_factory:
             self.authenticated = True
             context.object = self._auth_token

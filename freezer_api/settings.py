@@ -4,6 +4,7 @@ Whatever is wrong is told in one line that names the group, the option and the f
 """
 
 import argparse
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,8 @@ def _named(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _read(conf: cfg.ConfigOpts, arguments: Sequence[str], **about: Any) -> None:
+    for directory in about["default_config_dirs"]:
+        _refuse_closed(directory)
     for path in (*about["default_config_files"], *_inside(about["default_config_dirs"])):
         _refuse_binary(Path(path))
     try:
@@ -144,6 +147,17 @@ def files_read(conf: cfg.ConfigOpts) -> Iterator[Path]:
 def _inside(directories: Sequence[str]) -> Iterator[Path]:
     for directory in directories:
         yield from sorted(Path(directory).absolute().glob("*.conf"))
+
+
+def _refuse_closed(directory: str) -> None:
+    """The library takes a directory that may not be read for an empty one."""
+    try:
+        os.listdir(directory)
+    except FileNotFoundError:
+        # Of that one it tells.
+        return
+    except OSError as error:
+        raise StartFailed(f"the configuration directory {directory} cannot be read: {error.strerror}") from None
 
 
 def _refuse_binary(path: Path) -> None:

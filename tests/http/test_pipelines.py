@@ -262,10 +262,15 @@ class TestUnusable:
         [
             ("", "No section"),
             ("[pipeline:main]\npipeline = nothing here\n", "here"),
-            ("[app:main]\npaste.app_factory = no.such:thing\n", "No module named 'no'"),
+            ("[app:main]\npaste.app_factory = no.such:thing\n", "section main: No module named 'no'"),
             ("[app:main]\npaste.app_factory = freezer_api.service:no_such\n", "no_such"),
             ("[app:main]\nuse = egg:freezer-api#service_v9\n", "service_v9"),
-            ("no section\n", "no section"),
+            ("hunter2\n", "line 1 is in no section"),
+            ("[app:main]\nhunter2\n", "line 2 is neither [section] nor name = value"),
+            ("[app:main]\npassword = hunter2%\n", "[app:main] password has a %, which is written %%"),
+            ("[app:main]\npassword = %(hunter2)s\n", "[app:main] password has a %, which is written %%"),
+            ("[pipeline:main]\npipeline = main\n", "a section is part of itself"),
+            ("[pipeline:main]\npipeline =\n", "a pipeline names nothing"),
         ],
     )
     def test_the_file_is_named(self, compose: Compose, tmp_path: Path, text: str, reason: str) -> None:
@@ -275,6 +280,7 @@ class TestUnusable:
         (line,) = str(refused.value).splitlines()
         assert line.startswith(f"the paste file {tmp_path}/paste.ini cannot be used: ")
         assert reason in line
+        assert "hunter2" not in line
 
     def test_one_that_is_not_there(self, compose: Compose) -> None:
         with pytest.raises(StartFailed, match=r"the paste file /no/such\.ini is not there"):

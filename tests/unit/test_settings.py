@@ -131,6 +131,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         ("--config-dir", str(missing)): f"there is no configuration directory {missing}",
         ("--config-file", str(tmp_path)): f"the configuration file {tmp_path} cannot be read: Is a directory",
         ("--config-file", str(there)): f"the configuration file {there} is not written in UTF-8",
+        ("--config-dir", str(there)): f"the configuration directory {there} cannot be read: Not a directory",
         ("--config-dir", str(tmp_path)): f"the configuration file {there} is not written in UTF-8",
     }.items():
         assert refused(lambda named=named: read_from(*named)) == line
