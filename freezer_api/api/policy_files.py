@@ -18,6 +18,7 @@ from freezer_api.errors import StartFailed
 
 LOG = logging.getLogger(__name__)
 
+DEFAULT_NAME = "policy.yaml"
 OLD_NAME = "policy.json"
 
 Checks = Mapping[str, Any]
@@ -48,11 +49,13 @@ def found(conf: cfg.ConfigOpts) -> Files:
     return Files(tuple(_stamped(path) for path in paths if path is not None), warning)
 
 
-def _main_file(conf: cfg.ConfigOpts, name: str) -> tuple[Path | None, str | None]:
+def _main_file(conf: cfg.ConfigOpts, named: str) -> tuple[Path | None, str | None]:
+    # What is empty is not set.
+    name = named or DEFAULT_NAME
     path = search_path.find(conf, name)
     if path is not None:
         return path, None
-    if settings.is_set(conf, "policy_file", "oslo_policy"):
+    if named and settings.is_set(conf, "policy_file", "oslo_policy"):
         return None, f"There is no policy file {name}, so the defaults count"
     old = search_path.find(conf, OLD_NAME)
     if old is None:

@@ -5,6 +5,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -13,6 +14,7 @@ from oslo_config import cfg
 from freezer_api import app, stores
 from freezer_api.api import middleware as access
 from freezer_api.cmd import server, server_settings, start
+from freezer_api.cmd.output import printed
 from freezer_api.errors import StartFailed
 
 LOG = logging.getLogger(__name__)
@@ -102,14 +104,22 @@ def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
 
 
 def _announce(address: str) -> None:
-    print(f"Server listening on {address}", flush=True)
+    _say(f"Server listening on {address}")
 
 
 def _announce_standalone(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
     scheme = "https" if conf.ssl.cert_file else "http"
-    print(f"Server listening on {address}")
-    print(f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {store}")
-    print(f"Try: curl {scheme}://{address}/v1/jobs", flush=True)
+    _say(
+        f"Server listening on {address}",
+        f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {store}",
+        f"Try: curl {scheme}://{address}/v1/jobs",
+    )
+
+
+def _say(*lines: str) -> None:
+    # It serves though nobody can be told, as where stdout is a file on a full disk.
+    with suppress(StartFailed), printed():
+        print(*lines, sep="\n")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from oslo_config import cfg
 
 from freezer_api import config, stores
 from freezer_api.cmd import importing, start
+from freezer_api.cmd.output import printed
 from freezer_api.cmd.start import UsageError
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, StartFailed
@@ -82,7 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         start.read(conf, arguments, PROGRAM, _ABOUT)
         _check_usage(conf)
         start.begin(conf, program=PROGRAM)
-        return _run(conf)
+        with printed():
+            return _run(conf)
     except UsageError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2

@@ -4,6 +4,7 @@ Nothing is changed, and no service needs to run.
 """
 
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -18,6 +19,7 @@ from freezer_api import app, config, obsolete, pipeline, settings, stores
 from freezer_api.api import policy_files
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.cmd import start, unknown
+from freezer_api.cmd.output import printed
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, Unavailable
 from freezer_api.repository.sql.servers import Waiting
@@ -42,14 +44,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf.register_cli_opt(cfg.SubCommandOpt("command", title="commands", handler=checks.add_parsers))
     # What is to be said is in the results; and a log file may be no file of who looks.
     logging.disable()
+    # `upgrade check | head` is no failure.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         config.register(conf)
         start.read(conf, sys.argv[1:] if argv is None else argv, PROGRAM, _ABOUT)
+        upgradecheck.CONF = conf
+        with printed():
+            return int(upgradecheck.run(conf))
     except FreezerError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 255
-    upgradecheck.CONF = conf
-    return int(upgradecheck.run(conf))
 
 
 def _telling(look: Check) -> Check:

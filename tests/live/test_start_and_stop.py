@@ -3,6 +3,9 @@
 import socket
 import sqlite3
 import subprocess
+import time
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -70,6 +73,29 @@ def test_a_port_in_use(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         assert "Address already in use" in refused("--data-dir", str(data), "--port", port)
+
+
+def test_it_serves_though_nobody_can_be_told(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    words = (*COMMAND, "--data-dir", str(data), "--port", str(port))
+    with open("/dev/full", "w") as full, subprocess.Popen(words, stdout=full, stderr=subprocess.PIPE) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while not _answers(port):
+                assert process.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+        finally:
+            process.terminate()
+        assert process.communicate(timeout=60)[1] == b""
+    assert process.returncode == 0
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthcheck", timeout=10) as answer:
+        return answer.read() == b"OK"
+    return False
 
 
 def test_a_data_directory_that_is_a_file(data: Path) -> None:

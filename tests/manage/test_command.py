@@ -164,6 +164,12 @@ def test_with_stdin_closed_nothing_is_removed(made):
     assert "use --yes" in line
 
 
+@pytest.mark.parametrize("word", ["sync", "show"])
+def test_where_nothing_can_be_printed(made, word):
+    done = ended(start(*made, "db", word, command=("/bin/sh", "-c", 'exec "$0" "$@" >/dev/full', *COMMAND)))
+    assert done == (1, "", "freezer-manage: nothing can be printed: No space left on device\n")
+
+
 @pytest.mark.parametrize("name", ["host", "hosts", "port"])
 def test_where_the_store_is_says_the_configuration_alone(manage, config, name):
     done = manage(*config, f"--{name}", "1", "db", "sync")

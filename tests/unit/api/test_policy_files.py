@@ -44,6 +44,12 @@ def test_the_file_beside_the_configuration(etc: Path) -> None:
     assert _read(_conf(etc, f"policy_file = {etc}/other.yaml")) == {"a": "role:c"}
 
 
+def test_an_empty_name_is_none(etc: Path) -> None:
+    assert policy_files.found(_conf(etc, "policy_file =")) == ((), None)
+    (etc / "policy.yaml").write_text("jobs:get: role:new")
+    assert _read(_conf(etc, "policy_file =")) == {"jobs:get": "role:new"}
+
+
 def test_directories_are_read_after_it_in_order(etc: Path) -> None:
     (etc / "policy.yaml").write_text("{a: role:1, b: role:1, c: role:1}")
     (etc / "policy.d").mkdir()

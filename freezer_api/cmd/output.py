@@ -1,0 +1,21 @@
+"""What commands print."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from freezer_api.errors import StartFailed
+
+
+@contextmanager
+def printed() -> Iterator[None]:
+    """What is printed within is on stdout at the end; ``StartFailed`` when it cannot be, as on a full disk."""
+    try:
+        yield
+        # None when it was closed before the start.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        # What it still holds would be tried once more at the end of the process.
+        sys.stdout = None
+        raise StartFailed(f"nothing can be printed: {error.strerror}") from None
