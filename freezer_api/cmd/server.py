@@ -94,7 +94,9 @@ def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
         both = address[0] == "::" and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=backlog, dualstack_ipv6=both)
     except OSError as error:
-        raise StartFailed(f"cannot listen on {shown(host, port)}: {error.strerror}") from None
+        # Python appends the address in its own notation.
+        reason = str(error.strerror).partition(" (while ")[0]
+        raise StartFailed(f"cannot listen on {shown(host, port)}: {reason}") from None
 
 
 def shown(host: str, port: int) -> str:

@@ -72,7 +72,8 @@ def test_it_says_where_it_listens_where_the_data_is_and_what_to_try(data: Path) 
 def test_a_port_in_use(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        assert "Address already in use" in refused("--data-dir", str(data), "--port", port)
+        told = refused("--data-dir", str(data), "--port", port)
+    assert told == f"freezer-api: cannot listen on 127.0.0.1:{port}: Address already in use"
 
 
 def test_it_serves_though_nobody_can_be_told(data: Path) -> None:
