@@ -126,9 +126,12 @@ def settings(**options):
 
 
 def test_the_settings_of_a_session_on_mysql():
-    assert settings(bounded=False) == "SET SESSION time_zone = '+00:00'"
+    assert settings(bounded=False) == (
+        "SET SESSION time_zone = '+00:00', "
+        "sql_mode = CONCAT(REPLACE(@@sql_mode, 'ORACLE', ''), ',STRICT_ALL_TABLES')"
+    )
     assert settings(sql_mode="TRADITIONAL", sync_wait=7) == (
-        "SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', wsrep_sync_wait = 7, "
+        "SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL,STRICT_ALL_TABLES', wsrep_sync_wait = 7, "
         "innodb_lock_wait_timeout = 3"
         " /*M!100101 , max_statement_time = 4.0 */ /*!50708 , max_execution_time = 4000 */"
     )

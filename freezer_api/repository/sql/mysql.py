@@ -75,6 +75,10 @@ _AWAY = _READ_ONLY | {
     ER.UNKNOWN_SYSTEM_VARIABLE,
 }
 
+_STRICT = "STRICT_ALL_TABLES"
+_OTHER_LANGUAGE = "ORACLE"
+"""The mode in which MariaDB understands other statements than ours."""
+
 _TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
 _TLS = (*_TLS_FILES, "ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname")
 
@@ -123,8 +127,8 @@ def _any_certificate() -> ssl.SSLContext:
 
 
 class MySQL:
-    """The database at ``url``. ``sql_mode``: the server's own when empty; ``sync_wait``: Galera's
-    ``wsrep_sync_wait``. Without ``bounded`` a statement may take any time.
+    """The database at ``url``. ``sql_mode``: the server's own when empty, and strict whatever it says;
+    ``sync_wait``: Galera's ``wsrep_sync_wait``. Without ``bounded`` a statement may take any time.
     """
 
     dialect = dialects.MYSQL
@@ -177,9 +181,7 @@ def _settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
     """The statement that begins a session. Comments with a number are read by servers from that release on, those
     with an M by MariaDB alone.
     """
-    settings = ["time_zone = '+00:00'"]
-    if sql_mode:
-        settings.append(f"sql_mode = '{sql_mode}'")
+    settings = ["time_zone = '+00:00'", f"sql_mode = {_strict(sql_mode)}"]
     if sync_wait is not None:
         settings.append(f"wsrep_sync_wait = {sync_wait}")
     if bounded:
@@ -189,6 +191,14 @@ def _settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
         f" /*!50708 , max_execution_time = {int(LONGEST_AT_SERVER * 1000)} */"
     )
     return f"SET SESSION {', '.join(settings)}{more if bounded else ''}"
+
+
+def _strict(sql_mode: str) -> str:
+    """The mode as an expression: a server that is not strict cuts what is too long, and says that it is stored."""
+    if sql_mode:
+        words = [word.strip() for word in sql_mode.upper().split(",")]
+        return f"'{','.join([*(word for word in words if word != _OTHER_LANGUAGE), _STRICT])}'"
+    return f"CONCAT(REPLACE(@@sql_mode, '{_OTHER_LANGUAGE}', ''), ',{_STRICT}')"
 
 
 def _arguments(url: URL) -> dict[str, Any]:
