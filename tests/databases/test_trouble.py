@@ -7,6 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
+import psycopg2
+import pymysql
 import pytest
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -372,36 +374,95 @@ def _elsewhere(address):
 
 SAID = {
     "mariadb": {
-        Verdict.BUSY: (1205, 1213, 1047),
-        Verdict.LOST: (1053, 1927),
-        Verdict.AWAY: (1021, 1114, 1290, 1040, 1203),
-        Verdict.FAILED: (1366, 1153),
+        Verdict.BUSY: (1205, 1213, 1047, 3101),
+        Verdict.LOST: (
+            1053,
+            1080,
+            1152,
+            1158,
+            1159,
+            1160,
+            1161,
+            1180,
+            1184,
+            1927,
+            2006,
+            2013,
+            2027,
+            2055,
+            3169,
+            4031,
+        ),
+        Verdict.AWAY: (
+            *(1021, 1030, 1037, 1041, 1114, 1206, 1290, 1637, 1792, 1836, 1878, 1969, 3024, 3100, 3168),
+            *(1040, 1129, 1203, 1226),
+            *(1044, 1045, 1049, 1142, 1146, 1227, 1820),
+            *(9001, 9002, 9004, 9006),
+        ),
+        Verdict.FAILED: (1366, 1153, 1406),
     },
     "postgresql": {
-        Verdict.BUSY: ("40001", "40P01", "55P03"),
-        Verdict.LOST: ("57P01", "57P02", "08006"),
-        Verdict.AWAY: ("53100", "53200", "53300", "57014", "57P03", "25006", "58030", "42501"),
+        Verdict.BUSY: ("40000", "40001", "40P01", "55P03"),
+        Verdict.LOST: ("57P01", "57P02", "57P04", "57P05", "25P03", "25P04", "08006", "08P01", "40003"),
+        Verdict.AWAY: (
+            *("53000", "53100", "53200", "53300", "57000", "57014", "57P03", "25006"),
+            *("58000", "58030", "58P01", "42501", "42P01"),
+        ),
         Verdict.FAILED: ("22001", "XX000"),
     },
 }
 
 
+def _says(server, code, text="because"):
+    if server.name == "mariadb":
+        return f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = '{text}'"
+    return f"DO $$ BEGIN RAISE '{text}' USING ERRCODE = '{code}'; END $$"
+
+
+def _heard(repository, saying):
+    """What the driver makes of it."""
+
+    def _hear(connection):
+        with pytest.raises(DBAPIError) as caught:
+            connection.exec_driver_sql(saying)
+        return repository._access._driver.trouble(caught.value.orig)
+
+    return repository._access._done(_hear)
+
+
 @pytest.mark.parametrize("verdict", [Verdict.BUSY, Verdict.LOST, Verdict.AWAY, Verdict.FAILED], ids=str)
 def test_what_a_server_may_say(repository, server, verdict):
     for code in SAID[server.name][verdict]:
-        if server.name == "mariadb":
-            saying = f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'because'"
-        else:
-            saying = f"DO $$ BEGIN RAISE 'because' USING ERRCODE = '{code}'; END $$"
-
-        def _heard(connection, saying=saying):
-            with pytest.raises(DBAPIError) as caught:
-                connection.exec_driver_sql(saying)
-            return repository._access._driver.trouble(caught.value.orig)
-
-        heard = repository._access._done(_heard)
+        heard = _heard(repository, _says(server, code))
         assert heard.verdict is verdict, code
         assert ("because" in heard.text) == (verdict is not Verdict.FAILED)
+
+
+def test_a_commit_that_met_another_one_is_tried_again(repository, on_mariadb, server):
+    if on_mariadb:
+        for said in (
+            'Got error 149 "Lock deadlock" during COMMIT',
+            'Got error 35 "deadlock avoided" during COMMIT',
+        ):
+            assert _heard(repository, _says(server, 1180, said)).verdict is Verdict.BUSY
+        assert _heard(repository, _says(server, 1180, "Got error 5 during COMMIT")).verdict is Verdict.LOST
+
+
+@pytest.mark.parametrize("code", [1047, 3100, 3168, 1290, 1836, 9006])
+def test_another_node_may_do_better(repository, server, on_mariadb, code):
+    """So the next attempt has a connection of its own, which whoever is in between may lead elsewhere."""
+    assert _heard(repository, _says(server, code if on_mariadb else "25006")).drops
+
+
+def test_a_driver_that_has_lost_its_place_has_lost_the_connection(repository, on_mariadb):
+    errors = (
+        [pymysql.InternalError("Packet sequence number wrong - got 7 expected 1"), pymysql.InterfaceError(0, "")]
+        if on_mariadb
+        else [psycopg2.DatabaseError("lost synchronization with server"), psycopg2.InterfaceError("closed")]
+    )
+    for error in errors:
+        heard = repository._access._driver.trouble(error)
+        assert (heard.verdict, heard.drops) == (Verdict.LOST, True)
 
 
 class TestWhatCannotBeDone:

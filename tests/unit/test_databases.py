@@ -196,7 +196,7 @@ def test_a_parameter_that_cannot_be(store, tmp_path, url, query, reason):
     [
         ("mysql", b"\5\0\0\0ABCDE", "what answers is no MySQL server"),
         ("mysql", bytes(50), "what answers is no MySQL server"),
-        ("mysql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "InternalError 0"),
+        ("mysql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "Packet sequence number wrong - got 80 expected 0"),
         ("postgresql", b"\xff" * 100, "what answers is no PostgreSQL server"),
         ("postgresql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "received invalid response to SSL negotiation: H"),
     ],

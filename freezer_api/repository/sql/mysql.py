@@ -1,5 +1,6 @@
 """MariaDB and MySQL, over PyMySQL."""
 
+import re
 import socket
 import ssl
 import struct
@@ -25,39 +26,73 @@ from freezer_api.repository.sql.servers import (
 _DEFAULT_PORT = 3306
 
 # Numbers that the package has no names for.
-_KILLED = 1927
-_TOO_LONG_ON_MARIADB, _TOO_LONG_ON_MYSQL = 1969, 3024
+_TOO_MANY_TRANSACTIONS = 1637
 _READ_ONLY_TRANSACTION, _READ_ONLY_MODE = 1792, 1836
+_PASSWORD_EXPIRED = 1820
+_TEMPORARY_FILE_FAILED = 1878
+_KILLED, _KILLED_ON_MYSQL = 1927, 3169
+_TOO_LONG_ON_MARIADB, _TOO_LONG_ON_MYSQL = 1969, 3024
+_LEFT_GROUP, _ROLLED_BACK_BY_GROUP, _NOT_AVAILABLE = 3100, 3101, 3168
 _LET_GO = 4031
 
-_BUSY = frozenset({ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK, ER.UNKNOWN_COM_ERROR})
-"""The last is how a node of Galera says that it is not ready."""
+_NOT_READY = ER.UNKNOWN_COM_ERROR
+"""How a node of Galera says it."""
+
+_BUSY = frozenset({ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK, _NOT_READY, _ROLLED_BACK_BY_GROUP})
+
+_DEADLOCK = re.compile(r"\berror (?:149|35)\b")
+"""Of the engine, of the operating system: a commit that met the one of another node. Other texts leave it open
+whether it was done.
+"""
 
 _LOST = frozenset(
     {
-        CR.CR_SERVER_GONE_ERROR,
-        CR.CR_SERVER_LOST,
-        CR.CR_COMMANDS_OUT_OF_SYNC,
-        CR.CR_SERVER_LOST_EXTENDED,
         ER.SERVER_SHUTDOWN,
+        ER.FORCING_CLOSE,
+        ER.ABORTING_CONNECTION,
+        ER.NEW_ABORTING_CONNECTION,
+        ER.NET_READ_ERROR,
         ER.NET_READ_INTERRUPTED,
+        ER.NET_ERROR_ON_WRITE,
+        ER.NET_WRITE_INTERRUPTED,
+        ER.ERROR_DURING_COMMIT,
         _KILLED,
+        _KILLED_ON_MYSQL,
         _LET_GO,
     }
 )
 
-_READ_ONLY = frozenset({ER.OPTION_PREVENTS_STATEMENT, _READ_ONLY_TRANSACTION, _READ_ONLY_MODE})
+_OF_A_PROXY = range(9001, 9010)
+"""ProxySQL's own: it has no server, or not the one that the connection is bound to."""
 
-_AWAY = _READ_ONLY | {
+_OF_THIS_NODE = frozenset(
+    {
+        ER.OPTION_PREVENTS_STATEMENT,
+        _READ_ONLY_TRANSACTION,
+        _READ_ONLY_MODE,
+        _LEFT_GROUP,
+        _NOT_AVAILABLE,
+        *_OF_A_PROXY,
+    }
+)
+"""Read-only, or out of its cluster: over another connection there may be another node."""
+
+_AWAY = _OF_THIS_NODE | {
     ER.CON_COUNT_ERROR,
+    ER.TOO_MANY_USER_CONNECTIONS,
+    ER.USER_LIMIT_REACHED,
+    ER.HOST_IS_BLOCKED,
     ER.OUT_OF_RESOURCES,
     ER.OUTOFMEMORY,
     ER.OUT_OF_SORTMEMORY,
+    ER.LOCK_TABLE_FULL,
+    _TOO_MANY_TRANSACTIONS,
     ER.DISK_FULL,
     ER.RECORD_FILE_FULL,
     ER.ERROR_ON_WRITE,
     ER.ERROR_ON_READ,
     ER.GET_ERRNO,
+    _TEMPORARY_FILE_FAILED,
     ER.QUERY_INTERRUPTED,
     _TOO_LONG_ON_MARIADB,
     _TOO_LONG_ON_MYSQL,
@@ -69,11 +104,27 @@ _AWAY = _READ_ONLY | {
     ER.COLUMNACCESS_DENIED_ERROR,
     ER.DBACCESS_DENIED_ERROR,
     ER.ACCESS_DENIED_ERROR,
+    ER.SPECIFIC_ACCESS_DENIED_ERROR,
+    _PASSWORD_EXPIRED,
     ER.TABLE_DEF_CHANGED,
     # What an operator has said of the session, mysql_sql_mode for one.
     ER.WRONG_VALUE_FOR_VAR,
     ER.UNKNOWN_SYSTEM_VARIABLE,
 }
+
+_OF_THE_CLIENT = range(2000, 3000)
+"""What the package finds out itself: the server is gone, or what it says makes no sense."""
+
+_PASSING = frozenset(
+    {
+        ER.CON_COUNT_ERROR,
+        ER.TOO_MANY_USER_CONNECTIONS,
+        ER.USER_LIMIT_REACHED,
+        _LEFT_GROUP,
+        _NOT_AVAILABLE,
+        *_OF_A_PROXY,
+    }
+)
 
 _STRICT = "STRICT_ALL_TABLES"
 _OTHER_LANGUAGE = "ORACLE"
@@ -84,10 +135,6 @@ _TLS = (*_TLS_FILES, "ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostna
 
 _NOT_UNDERSTOOD = (LookupError, ValueError, struct.error)
 """What the package makes of bytes that no server of its kind says."""
-
-_OF_THE_CLIENT = range(2000, 3000)
-
-_PASSING = frozenset({ER.CON_COUNT_ERROR, ER.TOO_MANY_USER_CONNECTIONS, ER.USER_LIMIT_REACHED, *_BUSY})
 
 
 class _Bounded(Connection):
@@ -163,16 +210,18 @@ class MySQL:
         return connection.descriptor()
 
     def trouble(self, error: BaseException | None) -> Trouble:
-        number, text = error.args if isinstance(error, pymysql.MySQLError) and len(error.args) == 2 else (0, error)
+        if not isinstance(error, pymysql.MySQLError):
+            return Trouble(Verdict.FAILED, type(error).__name__)
+        # Without a number it is the package that has lost its place in what the server says.
+        number, text = error.args if len(error.args) == 2 else (0, error)
         if number == ER.DUP_ENTRY:
             return Trouble(Verdict.TAKEN, "")
-        if number in _BUSY:
-            return Trouble(Verdict.BUSY, one_line(text), passing=True)
-        if number in _LOST or isinstance(error, pymysql.InterfaceError):
+        if number in _BUSY or (number == ER.ERROR_DURING_COMMIT and _DEADLOCK.search(str(text))):
+            return Trouble(Verdict.BUSY, one_line(text), drops=number == _NOT_READY, passing=True)
+        if number in _LOST or number in _OF_THE_CLIENT or not number:
             return Trouble(Verdict.LOST, one_line(text), drops=True, passing=True)
-        if number in _AWAY or number in _PASSING or number in _OF_THE_CLIENT:
-            passing = number in _PASSING or number in _OF_THE_CLIENT
-            return Trouble(Verdict.AWAY, one_line(text), drops=number in _READ_ONLY, passing=passing)
+        if number in _AWAY:
+            return Trouble(Verdict.AWAY, one_line(text), drops=number in _OF_THIS_NODE, passing=number in _PASSING)
         # What it says beyond its number may quote a statement.
         return Trouble(Verdict.FAILED, f"{type(error).__name__} {number}")
 

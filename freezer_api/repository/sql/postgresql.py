@@ -21,16 +21,31 @@ from freezer_api.repository.sql.servers import (
     one_line,
 )
 
-_BUSY = frozenset({codes.SERIALIZATION_FAILURE, codes.DEADLOCK_DETECTED, codes.LOCK_NOT_AVAILABLE})
+_BUSY = frozenset(
+    {
+        codes.TRANSACTION_ROLLBACK,
+        codes.SERIALIZATION_FAILURE,
+        codes.DEADLOCK_DETECTED,
+        codes.LOCK_NOT_AVAILABLE,
+    }
+)
 
-_LOST = frozenset({codes.ADMIN_SHUTDOWN, codes.CRASH_SHUTDOWN, codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT})
+_LOST = frozenset(
+    {
+        codes.ADMIN_SHUTDOWN,
+        codes.CRASH_SHUTDOWN,
+        codes.DATABASE_DROPPED,
+        codes.STATEMENT_COMPLETION_UNKNOWN,
+        codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        # Numbers that releases of the package have no names for.
+        "25P04",
+        "57P05",
+    }
+)
 
 _AWAY = frozenset(
     {
-        codes.QUERY_CANCELED,
-        codes.CANNOT_CONNECT_NOW,
         codes.READ_ONLY_SQL_TRANSACTION,
-        codes.IO_ERROR,
         # What an operator has yet to do: tables to make, rights to grant.
         codes.UNDEFINED_TABLE,
         codes.UNDEFINED_COLUMN,
@@ -41,7 +56,11 @@ _AWAY = frozenset(
 )
 
 _CLASS_LOST = codes.CLASS_CONNECTION_EXCEPTION
-_CLASS_AWAY = codes.CLASS_INSUFFICIENT_RESOURCES
+_CLASSES_AWAY = (
+    codes.CLASS_INSUFFICIENT_RESOURCES,
+    codes.CLASS_OPERATOR_INTERVENTION,
+    codes.CLASS_SYSTEM_ERROR,
+)
 
 _REFUSED = re.compile(r"FATAL: +(?!the database system is|.*too many|remaining connection slots)")
 """What a server says to a connection that it will not take later either; there is no code at that point."""
@@ -127,7 +146,7 @@ class PostgreSQL:
             return Trouble(Verdict.BUSY, text, passing=True)
         if code in _LOST or code.startswith(_CLASS_LOST):
             return Trouble(Verdict.LOST, text, drops=True, passing=True)
-        if code in _AWAY or code.startswith(_CLASS_AWAY):
+        if code in _AWAY or code.startswith(_CLASSES_AWAY):
             return Trouble(Verdict.AWAY, text, drops=code == codes.READ_ONLY_SQL_TRANSACTION)
         # What it says beyond its code may quote a value.
         return Trouble(Verdict.FAILED, f"{type(error).__name__} {code}")
@@ -135,7 +154,9 @@ class PostgreSQL:
 
 def _without_code(error: BaseException | None) -> Trouble:
     """What goes wrong on this side, and what a server says to a connection that it does not take."""
-    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+    lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    # One of no kind: the package has lost its place in what the server says.
+    if lost or type(error) is psycopg2.DatabaseError:
         text = str(error)
         return Trouble(Verdict.LOST, one_line(text), drops=True, passing=not _REFUSED.search(text))
     return Trouble(Verdict.FAILED, type(error).__name__)
