@@ -157,10 +157,8 @@ def test_killed_while_it_was_at_it(made, database, number):
     is_whole(made, database)
 
 
-@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
 def test_who_waits_too_long_for_others_is_told(made, database, monkeypatch):
-    """PostgreSQL lets one wait for ever."""
-    monkeypatch.setattr(dialects, "_PATIENCE", 0)
+    monkeypatch.setattr(dialects, "_PATIENCE", 1)
     with (
         closing(databases.upkeep(database)) as other,
         other.engine.connect() as connection,

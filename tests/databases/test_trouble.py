@@ -1,6 +1,7 @@
 """What goes wrong between the service and its server: what is asked again, and what is answered with 503."""
 
 import os
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from freezer_api.repository.sql import servers, upkeep, urls
 from freezer_api.repository.sql.servers import Verdict
 from tests.contract import databases
 from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep, keys_of
+from tests.servers.left_out import leave_out
 
 CERTIFICATE = Path(__file__).parents[1] / "unit" / "client.pem"
 SECRET = "a value that no error may show"
@@ -290,6 +292,16 @@ class TestAServerThat:
         (line,) = caplog.messages
         assert line.endswith("the server does not speak TLS" if on_mariadb else "but SSL was required")
 
+    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+    def test_accepts_and_does_not_answer_leaves_time_for_the_next_host(self, address):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = make_url(address)
+            ports = f"{silent.getsockname()[1]},{url.port}"
+            hosts = url.set(host=None, port=None).update_query_dict({"host": "127.0.0.1,127.0.0.1", "port": ports})
+            repository = databases.open_repository(hosts.render_as_string(hide_password=False))
+            repository.check()
+            repository.close()
+
     def test_takes_no_writes(self, repository, server, calls, on_mariadb):
         if on_mariadb:
             server.run("SET GLOBAL read_only = 1")
@@ -360,6 +372,19 @@ class TestAServerThat:
                 repository.check()
         finally:
             admin(f"INSERT INTO {upkeep.VERSION_TABLE} VALUES ('{upkeep.HEAD}')")
+
+
+@pytest.mark.matrix
+def test_a_server_of_another_language_that_has_no_room_is_waited_for(sql_servers, monkeypatch):
+    monkeypatch.setenv("LANGUAGE", "de")
+    with sql_servers.own("postgresql", "-c", "lc_messages=C.UTF-8", quick=True) as server:
+        driver = databases.driver(server.create_database("german"))
+        server.run("ALTER ROLE freezer CONNECTION LIMIT 0")
+        with pytest.raises(psycopg2.OperationalError) as caught:
+            driver.connect(5)
+    if "too many" in str(caught.value):
+        leave_out("postgresql: it has no messages in German")
+    assert driver.trouble(caught.value).passing
 
 
 def _sleeps(server, on_mariadb):

@@ -15,6 +15,7 @@ from freezer_api import config, stores
 from freezer_api.errors import StartFailed
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.mysql import MySQL
+from freezer_api.repository.sql.postgresql import PostgreSQL
 from freezer_api.repository.sql.servers import Pooling, Waiting
 
 URL = "mysql+pymysql://freezer:p%40ss@127.0.0.1:1/freezer"
@@ -180,6 +181,7 @@ def test_a_password_is_written_in_utf_8():
         (URL, f"ssl_ca={CLIENT}&ssl_cert=/no/c", f"{CLIENT}, /no/c cannot be used: No such file or directory"),
         (URL, f"ssl_cert={__file__}", f"{__file__} cannot be used: "),
         (URL, "ssl_mode=VERIFY_CA", "there is no parameter ssl_mode, only ssl_ca, "),
+        (POSTGRESQL, "host=a:1&host=b&port=7", "its library says: Can't mix 'multihost' formats together"),
         (POSTGRESQL, "charset=utf8", 'its library says: invalid connection option "charset"'),
     ],
 )
@@ -216,6 +218,30 @@ def test_who_answers_is_no_database_server(store, caplog, name, said, text):
         preparing.result()
     assert f"The SQL store is not available: {text}" in caplog.messages
     assert "p@ss" not in caplog.text
+
+
+def places(query):
+    return [
+        (place.get("host"), place.get("port"), place["dbname"])
+        for place in PostgreSQL(urls.parsed(f"postgresql://u@/f?{query}"))._places
+    ]
+
+
+@pytest.mark.parametrize(
+    "query", ["host=a:1&host=b:2", "host=a,b&port=1,2", "host=a:1&host=b:2&target_session_attrs=read-write"]
+)
+def test_every_host_of_postgresql_is_tried_by_itself(query):
+    assert places(query) == [("a", "1", "f"), ("b", "2", "f")]
+
+
+def test_a_host_of_postgresql_may_be_a_directory_or_nothing():
+    assert places("host=/run/postgresql") == [("/run/postgresql", None, "f")]
+    assert places("") == [(None, None, "f")]
+
+
+@pytest.mark.parametrize("more", ["target_session_attrs=prefer-standby", "hostaddr=::1,::1,::1"])
+def test_hosts_among_which_the_library_has_to_choose_stay_together(more):
+    assert places(f"host=a:1&host=b:2&{more}") == [("a,b", "1,2", "f")]
 
 
 def test_a_socket_of_mysql():

@@ -35,6 +35,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.mysql import LONGBLOB
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -147,7 +148,11 @@ _UPKEEP = 0
 """The number of its lock; creations have others."""
 
 _PATIENCE = 600
-"""Seconds, for MySQL, which does not wait for ever."""
+"""Seconds, on a server."""
+
+
+_LOCK_NOT_AVAILABLE = "55P03"
+"""What PostgreSQL says when that is over."""
 
 
 @contextmanager
@@ -157,16 +162,26 @@ def alone(connection: Connection) -> Iterator[None]:
     """
     if connection.dialect.name == MYSQL:
         if not connection.execute(_lock("get_lock", _PATIENCE)).scalar():
-            raise StartFailed("another freezer-manage is at work at the same database, and does not end")
+            raise _too_long()
         yield
         connection.execute(_lock("release_lock"))
         return
     if connection.dialect.name == POSTGRESQL:
-        connection.execute(select(func.pg_advisory_xact_lock(_OUR_LOCKS, _UPKEEP)))
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+        try:
+            connection.execute(select(func.pg_advisory_xact_lock(_OUR_LOCKS, _UPKEEP)))
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) == _LOCK_NOT_AVAILABLE:
+                raise _too_long() from None
+            raise
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     yield
     connection.commit()
+
+
+def _too_long() -> StartFailed:
+    return StartFailed("another freezer-manage is at work at the same database, and does not end")
 
 
 def _lock(function: str, *arguments: int) -> Executable:

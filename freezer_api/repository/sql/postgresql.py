@@ -3,6 +3,7 @@
 import re
 import select
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import psycopg2
 from psycopg2 import errorcodes as codes
 from psycopg2.extensions import POLL_OK, POLL_READ, connection, make_dsn, set_wait_callback
 from sqlalchemy import URL
+from sqlalchemy.exc import ArgumentError
 
 from freezer_api.errors import StartFailed
 from freezer_api.repository.sql import dialects
@@ -62,8 +64,16 @@ _CLASSES_AWAY = (
     codes.CLASS_SYSTEM_ERROR,
 )
 
-_REFUSED = re.compile(r"FATAL: +(?!the database system is|.*too many|remaining connection slots)")
-"""What a server says to a connection that it will not take later either; there is no code at that point."""
+_REFUSED = re.compile(
+    r"authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects|does not exist|permission denied"
+    r"|is not permitted to log in|no such (?:user|database)|no password supplied"
+)
+"""What a server says to a connection that it will not take later either. There is no code at that point; a server
+of another language is waited for.
+"""
+
+_PLACE = ("host", "hostaddr", "port")
+"""Parameters that may be lists, of hosts that are tried one after the other."""
 
 
 class _Bounded(connection):
@@ -100,24 +110,28 @@ class PostgreSQL:
 
     def __init__(self, url: URL, *, bounded: bool = True) -> None:
         set_wait_callback(_wait)
-        query = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
-        named = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
-        self._arguments: dict[str, Any] = {
-            **query,
-            **{name: value for name, value in named.items() if value is not None},
-            "dbname": url.database,
-        }
         self._bounded = bounded
         try:
-            make_dsn(**self._arguments)
-        except psycopg2.ProgrammingError as error:
+            _, found = url.set(drivername=self.package).get_dialect()().create_connect_args(url)
+            arguments = dict(found)
+            make_dsn(**arguments)
+        except (ArgumentError, psycopg2.ProgrammingError) as error:
             # It names the parameter alone.
             raise StartFailed(f"its library says: {one_line(error).removeprefix('invalid dsn: ')}") from None
+        self._places = _places(arguments)
 
     def connect(self, seconds: float) -> _Bounded:
-        factory = partial(_Bounded, seconds=seconds)
+        """To the first host that answers in its share of the time."""
+        end = time.monotonic() + seconds
+        *others, last = self._places
+        for number, place in enumerate(others):
+            with suppress(psycopg2.OperationalError):
+                return self._connected(place, (end - time.monotonic()) / (len(self._places) - number))
+        return self._connected(last, end - time.monotonic())
+
+    def _connected(self, place: dict[str, Any], seconds: float) -> _Bounded:
         try:
-            made: _Bounded = psycopg2.connect(connection_factory=factory, **self._arguments)
+            made: _Bounded = psycopg2.connect(connection_factory=partial(_Bounded, seconds=seconds), **place)
         except UnicodeDecodeError:
             raise psycopg2.OperationalError("what answers is no PostgreSQL server") from None
         made.autocommit = True
@@ -150,6 +164,20 @@ class PostgreSQL:
             return Trouble(Verdict.AWAY, text, drops=code == codes.READ_ONLY_SQL_TRANSACTION)
         # What it says beyond its code may quote a value.
         return Trouble(Verdict.FAILED, f"{type(error).__name__} {code}")
+
+
+def _places(arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """The arguments for each host by itself. Its library would give the first all the time that there is; but it
+    has to have them all where it is to choose among them, or to say what is wrong with them.
+    """
+    lists = {name: str(arguments[name]).split(",") for name in _PLACE if name in arguments}
+    lengths = {len(values) for values in lists.values()}
+    preferred = str(arguments.get("target_session_attrs", "")).startswith("prefer")
+    if len(lengths) != 1 or preferred or "load_balance_hosts" in arguments:
+        return [arguments]
+    return [
+        {**arguments, **{name: values[number] for name, values in lists.items()}} for number in range(*lengths)
+    ]
 
 
 def _without_code(error: BaseException | None) -> Trouble:
