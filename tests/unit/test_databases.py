@@ -159,6 +159,8 @@ def arguments(query="", url=URL):
         ("ssl_verify_cert=1&ssl_verify_identity=no", ssl.CERT_REQUIRED, False),
         ("ssl_verify_identity=true", ssl.CERT_REQUIRED, True),
         (f"ssl_cert={CLIENT}", ssl.CERT_NONE, False),
+        (f"ssl_capath={CLIENT.parent}", ssl.CERT_REQUIRED, True),
+        (f"ssl_ca={CLIENT}&ssl_disabled=false", ssl.CERT_REQUIRED, True),
     ],
 )
 def test_tls_to_mysql(query, verify, hostname):
@@ -167,7 +169,36 @@ def test_tls_to_mysql(query, verify, hostname):
 
 
 def test_without_a_word_of_tls_mysql_decides():
-    assert arguments("charset=utf8")["tls"] is None
+    for query in ("charset=utf8", "ssl_disabled=false"):
+        found = arguments(query)
+        assert (found["tls"], found["ssl_disabled"]) == (None, False)
+
+
+def test_tls_that_is_not_wanted():
+    found = arguments(f"ssl_ca={CLIENT}&ssl_disabled=true")
+    assert (found["tls"], found["ssl_disabled"]) == (None, True)
+
+
+def test_ciphers_of_tls_to_mysql():
+    ciphers = arguments("ssl_cipher=ECDHE-RSA-AES256-GCM-SHA384")["tls"].get_ciphers()
+    assert [cipher["name"] for cipher in ciphers if cipher["protocol"] == "TLSv1.2"] == [
+        "ECDHE-RSA-AES256-GCM-SHA384"
+    ]
+
+
+def test_parameters_without_effect_are_named(store, tmp_path, caplog):
+    usual = "charset=utf8&read_timeout=10&connect_timeout=10&use_unicode=0&plugin=dbcounter"
+    store(url=f"{URL}?{usual}&foo=p%40ss&read_default_file=/etc/mysql/my.cnf&autocommit=true").prepare()
+    place = f"[database] connection in {tmp_path}/freezer.conf"
+    assert [line for line in caplog.messages if "no effect" in line] == [
+        f"{place}: the parameter foo has no effect",
+        f"{place}: the parameter read_default_file has no effect",
+    ]
+    assert "p@ss" not in caplog.text
+
+
+def test_a_plugin_of_sqlalchemy_is_not_for_the_server(store):
+    assert "plugin" not in store(url=f"{POSTGRESQL}?plugin=dbcounter").url.query
 
 
 def test_a_password_is_written_in_utf_8():
@@ -180,6 +211,7 @@ def test_a_password_is_written_in_utf_8():
         (URL, "ssl_ca=/no/ca.pem", "/no/ca.pem cannot be used: No such file or directory"),
         (URL, f"ssl_ca={CLIENT}&ssl_cert=/no/c", f"{CLIENT}, /no/c cannot be used: No such file or directory"),
         (URL, f"ssl_cert={__file__}", f"{__file__} cannot be used: "),
+        (URL, "ssl_cipher=none", "ssl_cipher cannot be used: no cipher has this name"),
         (URL, "ssl_mode=VERIFY_CA", "there is no parameter ssl_mode, only ssl_ca, "),
         (POSTGRESQL, "host=a:1&host=b&port=7", "its library says: Can't mix 'multihost' formats together"),
         (POSTGRESQL, "charset=utf8", 'its library says: invalid connection option "charset"'),

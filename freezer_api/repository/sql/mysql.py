@@ -130,8 +130,28 @@ _STRICT = "STRICT_ALL_TABLES"
 _OTHER_LANGUAGE = "ORACLE"
 """The mode in which MariaDB understands other statements than ours."""
 
-_TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
-_TLS = (*_TLS_FILES, "ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname")
+_TLS_FILES = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key")
+_TLS_SWITCHES = ("ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname", "ssl_disabled")
+_TLS = (*_TLS_FILES, "ssl_cipher", *_TLS_SWITCHES)
+
+_SETTLED = frozenset(
+    {
+        "autocommit",
+        "binary_prefix",
+        "charset",
+        "client_flag",
+        "collation",
+        "compress",
+        "connect_timeout",
+        "local_infile",
+        "max_allowed_packet",
+        "program_name",
+        "read_timeout",
+        "use_unicode",
+        "write_timeout",
+    }
+)
+"""Parameters of the package that deployers write, and that nobody misses: what they are about is settled here."""
 
 _NOT_UNDERSTOOD = (LookupError, ValueError, struct.error)
 """What the package makes of bytes that no server of its kind says."""
@@ -184,6 +204,8 @@ class MySQL:
     def __init__(
         self, url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
     ) -> None:
+        others = sorted(name for name in url.query if not name.startswith("ssl"))
+        self.ignored = tuple(name for name in others if name not in _SETTLED and name != "unix_socket")
         self._arguments = {**_arguments(url), "init_command": _settings(sql_mode, sync_wait, bounded=bounded)}
 
     def connect(self, seconds: float) -> _Bounded:
@@ -252,6 +274,11 @@ def _strict(sql_mode: str) -> str:
 
 def _arguments(url: URL) -> dict[str, Any]:
     query = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
+    tls = {name: value for name, value in query.items() if name.startswith("ssl")}
+    for name in tls:
+        if name not in _TLS:
+            raise StartFailed(f"there is no parameter {name}, only {', '.join(_TLS)}")
+    disabled = _is_true(tls.pop("ssl_disabled", ""))
     arguments: dict[str, Any] = {
         "host": url.host or "localhost",
         "port": url.port or _DEFAULT_PORT,
@@ -259,39 +286,45 @@ def _arguments(url: URL) -> dict[str, Any]:
         # The package would write it in Latin-1.
         "password": (url.password or "").encode(),
         "database": url.database,
-        "tls": _tls({name: value for name, value in query.items() if name.startswith("ssl")}),
+        "tls": _tls(tls) if tls and not disabled else None,
+        "ssl_disabled": disabled,
     }
     if "unix_socket" in query:
         arguments["unix_socket"] = query["unix_socket"]
     return arguments
 
 
-def _tls(query: Mapping[str, str]) -> ssl.SSLContext | None:
+def _tls(query: Mapping[str, str]) -> ssl.SSLContext:
     """A server whose certificate is asked for has to be the one that it is for, unless the URL says otherwise.
 
-    None where the URL says nothing of TLS. It is made once: the files need not be read for every connection.
+    It is made once: the files need not be read for every connection.
     """
-    for name in query:
-        if name not in _TLS:
-            raise StartFailed(f"there is no parameter {name}, only {', '.join(_TLS)}")
-    if not query:
-        return None
-    told = {name: _is_true(value) for name, value in query.items() if name not in _TLS_FILES}
+    told = {name: _is_true(query[name]) for name in _TLS_SWITCHES if name in query}
     identity = told.get("ssl_check_hostname", told.get("ssl_verify_identity"))
+    context = _context(query)
+    # Servers make themselves certificates that lack what this asks for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = False
+    if identity or told.get("ssl_verify_cert", "ssl_ca" in query or "ssl_capath" in query):
+        context.check_hostname = identity is not False
+    else:
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _context(query: Mapping[str, str]) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=query.get("ssl_ca"))
+        context = ssl.create_default_context(cafile=query.get("ssl_ca"), capath=query.get("ssl_capath"))
         if "ssl_cert" in query:
             context.load_cert_chain(query["ssl_cert"], query.get("ssl_key"), password="")
     except OSError as error:
         files = ", ".join(query[name] for name in _TLS_FILES if name in query)
         raise StartFailed(f"{files} cannot be used: {error.strerror}") from None
-    # Servers make themselves certificates that lack what this asks for.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.check_hostname = False
-    if identity or told.get("ssl_verify_cert", "ssl_ca" in query):
-        context.check_hostname = identity is not False
-    else:
-        context.verify_mode = ssl.CERT_NONE
+    if "ssl_cipher" in query:
+        try:
+            context.set_ciphers(query["ssl_cipher"])
+        except ssl.SSLError:
+            raise StartFailed("ssl_cipher cannot be used: no cipher has this name") from None
     return context
 
 

@@ -107,6 +107,8 @@ class PostgreSQL:
 
     dialect = dialects.POSTGRESQL
     package = "postgresql+psycopg2"
+    # Its library refuses what it does not know.
+    ignored = ()
 
     def __init__(self, url: URL, *, bounded: bool = True) -> None:
         set_wait_callback(_wait)

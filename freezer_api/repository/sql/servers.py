@@ -100,6 +100,10 @@ class Driver(Protocol):
     def package(self) -> str:
         """SQLAlchemy's name of engine and package."""
 
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Parameters of the URL that have no effect, and that nobody may have meant so."""
+
     def connect(self, seconds: float) -> Any:
         """A connection that commits by itself; whoever makes it waits so long for it, and for each answer."""
 
