@@ -80,6 +80,14 @@ class TestAConnectionThatIsGone:
             calls[name]() if name != "delete" else None
         assert not caplog.records
 
+    def test_as_the_driver_has_closed_it_is_noticed_by_nobody(self, repository, calls, on_mariadb, caplog):
+        for name in READS:
+            calls[name]()
+            connection = repository._access._held().connection.dbapi_connection
+            connection._force_close() if on_mariadb else connection.close()
+        calls["get"]()
+        assert not caplog.records
+
     @pytest.mark.parametrize("name", READS)
     def test_under_a_read_is_replaced(self, server, calls, before_next, name, caplog):
         before_next(server.kill_connections)
@@ -104,10 +112,39 @@ class TestAConnectionThatIsGone:
 
 def _closed(repository):
     """Wait until the server's good-bye has come."""
-    for record in list(repository._access.engine.pool._pool.queue):
-        connection = record.dbapi_connection
+    for held in repository._access._held._all:
+        connection = held.connection.dbapi_connection
         while not servers._can_be_read(repository._access._driver.socket(connection)):
             time.sleep(0.001)
+
+
+class TestAThread:
+    def test_keeps_its_connection(self, repository, on_mariadb):
+        assert _served_by(repository, on_mariadb) == _served_by(repository, on_mariadb)
+
+    def test_has_another_one_when_that_is_old(self, opened, on_mariadb):
+        repository = opened(recycle=0)
+        assert len({_served_by(repository, on_mariadb) for _ in range(3)}) > 1
+
+    def test_that_keeps_none_finds_one(self, opened, caplog):
+        repository = opened(kept=2, more=0, wait=20)
+        with ThreadPoolExecutor(4) as threads:
+            barrier = threading.Barrier(4)
+            for reading in [threads.submit(_read_together, repository, barrier) for _ in range(4)]:
+                reading.result()
+        assert not caplog.records
+
+
+def _served_by(repository, on_mariadb):
+    """The server's number of the connection."""
+    asking = text("SELECT connection_id()" if on_mariadb else "SELECT pg_backend_pid()")
+    return repository._access._done(lambda connection: connection.execute(asking).scalar())
+
+
+def _read_together(repository, barrier):
+    for _ in range(5):
+        barrier.wait(20)
+        repository.get(JOBS, "one")
 
 
 class TestOthersInTheWay:

@@ -69,8 +69,13 @@ class _Bytes(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         return None if value is None else value.encode()
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else bytes(value).decode()
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None]:  # noqa: ARG002
+        return _decoded
+
+
+def _decoded(value: Any) -> str | None:
+    """What either package gives; called for every text of every row."""
+    return None if value is None else str(value, "utf-8")
 
 
 def exact_text(characters: int | None = None, *, ascii_only: bool = False) -> TypeEngine[str]:

@@ -228,6 +228,9 @@ class MySQL:
     def allow(self, connection: _Bounded, seconds: float | None) -> None:
         connection.allow(seconds)
 
+    def is_open(self, connection: _Bounded) -> bool:
+        return bool(connection.open)
+
     def socket(self, connection: _Bounded) -> int:
         return connection.descriptor()
 

@@ -148,6 +148,9 @@ class PostgreSQL:
     def allow(self, made: _Bounded, seconds: float | None) -> None:
         made.allow(seconds)
 
+    def is_open(self, made: _Bounded) -> bool:
+        return not made.closed
+
     def socket(self, made: _Bounded) -> int:
         return made.fileno()
 
