@@ -97,7 +97,10 @@ class ServerStore:
 
     def prepare(self) -> None:
         """Refuse what cannot work; a server that does not answer may come later."""
-        repository = open_server(self._driver(), Pooling(kept=1))
+        driver = self._driver()
+        for name in driver.ignored:
+            LOG.warning("%s: the parameter %s has no effect", self.option, name)
+        repository = open_server(driver, Pooling(kept=1))
         try:
             _expect(repository.check)
         finally:

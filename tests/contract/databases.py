@@ -16,8 +16,8 @@ from tests.servers.sql.shared import SHARED
 __all__ = ["PASSWORD", "driver", "make", "open_repository", "sync", "upkeep"]
 
 
-def driver(address: str, *, bounded: bool = True) -> Driver:
-    return urls.driver(urls.parsed(address), sql_mode="TRADITIONAL", bounded=bounded)
+def driver(address: str, *, bounded: bool = True, sql_mode: str = "TRADITIONAL") -> Driver:
+    return urls.driver(urls.parsed(address), sql_mode=sql_mode, bounded=bounded)
 
 
 def upkeep(address: str, **waiting: Any) -> SQLUpkeep:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
@@ -157,10 +158,8 @@ def test_killed_while_it_was_at_it(made, database, number):
     is_whole(made, database)
 
 
-@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
 def test_who_waits_too_long_for_others_is_told(made, database, monkeypatch):
-    """PostgreSQL lets one wait for ever."""
-    monkeypatch.setattr(dialects, "_PATIENCE", 0)
+    monkeypatch.setattr(dialects, "_PATIENCE", 1)
     with (
         closing(databases.upkeep(database)) as other,
         other.engine.connect() as connection,
@@ -169,6 +168,18 @@ def test_who_waits_too_long_for_others_is_told(made, database, monkeypatch):
     ):
         sync(made)
     sync(made)
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_who_loses_the_connection_while_others_are_at_it_is_told(made, database, server):
+    with closing(server.connect(make_url(database).database)) as other, ThreadPoolExecutor(1) as thread:
+        other.cursor().execute(f"SELECT pg_advisory_lock({dialects._OUR_LOCKS}, {dialects._UPKEEP})")
+        syncing = thread.submit(sync, made)
+        while not server.run("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            assert not syncing.done()
+        server.kill_connections()
+        with pytest.raises(StartFailed, match=r"^cannot use \S+: "):
+            syncing.result(20)
 
 
 def test_a_newer_layout_is_refused(made, server, database):

@@ -1,12 +1,15 @@
 """What goes wrong between the service and its server: what is asked again, and what is answered with 503."""
 
 import os
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
+import psycopg2
+import pymysql
 import pytest
 from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +21,7 @@ from freezer_api.repository.sql import servers, upkeep, urls
 from freezer_api.repository.sql.servers import Verdict
 from tests.contract import databases
 from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep, keys_of
+from tests.servers.left_out import leave_out
 
 CERTIFICATE = Path(__file__).parents[1] / "unit" / "client.pem"
 SECRET = "a value that no error may show"
@@ -76,6 +80,14 @@ class TestAConnectionThatIsGone:
             calls[name]() if name != "delete" else None
         assert not caplog.records
 
+    def test_as_the_driver_has_closed_it_is_noticed_by_nobody(self, repository, calls, on_mariadb, caplog):
+        for name in READS:
+            calls[name]()
+            connection = repository._access._held().connection.dbapi_connection
+            connection._force_close() if on_mariadb else connection.close()
+        calls["get"]()
+        assert not caplog.records
+
     @pytest.mark.parametrize("name", READS)
     def test_under_a_read_is_replaced(self, server, calls, before_next, name, caplog):
         before_next(server.kill_connections)
@@ -100,10 +112,39 @@ class TestAConnectionThatIsGone:
 
 def _closed(repository):
     """Wait until the server's good-bye has come."""
-    for record in list(repository._access.engine.pool._pool.queue):
-        connection = record.dbapi_connection
+    for held in repository._access._held._all:
+        connection = held.connection.dbapi_connection
         while not servers._can_be_read(repository._access._driver.socket(connection)):
             time.sleep(0.001)
+
+
+class TestAThread:
+    def test_keeps_its_connection(self, repository, on_mariadb):
+        assert _served_by(repository, on_mariadb) == _served_by(repository, on_mariadb)
+
+    def test_has_another_one_when_that_is_old(self, opened, on_mariadb):
+        repository = opened(recycle=0)
+        assert len({_served_by(repository, on_mariadb) for _ in range(3)}) > 1
+
+    def test_that_keeps_none_finds_one(self, opened, caplog):
+        repository = opened(kept=2, more=0, wait=20)
+        with ThreadPoolExecutor(4) as threads:
+            barrier = threading.Barrier(4)
+            for reading in [threads.submit(_read_together, repository, barrier) for _ in range(4)]:
+                reading.result()
+        assert not caplog.records
+
+
+def _served_by(repository, on_mariadb):
+    """The server's number of the connection."""
+    asking = text("SELECT connection_id()" if on_mariadb else "SELECT pg_backend_pid()")
+    return repository._access._done(lambda connection: connection.execute(asking).scalar())
+
+
+def _read_together(repository, barrier):
+    for _ in range(5):
+        barrier.wait(20)
+        repository.get(JOBS, "one")
 
 
 class TestOthersInTheWay:
@@ -288,6 +329,16 @@ class TestAServerThat:
         (line,) = caplog.messages
         assert line.endswith("the server does not speak TLS" if on_mariadb else "but SSL was required")
 
+    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+    def test_accepts_and_does_not_answer_leaves_time_for_the_next_host(self, address):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = make_url(address)
+            ports = f"{silent.getsockname()[1]},{url.port}"
+            hosts = url.set(host=None, port=None).update_query_dict({"host": "127.0.0.1,127.0.0.1", "port": ports})
+            repository = databases.open_repository(hosts.render_as_string(hide_password=False))
+            repository.check()
+            repository.close()
+
     def test_takes_no_writes(self, repository, server, calls, on_mariadb):
         if on_mariadb:
             server.run("SET GLOBAL read_only = 1")
@@ -360,6 +411,19 @@ class TestAServerThat:
             admin(f"INSERT INTO {upkeep.VERSION_TABLE} VALUES ('{upkeep.HEAD}')")
 
 
+@pytest.mark.matrix
+def test_a_server_of_another_language_that_has_no_room_is_waited_for(sql_servers, monkeypatch):
+    monkeypatch.setenv("LANGUAGE", "de")
+    with sql_servers.own("postgresql", "-c", "lc_messages=C.UTF-8", quick=True) as server:
+        driver = databases.driver(server.create_database("german"))
+        server.run("ALTER ROLE freezer CONNECTION LIMIT 0")
+        with pytest.raises(psycopg2.OperationalError) as caught:
+            driver.connect(5)
+    if "too many" in str(caught.value):
+        leave_out("postgresql: it has no messages in German")
+    assert driver.trouble(caught.value).passing
+
+
 def _sleeps(server, on_mariadb):
     if on_mariadb:
         return server.run("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'")
@@ -372,36 +436,95 @@ def _elsewhere(address):
 
 SAID = {
     "mariadb": {
-        Verdict.BUSY: (1205, 1213, 1047),
-        Verdict.LOST: (1053, 1927),
-        Verdict.AWAY: (1021, 1114, 1290, 1040, 1203),
-        Verdict.FAILED: (1366, 1153),
+        Verdict.BUSY: (1205, 1213, 1047, 3101),
+        Verdict.LOST: (
+            1053,
+            1080,
+            1152,
+            1158,
+            1159,
+            1160,
+            1161,
+            1180,
+            1184,
+            1927,
+            2006,
+            2013,
+            2027,
+            2055,
+            3169,
+            4031,
+        ),
+        Verdict.AWAY: (
+            *(1021, 1030, 1037, 1041, 1114, 1206, 1290, 1637, 1792, 1836, 1878, 1969, 3024, 3100, 3168),
+            *(1040, 1129, 1203, 1226),
+            *(1044, 1045, 1049, 1142, 1146, 1227, 1820),
+            *(9001, 9002, 9004, 9006),
+        ),
+        Verdict.FAILED: (1366, 1153, 1406),
     },
     "postgresql": {
-        Verdict.BUSY: ("40001", "40P01", "55P03"),
-        Verdict.LOST: ("57P01", "57P02", "08006"),
-        Verdict.AWAY: ("53100", "53200", "53300", "57014", "57P03", "25006", "58030", "42501"),
+        Verdict.BUSY: ("40000", "40001", "40P01", "55P03"),
+        Verdict.LOST: ("57P01", "57P02", "57P04", "57P05", "25P03", "25P04", "08006", "08P01", "40003"),
+        Verdict.AWAY: (
+            *("53000", "53100", "53200", "53300", "57000", "57014", "57P03", "25006"),
+            *("58000", "58030", "58P01", "42501", "42P01"),
+        ),
         Verdict.FAILED: ("22001", "XX000"),
     },
 }
 
 
+def _says(server, code, text="because"):
+    if server.name == "mariadb":
+        return f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = '{text}'"
+    return f"DO $$ BEGIN RAISE '{text}' USING ERRCODE = '{code}'; END $$"
+
+
+def _heard(repository, saying):
+    """What the driver makes of it."""
+
+    def _hear(connection):
+        with pytest.raises(DBAPIError) as caught:
+            connection.exec_driver_sql(saying)
+        return repository._access._driver.trouble(caught.value.orig)
+
+    return repository._access._done(_hear)
+
+
 @pytest.mark.parametrize("verdict", [Verdict.BUSY, Verdict.LOST, Verdict.AWAY, Verdict.FAILED], ids=str)
 def test_what_a_server_may_say(repository, server, verdict):
     for code in SAID[server.name][verdict]:
-        if server.name == "mariadb":
-            saying = f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = 'because'"
-        else:
-            saying = f"DO $$ BEGIN RAISE 'because' USING ERRCODE = '{code}'; END $$"
-
-        def _heard(connection, saying=saying):
-            with pytest.raises(DBAPIError) as caught:
-                connection.exec_driver_sql(saying)
-            return repository._access._driver.trouble(caught.value.orig)
-
-        heard = repository._access._done(_heard)
+        heard = _heard(repository, _says(server, code))
         assert heard.verdict is verdict, code
         assert ("because" in heard.text) == (verdict is not Verdict.FAILED)
+
+
+def test_a_commit_that_met_another_one_is_tried_again(repository, on_mariadb, server):
+    if on_mariadb:
+        for said in (
+            'Got error 149 "Lock deadlock" during COMMIT',
+            'Got error 35 "deadlock avoided" during COMMIT',
+        ):
+            assert _heard(repository, _says(server, 1180, said)).verdict is Verdict.BUSY
+        assert _heard(repository, _says(server, 1180, "Got error 5 during COMMIT")).verdict is Verdict.LOST
+
+
+@pytest.mark.parametrize("code", [1047, 3100, 3168, 1290, 1836, 9006])
+def test_another_node_may_do_better(repository, server, on_mariadb, code):
+    """So the next attempt has a connection of its own, which whoever is in between may lead elsewhere."""
+    assert _heard(repository, _says(server, code if on_mariadb else "25006")).drops
+
+
+def test_a_driver_that_has_lost_its_place_has_lost_the_connection(repository, on_mariadb):
+    errors = (
+        [pymysql.InternalError("Packet sequence number wrong - got 7 expected 1"), pymysql.InterfaceError(0, "")]
+        if on_mariadb
+        else [psycopg2.DatabaseError("lost synchronization with server"), psycopg2.InterfaceError("closed")]
+    )
+    for error in errors:
+        heard = repository._access._driver.trouble(error)
+        assert (heard.verdict, heard.drops) == (Verdict.LOST, True)
 
 
 class TestWhatCannotBeDone:

@@ -11,11 +11,15 @@ import pytest
 from tests.faults.conftest import BOUND
 from tests.faults.load import JOB, Load, check_a_store_that_is_away, until
 from tests.manage.command import ended, start
+from tests.servers.left_out import leave_out
+from tests.servers.search.node import free_ports
 from tests.servers.service import Service, sql_store
 from tests.servers.sql.server import SQLServer
 from tests.servers.sql.shared import SQLServers
 
 pytestmark = pytest.mark.matrix
+
+GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 
 Start = Callable[..., tuple[Service, Service]]
 
@@ -125,6 +129,35 @@ def test_sync_waits_for_a_server_for_ever_when_it_is_told_to(server: SQLServer, 
     done = ended(process)
     assert all("cannot be reached, trying again in 1 s" in line for line in said)
     assert (done.code, done.stdout.count(" is True")) == (0, 5)
+
+
+@pytest.mark.parametrize("how", ["ALL", "ALL_KILL"])
+def test_a_node_of_galera_that_is_not_ready_for_a_while(
+    sql_servers: SQLServers, start_services: Start, how: str
+) -> None:
+    """As one says it that has lost the others, with the same code."""
+    if not GALERA.exists():
+        leave_out(f"galera: there is no {GALERA}")
+    listen = f"tcp://127.0.0.1:{free_ports(1)[0]}"
+    with sql_servers.own(
+        "mariadb",
+        "--wsrep-on=ON",
+        f"--wsrep-provider={GALERA}",
+        "--wsrep-cluster-address=gcomm://",
+        f"--wsrep-provider-options=gmcast.listen_addr={listen}",
+        "--wsrep-node-address=127.0.0.1",
+        "--binlog-format=ROW",
+    ) as server:
+        services = start_services(server, mysql_wsrep_sync_wait=1)
+        with Load(services) as load:
+            load.go_on(10)
+            server.run(f"SET GLOBAL wsrep_reject_queries = {how}")
+            until(lambda: load.refused >= 10)
+            server.run("SET GLOBAL wsrep_reject_queries = NONE")
+            load.go_on(10)
+        load.check()
+        assert load.longest < BOUND
+        assert "WSREP has not yet prepared node" in "".join(service.log.read_text() for service in services)
 
 
 @pytest.mark.parametrize("name", ["mariadb", "postgresql"])

@@ -15,6 +15,7 @@ from freezer_api import config, stores
 from freezer_api.errors import StartFailed
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.mysql import MySQL
+from freezer_api.repository.sql.postgresql import PostgreSQL
 from freezer_api.repository.sql.servers import Pooling, Waiting
 
 URL = "mysql+pymysql://freezer:p%40ss@127.0.0.1:1/freezer"
@@ -126,9 +127,12 @@ def settings(**options):
 
 
 def test_the_settings_of_a_session_on_mysql():
-    assert settings(bounded=False) == "SET SESSION time_zone = '+00:00'"
+    assert settings(bounded=False) == (
+        "SET SESSION time_zone = '+00:00', "
+        "sql_mode = CONCAT(REPLACE(@@sql_mode, 'ORACLE', ''), ',STRICT_ALL_TABLES')"
+    )
     assert settings(sql_mode="TRADITIONAL", sync_wait=7) == (
-        "SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL', wsrep_sync_wait = 7, "
+        "SET SESSION time_zone = '+00:00', sql_mode = 'TRADITIONAL,STRICT_ALL_TABLES', wsrep_sync_wait = 7, "
         "innodb_lock_wait_timeout = 3"
         " /*M!100101 , max_statement_time = 4.0 */ /*!50708 , max_execution_time = 4000 */"
     )
@@ -155,6 +159,8 @@ def arguments(query="", url=URL):
         ("ssl_verify_cert=1&ssl_verify_identity=no", ssl.CERT_REQUIRED, False),
         ("ssl_verify_identity=true", ssl.CERT_REQUIRED, True),
         (f"ssl_cert={CLIENT}", ssl.CERT_NONE, False),
+        (f"ssl_capath={CLIENT.parent}", ssl.CERT_REQUIRED, True),
+        (f"ssl_ca={CLIENT}&ssl_disabled=false", ssl.CERT_REQUIRED, True),
     ],
 )
 def test_tls_to_mysql(query, verify, hostname):
@@ -163,7 +169,36 @@ def test_tls_to_mysql(query, verify, hostname):
 
 
 def test_without_a_word_of_tls_mysql_decides():
-    assert arguments("charset=utf8")["tls"] is None
+    for query in ("charset=utf8", "ssl_disabled=false"):
+        found = arguments(query)
+        assert (found["tls"], found["ssl_disabled"]) == (None, False)
+
+
+def test_tls_that_is_not_wanted():
+    found = arguments(f"ssl_ca={CLIENT}&ssl_disabled=true")
+    assert (found["tls"], found["ssl_disabled"]) == (None, True)
+
+
+def test_ciphers_of_tls_to_mysql():
+    ciphers = arguments("ssl_cipher=ECDHE-RSA-AES256-GCM-SHA384")["tls"].get_ciphers()
+    assert [cipher["name"] for cipher in ciphers if cipher["protocol"] == "TLSv1.2"] == [
+        "ECDHE-RSA-AES256-GCM-SHA384"
+    ]
+
+
+def test_parameters_without_effect_are_named(store, tmp_path, caplog):
+    usual = "charset=utf8&read_timeout=10&connect_timeout=10&use_unicode=0&plugin=dbcounter"
+    store(url=f"{URL}?{usual}&foo=p%40ss&read_default_file=/etc/mysql/my.cnf&autocommit=true").prepare()
+    place = f"[database] connection in {tmp_path}/freezer.conf"
+    assert [line for line in caplog.messages if "no effect" in line] == [
+        f"{place}: the parameter foo has no effect",
+        f"{place}: the parameter read_default_file has no effect",
+    ]
+    assert "p@ss" not in caplog.text
+
+
+def test_a_plugin_of_sqlalchemy_is_not_for_the_server(store):
+    assert "plugin" not in store(url=f"{POSTGRESQL}?plugin=dbcounter").url.query
 
 
 def test_a_password_is_written_in_utf_8():
@@ -176,7 +211,9 @@ def test_a_password_is_written_in_utf_8():
         (URL, "ssl_ca=/no/ca.pem", "/no/ca.pem cannot be used: No such file or directory"),
         (URL, f"ssl_ca={CLIENT}&ssl_cert=/no/c", f"{CLIENT}, /no/c cannot be used: No such file or directory"),
         (URL, f"ssl_cert={__file__}", f"{__file__} cannot be used: "),
+        (URL, "ssl_cipher=none", "ssl_cipher cannot be used: no cipher has this name"),
         (URL, "ssl_mode=VERIFY_CA", "there is no parameter ssl_mode, only ssl_ca, "),
+        (POSTGRESQL, "host=a:1&host=b&port=7", "its library says: Can't mix 'multihost' formats together"),
         (POSTGRESQL, "charset=utf8", 'its library says: invalid connection option "charset"'),
     ],
 )
@@ -193,7 +230,7 @@ def test_a_parameter_that_cannot_be(store, tmp_path, url, query, reason):
     [
         ("mysql", b"\5\0\0\0ABCDE", "what answers is no MySQL server"),
         ("mysql", bytes(50), "what answers is no MySQL server"),
-        ("mysql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "InternalError 0"),
+        ("mysql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "Packet sequence number wrong - got 80 expected 0"),
         ("postgresql", b"\xff" * 100, "what answers is no PostgreSQL server"),
         ("postgresql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "received invalid response to SSL negotiation: H"),
     ],
@@ -213,6 +250,30 @@ def test_who_answers_is_no_database_server(store, caplog, name, said, text):
         preparing.result()
     assert f"The SQL store is not available: {text}" in caplog.messages
     assert "p@ss" not in caplog.text
+
+
+def places(query):
+    return [
+        (place.get("host"), place.get("port"), place["dbname"])
+        for place in PostgreSQL(urls.parsed(f"postgresql://u@/f?{query}"))._places
+    ]
+
+
+@pytest.mark.parametrize(
+    "query", ["host=a:1&host=b:2", "host=a,b&port=1,2", "host=a:1&host=b:2&target_session_attrs=read-write"]
+)
+def test_every_host_of_postgresql_is_tried_by_itself(query):
+    assert places(query) == [("a", "1", "f"), ("b", "2", "f")]
+
+
+def test_a_host_of_postgresql_may_be_a_directory_or_nothing():
+    assert places("host=/run/postgresql") == [("/run/postgresql", None, "f")]
+    assert places("") == [(None, None, "f")]
+
+
+@pytest.mark.parametrize("more", ["target_session_attrs=prefer-standby", "hostaddr=::1,::1,::1"])
+def test_hosts_among_which_the_library_has_to_choose_stay_together(more):
+    assert places(f"host=a:1&host=b:2&{more}") == [("a,b", "1,2", "f")]
 
 
 def test_a_socket_of_mysql():

@@ -35,6 +35,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.dialects.mysql import LONGBLOB
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -68,8 +69,13 @@ class _Bytes(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         return None if value is None else value.encode()
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
-        return None if value is None else bytes(value).decode()
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None]:  # noqa: ARG002
+        return _decoded
+
+
+def _decoded(value: Any) -> str | None:
+    """What either package gives; called for every text of every row."""
+    return None if value is None else str(value, "utf-8")
 
 
 def exact_text(characters: int | None = None, *, ascii_only: bool = False) -> TypeEngine[str]:
@@ -147,7 +153,11 @@ _UPKEEP = 0
 """The number of its lock; creations have others."""
 
 _PATIENCE = 600
-"""Seconds, for MySQL, which does not wait for ever."""
+"""Seconds, on a server."""
+
+
+_LOCK_NOT_AVAILABLE = "55P03"
+"""What PostgreSQL says when that is over."""
 
 
 @contextmanager
@@ -157,16 +167,26 @@ def alone(connection: Connection) -> Iterator[None]:
     """
     if connection.dialect.name == MYSQL:
         if not connection.execute(_lock("get_lock", _PATIENCE)).scalar():
-            raise StartFailed("another freezer-manage is at work at the same database, and does not end")
+            raise _too_long()
         yield
         connection.execute(_lock("release_lock"))
         return
     if connection.dialect.name == POSTGRESQL:
-        connection.execute(select(func.pg_advisory_xact_lock(_OUR_LOCKS, _UPKEEP)))
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+        try:
+            connection.execute(select(func.pg_advisory_xact_lock(_OUR_LOCKS, _UPKEEP)))
+        except OperationalError as error:
+            if getattr(error.orig, "pgcode", None) == _LOCK_NOT_AVAILABLE:
+                raise _too_long() from None
+            raise
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     yield
     connection.commit()
+
+
+def _too_long() -> StartFailed:
+    return StartFailed("another freezer-manage is at work at the same database, and does not end")
 
 
 def _lock(function: str, *arguments: int) -> Executable:

@@ -1,5 +1,6 @@
 """MariaDB and MySQL, over PyMySQL."""
 
+import re
 import socket
 import ssl
 import struct
@@ -25,39 +26,73 @@ from freezer_api.repository.sql.servers import (
 _DEFAULT_PORT = 3306
 
 # Numbers that the package has no names for.
-_KILLED = 1927
-_TOO_LONG_ON_MARIADB, _TOO_LONG_ON_MYSQL = 1969, 3024
+_TOO_MANY_TRANSACTIONS = 1637
 _READ_ONLY_TRANSACTION, _READ_ONLY_MODE = 1792, 1836
+_PASSWORD_EXPIRED = 1820
+_TEMPORARY_FILE_FAILED = 1878
+_KILLED, _KILLED_ON_MYSQL = 1927, 3169
+_TOO_LONG_ON_MARIADB, _TOO_LONG_ON_MYSQL = 1969, 3024
+_LEFT_GROUP, _ROLLED_BACK_BY_GROUP, _NOT_AVAILABLE = 3100, 3101, 3168
 _LET_GO = 4031
 
-_BUSY = frozenset({ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK, ER.UNKNOWN_COM_ERROR})
-"""The last is how a node of Galera says that it is not ready."""
+_NOT_READY = ER.UNKNOWN_COM_ERROR
+"""How a node of Galera says it."""
+
+_BUSY = frozenset({ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK, _NOT_READY, _ROLLED_BACK_BY_GROUP})
+
+_DEADLOCK = re.compile(r"\berror (?:149|35)\b")
+"""Of the engine, of the operating system: a commit that met the one of another node. Other texts leave it open
+whether it was done.
+"""
 
 _LOST = frozenset(
     {
-        CR.CR_SERVER_GONE_ERROR,
-        CR.CR_SERVER_LOST,
-        CR.CR_COMMANDS_OUT_OF_SYNC,
-        CR.CR_SERVER_LOST_EXTENDED,
         ER.SERVER_SHUTDOWN,
+        ER.FORCING_CLOSE,
+        ER.ABORTING_CONNECTION,
+        ER.NEW_ABORTING_CONNECTION,
+        ER.NET_READ_ERROR,
         ER.NET_READ_INTERRUPTED,
+        ER.NET_ERROR_ON_WRITE,
+        ER.NET_WRITE_INTERRUPTED,
+        ER.ERROR_DURING_COMMIT,
         _KILLED,
+        _KILLED_ON_MYSQL,
         _LET_GO,
     }
 )
 
-_READ_ONLY = frozenset({ER.OPTION_PREVENTS_STATEMENT, _READ_ONLY_TRANSACTION, _READ_ONLY_MODE})
+_OF_A_PROXY = range(9001, 9010)
+"""ProxySQL's own: it has no server, or not the one that the connection is bound to."""
 
-_AWAY = _READ_ONLY | {
+_OF_THIS_NODE = frozenset(
+    {
+        ER.OPTION_PREVENTS_STATEMENT,
+        _READ_ONLY_TRANSACTION,
+        _READ_ONLY_MODE,
+        _LEFT_GROUP,
+        _NOT_AVAILABLE,
+        *_OF_A_PROXY,
+    }
+)
+"""Read-only, or out of its cluster: over another connection there may be another node."""
+
+_AWAY = _OF_THIS_NODE | {
     ER.CON_COUNT_ERROR,
+    ER.TOO_MANY_USER_CONNECTIONS,
+    ER.USER_LIMIT_REACHED,
+    ER.HOST_IS_BLOCKED,
     ER.OUT_OF_RESOURCES,
     ER.OUTOFMEMORY,
     ER.OUT_OF_SORTMEMORY,
+    ER.LOCK_TABLE_FULL,
+    _TOO_MANY_TRANSACTIONS,
     ER.DISK_FULL,
     ER.RECORD_FILE_FULL,
     ER.ERROR_ON_WRITE,
     ER.ERROR_ON_READ,
     ER.GET_ERRNO,
+    _TEMPORARY_FILE_FAILED,
     ER.QUERY_INTERRUPTED,
     _TOO_LONG_ON_MARIADB,
     _TOO_LONG_ON_MYSQL,
@@ -69,21 +104,57 @@ _AWAY = _READ_ONLY | {
     ER.COLUMNACCESS_DENIED_ERROR,
     ER.DBACCESS_DENIED_ERROR,
     ER.ACCESS_DENIED_ERROR,
+    ER.SPECIFIC_ACCESS_DENIED_ERROR,
+    _PASSWORD_EXPIRED,
     ER.TABLE_DEF_CHANGED,
     # What an operator has said of the session, mysql_sql_mode for one.
     ER.WRONG_VALUE_FOR_VAR,
     ER.UNKNOWN_SYSTEM_VARIABLE,
 }
 
-_TLS_FILES = ("ssl_ca", "ssl_cert", "ssl_key")
-_TLS = (*_TLS_FILES, "ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname")
+_OF_THE_CLIENT = range(2000, 3000)
+"""What the package finds out itself: the server is gone, or what it says makes no sense."""
+
+_PASSING = frozenset(
+    {
+        ER.CON_COUNT_ERROR,
+        ER.TOO_MANY_USER_CONNECTIONS,
+        ER.USER_LIMIT_REACHED,
+        _LEFT_GROUP,
+        _NOT_AVAILABLE,
+        *_OF_A_PROXY,
+    }
+)
+
+_STRICT = "STRICT_ALL_TABLES"
+_OTHER_LANGUAGE = "ORACLE"
+"""The mode in which MariaDB understands other statements than ours."""
+
+_TLS_FILES = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key")
+_TLS_SWITCHES = ("ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname", "ssl_disabled")
+_TLS = (*_TLS_FILES, "ssl_cipher", *_TLS_SWITCHES)
+
+_SETTLED = frozenset(
+    {
+        "autocommit",
+        "binary_prefix",
+        "charset",
+        "client_flag",
+        "collation",
+        "compress",
+        "connect_timeout",
+        "local_infile",
+        "max_allowed_packet",
+        "program_name",
+        "read_timeout",
+        "use_unicode",
+        "write_timeout",
+    }
+)
+"""Parameters of the package that deployers write, and that nobody misses: what they are about is settled here."""
 
 _NOT_UNDERSTOOD = (LookupError, ValueError, struct.error)
 """What the package makes of bytes that no server of its kind says."""
-
-_OF_THE_CLIENT = range(2000, 3000)
-
-_PASSING = frozenset({ER.CON_COUNT_ERROR, ER.TOO_MANY_USER_CONNECTIONS, ER.USER_LIMIT_REACHED, *_BUSY})
 
 
 class _Bounded(Connection):
@@ -123,8 +194,8 @@ def _any_certificate() -> ssl.SSLContext:
 
 
 class MySQL:
-    """The database at ``url``. ``sql_mode``: the server's own when empty; ``sync_wait``: Galera's
-    ``wsrep_sync_wait``. Without ``bounded`` a statement may take any time.
+    """The database at ``url``. ``sql_mode``: the server's own when empty, and strict whatever it says;
+    ``sync_wait``: Galera's ``wsrep_sync_wait``. Without ``bounded`` a statement may take any time.
     """
 
     dialect = dialects.MYSQL
@@ -133,6 +204,8 @@ class MySQL:
     def __init__(
         self, url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
     ) -> None:
+        others = sorted(name for name in url.query if not name.startswith("ssl"))
+        self.ignored = tuple(name for name in others if name not in _SETTLED and name != "unix_socket")
         self._arguments = {**_arguments(url), "init_command": _settings(sql_mode, sync_wait, bounded=bounded)}
 
     def connect(self, seconds: float) -> _Bounded:
@@ -155,20 +228,25 @@ class MySQL:
     def allow(self, connection: _Bounded, seconds: float | None) -> None:
         connection.allow(seconds)
 
+    def is_open(self, connection: _Bounded) -> bool:
+        return bool(connection.open)
+
     def socket(self, connection: _Bounded) -> int:
         return connection.descriptor()
 
     def trouble(self, error: BaseException | None) -> Trouble:
-        number, text = error.args if isinstance(error, pymysql.MySQLError) and len(error.args) == 2 else (0, error)
+        if not isinstance(error, pymysql.MySQLError):
+            return Trouble(Verdict.FAILED, type(error).__name__)
+        # Without a number it is the package that has lost its place in what the server says.
+        number, text = error.args if len(error.args) == 2 else (0, error)
         if number == ER.DUP_ENTRY:
             return Trouble(Verdict.TAKEN, "")
-        if number in _BUSY:
-            return Trouble(Verdict.BUSY, one_line(text), passing=True)
-        if number in _LOST or isinstance(error, pymysql.InterfaceError):
+        if number in _BUSY or (number == ER.ERROR_DURING_COMMIT and _DEADLOCK.search(str(text))):
+            return Trouble(Verdict.BUSY, one_line(text), drops=number == _NOT_READY, passing=True)
+        if number in _LOST or number in _OF_THE_CLIENT or not number:
             return Trouble(Verdict.LOST, one_line(text), drops=True, passing=True)
-        if number in _AWAY or number in _PASSING or number in _OF_THE_CLIENT:
-            passing = number in _PASSING or number in _OF_THE_CLIENT
-            return Trouble(Verdict.AWAY, one_line(text), drops=number in _READ_ONLY, passing=passing)
+        if number in _AWAY:
+            return Trouble(Verdict.AWAY, one_line(text), drops=number in _OF_THIS_NODE, passing=number in _PASSING)
         # What it says beyond its number may quote a statement.
         return Trouble(Verdict.FAILED, f"{type(error).__name__} {number}")
 
@@ -177,9 +255,7 @@ def _settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
     """The statement that begins a session. Comments with a number are read by servers from that release on, those
     with an M by MariaDB alone.
     """
-    settings = ["time_zone = '+00:00'"]
-    if sql_mode:
-        settings.append(f"sql_mode = '{sql_mode}'")
+    settings = ["time_zone = '+00:00'", f"sql_mode = {_strict(sql_mode)}"]
     if sync_wait is not None:
         settings.append(f"wsrep_sync_wait = {sync_wait}")
     if bounded:
@@ -191,8 +267,21 @@ def _settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
     return f"SET SESSION {', '.join(settings)}{more if bounded else ''}"
 
 
+def _strict(sql_mode: str) -> str:
+    """The mode as an expression: a server that is not strict cuts what is too long, and says that it is stored."""
+    if sql_mode:
+        words = [word.strip() for word in sql_mode.upper().split(",")]
+        return f"'{','.join([*(word for word in words if word != _OTHER_LANGUAGE), _STRICT])}'"
+    return f"CONCAT(REPLACE(@@sql_mode, '{_OTHER_LANGUAGE}', ''), ',{_STRICT}')"
+
+
 def _arguments(url: URL) -> dict[str, Any]:
     query = {name: value if isinstance(value, str) else value[-1] for name, value in url.query.items()}
+    tls = {name: value for name, value in query.items() if name.startswith("ssl")}
+    for name in tls:
+        if name not in _TLS:
+            raise StartFailed(f"there is no parameter {name}, only {', '.join(_TLS)}")
+    disabled = _is_true(tls.pop("ssl_disabled", ""))
     arguments: dict[str, Any] = {
         "host": url.host or "localhost",
         "port": url.port or _DEFAULT_PORT,
@@ -200,39 +289,45 @@ def _arguments(url: URL) -> dict[str, Any]:
         # The package would write it in Latin-1.
         "password": (url.password or "").encode(),
         "database": url.database,
-        "tls": _tls({name: value for name, value in query.items() if name.startswith("ssl")}),
+        "tls": _tls(tls) if tls and not disabled else None,
+        "ssl_disabled": disabled,
     }
     if "unix_socket" in query:
         arguments["unix_socket"] = query["unix_socket"]
     return arguments
 
 
-def _tls(query: Mapping[str, str]) -> ssl.SSLContext | None:
+def _tls(query: Mapping[str, str]) -> ssl.SSLContext:
     """A server whose certificate is asked for has to be the one that it is for, unless the URL says otherwise.
 
-    None where the URL says nothing of TLS. It is made once: the files need not be read for every connection.
+    It is made once: the files need not be read for every connection.
     """
-    for name in query:
-        if name not in _TLS:
-            raise StartFailed(f"there is no parameter {name}, only {', '.join(_TLS)}")
-    if not query:
-        return None
-    told = {name: _is_true(value) for name, value in query.items() if name not in _TLS_FILES}
+    told = {name: _is_true(query[name]) for name in _TLS_SWITCHES if name in query}
     identity = told.get("ssl_check_hostname", told.get("ssl_verify_identity"))
+    context = _context(query)
+    # Servers make themselves certificates that lack what this asks for.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = False
+    if identity or told.get("ssl_verify_cert", "ssl_ca" in query or "ssl_capath" in query):
+        context.check_hostname = identity is not False
+    else:
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _context(query: Mapping[str, str]) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=query.get("ssl_ca"))
+        context = ssl.create_default_context(cafile=query.get("ssl_ca"), capath=query.get("ssl_capath"))
         if "ssl_cert" in query:
             context.load_cert_chain(query["ssl_cert"], query.get("ssl_key"), password="")
     except OSError as error:
         files = ", ".join(query[name] for name in _TLS_FILES if name in query)
         raise StartFailed(f"{files} cannot be used: {error.strerror}") from None
-    # Servers make themselves certificates that lack what this asks for.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.check_hostname = False
-    if identity or told.get("ssl_verify_cert", "ssl_ca" in query):
-        context.check_hostname = identity is not False
-    else:
-        context.verify_mode = ssl.CERT_NONE
+    if "ssl_cipher" in query:
+        try:
+            context.set_ciphers(query["ssl_cipher"])
+        except ssl.SSLError:
+            raise StartFailed("ssl_cipher cannot be used: no cipher has this name") from None
     return context
 
 

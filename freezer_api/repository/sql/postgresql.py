@@ -3,6 +3,7 @@
 import re
 import select
 import time
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -10,6 +11,7 @@ import psycopg2
 from psycopg2 import errorcodes as codes
 from psycopg2.extensions import POLL_OK, POLL_READ, connection, make_dsn, set_wait_callback
 from sqlalchemy import URL
+from sqlalchemy.exc import ArgumentError
 
 from freezer_api.errors import StartFailed
 from freezer_api.repository.sql import dialects
@@ -21,16 +23,31 @@ from freezer_api.repository.sql.servers import (
     one_line,
 )
 
-_BUSY = frozenset({codes.SERIALIZATION_FAILURE, codes.DEADLOCK_DETECTED, codes.LOCK_NOT_AVAILABLE})
+_BUSY = frozenset(
+    {
+        codes.TRANSACTION_ROLLBACK,
+        codes.SERIALIZATION_FAILURE,
+        codes.DEADLOCK_DETECTED,
+        codes.LOCK_NOT_AVAILABLE,
+    }
+)
 
-_LOST = frozenset({codes.ADMIN_SHUTDOWN, codes.CRASH_SHUTDOWN, codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT})
+_LOST = frozenset(
+    {
+        codes.ADMIN_SHUTDOWN,
+        codes.CRASH_SHUTDOWN,
+        codes.DATABASE_DROPPED,
+        codes.STATEMENT_COMPLETION_UNKNOWN,
+        codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+        # Numbers that releases of the package have no names for.
+        "25P04",
+        "57P05",
+    }
+)
 
 _AWAY = frozenset(
     {
-        codes.QUERY_CANCELED,
-        codes.CANNOT_CONNECT_NOW,
         codes.READ_ONLY_SQL_TRANSACTION,
-        codes.IO_ERROR,
         # What an operator has yet to do: tables to make, rights to grant.
         codes.UNDEFINED_TABLE,
         codes.UNDEFINED_COLUMN,
@@ -41,10 +58,22 @@ _AWAY = frozenset(
 )
 
 _CLASS_LOST = codes.CLASS_CONNECTION_EXCEPTION
-_CLASS_AWAY = codes.CLASS_INSUFFICIENT_RESOURCES
+_CLASSES_AWAY = (
+    codes.CLASS_INSUFFICIENT_RESOURCES,
+    codes.CLASS_OPERATOR_INTERVENTION,
+    codes.CLASS_SYSTEM_ERROR,
+)
 
-_REFUSED = re.compile(r"FATAL: +(?!the database system is|.*too many|remaining connection slots)")
-"""What a server says to a connection that it will not take later either; there is no code at that point."""
+_REFUSED = re.compile(
+    r"authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects|does not exist|permission denied"
+    r"|is not permitted to log in|no such (?:user|database)|no password supplied"
+)
+"""What a server says to a connection that it will not take later either. There is no code at that point; a server
+of another language is waited for.
+"""
+
+_PLACE = ("host", "hostaddr", "port")
+"""Parameters that may be lists, of hosts that are tried one after the other."""
 
 
 class _Bounded(connection):
@@ -78,27 +107,33 @@ class PostgreSQL:
 
     dialect = dialects.POSTGRESQL
     package = "postgresql+psycopg2"
+    # Its library refuses what it does not know.
+    ignored = ()
 
     def __init__(self, url: URL, *, bounded: bool = True) -> None:
         set_wait_callback(_wait)
-        query = {name: value if isinstance(value, str) else ",".join(value) for name, value in url.query.items()}
-        named = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
-        self._arguments: dict[str, Any] = {
-            **query,
-            **{name: value for name, value in named.items() if value is not None},
-            "dbname": url.database,
-        }
         self._bounded = bounded
         try:
-            make_dsn(**self._arguments)
-        except psycopg2.ProgrammingError as error:
+            _, found = url.set(drivername=self.package).get_dialect()().create_connect_args(url)
+            arguments = dict(found)
+            make_dsn(**arguments)
+        except (ArgumentError, psycopg2.ProgrammingError) as error:
             # It names the parameter alone.
             raise StartFailed(f"its library says: {one_line(error).removeprefix('invalid dsn: ')}") from None
+        self._places = _places(arguments)
 
     def connect(self, seconds: float) -> _Bounded:
-        factory = partial(_Bounded, seconds=seconds)
+        """To the first host that answers in its share of the time."""
+        end = time.monotonic() + seconds
+        *others, last = self._places
+        for number, place in enumerate(others):
+            with suppress(psycopg2.OperationalError):
+                return self._connected(place, (end - time.monotonic()) / (len(self._places) - number))
+        return self._connected(last, end - time.monotonic())
+
+    def _connected(self, place: dict[str, Any], seconds: float) -> _Bounded:
         try:
-            made: _Bounded = psycopg2.connect(connection_factory=factory, **self._arguments)
+            made: _Bounded = psycopg2.connect(connection_factory=partial(_Bounded, seconds=seconds), **place)
         except UnicodeDecodeError:
             raise psycopg2.OperationalError("what answers is no PostgreSQL server") from None
         made.autocommit = True
@@ -112,6 +147,9 @@ class PostgreSQL:
 
     def allow(self, made: _Bounded, seconds: float | None) -> None:
         made.allow(seconds)
+
+    def is_open(self, made: _Bounded) -> bool:
+        return not made.closed
 
     def socket(self, made: _Bounded) -> int:
         return made.fileno()
@@ -127,15 +165,31 @@ class PostgreSQL:
             return Trouble(Verdict.BUSY, text, passing=True)
         if code in _LOST or code.startswith(_CLASS_LOST):
             return Trouble(Verdict.LOST, text, drops=True, passing=True)
-        if code in _AWAY or code.startswith(_CLASS_AWAY):
+        if code in _AWAY or code.startswith(_CLASSES_AWAY):
             return Trouble(Verdict.AWAY, text, drops=code == codes.READ_ONLY_SQL_TRANSACTION)
         # What it says beyond its code may quote a value.
         return Trouble(Verdict.FAILED, f"{type(error).__name__} {code}")
 
 
+def _places(arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """The arguments for each host by itself. Its library would give the first all the time that there is; but it
+    has to have them all where it is to choose among them, or to say what is wrong with them.
+    """
+    lists = {name: str(arguments[name]).split(",") for name in _PLACE if name in arguments}
+    lengths = {len(values) for values in lists.values()}
+    preferred = str(arguments.get("target_session_attrs", "")).startswith("prefer")
+    if len(lengths) != 1 or preferred or "load_balance_hosts" in arguments:
+        return [arguments]
+    return [
+        {**arguments, **{name: values[number] for name, values in lists.items()}} for number in range(*lengths)
+    ]
+
+
 def _without_code(error: BaseException | None) -> Trouble:
     """What goes wrong on this side, and what a server says to a connection that it does not take."""
-    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+    lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+    # One of no kind: the package has lost its place in what the server says.
+    if lost or type(error) is psycopg2.DatabaseError:
         text = str(error)
         return Trouble(Verdict.LOST, one_line(text), drops=True, passing=not _REFUSED.search(text))
     return Trouble(Verdict.FAILED, type(error).__name__)

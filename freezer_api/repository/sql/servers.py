@@ -36,6 +36,7 @@ from freezer_api.errors import StartFailed, StoreFailed, Unavailable
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.dialects import MYSQL, creation
 from freezer_api.repository.sql.forks import start_anew_after_fork
+from freezer_api.repository.sql.held import HeldConnections
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES, VERSIONS
 from freezer_api.repository.sql.upkeep import SQLUpkeep, check_version
@@ -100,14 +101,21 @@ class Driver(Protocol):
     def package(self) -> str:
         """SQLAlchemy's name of engine and package."""
 
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Parameters of the URL that have no effect, and that nobody may have meant so."""
+
     def connect(self, seconds: float) -> Any:
         """A connection that commits by itself; whoever makes it waits so long for it, and for each answer."""
 
     def allow(self, connection: Any, seconds: float | None) -> None:
         """Bound the next answers, or end that."""
 
+    def is_open(self, connection: Any) -> bool:
+        """Whether nobody on this side has closed it."""
+
     def socket(self, connection: Any) -> int:
-        """The descriptor of the connection."""
+        """The descriptor of a connection that is open."""
 
     def trouble(self, error: BaseException | None) -> Trouble:
         """What an error of the package means."""
@@ -132,8 +140,11 @@ class ServerAccess:
     def __init__(self, driver: Driver, pooling: Pooling) -> None:
         self._driver = driver
         self._retries = pooling.retries
+        self._recycle = pooling.recycle
         self._asked = threading.local()
         self.engine = self._made(pooling)
+        # One is left to those who have none, such as the health check.
+        self._held = HeldConnections(self.engine, self._is_good, most=pooling.kept - 1 if pooling.kept else None)
         self._creations = {name: creation(driver.dialect, table.table, VERSIONS) for name, table in TABLES.items()}
 
     def _made(self, pooling: Pooling) -> Engine:
@@ -161,10 +172,24 @@ class ServerAccess:
         return max(0.05, float(self._asked.end - time.monotonic()))
 
     def _look(self, connection: Any, _record: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-        """A server says nothing unasked, unless it takes its leave: that can be seen without asking it."""
-        if _can_be_read(self._driver.socket(connection)):
+        if self._has_ended(connection):
             raise DisconnectionError("the server has closed the connection")
         self._driver.allow(connection, self._left())
+
+    def _has_ended(self, connection: Any) -> bool:
+        """A server says nothing unasked, unless it takes its leave: that can be seen without asking it."""
+        return not self._driver.is_open(connection) or _can_be_read(self._driver.socket(connection))
+
+    def _is_good(self, held: Connection) -> bool:
+        """Whether a connection that a thread holds may be used once more; if not, the pool finds out as well."""
+        now = time.monotonic()
+        if 0 <= self._recycle < now - held.info.setdefault("since", now):
+            return False
+        connection = held.connection.dbapi_connection
+        if self._has_ended(connection):
+            return False
+        self._driver.allow(connection, self._left())
+        return True
 
     def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
         return self._done(lambda connection: connection.execute(statement, values).all(), repeatable=True)
@@ -197,7 +222,7 @@ class ServerAccess:
         check_version(version)
 
     def close(self) -> None:
-        self.engine.dispose()
+        self._held.close()
 
     def _done(
         self, action: Callable[[Connection], _Result], *, repeatable: bool = False, seconds: float = LONGEST
@@ -219,7 +244,7 @@ class ServerAccess:
 
     def _once(self, action: Callable[[Connection], _Result]) -> _Result:
         try:
-            connection = self.engine.connect()
+            connection = self._held()
         except PoolIsExhausted:
             raise _Troubled(Trouble(Verdict.AWAY, "all connections of the pool are in use")) from None
         except InvalidRequestError:
@@ -228,15 +253,16 @@ class ServerAccess:
         except DBAPIError as error:
             # Nothing was asked yet.
             raise _Troubled(Trouble(Verdict.AWAY, self._driver.trouble(error.orig).text)) from None
-        with connection:
-            try:
-                return action(connection)
-            except DBAPIError as error:
-                trouble = self._driver.trouble(error.orig)
-                if trouble.drops:
-                    connection.invalidate()
-            except StatementError as error:
-                trouble = Trouble(Verdict.FAILED, type(error.orig).__name__)
+        try:
+            return action(connection)
+        except DBAPIError as error:
+            trouble = self._driver.trouble(error.orig)
+            if trouble.drops:
+                connection.invalidate()
+        except StatementError as error:
+            trouble = Trouble(Verdict.FAILED, type(error.orig).__name__)
+        finally:
+            self._held.give_back(connection)
         if trouble.verdict is Verdict.TAKEN:
             raise Taken
         raise _Troubled(trouble)
