@@ -8,8 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlalchemy import Engine as Database
-from sqlalchemy import event, insert
+from sqlalchemy import Select, insert
 
 from bench import floor, scenarios
 from bench.engines import Aims
@@ -18,8 +17,10 @@ from bench.floor import Bare
 from bench.wire import Request
 from freezer_api import embedded
 from freezer_api.documents.kind import Kind
+from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+from freezer_api.repository.sql.sqlite import SQLiteAccess, sqlite_access, sqlite_engine
+from freezer_api.repository.sql.written import written
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -66,8 +67,9 @@ class Filled:
         return "--data-dir", str(self.path.parent), "--config-file", str(configuration)
 
     def bare(self, requests: Sequence[Request], status: int) -> Bare[Statement]:
-        with closing(open_sqlite(self.path)) as repository, _heard() as heard:
-            return Bare(list(floor.calls(repository, heard, requests, status)), self._opened)
+        access = _Heard(sqlite_access(self.path, timeout=5.0, connections=1, longest_read=30.0))
+        with closing(SQLRepository(access)) as repository:
+            return Bare(list(floor.calls(repository, access.heard, requests, status)), self._opened)
 
     @contextmanager
     def _opened(self) -> Iterator[Callable[[Statement], object]]:
@@ -80,18 +82,19 @@ class Filled:
         return None
 
 
-@contextmanager
-def _heard() -> Iterator[list[Statement]]:
-    heard: list[Statement] = []
+class _Heard:
+    """A way into the file that notes what is read on it."""
 
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        heard.append((statement, parameters))
+    def __init__(self, access: SQLiteAccess) -> None:
+        self.heard: list[Statement] = []
+        self._access = access
 
-    event.listen(Database, "before_cursor_execute", hear)
-    try:
-        yield heard
-    finally:
-        event.remove(Database, "before_cursor_execute", hear)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._access, name)
+
+    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+        self.heard.append(written(statement).asked(values))
+        return self._access.read(statement, values)
 
 
 def opened() -> AbstractContextManager[SQLite]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Delete, Row, Select, Update
+from sqlalchemy import Delete, Select, Update
 
 from freezer_api.documents.kind import Kind
 
@@ -21,8 +21,8 @@ class Access(Protocol):
     @property
     def takes_lists(self) -> bool: ...
 
-    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        """The rows of the statement."""
+    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+        """The rows of the statement, with its columns as attributes."""
         ...
 
     def create(self, kind: Kind, row: dict[str, Any]) -> int:

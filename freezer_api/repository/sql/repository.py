@@ -7,7 +7,7 @@ created anew.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Delete, Row, Select, Update, bindparam, delete, select, update
+from sqlalchemy import Delete, Select, Update, bindparam, delete, select, update
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
@@ -134,7 +134,7 @@ def _parts(kind: Kind, originals: Iterable[tuple[int, Original]]) -> Iterator[di
         yield part
 
 
-def _position(row: Row[Any]) -> q.Position:
+def _position(row: Any) -> q.Position:
     return q.Position(row.rank, row.created, row.key)
 
 

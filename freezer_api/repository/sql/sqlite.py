@@ -14,7 +14,6 @@ from sqlalchemy import (
     CursorResult,
     Delete,
     Engine,
-    Row,
     Select,
     Update,
     create_engine,
@@ -26,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from freezer_api.documents.kind import Kind
-from freezer_api.errors import StartFailed, StoreFailed, Unavailable
+from freezer_api.errors import FreezerError, StartFailed, StoreFailed, Unavailable
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.forks import start_anew_after_fork
 from freezer_api.repository.sql.held import HeldConnections
@@ -34,6 +33,7 @@ from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
 from freezer_api.repository.sql.turns import Turns
 from freezer_api.repository.sql.upkeep import SQLUpkeep, check_version, current_version
+from freezer_api.repository.sql.written import written
 
 LOG = logging.getLogger(__name__)
 
@@ -102,8 +102,17 @@ class SQLiteAccess:
         self.clock = clock
         self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
 
-    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        return self.held().execute(statement, values).all()
+    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+        select = written(statement)
+        connection = self.held()
+        driver: Any = connection.connection.driver_connection
+        try:
+            found = driver.execute(*select.asked(values)).fetchall()
+        except (sqlite3.Error, ValueError) as error:
+            if _is_broken(error):
+                connection.invalidate()
+            raise _in_our_words(error) from None
+        return select.rows(found)
 
     def create(self, kind: Kind, row: dict[str, Any]) -> int:
         try:
@@ -152,7 +161,7 @@ def sqlite_access(path: Path, *, timeout: float, connections: int, longest_read:
     writing = _engine(path, timeout=timeout, connections=1, patience=_WRITER_PATIENCE)
 
     for engine in (reading, writing):
-        event.listen(engine, "handle_error", _in_our_words, retval=True)
+        event.listen(engine, "handle_error", _replaced, retval=True)
 
     @event.listens_for(writing, "begin")
     def _begin(connection: Connection) -> None:
@@ -298,16 +307,28 @@ def _begin_writing(connection: Connection, deadline: float) -> None:
         return
 
 
-def _in_our_words(context: ExceptionContext) -> Exception | None:
-    """What goes to the caller in place of the driver's error; what the driver said goes to the log only."""
+def _replaced(context: ExceptionContext) -> Exception | None:
+    """What goes to the caller in place of the driver's error, by way of SQLAlchemy."""
     error = context.original_exception
     if isinstance(error, sqlite3.IntegrityError):
         return None
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-    if code in _BROKEN:
+    if _is_broken(error):
         context.is_disconnect = True
+    return _in_our_words(error)
+
+
+def _is_broken(error: BaseException) -> bool:
+    return _code(error) in _BROKEN
+
+
+def _code(error: BaseException) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
+
+
+def _in_our_words(error: BaseException) -> FreezerError:
+    """What goes to the caller in place of the driver's error; what the driver said goes to the log only."""
     # A table that is missing will come with the next `db sync`.
-    if code in _UNAVAILABLE or str(error).startswith("no such "):
+    if _code(error) in _UNAVAILABLE or str(error).startswith("no such "):
         LOG.error("The SQL store is not available: %s", error)
         return Unavailable()
     LOG.error("The SQL store failed: %s", type(error).__name__ if isinstance(error, ValueError) else error)

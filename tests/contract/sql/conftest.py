@@ -43,12 +43,12 @@ def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
 
 
 @pytest.fixture
-def asked(repository: SQLRepository) -> list[tuple[str, tuple[Any, ...]]]:
-    """The statements that reading sends, with their parameters."""
-    statements: list[tuple[str, tuple[Any, ...]]] = []
+def asked(repository: SQLRepository) -> list[str]:
+    """The statements that reading sends, with their parameters in place."""
+    statements: list[str] = []
 
-    @event.listens_for(repository._access.reading, "before_cursor_execute")
-    def _note(_connection, _cursor, statement, parameters, _context, _many):
-        statements.append((statement, parameters))
+    @event.listens_for(repository._access.reading, "connect")
+    def _listen(connection, _record):
+        connection.set_trace_callback(statements.append)
 
     return statements

@@ -256,6 +256,19 @@ class TestTheFile:
         ):
             unavailable(call)
 
+    def test_overwritten_while_it_is_read(self, opened, path, backup):
+        repository = opened(timeout=0.3)
+        self._remove(path)
+        shutil.copy(backup, path)
+        repository.check()
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (path.stat().st_size - 4096))
+        unavailable(lambda: repository.get(JOBS, "one"))
+
+        path.write_bytes(backup.read_bytes())
+        assert repository.get(JOBS, "one") is not None
+
     def test_on_a_full_disk(self, repository, calls, path):
         limit = path.stat().st_size // 4096 + 10
         repository._access.writing.dispose()
