@@ -67,6 +67,7 @@ JOBS = Kind(
     ),
     levels=(("",), ("job_schedule",), ("job_actions", "job_actions.freezer_action")),
     hot=(
+        HotList(()),
         HotList(("user_id",)),
         HotList(("project_id",)),
         HotList(("user_id", "client_id"), excluded=_NOT_COMPLETED),

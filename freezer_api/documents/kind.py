@@ -11,8 +11,9 @@ from freezer_api.documents.fields import Document, Field, Index, walk
 class HotList:
     """A list that clients ask for all day; drivers keep it cheap however many documents there are.
 
-    ``equal``: paths that the query fixes, outermost first; what stands there is always one string of at most
-    255 characters, or nothing. ``excluded``: a path and the value that takes a document out of the list.
+    ``equal``: paths that the query fixes, outermost first, none for the list of everything; what stands there is
+    always one string of at most 255 characters, or nothing. ``excluded``: a path and the value that takes a
+    document out of the list.
     """
 
     equal: tuple[str, ...]

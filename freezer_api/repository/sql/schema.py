@@ -55,7 +55,7 @@ class KindTable:
         if hot.excluded:
             names.append("pending")
         columns = [self.table.c[name] for name in (*names, "created", "key")]
-        Index(f"ix_freezer_{self.kind.name}_{'_'.join(names)}", *columns)
+        Index(f"ix_freezer_{self.kind.name}_{'_'.join(names) or 'created'}", *columns)
 
     @cached_property
     def _paths(self) -> tuple[tuple[str, str], ...]:

@@ -71,6 +71,13 @@ def test_what_a_scheduler_of_all_projects_polls(plan, pages):
         ]
 
 
+def test_the_jobs_of_all_projects(plan, pages):
+    for conditions in ((), (NOT_COMPLETED,)):
+        for call, _ in pages(JOBS, *conditions):
+            (step,) = plan(call)
+            assert "freezer_jobs USING INDEX ix_freezer_jobs_created" in step
+
+
 def test_the_clients_that_a_project_sees(plan, repository):
     seen = q.Any((is_("project_id", "ann"), is_("reach", "all_projects")))
     steps = plan(lambda: repository.search(CLIENTS, q.Query((seen,))))
