@@ -105,10 +105,18 @@ def _all_filled(prefix: str, defaults: Document) -> dict[str, Meaning]:
     return {prefix + name: _filled(prefix + name, default) for name, default in searched.items()}
 
 
+def _nested_or_flat(name: str) -> Meaning:
+    """An action of version 1 may have its definition at the root."""
+    names = (f"freezer_action.{name}", name)
+    return lambda value: q.Missing(names) if value == NULL else q.Is(names, value)
+
+
+_DEFINITION = {f"freezer_action.{field.name}": _nested_or_flat(field.name) for field in actions.DEFINITION_FIELDS}
+
 _MEANINGS: dict[str, dict[str, Meaning]] = {
     "backups": {"status": _status},
     "clients": {**_all_filled("client.", _CLIENT), "client.is_central": _is_central},
-    "actions": _all_filled("", actions.RETRY_DEFAULTS),
+    "actions": {**_all_filled("", actions.RETRY_DEFAULTS), **_DEFINITION},
     "jobs": _all_filled("", _JOB),
     "sessions": _all_filled("", _SESSION),
 }
