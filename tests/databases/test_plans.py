@@ -96,12 +96,18 @@ def uses(plan, call, index):
 @pytest.mark.parametrize("owner", OWNERS)
 def test_what_a_scheduler_polls(plan, filled, owner):
     for call in pages(filled, JOBS, is_(owner, f"{owner[0]}1"), is_("client_id", "c1"), NOT_COMPLETED):
-        uses(plan, call, f"ix_freezer_jobs_{owner}_client_id_pending")
+        uses(plan, call, f"ix_freezer_jobs_{owner}_client_id")
 
 
 def test_what_a_scheduler_of_all_projects_polls(plan, filled):
     for call in pages(filled, JOBS, is_("client_id", "c1"), NOT_COMPLETED):
-        uses(plan, call, "ix_freezer_jobs_client_id_pending")
+        uses(plan, call, "ix_freezer_jobs_client_id")
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_the_jobs_of_a_client(plan, filled, owner):
+    for call in pages(filled, JOBS, is_(owner, f"{owner[0]}1"), is_("client_id", "c1")):
+        uses(plan, call, f"ix_freezer_jobs_{owner}_client_id")
 
 
 def test_the_jobs_of_all_projects(plan, filled):

@@ -52,10 +52,10 @@ class KindTable:
 
     def _add_index(self, hot: HotList) -> None:
         names = [self.column_of[path] for path in hot.equal]
-        if hot.excluded:
-            names.append("pending")
-        columns = [self.table.c[name] for name in (*names, "created", "key")]
-        Index(f"ix_freezer_{self.kind.name}_{'_'.join(names) or 'created'}", *columns)
+        # In the order of the list, with and without what is excluded.
+        columns = [*names, "created", "key", *(["pending"] if hot.excluded else [])]
+        name = f"ix_freezer_{self.kind.name}_{'_'.join(names) or 'created'}"
+        Index(name, *(self.table.c[column] for column in columns))
 
     @cached_property
     def _paths(self) -> tuple[tuple[str, str], ...]:

@@ -41,11 +41,9 @@ def pages(repository):
 
 @pytest.mark.parametrize("owner", ["user_id", "project_id"])
 def test_what_a_scheduler_polls(plan, pages, owner):
-    index = f"ix_freezer_jobs_{owner}_client_id_pending"
+    index = f"ix_freezer_jobs_{owner}_client_id"
     for call, bound in pages(JOBS, is_(owner, "ann"), is_("client_id", "host"), NOT_COMPLETED):
-        assert plan(call) == [
-            f"SEARCH freezer_jobs USING INDEX {index} ({owner}=? AND client_id=? AND pending=?{bound})"
-        ]
+        assert plan(call) == [f"SEARCH freezer_jobs USING INDEX {index} ({owner}=? AND client_id=?{bound})"]
 
 
 @pytest.mark.parametrize("owner", ["user_id", "project_id"])
@@ -66,9 +64,17 @@ def test_the_clients_of_one_name(plan, pages, owner):
 
 def test_what_a_scheduler_of_all_projects_polls(plan, pages):
     for call, bound in pages(JOBS, is_("client_id", "host"), NOT_COMPLETED):
-        assert plan(call) == [
-            f"SEARCH freezer_jobs USING INDEX ix_freezer_jobs_client_id_pending (client_id=? AND pending=?{bound})"
-        ]
+        assert plan(call) == [f"SEARCH freezer_jobs USING INDEX ix_freezer_jobs_client_id (client_id=?{bound})"]
+
+
+@pytest.mark.parametrize("owners", [(), ("user_id",), ("project_id",)])
+def test_the_jobs_of_a_client(plan, pages, owners):
+    index = f"ix_freezer_jobs_{'_'.join((*owners, 'client_id'))}"
+    fixed = "".join(f"{owner}=? AND " for owner in owners) + "client_id=?"
+    for more in ((), (is_("job_schedule.status", "scheduled"),)):
+        of_client = [*(is_(owner, "ann") for owner in owners), is_("client_id", "host")]
+        for call, bound in pages(JOBS, *of_client, *more):
+            assert plan(call) == [f"SEARCH freezer_jobs USING INDEX {index} ({fixed}{bound})"]
 
 
 def test_the_jobs_of_all_projects(plan, pages):
