@@ -40,8 +40,6 @@ def every_call(repository):
     }
 
 
-LONG_ON_MARIADB = "SELECT count(*) FROM seq_1_to_90000 a, seq_1_to_90000 b WHERE a.seq + b.seq = 1"
-
 READS = ("get", "search", "check")
 WRITES = ("create", "replace", "delete")
 

@@ -30,7 +30,6 @@ COMBINATIONS = [
     for both in itertools.product(("apache2", "uwsgi"), ("elasticsearch", "sqlalchemy"))
 ]
 SECRETS = (SERVICE_PASSWORD, DATABASE_PASSWORD, ELASTIC_PASSWORD)
-MARK = ".made-by-devstack-plugin-freezer-api"
 
 
 @pytest.fixture(
