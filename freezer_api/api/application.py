@@ -32,8 +32,8 @@ class _Checks:
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         if req.path != self._open:
             req.context.caller = caller_of(req.env)
-        if "//" in req.path:
-            # No id is empty.
+        if "//" in req.path or req.path[1:].endswith("/"):
+            # No id is empty; a single slash at the end is gone already.
             raise falcon.HTTPRouteNotFound
 
     def process_resource(
