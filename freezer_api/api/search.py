@@ -24,16 +24,22 @@ ALL = "_all"
 Meaning = Callable[[Value], q.Condition]
 
 
+def nowhere_else(_path: str) -> tuple[str, ...]:
+    """What is shown at a path is stored there and at no other."""
+    return ()
+
+
 @dataclass(frozen=True, eq=False)
 class View:
     """How a version of the API sees a kind.
 
     ``hidden``: paths that it never shows. ``meanings``: what it means when a path is compared with a value,
-    where that is not just what is stored there.
+    where that is not just what is stored there. ``elsewhere``: where what it shows at a path may be stored, too.
     """
 
     hidden: frozenset[str]
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
+    elsewhere: Callable[[str], tuple[str, ...]] = nowhere_else
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +108,7 @@ class _Reader:
         return self._at(name, value)
 
     def _at(self, name: str, value: Any) -> q.Condition:
-        names = self._kind.resolve(name, self._view.hidden)
+        names = self._kind.resolve(name, self._view.hidden) + self._view.elsewhere(name)
         field = self._kind.paths.get(names[0])
         meaning = self._view.meanings.get(names[0])
         if meaning is not None:

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from freezer_api.api.routes import ROUTES_OF_V2
-from freezer_api.api.search import Meaning, View
+from freezer_api.api.search import Meaning, View, nowhere_else
 from freezer_api.api.version import Accept, Version
 from freezer_api.documents import actions, backups, clients, jobs, sessions
 from freezer_api.documents.fields import Document
@@ -105,21 +105,14 @@ def _all_filled(prefix: str, defaults: Document) -> dict[str, Meaning]:
     return {prefix + name: _filled(prefix + name, default) for name, default in searched.items()}
 
 
-def _nested_or_flat(name: str) -> Meaning:
-    """An action of version 1 may have its definition at the root."""
-    names = (f"freezer_action.{name}", name)
-    return lambda value: q.Missing(names) if value == NULL else q.Is(names, value)
-
-
-_DEFINITION = {f"freezer_action.{field.name}": _nested_or_flat(field.name) for field in actions.DEFINITION_FIELDS}
-
 _MEANINGS: dict[str, dict[str, Meaning]] = {
     "backups": {"status": _status},
     "clients": {**_all_filled("client.", _CLIENT), "client.is_central": _is_central},
-    "actions": {**_all_filled("", actions.RETRY_DEFAULTS), **_DEFINITION},
+    "actions": _all_filled("", actions.RETRY_DEFAULTS),
     "jobs": _all_filled("", _JOB),
     "sessions": _all_filled("", _SESSION),
 }
+_ELSEWHERE = {"actions": actions.flat_paths}
 _HIDDEN = {"backups": {"user_name"}, "clients": {"reach"}, "sessions": {sessions.EARLIER}}
 
 _HOME = {
@@ -164,13 +157,18 @@ def _shown(kind: Kind, document: Document) -> Document:
     return _SHOWN[kind.name](document)
 
 
+def _view(kind: Kind) -> View:
+    hidden, elsewhere = frozenset(_HIDDEN.get(kind.name, ())), _ELSEWHERE.get(kind.name, nowhere_else)
+    return View(hidden, _MEANINGS[kind.name], elsewhere)
+
+
 V2 = Version(
     home=_HOME,
     prefix="/v2/{project_id}",
     routes=ROUTES_OF_V2,
     scope=_scope,
     shown=_shown,
-    views={kind.name: View(frozenset(_HIDDEN.get(kind.name, ())), _MEANINGS[kind.name]) for kind in KINDS},
+    views={kind.name: _view(kind) for kind in KINDS},
     backup=backups.reported_with_status,
     backup_patch=backups.patch_of,
     client=partial(clients.accepted, form=clients.STRICT_FORM),

@@ -151,6 +151,13 @@ def nested(action: Document) -> Document:
     return {**beside, "freezer_action": definition_of(action)}
 
 
+def flat_paths(path: str) -> tuple[str, ...]:
+    """Where an action in the flat form has what stands at this path in the nested one."""
+    container, _, rest = path.partition(".")
+    key = rest.partition(".")[0]
+    return (rest,) if container == "freezer_action" and key and key not in _NOT_DEFINITION else ()
+
+
 def same_definition(left: Document, right: Document) -> bool:
     """Whether two definitions ask for the same; nulls, ``""``, ``false`` and absent keys are alike."""
     return same(_told(left), _told(right))
