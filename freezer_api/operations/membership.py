@@ -36,12 +36,19 @@ class Membership:
         if job.get("project_id") != session.get("project_id"):
             raise NotFound(session_id)
         around = scope.around(job)
-        self.leave(around, job_id, but=session_id)
-        self._sessions.rewrite(around, session_id, lambda document: sessions.with_member(document, job))
-        until_settled(lambda: self._bind(around, job_id))
 
-    def _bind(self, scope: Scope, job_id: str) -> None:
-        """Make the job say what the sessions say of it; ``Conflict`` when they changed their mind meanwhile."""
+        def enter() -> None:
+            self._sessions.rewrite(around, session_id, lambda document: sessions.with_member(document, job))
+
+        self.leave(around, job_id, but=session_id)
+        enter()
+        until_settled(lambda: self._bind(around, job_id, enter))
+
+    def _bind(self, scope: Scope, job_id: str, enter: Callable[[], None] = lambda: None) -> None:
+        """Make the job say what the sessions say of it; ``Conflict`` when they changed their mind meanwhile.
+
+        ``enter`` makes the entry of the join that this ends.
+        """
         holders = self._holders(scope, job_id)
         if not holders:
             with suppress(NotFound):
@@ -61,6 +68,10 @@ class Membership:
             self._drop_entry(scope, holder.key, job_id)
             raise
         if not self._still_holds(scope, holder, job_id):
+            if len(holders) > 1 and not self._holders(scope, job_id):
+                # Others were dropped here for the sake of one that was dropped meanwhile: this join comes last.
+                with suppress(NotFound):
+                    enter()
             raise Conflict(f"Session with ID {holder.key} was changed by another request")
 
     def _still_holds(self, scope: Scope, holder: Stored, job_id: str) -> bool:
@@ -93,7 +104,15 @@ class Membership:
         around = scope.around(session)
         self._change_bound(around, session_id, job_id, jobs.removed_from_session, also_unbound=True)
         self._drop_entry(around, session_id, job_id)
-        self._change_bound(around, session_id, job_id, jobs.removed_from_session)
+        with suppress(NotFound):
+            until_settled(lambda: self._unbind(around, session_id, job_id))
+
+    def _unbind(self, scope: Scope, session_id: str, job_id: str) -> None:
+        """Tell the job that it was removed, unless it has joined again meanwhile, before or after it heard."""
+        if not self._holders(scope, job_id):
+            self._change_bound(scope, session_id, job_id, jobs.removed_from_session)
+        if self._holders(scope, job_id):
+            self._bind(scope, job_id)
 
     def release(self, scope: Scope, session_id: str, job_ids: Iterable[str]) -> None:
         """Let these jobs go on alone, as far as they take themselves for members of the session."""
