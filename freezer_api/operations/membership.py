@@ -41,8 +41,17 @@ class Membership:
             self._sessions.rewrite(around, session_id, lambda document: sessions.with_member(document, job))
 
         self.leave(around, job_id, but=session_id)
-        enter()
+        try:
+            enter()
+        except NotFound:
+            # It has left others, maybe, for a session that is gone.
+            self._settle(around, job_id)
+            raise
         until_settled(lambda: self._bind(around, job_id, enter))
+
+    def _settle(self, scope: Scope, job_id: str) -> None:
+        with suppress(NotFound):
+            until_settled(lambda: self._bind(scope, job_id))
 
     def _bind(self, scope: Scope, job_id: str, enter: Callable[[], None] = lambda: None) -> None:
         """Make the job say what the sessions say of it; ``Conflict`` when they changed their mind meanwhile.
