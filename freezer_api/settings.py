@@ -175,9 +175,9 @@ def sections(path: Path) -> Mapping[str, Mapping[str, list[str]]]:
 
     Groups have small letters, as the library reads them; ``DEFAULT`` has large ones.
     """
+    written: dict[str, dict[str, list[str]]] = {}
+    cfg.ConfigParser(str(path), written).parse()
     found: dict[str, dict[str, list[str]]] = {}
-    parser = cfg.ConfigParser(str(path), {})
-    # The library has no other way to them.
-    parser._add_normalized(found)  # noqa: SLF001
-    parser.parse()
+    for group, options in written.items():
+        found.setdefault(_as_read(group), {}).update(options)
     return found

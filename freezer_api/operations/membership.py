@@ -45,23 +45,23 @@ class Membership:
             enter()
         except NotFound:
             # It has left others, maybe, for a session that is gone.
-            self._settle(around, job_id)
+            self._settle(around, job_id, jobs.released)
             raise
-        until_settled(lambda: self._bind(around, job_id, enter))
+        until_settled(lambda: self._bind(around, job_id, jobs.released, enter))
 
-    def _settle(self, scope: Scope, job_id: str) -> None:
+    def _settle(self, scope: Scope, job_id: str, alone: Change) -> None:
         with suppress(NotFound):
-            until_settled(lambda: self._bind(scope, job_id))
+            until_settled(lambda: self._bind(scope, job_id, alone))
 
-    def _bind(self, scope: Scope, job_id: str, enter: Callable[[], None] = lambda: None) -> None:
+    def _bind(self, scope: Scope, job_id: str, alone: Change, enter: Callable[[], None] = lambda: None) -> None:
         """Make the job say what the sessions say of it; ``Conflict`` when they changed their mind meanwhile.
 
-        ``enter`` makes the entry of the join that this ends.
+        ``alone`` is what it says when none holds it. ``enter`` makes the entry of the join that this ends.
         """
         holders = self._holders(scope, job_id)
         if not holders:
             with suppress(NotFound):
-                self._jobs.rewrite(scope, job_id, jobs.released)
+                self._jobs.rewrite(scope, job_id, alone)
             # Another join may have bound the job before this let it go.
             if self._holders(scope, job_id):
                 raise Conflict(f"Job with ID {job_id} was changed by another request")
@@ -113,15 +113,8 @@ class Membership:
         around = scope.around(session)
         self._change_bound(around, session_id, job_id, jobs.removed_from_session, also_unbound=True)
         self._drop_entry(around, session_id, job_id)
-        with suppress(NotFound):
-            until_settled(lambda: self._unbind(around, session_id, job_id))
-
-    def _unbind(self, scope: Scope, session_id: str, job_id: str) -> None:
-        """Tell the job that it was removed, unless it has joined again meanwhile, before or after it heard."""
-        if not self._holders(scope, job_id):
-            self._change_bound(scope, session_id, job_id, jobs.removed_from_session)
-        if self._holders(scope, job_id):
-            self._bind(scope, job_id)
+        # It may have joined again meanwhile, before or after it hears.
+        self._settle(around, job_id, _if_bound(session_id, jobs.removed_from_session))
 
     def release(self, scope: Scope, session_id: str, job_ids: Iterable[str]) -> None:
         """Let these jobs go on alone, as far as they take themselves for members of the session."""
@@ -136,9 +129,15 @@ class Membership:
     def _change_bound(
         self, scope: Scope, session_id: str, job_id: str, change: Change, *, also_unbound: bool = False
     ) -> None:
-        def change_if_bound(job: Document) -> Document:
-            is_bound = jobs.is_bound_to(job, session_id) or (also_unbound and jobs.is_unbound(job))
-            return change(job) if is_bound else job
-
         with suppress(NotFound):
-            self._jobs.rewrite(scope, job_id, change_if_bound)
+            self._jobs.rewrite(scope, job_id, _if_bound(session_id, change, also_unbound=also_unbound))
+
+
+def _if_bound(session_id: str, change: Change, *, also_unbound: bool = False) -> Change:
+    """The change, of a job that takes itself for a member of the session."""
+
+    def change_if_bound(job: Document) -> Document:
+        is_bound = jobs.is_bound_to(job, session_id) or (also_unbound and jobs.is_unbound(job))
+        return change(job) if is_bound else job
+
+    return change_if_bound

@@ -498,20 +498,27 @@ def test_what_a_server_may_say(repository, server, verdict):
         assert ("because" in heard.text) == (verdict is not Verdict.FAILED)
 
 
-def test_a_commit_that_met_another_one_is_tried_again(repository, on_mariadb, server):
-    if on_mariadb:
-        for said in (
-            'Got error 149 "Lock deadlock" during COMMIT',
-            'Got error 35 "deadlock avoided" during COMMIT',
-        ):
-            assert _heard(repository, _says(server, 1180, said)).verdict is Verdict.BUSY
-        assert _heard(repository, _says(server, 1180, "Got error 5 during COMMIT")).verdict is Verdict.LOST
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ('Got error 149 "Lock deadlock" during COMMIT', Verdict.BUSY),
+        ('Got error 35 "deadlock avoided" during COMMIT', Verdict.BUSY),
+        ("Got error 5 during COMMIT", Verdict.LOST),
+    ],
+)
+def test_a_commit_that_met_another_one_is_tried_again(repository, server, said, verdict):
+    assert _heard(repository, _says(server, 1180, said)).verdict is verdict
 
 
-@pytest.mark.parametrize("code", [1047, 3100, 3168, 1290, 1836, 9006])
-def test_another_node_may_do_better(repository, server, on_mariadb, code):
+@pytest.mark.parametrize(
+    ("server", "code"),
+    [*(("mariadb", code) for code in (1047, 3100, 3168, 1290, 1836, 9006)), ("postgresql", "25006")],
+    indirect=["server"],
+)
+def test_another_node_may_do_better(repository, server, code):
     """So the next attempt has a connection of its own, which whoever is in between may lead elsewhere."""
-    assert _heard(repository, _says(server, code if on_mariadb else "25006")).drops
+    assert _heard(repository, _says(server, code)).drops
 
 
 def test_a_driver_that_has_lost_its_place_has_lost_the_connection(repository, on_mariadb):

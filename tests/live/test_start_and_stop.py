@@ -3,13 +3,13 @@
 import socket
 import sqlite3
 import subprocess
-import time
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.faults.load import until
 from tests.servers.service import COMMAND, Service
 
 JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
@@ -82,11 +82,8 @@ def test_it_serves_though_nobody_can_be_told(data: Path) -> None:
     words = (*COMMAND, "--data-dir", str(data), "--port", str(port))
     with open("/dev/full", "w") as full, subprocess.Popen(words, stdout=full, stderr=subprocess.PIPE) as process:
         try:
-            deadline = time.monotonic() + 30
-            while not _answers(port):
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            until(lambda: process.poll() is not None or _answers(port), 30)
+            assert process.poll() is None
         finally:
             process.terminate()
         assert process.communicate(timeout=60)[1] == b""

@@ -1,7 +1,6 @@
 """What nobody knows in a configuration file: one line for each, and none for what another program may know."""
 
 import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +10,6 @@ from oslo_config import cfg
 from freezer_api import config, obsolete, settings
 from freezer_api.cmd import unknown
 from tests.unit.test_samples import made
-
-with warnings.catch_warnings():
-    # WebOb, of which oslo.middleware is made, needs a module that Python means to drop.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import oslo_middleware.opts  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 DEPLOYERS = sorted((ROOT / "tests/deployers").glob("*freezer*.conf"))
