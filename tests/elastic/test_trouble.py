@@ -107,42 +107,38 @@ def test_one_without_tls(
     assert "canary" not in caplog.text
 
 
-def test_one_for_which_nobody_vouches(
-    asked: Callable[..., Connection], listening: Callable[..., str], certificates: Path
-) -> None:
-    url = f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
+@pytest.fixture
+def speaking_tls(listening: Callable[..., str], certificates: Path) -> str:
+    """The URL of one with a certificate of the authority in ``ca.pem``, for 127.0.0.1."""
+    return f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
+
+
+def test_one_for_which_nobody_vouches(asked: Callable[..., Connection], speaking_tls: str) -> None:
     with pytest.raises(WrongServer) as refusal:
-        asked(url).introduce()
-    assert refusal.value.reason.startswith(f"the store's certificate is not believed, TlsError at {url}: ")
+        asked(speaking_tls).introduce()
+    assert refusal.value.reason.startswith(
+        f"the store's certificate is not believed, TlsError at {speaking_tls}: "
+    )
     assert "issuer certificate" in refusal.value.reason
 
 
-def test_one_with_another_name(
-    asked: Callable[..., Connection], listening: Callable[..., str], certificates: Path
-) -> None:
-    url = f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
+def test_one_with_another_name(asked: Callable[..., Connection], speaking_tls: str, certificates: Path) -> None:
+    named = speaking_tls.replace("127.0.0.1", "localhost")
     with pytest.raises(WrongServer) as refusal:
-        asked(url.replace("127.0.0.1", "localhost"), ca_certs=str(certificates / "ca.pem")).introduce()
+        asked(named, ca_certs=str(certificates / "ca.pem")).introduce()
     assert "'localhost'" in refusal.value.reason
 
 
-def test_one_with_another_fingerprint(
-    asked: Callable[..., Connection], listening: Callable[..., str], certificates: Path
-) -> None:
-    url = f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
+def test_one_with_another_fingerprint(asked: Callable[..., Connection], speaking_tls: str) -> None:
     with pytest.raises(WrongServer) as refusal:
-        asked(url, fingerprint="00" * 32).introduce()
+        asked(speaking_tls, fingerprint="00" * 32).introduce()
     assert "Fingerprints did not match" in refusal.value.reason
 
 
 def test_the_next_one_is_asked_before_it_is_refused(
-    asked: Callable[..., Connection],
-    listening: Callable[..., str],
-    certificates: Path,
-    caplog: pytest.LogCaptureFixture,
+    asked: Callable[..., Connection], speaking_tls: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
     with pytest.raises(Unavailable) as refusal:
-        asked(url, url.replace("127.0.0.1", "localhost")).introduce()
+        asked(speaking_tls, speaking_tls.replace("127.0.0.1", "localhost")).introduce()
     assert not isinstance(refusal.value, WrongServer)
     assert "TlsError" in caplog.text
