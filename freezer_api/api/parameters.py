@@ -3,8 +3,9 @@
 import base64
 import binascii
 import re
+from collections.abc import Iterable
 from functools import lru_cache
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 import falcon
 
@@ -19,7 +20,11 @@ _TRUE = frozenset(("true", "t", "yes", "y", "1", "on"))
 _FALSE = frozenset(("false", "f", "no", "n", "0", "off"))
 _POSITION = re.compile(rb"([01])\.([0-9]{1,19})\.(.+)", re.DOTALL)
 _REPLACED = ("marker", "offset")
+_SHORT = ("limit", "with_count", "all_projects")
 _IN_A_LINK = "%=+"
+
+MAX_LINK_SIZE = 2048
+"""Bytes. Proxies refuse responses whose headers exceed their buffers, of which nginx has 4 or 8 KiB by default."""
 
 
 def parameter(req: falcon.Request, name: str) -> str | None:
@@ -87,8 +92,24 @@ def marker_of(position: Position) -> str:
 
 
 def next_link(req: falcon.Request, position: Position) -> str:
-    """The value of ``Link`` that leads on; it repeats all other parameters."""
-    others = [part for part in req.query_string.split("&") if part and part.partition("=")[0] not in _REPLACED]
-    # What a client left unescaped may not end the link before its time.
-    query = "&".join([*(quote(part, safe=_IN_A_LINK) for part in others), f"marker={quote(marker_of(position))}"])
+    """Return the value of ``Link`` that leads to the next page. It repeats all other parameters.
+
+    Above ``MAX_LINK_SIZE`` it leaves out unknown parameters, then ``search``, which the client has to send again.
+    """
+    # Escape characters that would end the link early.
+    parts = [part for part in req.query_string.split("&") if part]
+    others = [(_name(part), quote(part, safe=_IN_A_LINK)) for part in parts if _name(part) not in _REPLACED]
+    link = _link(req, (part for _, part in others), position)
+    for kept in ((*_SHORT, "search"), _SHORT):
+        if len(link) > MAX_LINK_SIZE:
+            link = _link(req, (part for name, part in others if name in kept), position)
+    return link
+
+
+def _name(part: str) -> str:
+    return unquote_plus(part.partition("=")[0])
+
+
+def _link(req: falcon.Request, parts: Iterable[str], position: Position) -> str:
+    query = "&".join([*parts, f"marker={quote(marker_of(position))}"])
     return f'<{req.prefix}{req.path}?{query}>; rel="next"'

@@ -1,9 +1,11 @@
 """Behind a reverse proxy: what clients see of it in links, and operators of clients in the log."""
 
+import json
 import re
 import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -12,14 +14,12 @@ from tests.hosting.certificates import make_certificates
 from tests.hosting.hosts import ETC, FreezerAPI, Host, Nginx, Place
 from tests.servers.keystone import Keystone
 
-TOLD = """
-proxy_set_header Host $host;
-proxy_set_header X-Forwarded-Proto $scheme;
-proxy_set_header X-Forwarded-Host $http_host;
-proxy_set_header X-Forwarded-For $remote_addr;
-client_max_body_size 0;
-"""
-"""What `doc/source/install/servers.rst` has nginx say, with the prefix."""
+PAGE = Path(__file__).parents[2] / "doc/source/install/servers.rst"
+
+_BLOCK = re.search(r"location /backup/ \{(.*?)\}", PAGE.read_text(), re.DOTALL)
+assert _BLOCK
+TOLD = "".join(line for line in _BLOCK[1].splitlines() if "proxy_pass" not in line and "Prefix" not in line)
+"""The directives of the documented block, without the prefix."""
 
 
 def test_links_are_those_of_the_proxy(started: Callable[[Host], Host]) -> None:
@@ -151,6 +151,27 @@ def test_tls_that_ends_at_the_proxy(
     proxy = started(Secure(place, stripped(service), context, tls))
     assert hrefs(ask(f"{proxy.url}/", context=context)) == [f"{proxy.url}/v2/", f"{proxy.url}/v1/"]
     assert rest_of(proxy.url, token, context).startswith(f"https://127.0.0.1:{proxy.port}/backup/v1/jobs?")
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("size", [1000, 4000, 6000])
+def test_long_search_passes_the_documented_proxy(
+    place: Place, token: dict[str, str], started: Callable[[Host], Host], size: int
+) -> None:
+    service = started(FreezerAPI(place))
+    proxy = started(Nginx(place, stripped(service), "/backup"))
+    for _ in range(2):
+        assert ask(f"{proxy.url}/v1/jobs", "POST", JOB, token).status == 201
+    search = quote(json.dumps({"match_not": [{"description": "x" * size}]}), safe="")
+    first = ask(f"{proxy.url}/v1/jobs?limit=1&search={search}", "GET", None, token)
+    assert first.status == 200
+    link = re.match(r'<([^>]+)>; rel="next"', first.headers["link"])
+    assert link
+    assert ("search=" in link[1]) == (size == 1000)
+    again = link[1] if size == 1000 else f"{link[1]}&search={search}"
+    second = ask(again, "GET", None, token)
+    assert [len(answer.json()["jobs"]) for answer in (first, second)] == [1, 1]
+    assert first.body != second.body
 
 
 class Secure(Nginx):
