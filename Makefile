@@ -24,10 +24,11 @@ test: $(VENV)/.dev
 test-matrix: $(VENV)/.dev
 	$(BIN)/python -m pytest -m matrix $(ARGS)
 
-# Polls in pages while others change the jobs, for five minutes each; SECONDS says otherwise.
+# Races and long loads on every store: SECONDS for each load, ROUNDS for each race.
 SECONDS := 300
+ROUNDS := 100
 soak: $(VENV)/.dev
-	SOAK_SECONDS=$(SECONDS) $(BIN)/python -m pytest tests/live/test_paging.py -m "matrix or not matrix" $(ARGS)
+	SOAK_SECONDS=$(SECONDS) SOAK_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -m soak $(ARGS)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

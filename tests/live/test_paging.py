@@ -105,6 +105,7 @@ def _soak(port: int, jobs: str, poll: Callable[[Connection, str], Poll], others:
         yield from (f"poll {number} of {len(made)}: {fault}" for fault in one.faults(ledger.lives))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("jobs", ["/v1/jobs", "/v2/demo/jobs"])
 class TestPolls:
     @pytest.fixture(autouse=True)
