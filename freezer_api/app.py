@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
-from freezer_api import delegation, pipeline, settings
+from freezer_api import config, delegation, pipeline, settings
 from freezer_api.api.application import Application
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import Unforged
@@ -21,7 +21,6 @@ from freezer_api.api.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
-from freezer_api.api.wire import Limits
 from freezer_api.health import Health
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
@@ -94,8 +93,7 @@ class Parts:
             "jobs": JobsResource(jobs),
             "sessions": SessionsResource(Sessions(repository, membership, clock=_now, new_id=_new_id)),
         }
-        limits = Limits(body=conf.api.max_body_size, page=conf.api.max_limit)
-        self._application = Application(resources, Enforcement(conf), limits, self._offered)
+        self._application = Application(resources, Enforcement(conf), config.limits(conf), self._offered)
 
     def offers(self, mount: str) -> bool:
         """Whether there is a version below this path, and it is not switched off."""

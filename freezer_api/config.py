@@ -1,10 +1,12 @@
 """Every option of the service, for the parser and for ``oslo-config-generator``."""
 
 import copy
+from dataclasses import fields
 
 from oslo_config import cfg
 from oslo_db.options import database_opts
 
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.repository.elastic.dialect import ENGINES
 
 BIND: list[cfg.Opt] = [
@@ -99,15 +101,50 @@ STANDALONE: list[cfg.Opt] = [
 API: list[cfg.Opt] = [
     cfg.IntOpt(
         "max_limit",
-        default=1000,
+        default=DEFAULTS.max_limit,
         min=1,
         help="The most documents that one page of a list holds; a larger limit is lowered to it.",
     ),
     cfg.IntOpt(
         "max_body_size",
-        default=1024 * 1024,
+        default=DEFAULTS.max_body_size,
         min=1024,
         help="The most bytes that the body of a request has; a larger one is refused with 413.",
+    ),
+    cfg.IntOpt(
+        "max_document_size",
+        default=DEFAULTS.max_document_size,
+        min=1024,
+        help="Largest size in bytes of a document as it is stored, with action_defaults and stored actions copied "
+        "in and without what the service itself adds. A request that makes a document larger is refused with 413. "
+        "A stored document above the limit can be changed as long as it does not grow.",
+    ),
+    cfg.IntOpt(
+        "max_job_actions",
+        default=DEFAULTS.max_job_actions,
+        min=1,
+        help="Largest number of actions of a job. A request that exceeds it is refused with 400.",
+    ),
+    cfg.IntOpt(
+        "max_session_jobs",
+        default=DEFAULTS.max_session_jobs,
+        min=1,
+        help="Largest number of jobs in a session. A request that exceeds it is refused with 400.",
+    ),
+    cfg.IntOpt(
+        "max_searchable_values",
+        default=DEFAULTS.max_searchable_values,
+        min=1,
+        help="Number of values of a document that searches find: the first ones, and no more than 1 MiB of their "
+        "text. Values beyond are stored and shown, but not found. A change of the option takes effect for a "
+        "document when it is written.",
+    ),
+    cfg.IntOpt(
+        "max_page_bytes",
+        default=DEFAULTS.max_page_bytes,
+        min=1024,
+        help="Size in bytes of the documents of one page of a list, after which the page ends early. A page "
+        "always has 10 documents if there are as many; the header Link leads to the next page.",
     ),
 ]
 
@@ -238,6 +275,11 @@ def register_stores(conf: cfg.ConfigOpts) -> None:
 def register_elasticsearch(conf: cfg.ConfigOpts, group: str) -> None:
     """Make the options of the Elasticsearch store known to ``conf``, in this group."""
     conf.register_opts(ELASTICSEARCH, group=group)
+
+
+def limits(conf: cfg.ConfigOpts) -> Limits:
+    """Return the limits that the configuration sets."""
+    return Limits(**{field.name: conf.api[field.name] for field in fields(Limits)})
 
 
 def register_arguments(conf: cfg.ConfigOpts) -> None:

@@ -21,8 +21,19 @@ class Malformed(Invalid):
     """A text that should be JSON is none, or holds what cannot be kept as it came."""
 
 
-class TooLarge(FreezerError):
-    """A body is larger than the configured limit."""
+class LimitReached(FreezerError):
+    """A request goes beyond a configured limit. The text names the limit and its option.
+
+    Every subclass is logged once a minute for each project, see :class:`freezer_api.api.refusals.Refusals`.
+    """
+
+
+class TooLarge(LimitReached):
+    """A body, or the document that it would make, has more bytes than allowed."""
+
+
+class TooMany(LimitReached):
+    """A document would have more parts than allowed."""
 
 
 class NotFound(FreezerError):

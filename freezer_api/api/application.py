@@ -12,8 +12,9 @@ from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import caller_of
 from freezer_api.api.routes import Route
 from freezer_api.api.version import Version
-from freezer_api.api.wire import Exchange, Limits
+from freezer_api.api.wire import Exchange
 from freezer_api.documents.fields import is_id
+from freezer_api.documents.limits import Limits
 from freezer_api.policies import roles
 
 App = falcon.App[falcon.Request, falcon.Response]

@@ -7,6 +7,7 @@ from typing import Any
 import falcon
 
 from freezer_api import errors
+from freezer_api.api.refusals import Refusals
 from freezer_api.documents.text import answer
 
 LOG = logging.getLogger(__name__)
@@ -24,6 +25,7 @@ TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
     errors.AlreadyExists: (falcon.HTTP_409, "Document already existing"),
     errors.Conflict: (falcon.HTTP_409, "Document already existing"),
     errors.TooLarge: (falcon.HTTP_413, "Request entity too large"),
+    errors.TooMany: (falcon.HTTP_400, "Bad request format"),
     errors.Unprocessable: (falcon.HTTP_422, "Unprocessable Entity"),
     errors.Undelegable: (falcon.HTTP_422, "Missing required credentials"),
     errors.StoreFailed: (falcon.HTTP_500, "Internal Storage Error"),
@@ -54,9 +56,16 @@ def refuse(
 
 def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:
     """Let the app answer every error in the one shape."""
+    refusals = Refusals()
+
+    def limit_reached(req: falcon.Request, resp: falcon.Response, error: errors.LimitReached, params: Any) -> None:
+        refusals.log(req.context.caller.project_id, str(error))
+        _of_ours(req, resp, error, params)
+
     app.add_error_handler(Exception, _unexpected)
     app.add_error_handler(falcon.HTTPError, _of_the_framework)
     app.add_error_handler(errors.FreezerError, _of_ours)
+    app.add_error_handler(errors.LimitReached, limit_reached)
 
 
 def _of_ours(_req: falcon.Request, resp: falcon.Response, error: errors.FreezerError, _params: Any) -> None:

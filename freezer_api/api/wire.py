@@ -10,6 +10,7 @@ from freezer_api.api.search import NOTHING_ASKED, Search, search_of
 from freezer_api.api.version import Version
 from freezer_api.documents.fields import Document, is_id
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.limits import Limits
 from freezer_api.documents.text import answer, parse
 from freezer_api.errors import Invalid, Malformed, TooLarge
 from freezer_api.operations.caller import Caller
@@ -18,14 +19,6 @@ from freezer_api.repository.protocol import Page, Stored
 from freezer_api.repository.query import Query
 
 NO_BODY = "Missing request body"
-
-
-class Limits:
-    """Bounds of what a request may ask: bytes of a body, documents of a list."""
-
-    def __init__(self, *, body: int, page: int) -> None:
-        self.body = body
-        self.page = page
 
 
 def read_body(req: falcon.Request, most: int) -> bytes:
@@ -89,7 +82,7 @@ class Exchange:
 
     def _object(self) -> Document | None:
         """The body's object; None when there is no body."""
-        data = read_body(self._req, self._limits.body)
+        data = read_body(self._req, self._limits.max_body_size)
         if not data:
             return None
         value = parse(data)
@@ -117,7 +110,7 @@ class Exchange:
 
     def request(self, format_error: str) -> Document:
         """The body's object, for requests whose errors have a text of their own."""
-        data = read_body(self._req, self._limits.body)
+        data = read_body(self._req, self._limits.max_body_size)
         value = parse(data) if data else None
         if not value or not isinstance(value, dict):
             raise Invalid(format_error)
@@ -133,14 +126,14 @@ class Exchange:
         return Query(
             conditions=search.conditions,
             exact_first=search.exact_first,
-            limit=min(limit, self._limits.page),
+            limit=min(limit, self._limits.max_limit),
             offset=offset,
             after=after,
             with_total=with_total,
         )
 
     def _search(self, kind: Kind) -> Search:
-        data = read_body(self._req, self._limits.body)
+        data = read_body(self._req, self._limits.max_body_size)
         text = parameters.parameter(self._req, "search")
         if data and text is not None:
             raise Invalid("A search comes in the body or in the parameter 'search', not in both")

@@ -10,7 +10,7 @@ from freezer_api.api.application import Application
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.routes import Route
 from freezer_api.api.v1 import V1
-from freezer_api.api.wire import Limits
+from freezer_api.documents.limits import DEFAULTS
 
 
 class Resource:
@@ -21,7 +21,7 @@ class Resource:
 def test_a_route_without_a_rule_cannot_be_built() -> None:
     conf = cfg.ConfigOpts()
     conf([], project="freezer", default_config_files=[])
-    application = Application({"jobs": Resource()}, Enforcement(conf), Limits(body=1, page=1), [])
+    application = Application({"jobs": Resource()}, Enforcement(conf), DEFAULTS, [])
     route = Route("/jobs", "GET", "jobs:no_such", "jobs", "get")
     with warnings.catch_warnings(), pytest.raises(LookupError, match="jobs:no_such of GET /jobs"):
         application.build([replace(V1, routes=(route,))])

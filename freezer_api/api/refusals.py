@@ -1,0 +1,44 @@
+"""The log of requests that are refused because of a limit."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+LOG = logging.getLogger(__name__)
+
+INTERVAL = 60.0
+"""Seconds between two log lines of one project."""
+
+MAX_PROJECTS = 1000
+"""Projects whose last line is remembered."""
+
+
+class Refusals:
+    """Logs refusals, for each project at most one line per ``INTERVAL``.
+
+    Any error that is a :class:`freezer_api.errors.LimitReached` is logged here, whatever its status: 400, 413 or
+    429. Code that refuses a request raises such an error and logs nothing itself. ``clock`` returns seconds.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last: dict[str | None, float] = {}
+
+    def log(self, project_id: str | None, reason: str) -> None:
+        """Log the refusal unless one of the same project was logged less than ``INTERVAL`` ago."""
+        if self._is_due(project_id):
+            LOG.warning("Refused a request of project %s: %s", project_id, reason)
+
+    def _is_due(self, project_id: str | None) -> bool:
+        now = self._clock()
+        with self._lock:
+            if now - self._last.get(project_id, now - INTERVAL) < INTERVAL:
+                return False
+            self._last.pop(project_id, None)
+            self._last[project_id] = now
+            if len(self._last) > MAX_PROJECTS:
+                # The first key is the one with the oldest line.
+                del self._last[next(iter(self._last))]
+            return True

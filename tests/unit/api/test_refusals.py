@@ -1,0 +1,41 @@
+"""Refusals because of a limit are logged once a minute for each project."""
+
+import pytest
+
+from freezer_api.api.refusals import INTERVAL, MAX_PROJECTS, Refusals
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_each_project_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    clock = Clock()
+    refusals = Refusals(clock)
+    for second in range(2 * int(INTERVAL)):
+        clock.now = 1000.0 + second
+        refusals.log("one", f"reason {second}")
+        refusals.log("two", "other reason")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Refused a request of project one: reason 0",
+        "Refused a request of project two: other reason",
+        "Refused a request of project one: reason 60",
+        "Refused a request of project two: other reason",
+    ]
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_the_number_of_remembered_projects_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+    refusals = Refusals(Clock())
+    refusals.log("first", "")
+    for number in range(MAX_PROJECTS):
+        refusals.log(str(number), "")
+    caplog.clear()
+    refusals.log(str(MAX_PROJECTS - 1), "")
+    assert not caplog.records
+    refusals.log("first", "")
+    assert len(caplog.records) == 1
