@@ -51,6 +51,7 @@ class Request:
             "PATH_INFO": self.path,
             "QUERY_STRING": self.query,
             "CONTENT_LENGTH": str(len(self.content)),
+            "REMOTE_ADDR": "127.0.0.1",
             "SERVER_NAME": "127.0.0.1",
             "SERVER_PORT": "80",
             "SERVER_PROTOCOL": "HTTP/1.1",

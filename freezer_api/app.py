@@ -55,13 +55,15 @@ def build(conf: cfg.ConfigOpts, repository: Repository, name: str = "main") -> B
     made = pipeline.load(conf, parts, parts.health, name)
     if made.authenticated:
         return Built(Entrance(Unforged(made.app)), loopback_only=False)
-    LOG.warning("There is no authtoken in the pipeline: every token is believed, so only this machine is answered")
+    LOG.warning(
+        "The paste pipeline has no authtoken filter: tokens are not verified, so only loopback requests are served"
+    )
     return Built(Entrance(Unforged(LoopbackOnly(StandaloneIdentity(made.app)))), loopback_only=True)
 
 
 def build_standalone(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
-    """The service without Keystone; whoever serves it keeps it on a loopback address."""
-    return Entrance(Unforged(StandaloneIdentity(Parts(conf, repository).whole())))
+    """Return the service without Keystone. It serves loopback requests only."""
+    return Entrance(Unforged(LoopbackOnly(StandaloneIdentity(Parts(conf, repository).whole()))))
 
 
 def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:

@@ -44,13 +44,14 @@ class Answer:
 
 class Client:
     """Speaks ``version``, whose base comes before every path that does not start with a slash; ``identity`` gives
-    the headers that say who asks, ``peer`` is the address that a request comes from.
+    the headers that say who asks, ``peer`` is the address that a request comes from, ``protocol`` that of HTTP.
     """
 
     def __init__(self, service: WSGIApp, version: Version, identity: Callable[[str], dict[str, str]]) -> None:
         self.version = version
         self.base = version.base(DEFAULT)
-        self.peer = "192.0.2.7"
+        self.peer = "127.0.0.1"
+        self.protocol = "HTTP/1.1"
         self._service = service
         self._identity = identity
 
@@ -74,6 +75,7 @@ class Client:
         data = b"" if body is NO_BODY else body if isinstance(body, bytes) else json.dumps(body).encode()
         environ = self._environ(method, path if path.startswith("/") else f"{self.version.base(by)}/{path}", data)
         for name, value in sent.items():
+            environ.pop(_variable(name), None)
             if value is not None:
                 environ[_variable(name)] = value
         if "HTTP_TRANSFER_ENCODING" in environ:
@@ -89,11 +91,11 @@ class Client:
             "SCRIPT_NAME": "",
             "PATH_INFO": unquote_to_bytes(url).decode("latin-1"),
             "QUERY_STRING": query,
-            "SERVER_NAME": "backup.example.org",
+            "SERVER_NAME": "backup.localhost",
             "SERVER_PORT": "9090",
             "REMOTE_ADDR": self.peer,
-            "SERVER_PROTOCOL": "HTTP/1.1",
-            "HTTP_HOST": "backup.example.org:9090",
+            "SERVER_PROTOCOL": self.protocol,
+            "HTTP_HOST": "backup.localhost:9090",
             "wsgi.version": (1, 0),
             "wsgi.url_scheme": "http",
             "wsgi.input": io.BytesIO(data),

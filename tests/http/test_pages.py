@@ -31,7 +31,7 @@ def _next(answer: Answer) -> str | None:
     link = answer.headers.get("link")
     if link is None:
         return None
-    match = re.fullmatch(r'<http://backup\.example\.org:9090(/.*)>; rel="next"', link)
+    match = re.fullmatch(r'<http://backup\.localhost:9090(/.*)>; rel="next"', link)
     assert match
     return match[1]
 

@@ -113,7 +113,7 @@ def test_paste_files_serve_as_they_are(serve: Serve, keystone: Keystone, name: s
     assert backup["user_id"] == keystone.user("alice")
     client("POST", "backups", BACKUP)
     link = client("GET", "backups?limit=1").headers["link"]
-    assert link.startswith("<http://backup.example.org:9090/v1/backups?limit=1&marker=")
+    assert link.startswith("<http://backup.localhost:9090/v1/backups?limit=1&marker=")
     assert client("GET", "backups/", headers={"X-Openstack-Request-Id": "mine"}).headers[
         "x-openstack-request-id"
     ] == ("req-mine")

@@ -144,6 +144,28 @@ def test_fault_15_forged_identities_are_thrown_away(wire: Wire, service: Service
     assert wire.refusal() == 404
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\nSec-Fetch-Mode: no-cors\r\n", 403),
+        (b"HTTP/1.1\r\nHost: localhost\r\nOrigin: null\r\n", 403),
+        (b"HTTP/1.1\r\nHost: localhost:9090\r\nOrigin: http://localhost:9090\r\n", 201),
+        (b"HTTP/1.1\r\nHost: evil.example\r\n", 403),
+        (b"HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n", 400),
+        (b"HTTP/1.1\r\nHost: evil.example\r\nHost: localhost\r\n", 400),
+        (b"HTTP/1.1\r\n", 403),
+        (b"HTTP/1.0\r\n", 201),
+        (b"HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-Proto: https\r\n", 403),
+        (b"HTTP/1.1\r\nHost: localhost\r\nVia: 1.1 proxy\r\n", 403),
+    ],
+)
+def test_requests_of_web_pages_and_proxies_are_refused(wire: Wire, head: bytes, status: int) -> None:
+    """What a browser sends for a form or a `fetch` without preflight has a body of the type text/plain."""
+    wire.send(b"POST /v1/jobs ", head, b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(JOB), JOB)
+    answered, body = wire.answer()
+    assert answered == status, body
+
+
 def test_a_search_as_long_as_a_request_line_may_be(wire: Wire) -> None:
     fixed = b"GET /v1/jobs?search=%22 HTTP/1.1\r\n"
     wire.send(b"GET /v1/jobs?search=%22", b"x" * (8190 - len(fixed)), b" HTTP/1.1\r\n", HOST, b"\r\n")
