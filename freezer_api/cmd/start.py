@@ -121,6 +121,8 @@ def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> N
 
     ``StartFailed`` says what cannot be written to.
     """
+    # Log files, rotated ones too, must not be readable for every account, and the library has no option for it.
+    os.umask(os.umask(0o077) | 0o027)
     without = [name for name, (module, _) in _NEEDED.items() if conf[name] and find_spec(module) is None]
     # Older releases of the library fail where it is set.
     for name in (*without, *(name for name in ["watch_log_file"] if conf[name])):

@@ -15,6 +15,11 @@ function sudo {
     "$@"
 }
 
+# The accounts of this machine stay as they are.
+function usermod {
+    _called usermod "$@"
+}
+
 function echo_summary {
     _called echo_summary "$@"
 }

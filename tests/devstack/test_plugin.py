@@ -21,6 +21,7 @@ from tests.devstack.stack import (
     STACK,
     USER,
 )
+from tests.hosting.hosts import group_of
 from tests.servers.search.versions import choose
 
 FIRST = (("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"))
@@ -109,6 +110,7 @@ class TestStack:
             ["setup_develop", str(REPOSITORY)],
             ["install_apache_uwsgi" if uwsgi else "install_apache_wsgi"],
             ["echo_summary", "Configuring the Freezer API"],
+            *([["usermod", "-a", "-G", group_of(USER), "www-data"]] if uwsgi else []),
             ["echo_summary", "Starting the Freezer API"],
             ["restart_service", "elasticsearch"] if elasticsearch else ["recreate_database", "freezer", "utf8"],
             ["stop_process", "freezer-api"],

@@ -241,7 +241,7 @@ class UWSGI(Host):
 
     def program(self) -> Sequence[str]:
         self.place.own()
-        account = ("--uid", owner()) if os.getuid() == 0 else ()
+        account = ("--uid", owner(), "--gid", group_of(owner())) if os.getuid() == 0 else ()
         home = ("--virtualenv", str(system_home()), "--pythonpath", str(self.place.package()))
         return [program("uwsgi"), "--plugins", "python3,http", *home, *account]
 
@@ -373,9 +373,13 @@ class ApacheBeforeUWSGI(Apache):
     modules = ("proxy", "proxy_uwsgi")
     path = "/backup"
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, change: Mapping[str, str] | None = None) -> None:
         super().__init__(place)
-        self._uwsgi = UWSGI(place)
+        self._uwsgi = UWSGI(place, change)
+
+    @property
+    def socket(self) -> Path:
+        return self._uwsgi.socket
 
     def site(self) -> str:
         socket_ = {"/var/run/uwsgi/freezer-api-wsgi.socket": str(self._uwsgi.socket)}
@@ -390,6 +394,36 @@ class ApacheBeforeUWSGI(Apache):
     def end(self) -> None:
         super().end()
         self._uwsgi.end()
+
+
+class ForeignApacheBeforeUWSGI(ApacheBeforeUWSGI):
+    """The same with Apache as another account than the service's; ``member`` adds it to the service's group.
+
+    Apache sees a file of groups of its own, in a mount namespace.
+    """
+
+    account = "nobody"
+
+    def __init__(self, place: Place, *, member: bool, change: Mapping[str, str] | None = None) -> None:
+        super().__init__(place, change)
+        self._member = member
+
+    def group(self) -> str:
+        return group_of(self.account)
+
+    def command(self) -> Sequence[str]:
+        if os.getuid() != 0:
+            leave_out("only root can run servers as two accounts")
+        command = super().command()
+        file = Path(command[command.index("-f") + 1])
+        file.write_text(replaced(file.read_text(), {f"\nUser {owner()}\n": f"\nUser {self.account}\n"}))
+        groups = self.place.path / "group"
+        service = group_of(owner())
+        lines = Path("/etc/group").read_text().splitlines()
+        added = [f"{line},{self.account}" if line.startswith(f"{service}:") else line for line in lines]
+        groups.write_text("\n".join(added if self._member else lines).replace(":,", ":") + "\n")
+        script = f'mount --bind {groups} /etc/group && exec "$@"'
+        return ["unshare", "--mount", "sh", "-c", script, "sh", *command]
 
 
 class Nginx(Host):

@@ -16,7 +16,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosting.hosts import ROOT, FreezerAPI, Host, Place, program, replaced
+from tests.hosting.asking import ask
+from tests.hosting.hosts import (
+    OPEN_PASTE,
+    ROOT,
+    UWSGI,
+    ForeignApacheBeforeUWSGI,
+    FreezerAPI,
+    Host,
+    ModWSGI,
+    Place,
+    group_of,
+    owner,
+    program,
+    replaced,
+)
 
 COMMAND = str(Path(sys.executable).with_name("freezer-api"))
 UNITS = sorted((ROOT / "etc/systemd").iterdir())
@@ -56,6 +70,73 @@ def test_the_commands_of_a_unit_are_there(unit: Path) -> None:
         assert shutil.which(service["ExecReload"].split()[0])
     # Longer than running requests are waited for.
     assert int(service["TimeoutStopSec"]) > 25
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_unit_bounds_memory_tasks_and_readers(unit: Path) -> None:
+    parsed = configparser.RawConfigParser(strict=False)
+    parsed.optionxform = str  # type: ignore[assignment,method-assign]
+    parsed.read(unit)
+    service = parsed["Service"]
+    assert (service["MemoryMax"], service["TasksMax"], service["UMask"]) == ("2G", "512", "0027")
+    modes = {name: value for name, value in service.items() if name.endswith("DirectoryMode")}
+    assert set(modes.values()) == {"0750"}
+    assert {f"{name}Mode" for name in service if name.endswith("Directory")} == set(modes)
+
+
+def mode_of(path: Path) -> str:
+    return oct(path.stat().st_mode & 0o7777)
+
+
+@pytest.mark.parametrize("member", [True, False])
+def test_uwsgi_socket_admits_the_group_alone(
+    place: Place, started: Callable[[Host], Host], *, member: bool
+) -> None:
+    apache = ForeignApacheBeforeUWSGI(place, member=member)
+    if member:
+        assert ask(f"{started(apache).url}/").status == 300
+    else:
+        # Apache runs, but is refused by the socket.
+        apache.answers = lambda: ask_status(apache) == 503  # type: ignore[method-assign]
+        started(apache)
+        assert "Permission denied" in apache.logged()
+    assert mode_of(apache.socket) == "0o660"
+    assert (apache.socket.owner(), apache.socket.group()) == (owner(), group_of(owner()))
+
+
+def ask_status(host: Host) -> int:
+    try:
+        return ask(f"{host.url}/healthcheck").status
+    except OSError:
+        return 0
+
+
+@pytest.mark.matrix
+def test_deployers_socket_for_everybody_still_works(place: Place, started: Callable[[Host], Host]) -> None:
+    apache = ForeignApacheBeforeUWSGI(place, member=False, change={"chmod-socket = 660": "chmod-socket = 666"})
+    assert ask(f"{started(apache).url}/").status == 300
+
+
+@pytest.mark.parametrize(
+    "host",
+    [FreezerAPI, pytest.param(UWSGI, marks=pytest.mark.matrix), pytest.param(ModWSGI, marks=pytest.mark.matrix)],
+)
+def test_files_of_the_service_are_not_readable_for_all(
+    place: Place, started: Callable[[Host], Host], host: Callable[[Place], Host]
+) -> None:
+    place.configure(
+        OPEN_PASTE, f"[DEFAULT]\nlog_dir = {place.data}\n[gunicorn]\naccesslog = {place.data}/access.log"
+    )
+    before = os.umask(0)
+    try:
+        serving = started(host(place))
+    finally:
+        os.umask(before)
+    assert ask(f"{serving.url}/v1/jobs").status == 200
+    files = {file.name: mode_of(file) for file in place.data.rglob("*") if file.is_file()}
+    assert files.pop("freezer.sqlite") == "0o600"
+    assert files["freezer-api.log"] == "0o640"
+    assert all(mode in ("0o640", "0o600") for mode in files.values()), files
 
 
 @pytest.mark.matrix
