@@ -299,6 +299,70 @@ def test_connections_that_say_nothing_are_not_waited_for(service: Production) ->
     kept.close()
 
 
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.matrix), 20])
+def test_sigterm_does_not_wait_for_queued_reloads(service: Production, count: int) -> None:
+    service.start()
+    for _ in range(count):
+        service.process.send_signal(signal.SIGHUP)
+        # A signal that is pending is not delivered twice.
+        wait_until(lambda: not pending_signals(service))
+    assert service.stop() == 0
+    # Each reload takes about a second.
+    assert reloads(service) <= 1
+    assert not error_lines(service)
+
+
+def pending_signals(service: Production) -> int:
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    return sum(int(mask, 16) for mask in re.findall(r"(?:SigPnd|ShdPnd):\s+(\w+)", status))
+
+
+@pytest.mark.matrix
+def test_queued_sighups_are_one_reload(service: Production) -> None:
+    service.start()
+    for _ in range(20):
+        service.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not pending_signals(service))
+    wait_until(lambda: reloads(service) >= 1)
+    workers = workers_of(service)
+    kill_one(service)
+    # The master handles the death of a worker after the signals before it.
+    assert len(children(service.process.pid) - workers) <= 2
+    assert 1 <= reloads(service) <= 3
+    assert service.stop() == 0
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_stop_during_a_reload_does_not_wait_for_old_workers(service: Production, stop: signal.Signals) -> None:
+    service.start()
+    old = workers_of(service)
+    slow = Slow(service)
+    service.process.send_signal(signal.SIGHUP)
+    # The reload has begun to wait for the worker of the slow request.
+    wait_until(
+        lambda: len(children(service.process.pid) - old) == 2 and len(children(service.process.pid) & old) == 1
+    )
+    service.process.send_signal(stop)
+    wait_until(lambda: stopped_listening(service))
+    # Before its fix the stop began when the slow request had been given up.
+    assert slow.finish().startswith(b"HTTP/1.1 201 ")
+    assert service._ended(60) == 0
+
+
+@pytest.mark.matrix
+def test_stop_during_a_hanging_rehearsal(service: Production, config: Path, tmp_path: Path) -> None:
+    service.start()
+    workers = workers_of(service)
+    os.mkfifo(tmp_path / "hangs.pem")
+    write(config, f"[ssl]\ncert_file = {tmp_path}/hangs.pem")
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: len(children(service.process.pid) - workers) == 1)
+    service.process.terminate()
+    # A rehearsal is given up after 30 seconds.
+    assert service._ended(20) == 0
+
+
 @pytest.mark.matrix
 @pytest.mark.parametrize("host", ["::1", "localhost"])
 def test_addresses(config: Path, tmp_path: Path, host: str) -> None:

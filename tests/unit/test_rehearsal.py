@@ -25,3 +25,8 @@ def test_what_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that hangs must not keep the master from a stop."""
     monkeypatch.setattr(master, "LONGEST_REHEARSAL", 0.1)
     assert master.failure_of(threading.Event().wait) == "reading it took longer than 0.1 seconds"
+
+
+def test_a_stop_ends_the_rehearsal() -> None:
+    with pytest.raises(StopIteration):
+        master.failure_of(threading.Event().wait, lambda: _raise(StopIteration()))
