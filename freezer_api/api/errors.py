@@ -68,8 +68,13 @@ def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:
     app.add_error_handler(errors.LimitReached, limit_reached)
 
 
-def _of_ours(_req: falcon.Request, resp: falcon.Response, error: errors.FreezerError, _params: Any) -> None:
-    status, title = TABLE[type(error)]
+def _of_ours(req: falcon.Request, resp: falcon.Response, error: errors.FreezerError, params: Any) -> None:
+    entry = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
+    if entry is None:
+        # An error of a start: its text is for the operator.
+        _unexpected(req, resp, error, params)
+        return
+    status, title = entry
     if isinstance(error, errors.Unavailable):
         resp.set_header("Retry-After", RETRY_AFTER)
     _answer(resp, status, title, str(error))

@@ -5,11 +5,12 @@ import multiprocessing
 import uuid
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
-from freezer_api.errors import AlreadyExists, Conflict, StoreFailed, Unavailable
+from freezer_api.errors import AlreadyExists, Conflict, StartFailed, StoreFailed, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic.access import Access, open_pool
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
@@ -199,6 +200,125 @@ def test_a_forked_process_has_connections_of_its_own(repository: ElasticReposito
     assert found(repository) == ["parent", "child"]
 
 
+FOREIGN = {
+    "404 with a message": page("404 Not Found", '{"message": "no Route matched with those values"}'),
+    "404 with an error": page("404 Not Found", '{"error": "Not Found", "status": 404, "path": "/x"}'),
+    "404 with another error object": page("404 Not Found", '{"error": {"code": 404, "type": "x"}}'),
+    "404 of another document": page("404 Not Found", '{"_index": "x", "_id": "other", "found": false}'),
+    "409": page("409 Conflict", '{"error": {"code": 409}}'),
+    "400": page("400 Bad Request", '{"error": "Bad Request"}'),
+    "500": page("500 Internal Server Error", '{"message": "oops"}'),
+    "200 and an empty object": page("200 OK", "{}"),
+    "200 and another object": page(
+        "200 OK", '{"hits": 7, "items": [], "result": 1, "status": "ok", "found": true}'
+    ),
+    "200 and a list of other items": page("200 OK", '{"errors": false, "items": [{"id": 1}]}'),
+    "200 and too few items": page("200 OK", '{"errors": false, "items": []}'),
+    "200 and a page": page("200 OK", "<html>Welcome</html>", "text/html"),
+    "302": page("302 Found", '{"location": "/login"}'),
+    "401": page("401 Unauthorized", "<html>nginx</html>", "text/html"),
+    "403": page("403 Forbidden", '{"message": "IP not allowed"}'),
+}
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The levels of what the service logs."""
+    return [record.levelname for record in caplog.records if record.name.startswith("freezer_api")]
+
+
+@pytest.mark.parametrize("foreign", FOREIGN.values(), ids=FOREIGN)
+class TestAnAnswerThatIsNotTheStores:
+    """A proxy in front of the store, or another server at its address, answers instead."""
+
+    def test_to_the_service_is_unavailable_and_logged(
+        self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        writer = ElasticRepository(connect(deadline=10.0), prefix)
+        current, changed, removed = (writer.create(JOBS, key, job(key)) for key in ("one", "two", "three"))
+        calls: list[Callable[[ElasticRepository], object]] = [
+            lambda repository: repository.get(JOBS, "one"),
+            lambda repository: repository.search(JOBS, q.Query(with_total=True)),
+            lambda repository: repository.create(JOBS, "new", job("new")),
+            lambda repository: repository.replace(JOBS, "two", job("two", n=2), changed.token),
+            lambda repository: repository.delete(JOBS, "three", removed.token),
+            lambda repository: repository.restore(JOBS, [Original("other", job("other"), 1, 1)]),
+            ElasticRepository.check,
+        ]
+        for call in calls:
+            repository = ElasticRepository(connect(retries=0, deadline=10.0), prefix)
+            proxy.always("pass")
+            # Only the jobs have an index. This introduces the connection of the check.
+            with suppress(Unavailable):
+                repository.check()
+            assert repository.get(JOBS, "one") == current
+            caplog.clear()
+            proxy.always(foreign)
+            with pytest.raises(Unavailable):
+                call(repository)
+            assert logged(caplog) == ["ERROR"]
+
+    def test_at_first_contact_is_unavailable_and_logged(
+        self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        repository = ElasticRepository(connect(retries=0), prefix)
+        proxy.always(foreign)
+        with pytest.raises(Unavailable):
+            repository.get(JOBS, "one")
+        assert logged(caplog) == ["ERROR"]
+        proxy.always("pass")
+        assert repository.get(JOBS, "one") is None
+
+    def test_to_a_command_is_unavailable(
+        self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes
+    ) -> None:
+        upkeep = ElasticUpkeep(connect(retries=0, deadline=10.0), prefix, replicas=1)
+        upkeep.sync(["jobs"], erase=lambda _question: False)
+        proxy.always(foreign)
+        for call in (
+            lambda: upkeep.plan(["jobs"]),
+            lambda: upkeep.pending(["jobs"]),
+            lambda: upkeep.sync(["jobs"], erase=lambda _question: True),
+            lambda: upkeep.remove(["jobs"]),
+            upkeep.shortcomings,
+            upkeep.update_settings,
+            upkeep.show,
+        ):
+            with pytest.raises(Unavailable):
+                call()
+        proxy.always("pass")
+        assert upkeep.pending(["jobs"]) == []
+
+
+def test_a_foreign_answer_in_the_middle_of_a_command_ends_it_in_one_line(
+    proxy: Proxy, connect: Connect, prefix: str
+) -> None:
+    """Of each request of each command; the next attempt completes what it began."""
+    connection, foreign = connect(retries=0, deadline=10.0), FOREIGN["200 and an empty object"]
+    layouts = {name: LAYOUTS[name] for name in ("jobs", "clients")}
+    upkeep = ElasticUpkeep(connection, prefix, replicas=1, layouts=layouts)
+    for number, call in enumerate(
+        (
+            lambda: upkeep.sync(["clients"], erase=lambda _question: False),
+            upkeep.show,
+            upkeep.update_settings,
+            lambda: upkeep.remove(["jobs", "clients"]),
+        )
+    ):
+        passed = 0
+        while True:
+            seen = iter(range(passed))
+            proxy.trouble = lambda answer, seen=seen: (
+                "pass" if not answer or next(seen, None) is not None else foreign
+            )
+            try:
+                call()
+                break
+            except (Unavailable, StoreFailed, StartFailed):
+                passed += 1
+                assert passed < 40, number
+    proxy.always("pass")
+
+
 class TestTheServerIs:
     def test_not_spoken_to_when_it_is_none(self, proxy: Proxy, connect: Connect) -> None:
         for answer in (page("200 OK", "<html>It works!</html>", "text/html"), page("200 OK", '{"name": "x"}')):
@@ -215,6 +335,11 @@ class TestTheServerIs:
             ('{"number": "10.0.0"}', "auto", "elasticsearch 10.0.0"),
             ('{"number": "1.3.20", "distribution": "opensearch"}', "auto", "opensearch 1.3.20"),
             ('{"number": "9.5.3"}', "opensearch", "engine = opensearch"),
+            ('{"number": "7.10.2"}', "auto", "elasticsearch 7.10.2"),
+            ('{"number": "7.10.2"}', "elasticsearch", "elasticsearch 7.10.2"),
+            ('{"number": "7.17.9"}', "elasticsearch", "elasticsearch 7.17.9; supported are"),
+            ('{"number": "1.3.20"}', "opensearch", "engine = opensearch"),
+            ('{"number": "3.8.0", "distribution": "opensearch"}', "elasticsearch", "engine = elasticsearch"),
             ('{"number": "next"}', "auto", "none of"),
             ('{"number": 9}', "auto", "none of"),
         ],
@@ -227,6 +352,37 @@ class TestTheServerIs:
             connect(engine=engine).introduce()
         assert reason in caught.value.reason
         assert "503" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("info", "engine"),
+        [
+            ('{"version": {"number": "7.10.2"}, "tagline": "The OpenSearch Project: x"}', "auto"),
+            ('{"version": {"number": "7.10.2"}, "tagline": "The OpenSearch Project: x"}', "opensearch"),
+            ('{"version": {"number": "7.10.2", "distribution": "opensearch"}}', "auto"),
+            ('{"version": {"number": "7.10.2"}}', "opensearch"),
+            ('{"version": {"number": "3.8.0"}}', "opensearch"),
+        ],
+    )
+    def test_opensearch_when_it_reports_another_version(
+        self, proxy: Proxy, connect: Connect, info: str, engine: str
+    ) -> None:
+        connection = connect(engine=engine)
+        proxy.once(page("200 OK", info))
+        assert connection.introduce().calls["accept"] == "application/json"
+
+    @pytest.mark.matrix
+    @pytest.mark.parametrize("engine", ["auto", "opensearch"])
+    def test_opensearch_with_an_overridden_version(self, search_servers: SearchServers, engine: str) -> None:
+        override = {"compatibility.override_main_response_version": "true"}
+        with search_servers.cluster("opensearch", "2", nodes=1, settings=override) as cluster:
+            connection = Connection(lambda: open_pool(Access((cluster.url,)), 1), engine=engine, deadline=30.0)
+            upkeep = ElasticUpkeep(connection, "t")
+            upkeep.sync(list(LAYOUTS), erase=lambda _question: False)
+            repository = ElasticRepository(connection, "t")
+            repository.check()
+            assert repository.create(JOBS, "one", job("one")).version == 1
+            assert found(repository) == ["one"]
+            repository.close()
 
     def test_what_the_operator_says_when_it_does_not_say_so_itself(
         self, proxy: Proxy, connect: Connect, prefix: str

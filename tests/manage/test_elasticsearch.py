@@ -12,8 +12,10 @@ import pytest
 
 from tests.contract.asking import found, is_, keep
 from tests.elastic.place import ALL, WITH_ANOTHER_FIELD, documents
+from tests.faults.test_driver import page
 from tests.manage.command import configured, ended, start
 from tests.manage.test_command import MADE, NOTHING, QUESTION, REMOVED
+from tests.servers.proxy import Proxy
 
 SECRET = "wonderland"
 
@@ -181,6 +183,22 @@ def test_another_server_is_refused_in_one_line(manage, tmp_path, answering, stat
     config = configured(tmp_path / "freezer.conf", f"[elasticsearch]\nhosts = {answering(status, body)}\n")
     where = f"[elasticsearch] hosts in {tmp_path}/freezer.conf"
     assert manage(*config, "db", "sync") == (1, "", f"freezer-manage: {where}: {told}\n")
+
+
+@pytest.mark.parametrize("word", ["sync", "show", "remove", "update-settings"])
+@pytest.mark.parametrize("foreign", [page("404 Not Found", '{"message": "no route"}'), page("200 OK", "{}")])
+def test_answers_of_a_proxy_end_in_one_line(manage, place, tmp_path, word, foreign):
+    place.sync(kinds=ALL)
+    with Proxy(place.url) as proxy:
+        lines = f"hosts = {proxy.url}\nindex = {place.prefix}\nretries = 0\n"
+        config = configured(tmp_path / "freezer.conf", f"[elasticsearch]\n{lines}")
+        proxy.trouble = lambda answer: foreign if answer and b"cluster_uuid" not in answer else "pass"
+        done = manage(*config, "-y", "db", word)
+    assert (done.code, done.stdout) == (1, "")
+    logged, told = done.stderr.splitlines()
+    assert "with JSON that is not the store's" in logged
+    assert told == "freezer-manage: The store is not available, try again later"
+    place.repository().check()
 
 
 def test_an_engine_that_is_not_the_wanted_one_is_refused(manage, store):

@@ -1,14 +1,17 @@
 """Many documents at once: how they are read in one order, written, and taken out."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import orjson
 
 from freezer_api.documents.text import decode
-from freezer_api.errors import StoreFailed
+from freezer_api.errors import StoreFailed, Unavailable
 from freezer_api.repository.elastic.layout import Layout
 from freezer_api.repository.elastic.transport import Connection
+
+LOG = logging.getLogger(__name__)
 
 _AT_ONCE = 200
 """Documents of a page: with bodies of 1 MiB each a page is still taken by every server."""
@@ -62,23 +65,30 @@ def write(connection: Connection, lines: Iterable[Line]) -> int:
 
 def outcomes(connection: Connection, target: str, lines: Iterable[Line]) -> Iterator[Outcome]:
     """Carry out these actions, in several requests when they are long; what became of each, in order."""
-    for body in _bodies(lines):
+    for body, count in _bodies(lines):
         answer = connection.bulk(target, body)
         if answer.status != 200:
             raise StoreFailed
+        if len(answer.body["items"]) != count:
+            LOG.error(
+                "The store answered a bulk request of %s actions for %s only", count, len(answer.body["items"])
+            )
+            raise Unavailable
         for item in answer.body["items"]:
             (result,) = item.values()
             yield Outcome(result["status"], result.get("error", {}).get("type", ""), answer.repeated)
 
 
-def _bodies(lines: Iterable[Line]) -> Iterator[bytes]:
-    buffer = bytearray()
+def _bodies(lines: Iterable[Line]) -> Iterator[tuple[bytes, int]]:
+    """Bodies of requests, and the number of actions in each."""
+    buffer, count = bytearray(), 0
     for action, source in lines:
+        count += 1
         buffer += orjson.dumps(action) + b"\n"
         if source is not None:
             buffer += orjson.dumps(source) + b"\n"
         if len(buffer) > _LARGEST:
-            yield bytes(buffer)
-            buffer.clear()
+            yield bytes(buffer), count
+            buffer, count = bytearray(), 0
     if buffer:
-        yield bytes(buffer)
+        yield bytes(buffer), count

@@ -30,6 +30,9 @@ OPENSEARCH = _dialect("opensearch", "application/json")
 
 _RELEASES = {ELASTICSEARCH.name: ((8, 19), (10, 0)), OPENSEARCH.name: ((2, 19), (4, 0))}
 
+_OVERRIDDEN = "7.10.2"
+"""The version that OpenSearch 2 reports if ``compatibility.override_main_response_version`` is set."""
+
 
 class NotSupported(Exception):
     """The server is another one than those that are supported; ``str(error)`` is one line for the operator."""
@@ -41,19 +44,24 @@ def named(engine: str) -> Dialect:
 
 
 def dialect_of(info: Any, engine: str = "auto") -> Dialect:
-    """The dialect of the server that gives this answer; :class:`NotSupported` unless it is the wanted engine."""
+    """Return the dialect of the server that gives this answer, or of the ``engine`` that the operator named.
+
+    Raise :class:`NotSupported` if it is not a supported release of that engine.
+    """
     version = info.get("version") if isinstance(info, dict) else None
     number = version.get("number") if isinstance(version, dict) else None
     release = _release(number)
     if not isinstance(version, dict) or release is None:
         raise NotSupported(f"what answers at the store's address is none of {SUPPORTED}")
-    name = OPENSEARCH.name if version.get("distribution") == OPENSEARCH.name else ELASTICSEARCH.name
+    is_opensearch = version.get("distribution") == OPENSEARCH.name or "OpenSearch" in str(info.get("tagline"))
+    detected = (OPENSEARCH if is_opensearch else ELASTICSEARCH).name
+    name = detected if engine == "auto" else engine
     first, last = _RELEASES[name]
-    if not first <= release < last:
-        raise NotSupported(f"the store is {name} {number}; supported are {SUPPORTED}")
-    if engine not in ("auto", name):
-        raise NotSupported(f"the store is {name} {number}, and the configuration says engine = {engine}")
-    return named(name)
+    if first <= release < last or (name == OPENSEARCH.name and number == _OVERRIDDEN):
+        return named(name)
+    if name != detected:
+        raise NotSupported(f"the store is {detected} {number}, and the configuration says engine = {engine}")
+    raise NotSupported(f"the store is {name} {number}; supported are {SUPPORTED}")
 
 
 def _release(number: Any) -> tuple[int, int] | None:

@@ -73,8 +73,12 @@ class Found:
 def look(connection: Connection, prefix: str, layout: Layout) -> Found:
     """What there is of a kind."""
     alias = alias_of(prefix, layout.kind)
-    answer = connection.call("GET", f"/{alias},{alias}-*?ignore_unavailable=true&allow_no_indices=true")
-    indices: dict[str, Any] = answer.body
+    names = f"{alias},{alias}-*"
+    options = "ignore_unavailable=true&allow_no_indices=true"
+    indices: dict[str, Any] = connection.call("GET", f"/{names}?{options}&expand_wildcards=all").body
+    if not indices:
+        # Anything in front of the store may answer with an empty object; only the store counts.
+        connection.call("GET", f"/{names}/_count?{options}")
     numbered = {name: match for name in indices if (match := _NUMBER.fullmatch(name.removeprefix(alias)))}
     behind = [name for name, index in indices.items() if alias in index["aliases"] or name == alias]
     behind.sort(key=lambda name: is_of(indices[name], layout))
@@ -122,12 +126,16 @@ def _lacks_fields_only(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
     )
 
 
+# An index of another origin may have no _meta; with ``dynamic`` only a foreign answer is empty.
+_MARKS = "filter_path=*.mappings._meta,*.mappings.dynamic,error.type,status"
+
+
 def check_current(connection: Connection, prefix: str) -> None:
     """Raise ``Unavailable`` unless every kind has its index with the layout of this release; one call."""
     aliases = ",".join(alias_of(prefix, layout.kind) for layout in LAYOUTS.values())
-    answer = connection.call("GET", f"/{aliases}/_mapping?filter_path=*.mappings._meta")
+    answer = connection.call("GET", f"/{aliases}/_mapping?{_MARKS}")
     found = [] if answer.status == 404 else answer.body.values()
-    marks = [index["mappings"]["_meta"].get("freezer") for index in found]
+    marks = [_meta(index) for index in found]
     if not all(layout.meta in marks for layout in LAYOUTS.values()):
         LOG.error("The indices are missing or not of this release: run 'freezer-manage db sync'")
         raise Unavailable

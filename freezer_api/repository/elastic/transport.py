@@ -15,6 +15,7 @@ import orjson
 from elastic_transport import HttpHeaders, NodePool, TransportError
 
 from freezer_api.errors import StoreFailed, Unavailable
+from freezer_api.repository.elastic import answers
 from freezer_api.repository.elastic import dialect as dialects
 from freezer_api.repository.elastic import trouble as troubles
 from freezer_api.repository.elastic.dialect import Dialect, NotSupported
@@ -149,8 +150,9 @@ class Connection:
     def call(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
         """One request; attempts are repeated within the deadline while the store is busy or not there.
 
-        Answers with the statuses 2xx, 404 and 409 are the caller's to judge. ``Unavailable`` when time ran out or
-        the store refuses the service, ``StoreFailed`` for any other answer.
+        Answers of the store with the statuses 2xx, 404 and 409 are the caller's to judge. Raise ``Unavailable`` if
+        time ran out, if something other than the store answers, or if the store refuses the service; raise
+        ``StoreFailed`` for any other answer.
         """
         answer = self.answer(method, target, body)
         if answer.status < 300 or answer.status in (404, 409):
@@ -171,8 +173,13 @@ class Connection:
     def _granted(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
         answer = self._attempts(method, target, data, headers)
         if answer.status in _REFUSED:
-            self._log(answer, method, target)
-            LOG.error("The store refuses the service's credentials or does not grant it enough")
+            LOG.error(
+                "The store or a proxy in front of it denies access to %s %s: status %s %s",
+                method,
+                target.partition("?")[0],
+                answer.status,
+                answer.error,
+            )
             raise Unavailable
         return answer
 
@@ -213,7 +220,7 @@ class Connection:
 
     def _attempts(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
         begun = self._clock()
-        place = target.split("/", 2)[1]
+        place = target.partition("?")[0].split("/")[1]
         is_out = self._outages.has(place)
         end = begun + (_PROBE if is_out else self._deadline)
         timeout = min(self._timeout, _PROBE / 2) if is_out else self._timeout
@@ -245,17 +252,13 @@ class Connection:
         except TransportError as error:
             pool.mark_dead(node)
             return None, troubles.of(error, node.base_url)
-        if meta.status in _GATEWAY:
+        answer = Answer(meta.status, _parsed(text))
+        trouble = _trouble(method, target, answer)
+        if meta.status in _GATEWAY or trouble.foreign:
             pool.mark_dead(node)
         else:
             pool.mark_live(node)
-        answer = Answer(meta.status, _parsed(text))
-        if answer.status in _BUSY or answer.is_blocked:
-            return None, Trouble(f"status {answer.status} {answer.error}".rstrip(), answered=True)
-        if answer.body is None and target != _INTRODUCTION:
-            # A connection that ends within the headers looks like an answer without a body.
-            return None, Trouble(f"status {answer.status} without JSON", answered=True)
-        return answer, troubles.NONE
+        return (None, trouble) if trouble.text else (answer, trouble)
 
     def reopen(self) -> None:
         """Start anew with no connection; those that are open are left as they are."""
@@ -272,6 +275,21 @@ def leave_to_parent(held: "weakref.ref[Connection]") -> None:
     connection = held()
     if connection is not None:
         connection.reopen()
+
+
+def _trouble(method: str, target: str, answer: Answer) -> Trouble:
+    """Why this answer cannot be used, though another attempt may bring one that can."""
+    if answer.status in _BUSY or answer.is_blocked:
+        return Trouble(f"status {answer.status} {answer.error}".rstrip(), answered=True)
+    if target == _INTRODUCTION or answer.status in _REFUSED:
+        return troubles.NONE
+    if answer.body is None:
+        # A connection that ends within the headers looks like an answer without a body.
+        return Trouble(f"status {answer.status} without JSON", answered=True, foreign=True)
+    if not answers.is_own(method, target, answer.status, answer.body):
+        words = "with JSON that is not the store's; check what proxies in front of the store answer"
+        return Trouble(f"{method} was answered with status {answer.status}, {words}", answered=True, foreign=True)
+    return troubles.NONE
 
 
 def _parsed(text: bytes) -> Any:

@@ -9,12 +9,13 @@ from elastic_transport import TlsError, TransportError
 
 class Trouble(NamedTuple):
     """Why an attempt failed. ``answered``: a server answered it at all. ``distrusted``: there is one, to which the
-    request was not sent, as nobody vouches for it.
+    request was not sent, as nobody vouches for it. ``foreign``: the answer is not the store's own.
     """
 
     text: str
     answered: bool
     distrusted: bool = False
+    foreign: bool = False
 
 
 NONE = Trouble("", answered=True)

@@ -1,9 +1,18 @@
-"""The table of errors knows all that a request can raise."""
+"""The table of errors covers every error that a request can raise."""
 
+import importlib
+import pkgutil
+import warnings
 from collections.abc import Iterator
+from types import SimpleNamespace
 
+import falcon
+import falcon.testing
+import pytest
+
+import freezer_api
 from freezer_api import errors
-from freezer_api.api.errors import TABLE
+from freezer_api.api.errors import TABLE, install
 
 AT_START = {errors.StartFailed}
 ONLY_SUBCLASSES_ARE_RAISED = {errors.LimitReached}
@@ -15,6 +24,56 @@ def _below(error: type[errors.FreezerError]) -> Iterator[type[errors.FreezerErro
         yield from _below(subclass)
 
 
+def _import_everything() -> None:
+    with warnings.catch_warnings():
+        # Of libraries that are imported here for the first time.
+        warnings.simplefilter("ignore")
+        for module in pkgutil.walk_packages(freezer_api.__path__, "freezer_api."):
+            if ".migrations" not in module.name and not module.name.endswith(("wsgi", "uwsgi")):
+                importlib.import_module(module.name)
+
+
+def _answer(error: BaseException) -> falcon.testing.Result:
+    class Resource:
+        def on_get(self, req: falcon.Request, _resp: falcon.Response) -> None:
+            req.context.caller = SimpleNamespace(project_id="p")
+            raise error
+
+    app = falcon.App()
+    install(app)
+    app.add_route("/", Resource())
+    return falcon.testing.TestClient(app).simulate_get("/")
+
+
 def test_every_error_has_its_status() -> None:
     ours = {error for error in _below(errors.FreezerError) if error.__module__ == errors.__name__}
     assert set(TABLE) == ours - AT_START - ONLY_SUBCLASSES_ARE_RAISED
+
+
+def test_every_subclass_in_any_module_is_answered_as_its_parent() -> None:
+    _import_everything()
+    subclasses = [
+        error
+        for error in _below(errors.FreezerError)
+        if error not in ONLY_SUBCLASSES_ARE_RAISED and not issubclass(error, errors.StartFailed)
+    ]
+    assert len(subclasses) > len(TABLE)
+    for kind in subclasses:
+        error = kind.__new__(kind)
+        Exception.__init__(error, "because")
+        parent = next(base for base in kind.__mro__ if base in TABLE)
+        answer = _answer(error)
+        assert (answer.status, answer.json["title"]) == TABLE[parent], kind
+        assert ("Retry-After" in answer.headers) == issubclass(kind, errors.Unavailable)
+
+
+def test_error_of_a_start_is_answered_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+    class Later(errors.StartFailed):
+        pass
+
+    for kind in (errors.StartFailed, Later, errors.FreezerError):
+        answer = _answer(kind("/etc/freezer/secret.conf is broken"))
+        assert answer.status == falcon.HTTP_500
+        assert "secret.conf" not in answer.text
+        assert "secret.conf is broken" in caplog.text
+        caplog.clear()
