@@ -11,6 +11,7 @@ from freezer_api.documents.fields import (
     enum,
 )
 from freezer_api.documents.kind import HotList, Kind, dropped, object_at
+from freezer_api.documents.merge import same
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
@@ -70,6 +71,10 @@ LENIENT_FORM = Form(
 )
 STATUS_FORM = Form((_STATUS,))
 PATCH_FORM = Form((_STATUS, Field("backup_metadata", {"type": "object"})))
+CHANGED_FORM = Form(METADATA_FIELDS)
+
+_NOT_METADATA = ("status", "backup_id", "user_id", "user_name", "project_id", "_version")
+"""Keys of a flat PATCH that are properties of the backup itself."""
 
 
 def checked(metadata: Document, form: Form = FORM) -> Document:
@@ -104,13 +109,22 @@ def status_of(backup: Document) -> str:
 
 
 def patch_of(body: Document) -> Document:
-    """What a PATCH may change: the status, and keys of the metadata."""
+    """Return what a PATCH may change: the status, and keys of the metadata.
+
+    Without ``backup_metadata`` the body itself is the metadata: schedulers of freezer 19 send it flat.
+    """
     checked(body, PATCH_FORM)
+    if "backup_metadata" not in body:
+        body = {**body, "backup_metadata": dropped(body, _NOT_METADATA)}
     return {key: body[key] for key in ("status", "backup_metadata") if key in body}
 
 
 def patched(backup: Document, patch: Document) -> Document:
-    """The backup with these values in place of those of the same names; what it has then is checked."""
+    """Merge the patch into the backup; :class:`Invalid` when a metadata value that it changes breaks a rule.
+
+    A value that stays as it is breaks none: a required property that is absent or null may stay so.
+    """
     status = patch.get("status", status_of(backup))
-    metadata = {**object_at(backup, "backup_metadata"), **patch.get("backup_metadata", {})}
-    return {**backup, "status": status, "backup_metadata": _checked_for(metadata, status)}
+    old, new = object_at(backup, "backup_metadata"), patch["backup_metadata"]
+    checked({key: value for key, value in new.items() if not same(value, old.get(key))}, CHANGED_FORM)
+    return {**backup, "status": status, "backup_metadata": {**old, **new}}

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 from freezer_api.documents import backups
 from freezer_api.documents.fields import Document
+from freezer_api.errors import NotFound
 from freezer_api.operations.caller import Caller
-from freezer_api.operations.owned import Owned
+from freezer_api.operations.owned import Owned, shown_id
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
@@ -33,4 +34,6 @@ class Backups:
         return self._backups.rewrite(scope, backup_id, lambda backup: backups.patched(backup, patch))
 
     def delete(self, scope: Scope, backup_id: str) -> None:
-        self._backups.delete(scope, backup_id)
+        """Delete the backup. In a project it must exist (``NotFound``); v1 does not tell."""
+        if not self._backups.delete(scope, backup_id) and scope.by_project:
+            raise NotFound(shown_id(backup_id))

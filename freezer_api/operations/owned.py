@@ -122,13 +122,18 @@ class Owned:
         except AlreadyExists as error:
             raise Conflict(str(error)) from None
 
-    def delete(self, scope: Scope, id_: str, before: Callable[[Stored], None] = lambda _stored: None) -> None:
-        """Delete the document if there is one of this scope; ``before`` is called with what is about to go."""
+    def delete(self, scope: Scope, id_: str, before: Callable[[Stored], None] = lambda _stored: None) -> bool:
+        """Delete the document and return true, or return false if the scope has none of this id.
 
-        def attempt() -> None:
+        ``before`` is called with the document ahead of each attempt.
+        """
+
+        def attempt() -> bool:
             stored = self.find(scope, id_)
-            if stored is not None:
-                before(stored)
-                self._repository.delete(self._kind, stored.key, stored.token)
+            if stored is None:
+                return False
+            before(stored)
+            self._repository.delete(self._kind, stored.key, stored.token)
+            return True
 
-        until_settled(attempt)
+        return until_settled(attempt)

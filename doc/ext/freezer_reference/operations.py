@@ -159,6 +159,7 @@ _ANSWERS: Mapping[str, Answer] = {
 """By handler."""
 
 _FURTHER_ERRORS: Mapping[tuple[str, str], Mapping[int, str]] = {
+    ("backups", "delete"): {404: f"v2: {_NO_DOCUMENT}"},
     ("clients", "create"): {409: "A client of this id is registered already."},
     ("actions", "create"): {409: _ID_TAKEN},
     ("jobs", "create"): {409: _ID_TAKEN, 422: f"{_NO_CLIENT}; v2: there is no such client."},
