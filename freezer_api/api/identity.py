@@ -76,8 +76,10 @@ _FORGEABLE = frozenset(
 
 
 class Unforged:
-    """Takes away what a client says of its own identity. It stands before every pipeline, so that the headers that
-    arrive at its end come from a filter of that pipeline.
+    """Strip identity headers sent by clients before the pipeline runs, so that only its filters can set them.
+
+    The token leaves in ``X-Auth-Token``, in whichever of its two headers it came: filters and applications look
+    there.
     """
 
     def __init__(self, app: WSGIApp) -> None:
@@ -86,6 +88,9 @@ class Unforged:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         for name in _FORGEABLE & environ.keys():
             del environ[name]
+        stored = environ.pop("HTTP_X_STORAGE_TOKEN", None)
+        if stored and not environ.get("HTTP_X_AUTH_TOKEN"):
+            environ["HTTP_X_AUTH_TOKEN"] = stored
         return self._app(environ, start_response)
 
 

@@ -52,6 +52,22 @@ def test_a_token_is_believed(client: Client, token: str, user: str) -> None:
     assert _owner(client, token) == (user, user)
 
 
+@pytest.mark.parametrize("token", [None, ""])
+def test_a_token_may_come_in_x_storage_token(client: Client, token: str | None) -> None:
+    assert _owner(client, token, X_Storage_Token="") == ("demo", "demo")
+    headers = {"X-Auth-Token": token, "X-Storage-Token": "bob:library"}
+    created = client("POST", "backups", _BACKUP, by=None, headers=headers)
+    path = f"backups/{created.json['backup_id']}"
+    assert client("GET", path, by=None, headers=headers).json["user_id"] == "bob"
+    assert _ask(client, token, X_Storage_Token="alice:library:reader").status == 403
+    assert _ask(client, token, X_Storage_Token="malformed").status == 401
+
+
+def test_x_auth_token_comes_before_x_storage_token(client: Client) -> None:
+    assert _owner(client, "alice:library", X_Storage_Token="bob:library") == ("alice", "alice")
+    assert _ask(client, "malformed", X_Storage_Token="bob:library").status == 401
+
+
 @pytest.mark.parametrize(
     "token",
     [
