@@ -163,6 +163,11 @@ def same_definition(left: Document, right: Document) -> bool:
     return same(_told(left), _told(right))
 
 
+def identical_definition(left: Document, right: Document) -> bool:
+    """Return whether two definitions run the same command; agents tell ``""`` and ``false`` from absent keys."""
+    return same(*({key: value for key, value in one.items() if value is not None} for one in (left, right)))
+
+
 def _told(definition: Document) -> Document:
     return {
         key: value

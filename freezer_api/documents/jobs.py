@@ -244,6 +244,11 @@ def trust_of(job: Document) -> str | None:
     return trust_id if isinstance(trust_id, str) else None
 
 
+def trustor_of(job: Document) -> Any:
+    """Return the id of the user whose rights the job's trust delegates, None if the job does not tell."""
+    return object_at(job, "user_credentials").get("trustor_user_id")
+
+
 def with_trust(job: Document, trust_id: str, trustor_user_id: str) -> Document:
     """The job, holding this trust."""
     return {**job, "user_credentials": {"trust_id": trust_id, "trustor_user_id": trustor_user_id}}

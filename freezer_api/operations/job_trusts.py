@@ -67,16 +67,17 @@ class Loan:
         """Trusts that may be held by no job in the end."""
 
     def settled(self, old: Document | None, new: Document, client: Stored | None) -> Document:
-        """The new job, which is other work than the old one was, with the trust that it needs, or without any.
+        """Return the new job, which is other work than the old one, with the trust that it needs, or without any.
 
-        What v1 changes keeps the trust that it has.
+        A trust of another person never stays. v1 creates none: it keeps the caller's own, and releases others.
         """
+        if old is not None and not self._scope.by_project and jobs.trustor_of(old) == self._scope.user_id:
+            return jobs.with_credentials_of(new, old)
         former = jobs.trust_of(old or {})
-        if not self._scope.by_project:
-            return jobs.with_credentials_of(new, old or {})
         if former is not None:
             self.loose.add(former)
-        if self._trusts is None or self._delegator is None or not self._needs_trust(client):
+        may_lend = self._scope.by_project and self._needs_trust(client)
+        if self._trusts is None or self._delegator is None or not may_lend:
             return jobs.with_credentials_of(new, {})
         if self._trust is None:
             self._trust = self._trusts.lend(self._delegator, self._scope.owner)
@@ -108,13 +109,14 @@ class JobTrusts:
         self.release(scope, delegator, loan.loose)
 
     def release(self, scope: Scope, delegator: Delegator | None, trust_ids: Iterable[str]) -> None:
-        """Take back those of the trusts that no job of the scope holds."""
+        """Revoke those of the trusts that no job of the project holds, whoever owns the job."""
         if self._trusts is None:
             return
+        project = scope.around(scope.stamped({}))
         for trust_id in trust_ids:
             # Where the store cannot tell, the trust stays: a job may hold it.
             with suppress(FreezerError):
-                if not self._is_held(scope, trust_id):
+                if not self._is_held(project, trust_id):
                     self._trusts.revoke(delegator, trust_id)
 
     def _is_held(self, scope: Scope, trust_id: str) -> bool:

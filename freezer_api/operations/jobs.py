@@ -50,7 +50,7 @@ class Jobs:
         id_ = job.get("job_id") or self._new_id()
         plan = self._actions.planned(scope, job["job_actions"])
         job = jobs.scheduled({**job, "job_actions": plan.items, "job_id": id_}, self._clock(), anew=True)
-        client = self._checked_client(scope, job)
+        client = self._check_client(scope, job)
         with self._actions.kept(scope, plan, id_) as items, self._trusts.lent(scope, delegator) as loan:
             return self._jobs.create(scope, id_, loan.settled(None, jobs.with_actions(job, items), client))
 
@@ -87,15 +87,16 @@ class Jobs:
             )
 
     def _changed(self, scope: Scope, old: Document | None, new: Document, loan: Loan) -> Document:
-        """The new job, checked and with a trust where the work is not that of the old one."""
-        if old is not None and not _is_other_work(old, new):
+        """Return the new job, checked, with the old job's trust only if it is the same work."""
+        if old is not None and _is_same_work(old, new, actions.identical_definition):
             return jobs.with_credentials_of(new, old)
-        return loan.settled(old, new, self._checked_client(scope, new))
+        self._check_change(scope, old, new)
+        return loan.settled(old, new, self._registered.find(scope, new["client_id"]))
 
     def _check_change(self, scope: Scope, old: Document | None, new: Document) -> None:
-        """A change that leaves the work alone is not judged by it."""
-        if old is None or _is_other_work(old, new):
-            self._checked_client(scope, new)
+        """Check the client of changed work. An unchanged document is accepted whatever the client is now."""
+        if old is None or not _is_same_work(old, new, actions.same_definition):
+            self._check_client(scope, new)
 
     def request(self, scope: Scope, job_id: str, event: str) -> str:
         """Record that an event is wanted, and nothing else; the answer."""
@@ -120,9 +121,9 @@ class Jobs:
         trust_id = jobs.trust_of(stored.document)
         self._trusts.release(around, delegator, () if trust_id is None else (trust_id,))
 
-    def _checked_client(self, scope: Scope, job: Document) -> Stored | None:
-        """The client, if there is one. ``Unprocessable`` when it announced that it cannot do the job; in a project
-        also when there is none.
+    def _check_client(self, scope: Scope, job: Document) -> Stored | None:
+        """Return the client, None if v1 knows none. ``Unprocessable`` if a project has none of this id, or if it
+        announced that it cannot do the job.
         """
         stored = self._registered.find(scope, job["client_id"])
         if stored is not None:
@@ -152,10 +153,9 @@ def _is_of(caller: Caller, client: Document) -> bool:
     return bool(client.get("project_id") == caller.project_id)
 
 
-def _is_other_work(old: Document, new: Document) -> bool:
-    return old.get("client_id") != new["client_id"] or not _same_definitions(old, new)
-
-
-def _same_definitions(left: Document, right: Document) -> bool:
-    lefts, rights = jobs.definitions_of(left), jobs.definitions_of(right)
-    return len(lefts) == len(rights) and all(map(actions.same_definition, lefts, rights))
+def _is_same_work(old: Document, new: Document, is_same: Callable[[Document, Document], bool]) -> bool:
+    """Return whether both have the same client and actions, by this comparison of definitions."""
+    lefts, rights = jobs.definitions_of(old), jobs.definitions_of(new)
+    return (
+        old.get("client_id") == new["client_id"] and len(lefts) == len(rights) and all(map(is_same, lefts, rights))
+    )

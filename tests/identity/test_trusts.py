@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from oslo_config import cfg
@@ -327,6 +327,65 @@ class TestChanges:
         assert client("PATCH", "jobs/j1", other, by=ALICE).status == 200
         assert _trust(client, "j1") == id_
         assert set(trusts("alice")) == {id_}
+
+
+OTHER_WORK: dict[str, dict[str, Any]] = {
+    "another client": {"client_id": "node1"},
+    "other actions": {"job_actions": [{"freezer_action": {"action": "exec", "command": "id"}}]},
+    "no actions": {"job_actions": []},
+    "an action of the library": {"job_actions": [{"action_id": "a2"}]},
+    "defaults": {"job_actions": BACKUP, "action_defaults": {"command": "id"}},
+    # Agents tell it from an absent key, though a library action with it is the same.
+    "a false value": {"job_actions": [{"freezer_action": {"action": "backup", "sync": False}}]},
+}
+
+
+@pytest.mark.parametrize("name", OTHER_WORK)
+class TestOtherWork:
+    """A trust never stays for work that another person put into the job."""
+
+    LIBRARY: ClassVar = {"action_id": "a2", "freezer_action": {"action": "exec", "command": "id"}}
+
+    def test_in_version_2(self, client: Client, trusts: Any, name: str) -> None:
+        client("POST", "actions", self.LIBRARY, by=ALICE)
+        for method, job_id in (("PATCH", "j1"), ("POST", "j2")):
+            of_alice = _trust(client, _create(client, job_id=job_id))
+            body = OTHER_WORK[name] if method == "PATCH" else {**JOB, **OTHER_WORK[name]}
+            assert client(method, f"jobs/{job_id}", body, by=BOB).status < 300
+            left = _trust(client, job_id)
+            assert left != of_alice
+            assert left in ([None] if name == "another client" else trusts("bob"))
+
+    def test_in_version_1(self, client: Client, speak: Speak, trusts: Any, name: str) -> None:
+        v1 = speak(version=V1)
+        client("POST", "actions", self.LIBRARY, by=ALICE)
+        restore = {"job_actions": [{"freezer_action": {"action": "restore"}}]}
+        for method, job_id in (("PATCH", "j1"), ("POST", "j2")):
+            _create(client, job_id=job_id)
+            assert client("PATCH", f"jobs/{job_id}", restore, by=BOB).status == 200
+            assert client("PATCH", f"jobs/{job_id}", {"job_actions": BACKUP}, by=BOB).status == 200
+            of_bob = _trust(client, job_id)
+            assert of_bob in trusts("bob")
+            whole = v1("GET", f"jobs/{job_id}", by=ALICE).json
+            assert v1(method, f"jobs/{job_id}", {**whole, "description": "d"}, by=ALICE).status < 300
+            assert _trust(client, job_id) == of_bob
+            body = OTHER_WORK[name] if method == "PATCH" else {**JOB, **OTHER_WORK[name]}
+            assert v1(method, f"jobs/{job_id}", body, by=ALICE).status < 300
+            assert _trust(client, job_id) is None
+
+
+def test_a_token_in_either_header_delegates(client: Client, keystone: Keystone, trusts: Any) -> None:
+    token = keystone.token("alice", "trusting", "member")
+    for headers in (
+        {"X-Storage-Token": token},
+        {"X-Auth-Token": "", "X-Storage-Token": token},
+        {"X-Auth-Token": token, "X-Storage-Token": "rubbish"},
+    ):
+        answer = client("POST", f"{client.version.base(ALICE)}/jobs", JOB, by=None, headers=headers)
+        assert answer.status == 201
+        assert _trust(client, answer.json["job_id"]) in trusts("alice")
+    refused = {"X-Auth-Token": "rubbish", "X-Storage-Token": token}
+    assert client.unchecked("GET", f"{client.version.base(ALICE)}/jobs", by=None, headers=refused).status == 401
 
 
 class TestVersion1:

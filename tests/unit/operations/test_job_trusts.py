@@ -116,10 +116,30 @@ def test_what_is_not_needed_any_more_is_ended(trusts: JobTrusts, notary: Notary)
     assert notary.ended == ["old"]
 
 
-def test_version_1_keeps_what_is_there(trusts: JobTrusts, notary: Notary) -> None:
-    old = with_trust(JOB, "old", "bob")
+def test_version_1_keeps_the_trust_of_the_caller(trusts: JobTrusts, notary: Notary) -> None:
+    old = with_trust(JOB, "old", "alice")
     with trusts.lent(USER, ALICE) as loan:
         assert loan.settled(old, JOB, CENTRAL) == old
+    assert notary.ended == []
+
+
+@pytest.mark.parametrize("trustor", ["bob", None])
+def test_version_1_releases_the_trust_of_another_person(
+    trusts: JobTrusts, notary: Notary, trustor: str | None
+) -> None:
+    old = {**JOB, "user_credentials": {"trust_id": "old", "trustor_user_id": trustor}}
+    with trusts.lent(USER, ALICE) as loan:
+        assert loan.settled(old, JOB, CENTRAL) == JOB
+    assert (notary.lent, notary.ended) == ([], ["old"])
+
+
+def test_a_trust_that_a_job_of_another_user_holds_is_not_revoked(
+    trusts: JobTrusts, notary: Notary, repository: Repository
+) -> None:
+    held = with_trust(JOB, "old", "bob")
+    repository.create(JOBS, "j2", {**held, "job_id": "j2", "user_id": "bob"})
+    with trusts.lent(USER, ALICE) as loan:
+        assert loan.settled(held, JOB, CENTRAL) == JOB
     assert notary.ended == []
 
 
