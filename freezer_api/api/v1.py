@@ -1,4 +1,4 @@
-"""Version 1: documents are scoped by user."""
+"""Version 1: documents are scoped by user within the project of the token."""
 
 from functools import partial
 

@@ -18,7 +18,7 @@ from freezer_api.documents.fields import (
     Schema,
     enum,
 )
-from freezer_api.documents.kind import HotList, Kind, dropped
+from freezer_api.documents.kind import OWNERS, Kind, dropped
 from freezer_api.documents.merge import same
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
@@ -86,7 +86,7 @@ ACTIONS = Kind(
         *DEFINITION_FIELDS,
     ),
     levels=(("", "freezer_action"),),
-    hot=(HotList(("user_id",)), HotList(("project_id",))),
+    hot=OWNERS,
 )
 
 FORM = Form(ACTIONS.fields)

@@ -10,7 +10,7 @@ from freezer_api.documents.fields import (
     Index,
     enum,
 )
-from freezer_api.documents.kind import HotList, Kind, dropped, object_at
+from freezer_api.documents.kind import OWNERS, Kind, dropped, object_at
 from freezer_api.documents.merge import same
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
@@ -58,7 +58,7 @@ BACKUPS = Kind(
         Field("backup_metadata", fields=METADATA_FIELDS),
     ),
     levels=(("",), ("backup_metadata",)),
-    hot=(HotList(("user_id",)), HotList(("project_id",))),
+    hot=OWNERS,
 )
 
 _FILLED_OR_NULL = {**FILLED, "type": ["string", "null"]}

@@ -16,7 +16,7 @@ from freezer_api.documents.fields import (
     enum,
     list_of,
 )
-from freezer_api.documents.kind import HotList, Kind, dropped
+from freezer_api.documents.kind import OWNERS, HotList, Kind, dropped
 from freezer_api.documents.text import one_line
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Unprocessable
@@ -60,8 +60,7 @@ CLIENTS = Kind(
     ),
     levels=(("",), ("client",)),
     hot=(
-        HotList(("user_id",)),
-        HotList(("project_id",)),
+        *OWNERS,
         HotList(("user_id", "client.client_id")),
         HotList(("project_id", "client.client_id")),
         HotList(("reach",)),

@@ -17,7 +17,7 @@ from freezer_api.documents.fields import (
     Field,
     Index,
 )
-from freezer_api.documents.kind import HotList, Kind, dropped, object_at
+from freezer_api.documents.kind import OWNERS, HotList, Kind, dropped, object_at
 from freezer_api.documents.schedules import COMPLETED, SCHEDULE_FIELDS
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
@@ -68,8 +68,7 @@ JOBS = Kind(
     levels=(("",), ("job_schedule",), ("job_actions", "job_actions.freezer_action")),
     hot=(
         HotList(()),
-        HotList(("user_id",)),
-        HotList(("project_id",)),
+        *OWNERS,
         HotList(("user_id", "client_id"), excluded=_NOT_COMPLETED),
         HotList(("project_id", "client_id"), excluded=_NOT_COMPLETED),
         HotList(("client_id",), excluded=_NOT_COMPLETED),

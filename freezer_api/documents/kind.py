@@ -13,11 +13,17 @@ class HotList:
 
     ``equal``: paths that the query fixes, outermost first, none for the list of everything; what stands there is
     always one string of at most 255 characters, or nothing. ``excluded``: a path and the value that takes a
-    document out of the list.
+    document out of the list. ``within``: a path that the query compares as well, whose documents may be few among
+    those of the list.
     """
 
     equal: tuple[str, ...]
     excluded: tuple[str, str] | None = None
+    within: str | None = None
+
+
+OWNERS = (HotList(("user_id",), within="project_id"), HotList(("project_id",)))
+"""The lists of an owner, which every kind has: v1's of a user within a project, v2's of a project."""
 
 
 @dataclass(frozen=True)

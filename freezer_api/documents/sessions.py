@@ -19,7 +19,7 @@ from freezer_api.documents.fields import (
     Field,
     Index,
 )
-from freezer_api.documents.kind import HotList, Kind, dropped, object_at
+from freezer_api.documents.kind import OWNERS, Kind, dropped, object_at
 from freezer_api.documents.schedules import COMPLETED, RESULTS, SCHEDULE_FIELDS, triggers
 from freezer_api.documents.search_index import is_digits
 from freezer_api.documents.validation import Form
@@ -69,7 +69,7 @@ SESSIONS = Kind(
         Field(EARLIER, ANY, Index.OFF, server=True, hidden=True),
     ),
     levels=(("",), ("", "schedule")),
-    hot=(HotList(("user_id",)), HotList(("project_id",))),
+    hot=OWNERS,
 )
 
 FORM = Form(SESSIONS.fields)

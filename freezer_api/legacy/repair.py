@@ -32,9 +32,10 @@ def repaired(kind: Kind, document: Document, projects: Mapping[str, str]) -> tup
     for path in (kind.id_field, *kind.hot_paths):
         _check_short(path, value_at(whole, path))
     key = _client_key(whole) if kind is CLIENTS else _filled(whole, kind.id_field)
-    project_id = projects.get(whole.get("user_id") or "")
-    if project_id and not whole.get("project_id"):
-        whole = {**whole, "project_id": project_id}
+    if not whole.get("project_id"):
+        # The scope of v1 and the lists of every store know a missing project by the missing property alone.
+        project_id = projects.get(whole.get("user_id") or "")
+        whole = {**dropped(whole, ("project_id",)), **({"project_id": project_id} if project_id else {})}
     return key, whole
 
 
@@ -85,7 +86,7 @@ def _client(document: Document) -> Document:
 
 
 def _client_key(document: Document) -> str:
-    """The key under which the service would have registered the client."""
+    """Return the key of a central client, of one in a project, or of one of a user alone."""
     client_id, user_id, project_id = (
         document["client"]["client_id"],
         document.get("user_id"),
@@ -93,8 +94,9 @@ def _client_key(document: Document) -> str:
     )
     if clients.is_central(document):
         return central_key(client_id)
+    # The key of a user alone also where the import is given a project: a repeated import meets its own documents.
     by, owner = ("project_id", project_id) if project_id else ("user_id", user_id)
-    return Scope(by, owner or "", user_id or "", project_id).client_key(client_id)
+    return Scope(by, owner or "", user_id or "", project_id or None).client_key(client_id)
 
 
 def _job(document: Document) -> Document:

@@ -3,6 +3,7 @@
 import pytest
 
 from freezer_api.documents.search_index import PRESENT, Value
+from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
 from tests.contract.asking import BACKUPS, CLIENTS, JOBS, SESSIONS, found, is_, job, keep, keys_of
 
@@ -400,3 +401,25 @@ def test_kinds_do_not_mix(repository):
 
     assert found(repository, kind=BACKUPS) == ["two"]
     assert keys_of(repository.search(SESSIONS, q.Query())) == []
+
+
+def test_scope_of_a_user_holds_one_project_and_documents_without(repository):
+    owners = [("ann", "red"), ("ann", "blue"), ("ann", None), ("bob", "red"), ("bob", None), ("ann", "")]
+    for number, (user_id, project_id) in enumerate(owners):
+        repository.create(JOBS, str(number), {**job(str(number)), "user_id": user_id, "project_id": project_id})
+    absent = job("absent")
+    del absent["project_id"]
+    repository.create(JOBS, "absent", absent)
+
+    in_scope = {
+        project_id: found(repository, Scope("user_id", "ann", "ann", project_id).condition)
+        for project_id in ("red", "blue", "green", None)
+    }
+    assert in_scope == {
+        "red": ["0", "2", "absent"],
+        "blue": ["1", "2", "absent"],
+        "green": ["2", "absent"],
+        None: ["2", "absent"],
+    }
+    assert found(repository, Scope("user_id", "ann", "ann", "red").condition, is_("client_id", "other")) == []
+    assert found(repository, q.Not(Scope("user_id", "ann", "ann", "red").condition)) == ["1", "3", "4", "5"]

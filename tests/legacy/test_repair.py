@@ -112,7 +112,7 @@ def client(client_id="web1", **more):
 
 
 def test_a_client_has_the_key_under_which_it_would_have_been_registered():
-    by_user = Scope("user_id", "ann", "ann", "red").client_key("web1")
+    by_user = Scope("user_id", "ann", "ann", None).client_key("web1")
     by_project = Scope("project_id", "red", "ann", "red").client_key("web1")
 
     assert repaired(CLIENTS, client(), {})[0] == by_user

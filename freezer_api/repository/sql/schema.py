@@ -52,9 +52,10 @@ class KindTable:
 
     def _add_index(self, hot: HotList) -> None:
         names = [self.column_of[path] for path in hot.equal]
-        # In the order of the list, with and without what is excluded.
-        columns = [*names, "created", "key", *(["pending"] if hot.excluded else [])]
-        name = f"ix_freezer_{self.kind.name}_{'_'.join(names) or 'created'}"
+        # In the order of the list, with and without what is excluded, within a project and without it.
+        within = [self.column_of[hot.within]] if hot.within else []
+        columns = [*names, "created", "key", *(["pending"] if hot.excluded else []), *within]
+        name = f"ix_freezer_{self.kind.name}_{'_'.join([*names, *within]) or 'created'}"
         Index(name, *(self.table.c[column] for column in columns))
 
     @cached_property

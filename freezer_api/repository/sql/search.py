@@ -148,6 +148,9 @@ class _Translation:
         return self._table.column_of.get(name)
 
     def _missing(self, names: tuple[str, ...]) -> Shape:
+        columns = [self._table.column_of.get(name) for name in names]
+        if len(columns) == 1 and columns[0] is not None:
+            return ("null", columns[0])
         present = ("any", *(self._in("entries", index_text.presence(name)) for name in names))
         return ("any", ("not", present), self._is(q.Is(names, NULL)))
 
@@ -178,6 +181,8 @@ def _clause(table: KindTable, shape: Shape) -> ColumnElement[bool]:
     match shape:
         case ("equal", name, value):
             return columns[name] == bindparam(value)
+        case ("null", name):
+            return columns[name].is_(None)
         case ("in", name, value):
             return holds(columns[name], value)
         case ("in each", name, value):

@@ -18,7 +18,7 @@ from freezer_api.repository.upkeep import Ask
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 """The layout that this release reads and writes; the newest of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
