@@ -36,6 +36,13 @@ class TooMany(LimitReached):
     """A document would have more parts than allowed."""
 
 
+class UnsupportedEncoding(FreezerError):
+    """The body is compressed or otherwise encoded."""
+
+    def __init__(self) -> None:
+        super().__init__("The header Content-Encoding is not supported; send the body as it is")
+
+
 class NotFound(FreezerError):
     """No such document, or it is not the caller's: nobody can tell which."""
 

@@ -26,6 +26,7 @@ TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
     errors.Conflict: (falcon.HTTP_409, "Document already existing"),
     errors.TooLarge: (falcon.HTTP_413, "Request entity too large"),
     errors.TooMany: (falcon.HTTP_400, "Bad request format"),
+    errors.UnsupportedEncoding: (falcon.HTTP_415, "Unsupported Media Type"),
     errors.Unprocessable: (falcon.HTTP_422, "Unprocessable Entity"),
     errors.Undelegable: (falcon.HTTP_422, "Missing required credentials"),
     errors.StoreFailed: (falcon.HTTP_500, "Internal Storage Error"),

@@ -1,5 +1,6 @@
 """One request and its answer, in the words of the resources."""
 
+import codecs
 from collections.abc import Iterable
 
 import falcon
@@ -12,7 +13,7 @@ from freezer_api.documents.fields import Document, is_id
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import Limits
 from freezer_api.documents.text import answer, parse
-from freezer_api.errors import Invalid, Malformed, TooLarge
+from freezer_api.errors import Invalid, Malformed, TooLarge, UnsupportedEncoding
 from freezer_api.operations.caller import Caller
 from freezer_api.operations.job_trusts import Delegator
 from freezer_api.repository.protocol import Page, Stored
@@ -20,9 +21,11 @@ from freezer_api.repository.query import Query
 
 NO_BODY = "Missing request body"
 
+_IDENTITY = "identity"
+
 
 def read_body(req: falcon.Request, most: int) -> bytes:
-    """The body, whole and as it came; empty when there is none. The ``Content-Type`` does not matter."""
+    """Return the body without a byte order mark, empty if there is none. The ``Content-Type`` does not matter."""
     length = req.content_length
     if length is None and not (req.env.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in req.env):
         return b""
@@ -36,7 +39,9 @@ def read_body(req: falcon.Request, most: int) -> bytes:
         raise TooLarge(f"A body may have {most} bytes, not more")
     if length is not None and len(data) < length:
         raise Malformed("The body is shorter than its Content-Length")
-    return data
+    if data and (req.env.get("HTTP_CONTENT_ENCODING") or _IDENTITY).lower() != _IDENTITY:
+        raise UnsupportedEncoding
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 class Exchange:

@@ -152,7 +152,7 @@ def _source(conf: cfg.ConfigOpts, url: str | None) -> Source:
 def _projects(name: str) -> dict[str, str]:
     """The project of each user."""
     try:
-        lines = Path(name).read_text("utf-8").splitlines()
+        lines = Path(name).read_text("utf-8-sig").splitlines()
     except OSError as error:
         raise StartFailed(f"cannot read {name}: {error.strerror}") from None
     except UnicodeDecodeError:

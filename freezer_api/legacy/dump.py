@@ -1,5 +1,6 @@
 """A dump of the original's Elasticsearch: hits as JSON, one on a line, or whole answers to searches."""
 
+import codecs
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -106,9 +107,9 @@ def _why_stray(hit: Any) -> str:
 def _values(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
     """The JSON values of the lines, and where each stands; the error in the place of one that cannot be read."""
     for number, line in enumerate(file, 1):
-        text = line.strip()
+        text = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).strip()
         if number == 1 and text == b"{":
-            yield "the answer", parse(line + file.read())
+            yield "the answer", parse(text + file.read())
         elif text:
             yield f"line {number}", _parsed(text)
 

@@ -1,5 +1,6 @@
 """Bodies that are large or deep, and long headers (http-v1.md 1.3 and 1.4)."""
 
+import gzip
 import json
 import re
 
@@ -41,6 +42,63 @@ class TestSize:
 def test_a_mebibyte_is_taken_by_default(client: Client) -> None:
     assert client("POST", "backups", _of_size(1024 * 1024)).status == 201
     assert client("POST", "backups", _of_size(1024 * 1024 + 1)).status == 413
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+@pytest.mark.parametrize("headers", [{}, CHUNKED])
+def test_byte_order_mark_is_skipped(client: Client, headers: dict[str, str]) -> None:
+    body = json.dumps(BACKUP).encode()
+    assert client("POST", "backups", BOM + body, headers=headers).status == 201
+    found = client("GET", "backups", BOM + b'{"match": [{"hostname": "h"}]}', headers=headers)
+    assert len(found.json["backups"]) == 1
+    assert client("POST", "clients", BOM + b'{"client_id": "c"}', headers=headers).status == 201
+    job = client("POST", "jobs", {"client_id": "c", "job_actions": []}).json["job_id"]
+    assert client("PATCH", f"jobs/{job}", BOM + b'{"description": "d"}', headers=headers).status == 200
+    assert client("POST", f"jobs/{job}/event", BOM + b'{"start": null}', headers=headers).status in (200, 202)
+    # What holds nothing else is no body, and a second mark is no JSON.
+    assert client("POST", "backups", BOM, headers=headers).error[2] == "Missing request body"
+    assert client("GET", "backups", BOM, headers=headers).status == 200
+    assert client("POST", "backups", BOM + BOM + body, headers=headers).json["title"] == "Malformed JSON"
+    assert client("POST", "backups", body.decode().encode("utf-16"), headers=headers).status == 400
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "deflate", "br", "identity, gzip", "x", "*"])
+def test_content_encoding_is_415(client: Client, coding: str) -> None:
+    headers = {"Content-Encoding": coding}
+    text = "The header Content-Encoding is not supported; send the body as it is"
+    refused = (415, "Unsupported Media Type", text)
+    for method, path in (
+        ("POST", "backups"),
+        ("GET", "backups"),
+        ("PATCH", "jobs/x"),
+        ("POST", "jobs/x/event"),
+        ("POST", "sessions/x/action"),
+    ):
+        assert client(method, path, gzip.compress(b"{}"), headers=headers).error == refused
+        assert client(method, path, b"{}", headers=headers | CHUNKED).error == refused
+
+
+def test_content_encoding_is_checked_between_size_and_content(client: Client) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    for framing in ({}, CHUNKED):
+        assert client("POST", "backups", b"x" * 1024 * 1025, headers=headers | framing).status == 413
+        assert client("POST", "backups", b"no JSON", headers=headers | framing).status == 415
+    assert client("GET", "backups?limit=x", b"{}", headers=headers).status == 400
+    assert client("POST", "backups", b"{}", by="alice@library reader", headers=headers).status == 403
+
+
+@pytest.mark.parametrize("coding", ["", "identity", "Identity"])
+def test_identity_is_no_content_encoding(client: Client, coding: str) -> None:
+    assert client("POST", "backups", BACKUP, headers={"Content-Encoding": coding}).status == 201
+
+
+def test_content_encoding_without_a_body_is_ignored(client: Client) -> None:
+    headers = {"Content-Encoding": "gzip"}
+    assert client("GET", "backups", headers=headers).status == 200
+    assert client("GET", "backups", b"", headers=headers | CHUNKED).status == 200
+    assert client("DELETE", "backups/x", headers=headers).status in (204, 404)
 
 
 def _nested(depth: int, opening: str, closing: str) -> bytes:

@@ -44,6 +44,8 @@ FORMS = {
     "an answer on many lines": json.dumps(answer(HITS), indent=2),
     "the answers of a scroll": lines(answer(HITS[:3]), answer(HITS[3:]), answer([])),
     "windows": lines(*HITS).replace("\n", "\r\n"),
+    "a byte order mark": "\ufeff" + lines(*HITS),
+    "a byte order mark before an answer on many lines": "\ufeff" + json.dumps(answer(HITS), indent=2),
 }
 
 

@@ -317,7 +317,7 @@ def test_a_project_map(manage, made, file, dump, tmp_path):
     assert done == (0, told({"clients": 1, "jobs": 4}), NOBODY.format(1))
     assert owners == {"1": "red", "2": "blue", "3": None, "4": "own"}
     # An import that was made without the map is made good.
-    projects.write_text("eve: green")
+    projects.write_text("\ufeffeve: green")
     done = manage(*made, "import", "--from-dump", name, "--project-map", str(projects), "--on-conflict", "replace")
     assert {key: document.get("project_id") for key, _, document in stored(file, "jobs")}["3"] == "green"
 
