@@ -39,6 +39,8 @@ _TEXTS = {
     406: "Freezer-api only supports responses encoded as JSON.",
 }
 
+_UNEXPECTED = ("Internal Server Error", "An unexpected error occurred on the server.")
+
 
 def error_body(title: str, description: str) -> bytes:
     """The body of every error."""
@@ -53,6 +55,12 @@ def refuse(
     length = ("Content-Length", str(len(body)))
     start_response(status, [("Content-Type", falcon.MEDIA_JSON), length, *headers])
     return [body]
+
+
+def unexpected(start_response: Callable[..., Any], path: str, method: str, error: Exception) -> Iterable[bytes]:
+    """Answer an error of a filter, which is outside of the app, with 500."""
+    _log_unexpected(method, path, error)
+    return refuse(start_response, falcon.HTTP_500, *_UNEXPECTED)
 
 
 def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:
@@ -90,8 +98,12 @@ def _of_the_framework(_req: falcon.Request, resp: falcon.Response, error: falcon
 
 
 def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, _params: Any) -> None:
-    LOG.error("Unexpected error at %s %s", req.method, req.path, exc_info=error)
-    _answer(resp, falcon.HTTP_500, "Internal Server Error", "An unexpected error occurred on the server.")
+    _log_unexpected(req.method, req.path, error)
+    _answer(resp, falcon.HTTP_500, *_UNEXPECTED)
+
+
+def _log_unexpected(method: str, path: str, error: Exception) -> None:
+    LOG.error("Unexpected error at %s %s", method, path, exc_info=error)
 
 
 def _answer(resp: falcon.Response, status: str, title: str, description: str) -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 from oslo_context.context import RequestContext
 
+from freezer_api.api.errors import unexpected
+
 LOG = logging.getLogger("freezer_api.access")
 
 _LINE = "%s %s %s %s %.1fms %s user=%s project=%s"
@@ -59,7 +61,13 @@ class Entrance:
                 _log(environ, status, request_id, time.perf_counter() - started)
             return start_response(status, [*headers, ("x-openstack-request-id", request_id)], exc_info)
 
-        return self._app(environ, start)
+        try:
+            return self._app(environ, start)
+        except Exception as error:  # noqa: BLE001 - a filter of the pipeline may raise anything
+            return unexpected(start, _path(environ), environ["REQUEST_METHOD"], error)
+        finally:
+            # What the server logs until the thread's next request must not name this one.
+            _NO_REQUEST.update_store()
 
 
 class LogContext(RequestContext):
@@ -88,6 +96,9 @@ class LogContext(RequestContext):
         }
 
 
+_NO_REQUEST = LogContext({})
+
+
 def _request_id(sent: str | None) -> str:
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent if sent.startswith("req-") else f"req-{sent}"
@@ -96,15 +107,20 @@ def _request_id(sent: str | None) -> str:
     return f"req-{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
+def _path(environ: Environ) -> str:
+    """Return the path for a log line, without the query string, as a search may hold anything."""
+    path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    return path if path.isprintable() else ascii(path)
+
+
 def _log(environ: Environ, status: str, request_id: str, seconds: float) -> None:
-    # The query string stays out: a search may hold anything. So do control characters of a path.
-    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+    path = _path(environ)
     # Behind a trusted proxy this is what the proxy says, of several addresses the client's is the first.
     address = environ.get("REMOTE_ADDR", "").partition(",")[0].strip()
     values = (
         address if _ADDRESS.fullmatch(address) else "-",
         environ["REQUEST_METHOD"],
-        path if path.isprintable() else ascii(path),
+        path,
         status[:3],
         seconds * 1000,
         request_id,

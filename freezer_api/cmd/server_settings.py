@@ -44,6 +44,8 @@ def settings_of(conf: cfg.ConfigOpts) -> dict[str, Any]:
         "loglevel": "warning",
         "errorlog": None,
         "limit_request_line": 8190,
+        # gunicorn's default with the path in place of the request line, whose query string may hold secrets.
+        "access_log_format": '%(h)s %(l)s %(u)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s "%(f)s" "%(a)s"',
         # Who speaks for others is oslo_middleware's question, not the server's.
         "forwarded_allow_ips": "",
         **_tls(conf),

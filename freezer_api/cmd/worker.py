@@ -2,9 +2,13 @@
 
 import signal
 import socket
+import ssl
 import time
+from contextlib import suppress
 from typing import Any
 
+import falcon
+from gunicorn.http import errors as http_errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from freezer_api.api.errors import error_body
@@ -13,23 +17,20 @@ LONGEST_HANDSHAKE = 0.5
 """Seconds from a client's first packet to the one that makes the connection."""
 
 
-class _JSONErrors:
-    """A client's socket on which the server's own error page becomes an error in the API's shape."""
-
-    def __init__(self, client: socket.socket) -> None:
-        self._client = client
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._client, name)
-
-    def sendall(self, page: bytes) -> None:
-        status = page.split(b"\r\n", 1)[0].split(b" ", 1)[1].decode("latin-1")
-        body = error_body(status, "The server could not take this for a request.")
-        head = (
-            f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/json\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
-        )
-        self._client.sendall(head.encode("latin-1") + body)
+_STATUS: dict[type[Exception], int] = {
+    http_errors.LimitRequestLine: 414,
+    http_errors.ExpectationFailed: 417,
+    http_errors.LimitRequestHeaders: 431,
+    http_errors.ForbiddenProxyRequest: 403,
+    http_errors.UnsupportedTransferCoding: 501,
+    ssl.SSLError: 403,
+}
+"""Of errors for which 400 is wrong, gunicorn's statuses."""
+_OF_THE_APPLICATION = (
+    http_errors.ConfigurationProblem,
+    http_errors.InvalidResponseHeader,
+    http_errors.InvalidResponseHeaderName,
+)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
@@ -80,5 +81,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for connection in self.pending_conns:
             connection.timeout = min(connection.timeout, deadline)
 
-    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        super().handle_error(req, _JSONErrors(client), addr, exc)
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
+        """Answer in JSON what does not reach the application.
+
+        Unlike gunicorn's own, the log line quotes nothing of the request, which may hold a token or a secret.
+        """
+        if not isinstance(exc, http_errors.ParseException | ssl.SSLError) or isinstance(exc, _OF_THE_APPLICATION):
+            self.log.error("Error handling request", exc_info=exc)
+            status, text = 500, "An unexpected error occurred on the server."
+        else:
+            try:
+                # oslo.log appends the exception that is being handled, unless it is one such as this.
+                raise ValueError
+            except ValueError:
+                self.log.warning("Invalid request from %s: %s", addr[0] if addr else "-", type(exc).__name__)
+            status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), 400)
+            text = "The server could not take this for a request."
+        line = falcon.code_to_http_status(status)
+        body = error_body(line, text)
+        head = (
+            f"HTTP/1.1 {line}\r\nConnection: close\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n"
+        )
+        # A client that is gone is not answered.
+        with suppress(OSError):
+            client.sendall(head.encode() + body)

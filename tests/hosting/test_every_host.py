@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
@@ -65,6 +66,20 @@ def test_the_list_of_versions(host: Host) -> None:
     assert re.fullmatch(REQUEST_ID, answer.headers["x-openstack-request-id"])
     links = [version["links"][0]["href"] for version in answer.json()["versions"]]
     assert links == [f"{host.url}/v2/", f"{host.url}/v1/"]
+
+
+def test_no_log_holds_a_query_string(host: Host) -> None:
+    if type(host) not in (hosts.UWSGI, hosts.ModWSGI, hosts.ApacheBeforeUWSGI, hosts.FreezerAPI):
+        pytest.skip("only the files that are shipped say what is logged")
+    word = f"tulip{uuid.uuid4().hex}"
+    assert ask(f"{host.url}/v1/jobs?search=%7B%22match%22:[%7B%22_all%22:%22{word}%22%7D]%7D").status == 200
+    # The next request's line comes after that of the first.
+    assert ask(f"{host.url}/v1/sessions?limit=1").status == 200
+    deadline = time.monotonic() + 60
+    while "/v1/sessions" not in host.logged() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "/v1/sessions" in host.logged()
+    assert word not in host.logged()
 
 
 def test_both_versions(host: Host) -> None:

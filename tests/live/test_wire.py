@@ -2,8 +2,9 @@
 
 import json
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
@@ -134,6 +135,61 @@ def test_fault_14_a_chunked_body_that_is_too_large(wire: Wire, size: int) -> Non
 def test_what_is_no_request(wire: Wire, request_: bytes) -> None:
     wire.send(request_)
     wire.refusal()
+
+
+@pytest.mark.parametrize(
+    ("request_", "title"),
+    [
+        (b"nonsense\r\n\r\n", "400 Bad Request"),
+        (b"POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: x\r\n\r\n", "501 Not Implemented"),
+        (b"POST /v1/jobs HTTP/1.1\r\nTransfer-Encoding: gzip, x\r\n\r\n", "501 Not Implemented"),
+        (b"POST /v1/jobs HTTP/1.1\r\nExpect: x\r\n\r\n", "417 Expectation Failed"),
+        (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\n\r\n", "414 URI Too Long"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 9000 + b"\r\n\r\n", "431 Request Header Fields Too Large"),
+    ],
+)
+def test_title_of_a_request_that_is_none_names_its_status(wire: Wire, request_: bytes, title: str) -> None:
+    wire.send(request_)
+    status, body = wire.answer()
+    assert (str(status), json.loads(body)["title"]) == (title.split(maxsplit=1)[0], title)
+
+
+MALFORMED = [
+    b"GET /v1/jobs?search=tulip and more HTTP/1.1\r\n\r\n",
+    b"GET /v1/jobs?search=tulip HTTP/9.9\r\n\r\n",
+    b"GET / HTTP/1.1\r\ntulip\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX-Auth-Token : tulip\r\n\r\n",
+    b"GET / HTTP/1.1\r\nX-Auth-Token: tu\x00lip\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: tulip\r\n\r\n",
+    b"POST / HTTP/1.1\r\nTransfer-Encoding: tulip\r\n\r\n",
+    b"POST / HTTP/1.1\r\nExpect: tulip\r\n\r\n",
+]
+
+
+def test_malformed_request_is_logged_without_user_and_content(
+    start_service: Callable[..., Service], tmp_path: Path
+) -> None:
+    """One thread serves all requests, so that the last user is the one that a stale log context would name."""
+    configuration = tmp_path / "freezer.conf"
+    access = tmp_path / "access.log"
+    levels = "default_log_levels = freezer_api.access=INFO"
+    configuration.write_text(f"[DEFAULT]\n{levels}\n[gunicorn]\naccesslog = {access}\n")
+    service = start_service("data", "--workers", "1", "--threads", "1", "--config-file", str(configuration))
+    for request_ in MALFORMED:
+        assert service.request("GET", "/v1/jobs?search=tulip", token="alice:library")[0] == 400
+        wire = Wire(service)
+        wire.send(request_)
+        assert wire.answer()[0] in (400, 417, 501)
+        wire.close()
+    service.stop()
+    lines = service.log.read_text().splitlines()
+    served = [line for line in lines if "freezer_api.access" in line]
+    assert all("alice" in line for line in served)
+    refused = [line for line in lines if "Invalid request from 127.0.0.1: " in line]
+    assert len(served) == len(refused) == len(MALFORMED)
+    assert all(" [-] " in line and "alice" not in line for line in refused)
+    assert "GET /v1/jobs HTTP/1.1" in access.read_text()
+    assert "tulip" not in service.log.read_text() + access.read_text()
 
 
 @pytest.mark.parametrize("name", ["X-User-Id", "x-user-id", "X_User_Id", "X-Roles", "X-Project-Id", "X-Tenant-Id"])

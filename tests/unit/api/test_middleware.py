@@ -1,8 +1,11 @@
 """What log lines say of the request that a thread serves."""
 
+import json
+import logging
 import threading
 from typing import Any
 
+import pytest
 from oslo_context import context
 
 from freezer_api.api.middleware import Entrance, LogContext
@@ -21,10 +24,71 @@ def test_the_context_knows_the_caller_when_a_line_is_written() -> None:
         return []
 
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/jobs", "HTTP_X_OPENSTACK_REQUEST_ID": "mine"}
-    # In a thread of its own, as it stays there until the next request.
+    # In a thread of its own, where no other test has left a context.
     thread = threading.Thread(target=lambda: Entrance(app)(environ, lambda *_: None))
     thread.start()
     thread.join()
     before, after = seen
     assert (before["request_id"], before["user"], before["project"]) == ("req-mine", None, None)
     assert (after["user"], after["project"], after["user_domain"]) == ("alice", "library", "default")
+
+
+ENVIRON = {
+    "REQUEST_METHOD": "GET",
+    "PATH_INFO": "/v1/jobs",
+    "QUERY_STRING": "search=tulip",
+    "HTTP_X_USER_ID": "alice",
+    "HTTP_X_OPENSTACK_REQUEST_ID": "mine",
+}
+
+
+def logged_between_requests() -> dict[str, Any]:
+    current = context.get_current()
+    assert isinstance(current, LogContext)
+    return current.get_logging_values()
+
+
+def test_the_context_of_a_request_ends_with_it() -> None:
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return []
+
+    Entrance(app)(dict(ENVIRON), lambda *_: None)
+    assert set(logged_between_requests().values()) == {None}
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_filter_that_fails_is_answered_and_logged_with_its_request(
+    caplog: pytest.LogCaptureFixture, begun: bool
+) -> None:
+    seen: list[Any] = []
+
+    class Handler(logging.Handler):
+        def emit(self, _record: logging.LogRecord) -> None:
+            seen.append(logged_between_requests()["request_id"])
+
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if begun:
+            start_response("200 OK", [])
+        raise RuntimeError("a filter failed")
+
+    answers: list[tuple[str, list[tuple[str, str]]]] = []
+    handler = Handler()
+    logging.getLogger("freezer_api.api.errors").addHandler(handler)
+    try:
+        body = Entrance(app)(dict(ENVIRON), lambda status, headers, _info: answers.append((status, headers)))
+    finally:
+        logging.getLogger("freezer_api.api.errors").removeHandler(handler)
+    status, headers = answers[-1]
+    assert status == "500 Internal Server Error"
+    assert ("x-openstack-request-id", "req-mine") in headers
+    assert json.loads(b"".join(body)) == {
+        "title": "Internal Server Error",
+        "description": "An unexpected error occurred on the server.",
+    }
+    (record,) = caplog.records
+    assert record.getMessage() == "Unexpected error at GET /v1/jobs"
+    assert "a filter failed" in caplog.text
+    assert "tulip" not in caplog.text
+    assert seen == ["req-mine"]
+    assert set(logged_between_requests().values()) == {None}
