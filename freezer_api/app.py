@@ -17,6 +17,7 @@ from freezer_api.api.resources.backups import BackupsResource
 from freezer_api.api.resources.clients import ClientsResource
 from freezer_api.api.resources.jobs import JobsResource
 from freezer_api.api.resources.sessions import SessionsResource
+from freezer_api.api.shares import Shares, max_lists
 from freezer_api.api.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
@@ -49,9 +50,14 @@ class Built(NamedTuple):
     loopback_only: bool
 
 
-def build(conf: cfg.ConfigOpts, repository: Repository, name: str = "main") -> Built:
-    """The service as a section of the paste file composes it. ``StartFailed`` says which file cannot be used."""
-    parts = Parts(conf, repository, delegation.trusts(conf))
+def build(
+    conf: cfg.ConfigOpts, repository: Repository, name: str = "main", *, threads: int | None = None
+) -> Built:
+    """The service as a section of the paste file composes it. ``StartFailed`` says which file cannot be used.
+
+    ``threads``: those of each worker process, None if their number is not known.
+    """
+    parts = Parts(conf, repository, delegation.trusts(conf), threads=threads)
     made = pipeline.load(conf, parts, parts.health, name)
     if made.authenticated:
         return Built(Entrance(Unforged(made.app)), loopback_only=False)
@@ -61,9 +67,9 @@ def build(conf: cfg.ConfigOpts, repository: Repository, name: str = "main") -> B
     return Built(Entrance(Unforged(LoopbackOnly(StandaloneIdentity(made.app)))), loopback_only=True)
 
 
-def build_standalone(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
+def build_standalone(conf: cfg.ConfigOpts, repository: Repository, *, threads: int | None = None) -> WSGIApp:
     """Return the service without Keystone. It serves loopback requests only."""
-    return Entrance(Unforged(LoopbackOnly(StandaloneIdentity(Parts(conf, repository).whole()))))
+    return Entrance(Unforged(LoopbackOnly(StandaloneIdentity(Parts(conf, repository, threads=threads).whole()))))
 
 
 def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
@@ -77,7 +83,14 @@ class Parts:
     ``GET /`` lists what was asked for and is not switched off.
     """
 
-    def __init__(self, conf: cfg.ConfigOpts, repository: Repository, trusts: Trusts | None = None) -> None:
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        repository: Repository,
+        trusts: Trusts | None = None,
+        *,
+        threads: int | None = None,
+    ) -> None:
         pipeline.register(conf)
         settings.check(conf)
         self.health = Health(conf, repository)
@@ -95,7 +108,9 @@ class Parts:
             "jobs": JobsResource(jobs),
             "sessions": SessionsResource(Sessions(repository, membership, clock=_now, new_id=_new_id)),
         }
-        self._application = Application(resources, Enforcement(conf), config.limits(conf), self._offered)
+        limits = config.limits(conf)
+        shares = Shares(max_lists(limits.max_concurrent_lists, threads))
+        self._application = Application(resources, Enforcement(conf), limits, shares, self._offered)
 
     def offers(self, mount: str) -> bool:
         """Whether there is a version below this path, and it is not switched off."""

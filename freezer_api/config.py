@@ -146,6 +146,19 @@ API: list[cfg.Opt] = [
         help="Size in bytes of the documents of one page of a list, after which the page ends early. A page "
         "always has 10 documents if there are as many; the header Link leads to the next page.",
     ),
+    cfg.IntOpt(
+        "max_concurrent_lists",
+        min=0,
+        help="Number of lists of one project that a worker process serves at a time; further ones are refused "
+        "with 429. The polls of schedulers do not count and are never refused. 0: no limit. Unset: half of the "
+        "threads of a worker, and no limit if it has fewer than 4 or if their number is not known.",
+    ),
+    cfg.FloatOpt(
+        "max_search_time",
+        default=DEFAULTS.max_search_time,
+        min=0,
+        help="Seconds after which a search is stopped and answered with 503. 0: no limit but those of the store.",
+    ),
 ]
 
 

@@ -43,6 +43,17 @@ class UnsupportedEncoding(FreezerError):
         super().__init__("The header Content-Encoding is not supported; send the body as it is")
 
 
+class TooManyLists(LimitReached):
+    """The project's share of a worker is in use."""
+
+
+class SearchTooLong(LimitReached):
+    """The store stopped a search after ``seconds``, a limit that ``options`` set. The store has not failed."""
+
+    def __init__(self, seconds: float, options: str = "[api] max_search_time") -> None:
+        super().__init__(f"The search took longer than {seconds:g} s, the limit set by {options}. Search for less")
+
+
 class NotFound(FreezerError):
     """No such document, or it is not the caller's: nobody can tell which."""
 

@@ -4,6 +4,8 @@ A paste file is loaded by ``freezer-api`` or by :func:`initialize_app`, which ha
 """
 
 import atexit
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 from oslo_config import cfg
@@ -28,13 +30,22 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
     return _initialized(conf, name)
 
 
+def worker_threads() -> int | None:
+    """Return the number of threads of each worker process, None if the server does not tell it."""
+    for module, name in (("uwsgi", "cores"), ("mod_wsgi", "threads_per_process")):
+        # Both modules exist only inside their server.
+        with suppress(ImportError):
+            return int(getattr(import_module(module), name))
+    return None
+
+
 def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApp:
     store = start.store(conf)
     stores.warn_of_embedded(store)
     store.prepare()
     repository = store.open(conf.threads)
     atexit.register(repository.close)
-    return app.build(conf, repository, name).app
+    return app.build(conf, repository, name, threads=worker_threads()).app
 
 
 def freezer_app_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApp:

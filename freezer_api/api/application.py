@@ -11,6 +11,7 @@ from freezer_api.api import discovery, errors
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.identity import caller_of
 from freezer_api.api.routes import Route
+from freezer_api.api.shares import Shares
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Exchange
 from freezer_api.documents.fields import is_id
@@ -53,11 +54,13 @@ class Application:
         resources: Mapping[str, object],
         enforcement: Enforcement,
         limits: Limits,
+        shares: Shares,
         offered: Collection[str],
     ) -> None:
         self._resources = resources
         self._enforcement = enforcement
         self._limits = limits
+        self._shares = shares
         self._offered = offered
 
     def build(self, versions: Iterable[Version], mount: str = "") -> App:
@@ -85,7 +88,7 @@ class Application:
 
     def _responder(self, version: Version, route: Route) -> Responder:
         handler = getattr(self._resources[route.resource], route.handler)
-        enforcement, limits = self._enforcement, self._limits
+        enforcement, limits, shares = self._enforcement, self._limits, self._shares
         if not enforcement.knows(route.rule):
             raise LookupError(f"no policy has the rule {route.rule} of {route.method} {route.path}")
 
@@ -94,7 +97,13 @@ class Application:
             if accept and accept not in _JSON_ACCEPTED and not req.client_accepts_json:
                 raise falcon.HTTPNotAcceptable
             exchange = Exchange(
-                req, resp, version=version, limits=limits, enforcement=enforcement, project_id=project_id
+                req,
+                resp,
+                version=version,
+                limits=limits,
+                shares=shares,
+                enforcement=enforcement,
+                project_id=project_id,
             )
             exchange.require(route.rule)
             if exchange.scope.project_id != exchange.caller.project_id:

@@ -27,10 +27,12 @@ TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
     errors.TooLarge: (falcon.HTTP_413, "Request entity too large"),
     errors.TooMany: (falcon.HTTP_400, "Bad request format"),
     errors.UnsupportedEncoding: (falcon.HTTP_415, "Unsupported Media Type"),
+    errors.TooManyLists: (falcon.HTTP_429, "Too Many Requests"),
     errors.Unprocessable: (falcon.HTTP_422, "Unprocessable Entity"),
     errors.Undelegable: (falcon.HTTP_422, "Missing required credentials"),
     errors.StoreFailed: (falcon.HTTP_500, "Internal Storage Error"),
     errors.Unavailable: (falcon.HTTP_503, "Service Unavailable"),
+    errors.SearchTooLong: (falcon.HTTP_503, "Service Unavailable"),
 }
 
 _TEXTS = {
@@ -84,7 +86,7 @@ def _of_ours(req: falcon.Request, resp: falcon.Response, error: errors.FreezerEr
         _unexpected(req, resp, error, params)
         return
     status, title = entry
-    if isinstance(error, errors.Unavailable):
+    if status in (falcon.HTTP_429, falcon.HTTP_503):
         resp.set_header("Retry-After", RETRY_AFTER)
     _answer(resp, status, title, str(error))
 

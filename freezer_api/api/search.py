@@ -16,6 +16,8 @@ from freezer_api.repository import query as q
 LONGEST_REMEMBERED = 1024
 """Bytes."""
 
+MAX_POLL_PAIRS = 10
+
 _KINDS = {kind.name: kind for kind in KINDS}
 
 ALL = "_all"
@@ -44,10 +46,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``exact_first``: the text whose exact hits come first, if any."""
+    """``exact_first``: the text whose exact hits come first, if any. ``is_poll``: it is a scheduler's poll."""
 
     conditions: tuple[q.Condition, ...]
     exact_first: str | None
+    is_poll: bool = False
 
 
 NOTHING_ASKED = Search((), None)
@@ -81,7 +84,19 @@ class _Reader:
     def read(self, document: Document) -> Search:
         wanted = [self._pair(*pair) for pair in self._pairs_of(document, "match")]
         unwanted = [q.Not(self._pair(*pair)) for pair in self._pairs_of(document, "match_not")]
-        return Search((*wanted, *unwanted, *self._between(document)), next(self._texts(document), None))
+        conditions = (*wanted, *unwanted, *self._between(document))
+        return Search(conditions, next(self._texts(document), None), self._is_poll(document))
+
+    def _is_poll(self, document: Document) -> bool:
+        """Whether this is what schedulers ask for, which indexes answer, and nothing that takes longer."""
+        wanted, unwanted = (
+            {name for item in document.get(part, []) for name in item} for part in ("match", "match_not")
+        )
+        return (
+            self._kind.name == "jobs"
+            and self._pairs <= MAX_POLL_PAIRS
+            and (wanted, unwanted) == ({"client_id"}, {"status"})
+        )
 
     def _pairs_of(self, document: Document, part: str) -> Iterator[tuple[str, Any, str]]:
         items = document.get(part, [])

@@ -1,19 +1,21 @@
 """One request and its answer, in the words of the resources."""
 
 import codecs
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import falcon
 
 from freezer_api.api import parameters
 from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.search import NOTHING_ASKED, Search, search_of
+from freezer_api.api.shares import Shares
 from freezer_api.api.version import Version
 from freezer_api.documents.fields import Document, is_id
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import Limits
 from freezer_api.documents.text import answer, parse
-from freezer_api.errors import Invalid, Malformed, TooLarge, UnsupportedEncoding
+from freezer_api.errors import FreezerError, Invalid, Malformed, TooLarge, UnsupportedEncoding
 from freezer_api.operations.caller import Caller
 from freezer_api.operations.job_trusts import Delegator
 from freezer_api.repository.protocol import Page, Stored
@@ -54,12 +56,14 @@ class Exchange:
         *,
         version: Version,
         limits: Limits,
+        shares: Shares,
         enforcement: Enforcement,
         project_id: str | None,
     ) -> None:
         self._req = req
         self._resp = resp
         self._limits = limits
+        self._shares = shares
         self._enforcement = enforcement
         self.version = version
         self.caller: Caller = req.context.caller
@@ -121,21 +125,43 @@ class Exchange:
             raise Invalid(format_error)
         return value
 
-    def query(self, kind: Kind) -> Query:
-        """What a list asks for: page, search and order."""
+    @contextmanager
+    def listing(self, kind: Kind) -> Iterator[Query]:
+        """Give what a list asks for, and count it as a list of the caller's project until the context ends.
+
+        A scheduler's poll does not count. What is wrong with a request is raised after its project's share was
+        checked.
+        """
+        asked: tuple[Query, bool] | FreezerError
+        try:
+            asked = self._query(kind)
+        except FreezerError as error:
+            asked = error
+        if not isinstance(asked, FreezerError) and asked[1]:
+            yield asked[0]
+            return
+        with self._shares.taken(self.caller.project_id):
+            if isinstance(asked, FreezerError):
+                raise asked
+            yield asked[0]
+
+    def _query(self, kind: Kind) -> tuple[Query, bool]:
+        """What a list asks for: page, search and order; and whether it is a poll."""
         limit = parameters.integer(self._req, "limit", parameters.DEFAULT_LIMIT, 1)
         offset = parameters.integer(self._req, "offset", 0, 0)
         after = parameters.marker(self._req, offset)
         with_total = parameters.flag(self._req, "with_count")
         search = self._search(kind)
-        return Query(
+        query = Query(
             conditions=search.conditions,
             exact_first=search.exact_first,
             limit=min(limit, self._limits.max_limit),
             offset=offset,
             after=after,
             with_total=with_total,
+            max_seconds=self._limits.max_search_time or None,
         )
+        return query, search.is_poll
 
     def _search(self, kind: Kind) -> Search:
         data = read_body(self._req, self._limits.max_body_size)

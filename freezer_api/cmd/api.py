@@ -68,7 +68,7 @@ def _production(conf: cfg.ConfigOpts) -> _Plan:
     store = start.store(conf)
     stores.warn_of_embedded(store)
     repository = store.open(conf.threads)
-    built = app.build(conf, repository)
+    built = app.build(conf, repository, threads=conf.threads)
     host = conf.bind_host
     if built.loopback_only:
         host = _loopback(conf, "there is no authtoken in the pipeline")
@@ -80,7 +80,7 @@ def _production(conf: cfg.ConfigOpts) -> _Plan:
 def _standalone(conf: cfg.ConfigOpts) -> _Plan:
     store = start.store(conf)
     repository = store.open(conf.threads)
-    built = app.build_standalone(conf, repository)
+    built = app.build_standalone(conf, repository, threads=conf.threads)
     host = _loopback(conf, "standalone mode believes every token")
     store.prepare()
     served = server.Served(built, repository.close, server_settings.settings_of(conf))

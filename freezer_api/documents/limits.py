@@ -14,7 +14,8 @@ class Limits:
 
     ``max_document_size`` bounds a document as it is stored, without what the service itself adds.
     ``max_searchable_values`` bounds the values of one document that searches find. ``max_page_bytes`` bounds the
-    documents of one page, ``max_limit`` their number.
+    documents of one page, ``max_limit`` their number. ``max_concurrent_lists`` bounds the lists of one project in
+    a worker: 0 is no limit, None half of the worker's threads. ``max_search_time`` is in seconds, 0 for no limit.
     """
 
     max_body_size: int = MIB
@@ -24,6 +25,8 @@ class Limits:
     max_session_jobs: int = 10_000
     max_searchable_values: int = 10_000
     max_page_bytes: int = 8 * MIB
+    max_concurrent_lists: int | None = None
+    max_search_time: float = 5.0
 
 
 DEFAULTS = Limits()

@@ -90,7 +90,10 @@ class Repository(Protocol):
         ...
 
     def search(self, kind: Kind, query: Query) -> Page:
-        """Documents that fit every condition, oldest first, those that ``query.exact_first`` names before all."""
+        """Documents that fit every condition, oldest first, those that ``query.exact_first`` names before all.
+
+        ``SearchTooLong`` if it is stopped at ``query.max_seconds``: never a part of the page.
+        """
         ...
 
     def check(self) -> None:

@@ -102,7 +102,7 @@ class Query:
 
     Order: documents in which ``exact_first`` stands as a whole value, then the others; each by creation time,
     then key. ``after`` continues behind a position, be it still there or not, and ``offset`` counts from there.
-    ``limit`` is at least 1, ``offset`` at least 0.
+    ``limit`` is at least 1, ``offset`` at least 0. After ``max_seconds``, if set, the store stops the search.
     """
 
     conditions: tuple[Condition, ...] = ()
@@ -111,3 +111,4 @@ class Query:
     offset: int = 0
     after: Position | None = None
     with_total: bool = False
+    max_seconds: float | None = None

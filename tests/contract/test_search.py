@@ -3,8 +3,10 @@
 import pytest
 
 from freezer_api.documents.search_index import PRESENT, Value
+from freezer_api.errors import SearchTooLong
 from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
+from freezer_api.repository.protocol import Original
 from tests.contract.asking import BACKUPS, CLIENTS, JOBS, SESSIONS, found, is_, job, keep, keys_of
 
 NEVER = q.Any(())
@@ -270,6 +272,23 @@ class TestValues:
         keep_values(repository, ["a"])
 
         assert found(repository, q.HasValue(text), kind=BACKUPS) == []
+
+
+def test_search_is_stopped_at_its_time_limit(repository):
+    """1,000 documents times 100 conditions take longer than the shortest limit that there is."""
+    originals = [
+        Original(str(key), backup(str(key), **{f"x{number}": key for number in range(40)}), 1, key)
+        for key in range(1000)
+    ]
+    assert all(repository.restore(BACKUPS, originals))
+    unwanted = tuple(q.Not(is_(f"unknown{number}", number)) for number in range(100))
+    assert repository.search(BACKUPS, q.Query(unwanted, limit=1, with_total=True, max_seconds=60)).total == 1000
+    for _ in range(3):
+        with pytest.raises(SearchTooLong):
+            repository.search(BACKUPS, q.Query(unwanted, with_total=True, max_seconds=1e-6))
+    # This is no outage, and the connection is of use.
+    assert repository.search(BACKUPS, q.Query(limit=1, max_seconds=60)).items
+    repository.check()
 
 
 def test_members(repository):

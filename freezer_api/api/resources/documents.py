@@ -27,7 +27,8 @@ class Documents:
         self._reading = operations
 
     def search(self, exchange: Exchange) -> None:
-        exchange.answer_page(self._kind, self._reading.search(exchange.scope, exchange.query(self._kind)))
+        with exchange.listing(self._kind) as query:
+            exchange.answer_page(self._kind, self._reading.search(exchange.scope, query))
 
     def get(self, exchange: Exchange, id_: str) -> None:
         exchange.answer_document(self._kind, self._reading.get(exchange.scope, id_))

@@ -23,10 +23,11 @@ class JobsResource(Documents):
         if not scope.by_project:
             super().search(exchange)
             return
-        if exchange.asks_for("all_projects") and exchange.may(ALL_PROJECTS):
-            scope = scope.everywhere()
-        page = self._jobs.search(scope, exchange.query(jobs.JOBS))
-        exchange.answer_page(jobs.JOBS, page, self._seen_by(exchange, page.items))
+        with exchange.listing(jobs.JOBS) as query:
+            if exchange.asks_for("all_projects") and exchange.may(ALL_PROJECTS):
+                scope = scope.everywhere()
+            page = self._jobs.search(scope, query)
+            exchange.answer_page(jobs.JOBS, page, self._seen_by(exchange, page.items))
 
     def get(self, exchange: Exchange, id_: str) -> None:
         scope = exchange.scope

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.text import decode
-from freezer_api.errors import AlreadyExists, Conflict, FreezerError, StoreFailed, Unavailable
+from freezer_api.errors import AlreadyExists, Conflict, FreezerError, SearchTooLong, StoreFailed, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.indices import alias_of, check_current, write_alias_of
@@ -62,6 +62,27 @@ class _Token(NamedTuple):
     def condition(self) -> str:
         """Under which a change is carried out."""
         return f"if_seq_no={self.seq_no}&if_primary_term={self.primary_term}"
+
+
+class _TimeLimit:
+    """The time that all calls of one search may take, None for no limit; one call may take ``most`` seconds."""
+
+    def __init__(self, seconds: float | None, most: float) -> None:
+        self._end = None if seconds is None else time.monotonic() + seconds
+        self._most = most
+        options = "[api] max_search_time"
+        if seconds is None or seconds > most:
+            seconds, options = most, f"{options} and the store's deadline"
+        self.reached = SearchTooLong(seconds, options)
+
+    def timeout(self) -> dict[str, Any]:
+        """Return the part of the next call's body that bounds it. ``SearchTooLong`` if no time is left."""
+        if self._end is None:
+            return {}
+        left = min(self._most, self._end - time.monotonic())
+        if left < 0.001:
+            raise self.reached
+        return {"timeout": f"{int(left * 1000)}ms"}
 
 
 class ElasticRepository:
@@ -194,15 +215,16 @@ class ElasticRepository:
 
     def search(self, kind: Kind, query: q.Query) -> Page:
         body = body_of(LAYOUTS[kind.name], query)
+        limit = _TimeLimit(query.max_seconds, self._connection.max_search_time)
         wanted = query.limit + 1
         total = None
         if query.offset + wanted <= WINDOW and not (query.offset and query.after):
-            result = self._searched(kind, {**body, "from": query.offset, "size": wanted})
+            result = self._searched(kind, {**body, "from": query.offset, "size": wanted}, limit)
             hits, total = result["hits"], result.get("total")
         else:
             if query.with_total:
-                total = self._searched(kind, {**body, "size": 0}).get("total")
-            hits = self._beyond_window(kind, {**body, "track_total_hits": False}, query.offset, wanted)
+                total = self._searched(kind, {**body, "size": 0}, limit).get("total")
+            hits = self._beyond_window(kind, {**body, "track_total_hits": False}, query.offset, wanted, limit)
         position = None
         if len(hits) > query.limit:
             position = position_of(hits[query.limit - 1], ranked=query.exact_first is not None)
@@ -212,23 +234,25 @@ class ElasticRepository:
             total and total["value"] if query.with_total else None,
         )
 
-    def _beyond_window(self, kind: Kind, body: dict[str, Any], offset: int, wanted: int) -> list[Any]:
+    def _beyond_window(
+        self, kind: Kind, body: dict[str, Any], offset: int, wanted: int, limit: "_TimeLimit"
+    ) -> list[Any]:
         """Hits where an offset cannot reach or a page cannot hold them: positions lead there."""
         skipped = {**body, "_source": False, "seq_no_primary_term": False}
         last = None
-        for hits in self._walk(kind, skipped, offset):
+        for hits in self._walk(kind, skipped, offset, limit):
             last = hits[-1]["sort"]
             offset -= len(hits)
         if offset:
             return []
         begun = body if last is None else {**body, "search_after": last}
-        return [hit for hits in self._walk(kind, begun, wanted) for hit in hits]
+        return [hit for hits in self._walk(kind, begun, wanted, limit) for hit in hits]
 
-    def _walk(self, kind: Kind, body: dict[str, Any], count: int) -> Iterator[list[Any]]:
+    def _walk(self, kind: Kind, body: dict[str, Any], count: int, limit: "_TimeLimit") -> Iterator[list[Any]]:
         """The first so many hits, in pages, fewer when there are no more."""
         while count:
             size = min(count, WINDOW)
-            hits = self._searched(kind, {**body, "size": size})["hits"]
+            hits = self._searched(kind, {**body, "size": size}, limit)["hits"]
             if hits:
                 yield hits
             if len(hits) < size:
@@ -236,8 +260,11 @@ class ElasticRepository:
             count -= size
             body = {**body, "search_after": hits[-1]["sort"]}
 
-    def _searched(self, kind: Kind, body: dict[str, Any]) -> dict[str, Any]:
-        answer = self._read("POST", kind, "_search?allow_partial_search_results=false", body)
+    def _searched(self, kind: Kind, body: dict[str, Any], limit: "_TimeLimit") -> dict[str, Any]:
+        bounded = {**body, **limit.timeout()}
+        answer = self._read("POST", kind, "_search?allow_partial_search_results=false", bounded)
+        if answer.timed_out:
+            raise limit.reached
         result: dict[str, Any] = answer.body["hits"]
         return result
 

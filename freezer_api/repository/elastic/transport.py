@@ -25,6 +25,7 @@ LOG = logging.getLogger(__name__)
 
 _GATEWAY = frozenset((502, 503, 504))
 _BUSY = _GATEWAY | {429}
+_TIMED_OUT = frozenset(("search_timeout_exception", "time_exceeded_exception"))
 _REFUSED = frozenset((401, 403))
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
@@ -54,6 +55,17 @@ class Answer(NamedTuple):
     def is_blocked(self) -> bool:
         """Whether the index takes no writes for now: while it is copied, or as the disk is full."""
         return self.error == "cluster_block_exception"
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether a search was stopped at its own time limit. Releases have several ways to say it."""
+        if self.body is None:
+            return False
+        error = self.body.get("error")
+        causes = error.get("root_cause", ()) if isinstance(error, dict) else ()
+        return bool(self.body.get("timed_out")) or any(
+            cause.get("type") in _TIMED_OUT or cause.get("reason") == "Time exceeded" for cause in causes
+        )
 
 
 class WrongServer(Unavailable):
@@ -137,6 +149,11 @@ class Connection:
         """How long a server may keep a write waiting: less than an attempt, lest it carries it out later."""
         return f"{int(self._timeout * 800)}ms"
 
+    @property
+    def max_search_time(self) -> float:
+        """Seconds after which a server stops a search, in time for its answer to arrive within an attempt."""
+        return self._timeout * 0.8
+
     def hasty(self) -> "Connection":
         """The same, for a caller who waits a second and no longer."""
         return Connection(
@@ -150,12 +167,13 @@ class Connection:
     def call(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
         """One request; attempts are repeated within the deadline while the store is busy or not there.
 
-        Answers of the store with the statuses 2xx, 404 and 409 are the caller's to judge. Raise ``Unavailable`` if
+        Answers of the store with the statuses 2xx, 404 and 409, and those of a search that was stopped at its time
+        limit, are the caller's to judge. Raise ``Unavailable`` if
         time ran out, if something other than the store answers, or if the store refuses the service; raise
         ``StoreFailed`` for any other answer.
         """
         answer = self.answer(method, target, body)
-        if answer.status < 300 or answer.status in (404, 409):
+        if answer.status < 300 or answer.status in (404, 409) or answer.timed_out:
             return answer
         self._log(answer, method, target)
         raise StoreFailed
@@ -253,6 +271,9 @@ class Connection:
             pool.mark_dead(node)
             return None, troubles.of(error, node.base_url)
         answer = Answer(meta.status, _parsed(text))
+        if answer.timed_out:
+            pool.mark_live(node)
+            return answer, troubles.NONE
         trouble = _trouble(method, target, answer)
         if meta.status in _GATEWAY or trouble.foreign:
             pool.mark_dead(node)

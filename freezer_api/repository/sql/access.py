@@ -21,8 +21,10 @@ class Access(Protocol):
     @property
     def takes_lists(self) -> bool: ...
 
-    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
-        """The rows of the statement, with its columns as attributes."""
+    def read(
+        self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
+    ) -> Sequence[Any]:
+        """The rows of the statement, with its columns as attributes. ``SearchTooLong`` after ``max_seconds``."""
         ...
 
     def create(self, kind: Kind, row: dict[str, Any]) -> int:

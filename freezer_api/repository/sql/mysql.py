@@ -234,6 +234,14 @@ class MySQL:
     def socket(self, connection: _Bounded) -> int:
         return connection.descriptor()
 
+    def limited(self, statement: str, seconds: float) -> str:
+        # To each of the two servers the other one's words are a comment.
+        milliseconds = max(1, int(seconds * 1000))
+        return (
+            f"/*M!100101 SET STATEMENT max_statement_time = {milliseconds / 1000} FOR */ "
+            f"SELECT /*+ MAX_EXECUTION_TIME({milliseconds}) */ {statement.removeprefix('SELECT ')}"
+        )
+
     def trouble(self, error: BaseException | None) -> Trouble:
         if not isinstance(error, pymysql.MySQLError):
             return Trouble(Verdict.FAILED, type(error).__name__)
@@ -246,7 +254,13 @@ class MySQL:
         if number in _LOST or number in _OF_THE_CLIENT or not number:
             return Trouble(Verdict.LOST, one_line(text), drops=True, passing=True)
         if number in _AWAY:
-            return Trouble(Verdict.AWAY, one_line(text), drops=number in _OF_THIS_NODE, passing=number in _PASSING)
+            return Trouble(
+                Verdict.AWAY,
+                one_line(text),
+                drops=number in _OF_THIS_NODE,
+                passing=number in _PASSING,
+                timed_out=number in (_TOO_LONG_ON_MARIADB, _TOO_LONG_ON_MYSQL),
+            )
         # What it says beyond its number may quote a statement.
         return Trouble(Verdict.FAILED, f"{type(error).__name__} {number}")
 

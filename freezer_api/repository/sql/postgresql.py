@@ -154,6 +154,10 @@ class PostgreSQL:
     def socket(self, made: _Bounded) -> int:
         return made.fileno()
 
+    def limited(self, statement: str, seconds: float) -> str:
+        # Both are one transaction, as they are sent together, so this ends with the statement.
+        return f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}; {statement}"
+
     def trouble(self, error: BaseException | None) -> Trouble:
         code = error.pgcode if isinstance(error, psycopg2.Error) else None
         if code is None or not isinstance(error, psycopg2.Error):
@@ -166,7 +170,8 @@ class PostgreSQL:
         if code in _LOST or code.startswith(_CLASS_LOST):
             return Trouble(Verdict.LOST, text, drops=True, passing=True)
         if code in _AWAY or code.startswith(_CLASSES_AWAY):
-            return Trouble(Verdict.AWAY, text, drops=code == codes.READ_ONLY_SQL_TRANSACTION)
+            drops = code == codes.READ_ONLY_SQL_TRANSACTION
+            return Trouble(Verdict.AWAY, text, drops=drops, timed_out=code == codes.QUERY_CANCELED)
         # What it says beyond its code may quote a value.
         return Trouble(Verdict.FAILED, f"{type(error).__name__} {code}")
 

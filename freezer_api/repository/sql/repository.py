@@ -100,7 +100,7 @@ class SQLRepository:
 
     def search(self, kind: Kind, query: q.Query) -> Page:
         search = Search(TABLES[kind.name], query, takes_lists=self._access.takes_lists)
-        rows = self._access.read(search.statement, search.values)
+        rows = self._access.read(search.statement, search.values, query.max_seconds)
         total = None
         if query.with_total:
             total = rows[0].total

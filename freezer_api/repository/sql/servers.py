@@ -32,7 +32,7 @@ from sqlalchemy.exc import TimeoutError as PoolIsExhausted
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
 from freezer_api.documents.kind import Kind
-from freezer_api.errors import StartFailed, StoreFailed, Unavailable
+from freezer_api.errors import SearchTooLong, StartFailed, StoreFailed, Unavailable
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.dialects import MYSQL, creation
 from freezer_api.repository.sql.forks import start_anew_after_fork
@@ -51,6 +51,9 @@ LONGEST_AT_SERVER = 4.0
 
 LONGEST_WAIT_FOR_LOCK = 3
 """Whole seconds, as MariaDB counts them."""
+
+_LIMIT_GRACE = 0.5
+"""Seconds that a server has to stop a search after its time limit, before the connection is given up."""
 
 _LONGEST_CHECK = 0.9
 _LONGEST_TO_CONNECT = 10.0
@@ -77,13 +80,15 @@ class Verdict(Enum):
 
 class Trouble(NamedTuple):
     """``text`` is for the log: one line without a password or a value of a document. ``drops``: the connection is
-    of no use any more; ``passing``: nobody has to do anything, it will be over.
+    of no use any more; ``passing``: nobody has to do anything, it will be over. ``timed_out``: the server stopped
+    the statement at its time limit.
     """
 
     verdict: Verdict
     text: str
     drops: bool = False
     passing: bool = False
+    timed_out: bool = False
 
 
 def one_line(text: object) -> str:
@@ -116,6 +121,9 @@ class Driver(Protocol):
 
     def socket(self, connection: Any) -> int:
         """The descriptor of a connection that is open."""
+
+    def limited(self, statement: str, seconds: float) -> str:
+        """Return the SELECT with a time limit at the server in place of the session's."""
 
     def trouble(self, error: BaseException | None) -> Trouble:
         """What an error of the package means."""
@@ -164,8 +172,15 @@ class ServerAccess:
             hide_parameters=True,
         )
         event.listen(engine, "checkout", self._look)
+        event.listen(engine, "before_cursor_execute", self._limit, retval=True)
         start_anew_after_fork(engine)
         return engine
+
+    def _limit(
+        self, _connection: Any, _cursor: Any, statement: str, parameters: Any, context: Any, _many: Any
+    ) -> tuple[str, Any]:
+        seconds = context.execution_options.get("max_seconds")
+        return statement if seconds is None else self._driver.limited(statement, seconds), parameters
 
     def _left(self) -> float:
         """Seconds that the call of this thread may still take; never none, as that would be no bound."""
@@ -191,8 +206,13 @@ class ServerAccess:
         self._driver.allow(connection, self._left())
         return True
 
-    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Row[Any]]:
-        return self._done(lambda connection: connection.execute(statement, values).all(), repeatable=True)
+    def read(
+        self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
+    ) -> Sequence[Row[Any]]:
+        def _read(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(statement, values, execution_options={"max_seconds": max_seconds}).all()
+
+        return self._done(_read, repeatable=True, max_seconds=max_seconds)
 
     def create(self, kind: Kind, row: dict[str, Any]) -> int:
         made = self._creations[kind.name]
@@ -225,9 +245,19 @@ class ServerAccess:
         self._held.close()
 
     def _done(
-        self, action: Callable[[Connection], _Result], *, repeatable: bool = False, seconds: float = LONGEST
+        self,
+        action: Callable[[Connection], _Result],
+        *,
+        repeatable: bool = False,
+        seconds: float = LONGEST,
+        max_seconds: float | None = None,
     ) -> _Result:
-        """What the action gives. It is done again when it was not done for sure, or when it is ``repeatable``."""
+        """What the action gives. It is done again when it was not done for sure, or when it is ``repeatable``.
+
+        ``max_seconds`` is the time limit that the server applies to a search; the call takes little longer.
+        """
+        if max_seconds is not None:
+            seconds = max_seconds + _LIMIT_GRACE
         self._asked.end = time.monotonic() + seconds
         attempts = 0
         while True:
@@ -235,6 +265,8 @@ class ServerAccess:
                 return self._once(action)
             except _Troubled as error:
                 troubled = error
+            if troubled.timed_out and max_seconds is not None:
+                raise SearchTooLong(max_seconds)
             once_more = not attempts and troubled.may_be_tried_again(repeatable=repeatable)
             busy = troubled.verdict is Verdict.BUSY and attempts != self._retries
             if not (once_more or busy) or time.monotonic() > self._asked.end:
@@ -348,6 +380,7 @@ class _Troubled(Exception):
         super().__init__(trouble.text)
         self.verdict = trouble.verdict
         self.drops = trouble.drops
+        self.timed_out = trouble.timed_out
 
     def may_be_tried_again(self, *, repeatable: bool) -> bool:
         """Whether another connection may do better: nothing was done over this one, or that does not matter."""

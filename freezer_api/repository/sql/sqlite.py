@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from freezer_api.documents.kind import Kind
-from freezer_api.errors import FreezerError, StartFailed, StoreFailed, Unavailable
+from freezer_api.errors import FreezerError, SearchTooLong, StartFailed, StoreFailed, Unavailable
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.forks import start_anew_after_fork
 from freezer_api.repository.sql.held import HeldConnections
@@ -102,15 +102,21 @@ class SQLiteAccess:
         self.clock = clock
         self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
 
-    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
+    def read(
+        self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
+    ) -> Sequence[Any]:
         select = written(statement)
         connection = self.held()
+        if max_seconds is not None:
+            connection.info["deadline"] = min(connection.info["deadline"], time.monotonic() + max_seconds)
         driver: Any = connection.connection.driver_connection
         try:
             found = driver.execute(*select.asked(values)).fetchall()
         except (sqlite3.Error, ValueError) as error:
             if _is_broken(error):
                 connection.invalidate()
+            if max_seconds is not None and _code(error) == sqlite3.SQLITE_INTERRUPT:
+                raise SearchTooLong(max_seconds) from None
             raise _in_our_words(error) from None
         return select.rows(found)
 

@@ -1,0 +1,49 @@
+"""How many lists of one project a worker serves at once."""
+
+import pytest
+
+from freezer_api.api.shares import Shares, max_lists
+from freezer_api.errors import TooManyLists
+
+
+@pytest.mark.parametrize(
+    ("option", "threads", "most"),
+    [
+        (None, 8, 4),
+        (None, 5, 2),
+        (None, 4, 2),
+        (None, 3, None),
+        (None, 1, None),
+        (None, None, None),
+        (1, 8, 1),
+        (0, 8, None),
+        (3, None, 3),
+    ],
+)
+def test_default_is_half_of_the_threads(option: int | None, threads: int | None, most: int | None) -> None:
+    assert max_lists(option, threads) == most
+
+
+def test_share_of_one_project_leaves_others_alone() -> None:
+    shares = Shares(2)
+    with shares.taken("a"), shares.taken("a"), shares.taken("b"):
+        with pytest.raises(TooManyLists, match=r"\[api\] max_concurrent_lists"), shares.taken("a"):
+            pass
+        with shares.taken("b"):
+            pass
+
+
+def test_share_is_released_when_the_list_fails() -> None:
+    shares = Shares(1)
+    for _ in range(3):
+        with pytest.raises(KeyError), shares.taken("a"):
+            raise KeyError
+    with shares.taken("a"):
+        pass
+    assert not shares._running
+
+
+def test_no_limit() -> None:
+    shares = Shares(None)
+    with shares.taken("a"), shares.taken("a"), shares.taken(None):
+        pass
