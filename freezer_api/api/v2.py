@@ -51,6 +51,7 @@ def _action(document: Document) -> Document:
 
 def _job(document: Document) -> Document:
     document["job_actions"] = [actions.RETRY_DEFAULTS | item for item in document.get("job_actions") or ()]
+    document.pop(jobs.PENDING, None)
     return _JOB | document
 
 
@@ -113,7 +114,12 @@ _MEANINGS: dict[str, dict[str, Meaning]] = {
     "sessions": _all_filled("", _SESSION),
 }
 _ELSEWHERE = {"actions": actions.flat_paths}
-_HIDDEN = {"backups": {"user_name"}, "clients": {"reach"}, "sessions": {sessions.EARLIER}}
+_HIDDEN = {
+    "backups": {"user_name"},
+    "clients": {"reach"},
+    "jobs": {jobs.PENDING},
+    "sessions": {sessions.EARLIER},
+}
 
 _HOME = {
     "resources": {

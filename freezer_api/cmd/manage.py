@@ -5,6 +5,7 @@ import json
 import logging
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,7 @@ from freezer_api.cmd.output import printed
 from freezer_api.cmd.start import UsageError
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, StartFailed
+from freezer_api.operations.membership import Membership
 from freezer_api.repository.upkeep import Upkeep
 
 LOG = logging.getLogger(__name__)
@@ -117,6 +119,12 @@ def _tolerated(arguments: Sequence[str]) -> Iterator[str]:
         before = argument
 
 
+def _repair(store: stores.Store) -> None:
+    """Complete changes of several documents that were interrupted."""
+    with contextlib.closing(store.open(threads=1)) as repository:
+        Membership(repository, lambda: int(time.time())).complete_all()
+
+
 def _run(conf: cfg.ConfigOpts) -> int:
     for name in _IGNORED:
         if conf[name] is not None:
@@ -130,6 +138,8 @@ def _run(conf: cfg.ConfigOpts) -> int:
     upkeep = store.upkeep()
     try:
         _COMMANDS[conf.command](conf, upkeep)
+        if _COMMANDS[conf.command] is _sync and not conf.test_only and not conf.mapping:
+            _repair(store)
     finally:
         upkeep.close()
     return 0

@@ -27,6 +27,11 @@ EVENTS = ("start", "stop", "abort")
 TRUST = "user_credentials.trust_id"
 """The path of the trust with which a central client runs the job."""
 
+PENDING = "_membership_pending"
+"""The ids of the sessions that a change of the job's membership concerns, while their entries may not have
+followed it yet; never shown. The one that the job names should have an entry of the job, the others should not.
+"""
+
 _NOT_COMPLETED = ("job_schedule.status", COMPLETED)
 
 JOBS = Kind(
@@ -55,6 +60,7 @@ JOBS = Kind(
             many=True,
         ),
         Field("job_schedule", fields=SCHEDULE_FIELDS, closed=True),
+        Field(PENDING, server=True, hidden=True),
         Field(
             "user_credentials",
             fields=(
@@ -224,6 +230,23 @@ def is_bound_to(job: Document, session_id: str) -> bool:
 def is_unbound(job: Document) -> bool:
     """Whether the job takes itself for a member of no session."""
     return job.get("session_id") in ("", None)
+
+
+def pending_sessions(job: Document) -> frozenset[str]:
+    """Return the ids of the sessions whose entries may not have followed the job yet."""
+    return frozenset(job.get(PENDING, ()))
+
+
+def with_pending(job: Document, session_ids: Iterable[str]) -> Document:
+    """The job, with the entries of exactly these sessions pending."""
+    concerned = sorted(session_ids)
+    return {**job, PENDING: concerned} if concerned else dropped(job, (PENDING,))
+
+
+def named_sessions(job: Document) -> frozenset[str]:
+    """Return the id of the session that the job names, as a set of one or none."""
+    session_id = job.get("session_id")
+    return frozenset((session_id,)) if session_id and isinstance(session_id, str) else frozenset()
 
 
 def removed_from_session(job: Document) -> Document:

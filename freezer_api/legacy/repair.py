@@ -8,7 +8,7 @@ from freezer_api.documents.actions import ACTIONS
 from freezer_api.documents.backups import BACKUPS
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
-from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.jobs import JOBS, PENDING
 from freezer_api.documents.kind import Kind, dropped, object_at
 from freezer_api.documents.search_index import value_at
 from freezer_api.documents.sessions import EARLIER, SESSIONS
@@ -104,6 +104,7 @@ def _job(document: Document) -> Document:
     items = document.get("job_actions")
     if not (items is None or (isinstance(items, list) and all(isinstance(item, dict) for item in items))):
         raise Invalid("job_actions is no list of objects")
+    document = dropped(document, (PENDING,))
     if "job_event" not in document:
         return document
     schedule = {"event": document["job_event"], **object_at(document, "job_schedule")}

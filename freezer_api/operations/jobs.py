@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from freezer_api.documents import actions, clients, jobs
 from freezer_api.documents.fields import Document
-from freezer_api.documents.merge import deep_merge
+from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import Unprocessable
 from freezer_api.operations.caller import Caller
 from freezer_api.operations.job_actions import JobActions
@@ -63,12 +63,15 @@ class Jobs:
         def made(items: list[Document]) -> Document:
             return jobs.scheduled(jobs.with_actions(job, items), now, anew=False)
 
-        def before(old: Document, new: Document) -> None:
-            self._membership.leave(scope.around(old), job_id, but=new.get("session_id"))
+        def replaced(old: Document | None, items: list[Document], loan: Loan) -> Document:
+            new = self._changed(scope, old, made(items), loan)
+            return new if old is None else self._membership.leaving(scope, old, new)
 
         self._check_change(scope, None if old is None else old.document, made(plan.items))
         with self._actions.kept(scope, plan, job_id) as items, self._trusts.lent(scope, delegator) as loan:
-            return self._jobs.put(scope, job_id, lambda old: self._changed(scope, old, made(items), loan), before)
+            stored = self._jobs.put(scope, job_id, lambda old: replaced(old, items, loan))
+        self._membership.complete_if_pending(scope, stored.document)
+        return stored
 
     def patch(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
         """Merge; the list of actions, when there is one, replaces the old list."""
@@ -82,9 +85,24 @@ class Jobs:
 
     def _merged(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
         with self._trusts.lent(scope, delegator) as loan:
-            return self._jobs.rewrite(
+            return self._rewrite(
                 scope, job_id, lambda job: self._changed(scope, job, deep_merge(job, patch), loan)
             )
+
+    def _rewrite(self, scope: Scope, job_id: str, change: Callable[[Document], Document]) -> Stored:
+        """Change the job, after a change of its membership that was interrupted is completed."""
+
+        def settled(job: Document) -> Document:
+            changed = change(job)
+            is_unchanged = not jobs.pending_sessions(job) or same(changed, job)
+            return changed if is_unchanged else jobs.with_pending(changed, ())
+
+        def before(old: Document, _new: Document) -> None:
+            self._membership.complete_if_pending(scope, old)
+
+        stored = self._jobs.rewrite(scope, job_id, settled, before)
+        self._membership.complete_if_pending(scope, stored.document)
+        return stored
 
     def _changed(self, scope: Scope, old: Document | None, new: Document, loan: Loan) -> Document:
         """Return the new job, checked, with the old job's trust only if it is the same work."""
@@ -106,7 +124,7 @@ class Jobs:
             changed, answers[0] = jobs.requested(job, event)
             return changed
 
-        self._jobs.rewrite(scope, job_id, change)
+        self._rewrite(scope, job_id, change)
         return answers[0]
 
     def delete(self, scope: Scope, job_id: str, delegator: Delegator | None = None) -> None:

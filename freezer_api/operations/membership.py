@@ -1,22 +1,31 @@
-"""Jobs in sessions: two documents that name each other. What the session says counts.
+"""Jobs in sessions: two documents that name each other. The session document is authoritative for membership.
 
 A job and its session are of one project, but maybe of two users; so what follows from a change is done in the
-scope around it (:meth:`Scope.around`). Writes are ordered so that after a crash between any two of them the same
-request, made again, completes the change; and every change looks again after its last write, so that of two at
-once the later one sees both.
+scope around it (:meth:`Scope.around`).
+
+Every change of a membership is written to the job first: the session that it names now, and in ``jobs.PENDING``
+the sessions whose entries have to follow. As only one of several changes at the same time can replace the job, the
+job decides which came last; the entries follow it (:meth:`Membership.complete`), and whoever writes them reads the
+job again afterwards. When the process is killed or the store fails in between, the next change of the job or of
+one of the sessions, or ``freezer-manage db sync``, completes what is pending. Reads change nothing.
+
+An entry that a request body wrote into a session is pending nowhere, so it never changes a job: anybody can write
+the id of another user's job there.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 
 from freezer_api.documents import jobs, sessions
 from freezer_api.documents.fields import Document
+from freezer_api.documents.search_index import as_value
 from freezer_api.errors import Conflict, NotFound
 from freezer_api.operations.owned import Owned
 from freezer_api.operations.rewrite import until_settled
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Repository, Stored
-from freezer_api.repository.query import HasMember
+from freezer_api.repository.query import HasMember, Is, Missing, Not, Query
 
 Change = Callable[[Document], Document]
 
@@ -25,72 +34,129 @@ class Membership:
     """Joins, removes and releases the member jobs of sessions; ``clock`` gives epoch seconds."""
 
     def __init__(self, repository: Repository, clock: Callable[[], int]) -> None:
+        self._repository = repository
         self._jobs = Owned(repository, jobs.JOBS)
         self._sessions = Owned(repository, sessions.SESSIONS)
         self._clock = clock
 
     def join(self, scope: Scope, session_id: str, job_id: str) -> None:
         """Make the job a member of this session and of no other; a repetition refreshes both sides."""
+        until_settled(lambda: self._join(scope, session_id, job_id))
+
+    def _join(self, scope: Scope, session_id: str, job_id: str) -> None:
+        """Join; ``Conflict`` when the session or the job changed in a way that the join has to follow."""
         job = self._jobs.get(scope, job_id).document
         session = self._sessions.get(scope, session_id).document
         if job.get("project_id") != session.get("project_id"):
             raise NotFound(session_id)
         around = scope.around(job)
+        self.complete_if_pending(scope, job)
+        done, others = jobs.pending_sessions(job), self.holders(around, job_id, but=session_id)
 
-        def enter() -> None:
+        def joined(job: Document) -> Document:
+            new = jobs.joined(job, session)
+            if new == job and not others:
+                return job
+            pending = (jobs.pending_sessions(job) - done) | jobs.named_sessions(job) | {session_id, *others}
+            return jobs.with_pending(new, pending)
+
+        self._jobs.rewrite(around, job_id, joined)
+        try:
             self._sessions.rewrite(around, session_id, lambda document: sessions.with_member(document, job))
-
-        self.leave(around, job_id, but=session_id)
-        try:
-            enter()
         except NotFound:
-            # It has left others, maybe, for a session that is gone.
-            self._settle(around, job_id, jobs.released)
+            self._release(around, session_id, job_id)
+            self.complete(around, job_id)
             raise
-        until_settled(lambda: self._bind(around, job_id, jobs.released, enter))
+        self.complete(around, job_id, [session_id])
+        self._check_joined(around, session, job_id)
 
-    def _settle(self, scope: Scope, job_id: str, alone: Change) -> None:
-        with suppress(NotFound):
-            until_settled(lambda: self._bind(scope, job_id, alone))
+    def _check_joined(self, scope: Scope, session: Document, job_id: str) -> None:
+        now = self._jobs.find(scope, job_id)
+        if now is None:
+            self._drop_entry(scope, session["session_id"], job_id)
+            raise NotFound(job_id)
+        if jobs.is_bound_to(now.document, session["session_id"]):
+            changed = self._sessions.find(scope, session["session_id"])
+            if changed is not None and sessions.retriggers(session, changed.document):
+                raise Conflict(f"Session with ID {changed.key} was changed by another request")
+        elif not jobs.pending_sessions(now.document):
+            # A later change of the membership would be pending; this is a PATCH of the job that was based on an
+            # older state.
+            raise Conflict(f"Job with ID {job_id} was changed by another request")
 
-    def _bind(self, scope: Scope, job_id: str, alone: Change, enter: Callable[[], None] = lambda: None) -> None:
-        """Make the job say what the sessions say of it; ``Conflict`` when they changed their mind meanwhile.
+    def complete(self, scope: Scope, job_id: str, written: Collection[str] = ()) -> None:
+        """Let the entries of the sessions follow the job as far as they are pending.
 
-        ``alone`` is what it says when none holds it. ``enter`` makes the entry of the join that this ends.
+        ``written`` are the ids of sessions in which the caller wrote an entry of the job: by now the job may have
+        left them.
         """
-        holders = self._holders(scope, job_id)
-        if not holders:
-            with suppress(NotFound):
-                self._jobs.rewrite(scope, job_id, alone)
-            # Another join may have bound the job before this let it go.
-            if self._holders(scope, job_id):
+        entered = set(written)
+
+        def attempt() -> None:
+            stored = self._jobs.find(scope, job_id)
+            pending = jobs.pending_sessions({} if stored is None else stored.document)
+            named = jobs.named_sessions({} if stored is None else stored.document)
+            for session_id in (pending | entered) - named:
+                self._drop_entry(scope, session_id, job_id)
+            if stored is None:
+                return
+            for session_id in pending & named:
+                entered.add(session_id)
+                self._enter(scope, session_id, stored.document)
+            now = self._jobs.find(scope, job_id)
+            if now is None or now.token != stored.token:
                 raise Conflict(f"Job with ID {job_id} was changed by another request")
-            return
-        # Two joins at the same time may leave two entries: everybody keeps the same one.
-        holder = max(holders, key=lambda stored: stored.key)
-        for other in holders:
-            if other.key != holder.key:
-                self._drop_entry(scope, other.key, job_id)
+
+        until_settled(attempt)
+
+    def _enter(self, scope: Scope, session_id: str, job: Document) -> None:
+        """Give the session an entry of the job if it has none; release the job when the session is gone."""
+
+        def entered(session: Document) -> Document:
+            return session if job["job_id"] in sessions.members(session) else sessions.with_member(session, job)
+
         try:
-            self._jobs.rewrite(scope, job_id, lambda job: jobs.joined(job, holder.document))
+            self._sessions.rewrite(scope, session_id, entered)
         except NotFound:
-            self._drop_entry(scope, holder.key, job_id)
-            raise
-        if not self._still_holds(scope, holder, job_id):
-            if len(holders) > 1 and not self._holders(scope, job_id):
-                # Others were dropped here for the sake of one that was dropped meanwhile: this join comes last.
-                with suppress(NotFound):
-                    enter()
-            raise Conflict(f"Session with ID {holder.key} was changed by another request")
+            self._release(scope, session_id, job["job_id"])
 
-    def _still_holds(self, scope: Scope, holder: Stored, job_id: str) -> bool:
-        now = [stored.document for stored in self._holders(scope, job_id)]
-        return [session["session_id"] for session in now] == [holder.key] and not sessions.retriggers(
-            holder.document, now[0]
-        )
+    def complete_if_pending(self, scope: Scope, job: Document) -> None:
+        """Complete a change of the job's membership that was interrupted."""
+        if jobs.pending_sessions(job):
+            self.complete(scope.around(job), job["job_id"])
 
-    def _holders(self, scope: Scope, job_id: str) -> list[Stored]:
-        return self._sessions.all(scope, HasMember(job_id))
+    def complete_member(self, scope: Scope, session: Document, job_id: str) -> bool:
+        """Complete what is pending between this job and the session; return whether they disagreed."""
+        stored = self._jobs.find(scope.around(session), job_id)
+        if stored is None or not _disagree(session, stored.document):
+            return False
+        self.complete(scope.around(session), job_id)
+        return True
+
+    def complete_members(self, scope: Scope, session: Document) -> None:
+        """Complete what is pending between any job and the session, as far as they disagree."""
+        around, session_id = scope.around(session), session["session_id"]
+        for stored in self._jobs.all(around, Is((jobs.PENDING,), as_value(session_id))):
+            if _disagree(session, stored.document):
+                self.complete(around, stored.key)
+
+    def complete_all(self) -> None:
+        """Complete what is pending of all jobs of the store."""
+        query = Query((Not(Missing((jobs.PENDING,))),), limit=100)
+        while True:
+            page = self._repository.search(jobs.JOBS, query)
+            for stored in page.items:
+                user_id, project_id = stored.document["user_id"], stored.document.get("project_id")
+                scope = Scope("user_id", user_id, user_id, project_id)
+                self.complete(scope.around(stored.document), stored.key)
+            if page.next is None:
+                return
+            query = replace(query, after=page.next)
+
+    def holders(self, scope: Scope, job_id: str, but: str | None = None) -> list[str]:
+        """The ids of all sessions ``but`` one that have an entry of the job."""
+        found = self._sessions.all(scope, HasMember(job_id))
+        return [stored.key for stored in found if stored.key != but]
 
     def _drop_entry(self, scope: Scope, session_id: str, job_id: str) -> None:
         now = self._clock()
@@ -99,45 +165,90 @@ class Membership:
                 scope, session_id, lambda document: sessions.without_member(document, job_id, now)
             )
 
-    def leave(self, scope: Scope, job_id: str, but: str | None = None) -> None:
-        """Take the job's entries out of all sessions ``but`` one; the job itself is about to change or go."""
-        for stored in self._holders(scope, job_id):
-            if stored.key != but:
-                self._drop_entry(scope, stored.key, job_id)
+    def leaving(self, scope: Scope, old: Document, new: Document) -> Document:
+        """The job ``new`` in the place of ``old``, leaving all sessions but the one that it names.
+
+        The caller stores it and lets the entries follow.
+        """
+        left = {*self.holders(scope.around(old), old["job_id"]), *jobs.pending_sessions(old)}
+        # A session that the new job alone names is none that it joins.
+        return jobs.with_pending(new, left - (jobs.named_sessions(new) - jobs.named_sessions(old)))
+
+    def leave(self, scope: Scope, job_id: str) -> None:
+        """Remove the job from all sessions; the job itself is about to be deleted, or is."""
+        left = self.holders(scope, job_id)
+        if left:
+            with suppress(NotFound):
+                self._jobs.rewrite(scope, job_id, lambda job: _also_pending(jobs.released(job), left))
+        for session_id in left:
+            self._drop_entry(scope, session_id, job_id)
 
     def remove(self, scope: Scope, session_id: str, job_id: str) -> None:
-        """End the membership and tell the job to stop; a job that is no member is not touched."""
+        """End the membership and request the job to stop.
+
+        Only a job that names the session, or names none and is in the caller's own scope, changes; of any other
+        one the session merely loses its entry.
+        """
         session = self._sessions.get(scope, session_id).document
         if job_id not in sessions.members(session):
             return
         around = scope.around(session)
-        self._change_bound(around, session_id, job_id, jobs.removed_from_session, also_unbound=True)
-        self._drop_entry(around, session_id, job_id)
-        # It may have joined again meanwhile, before or after it hears.
-        self._settle(around, job_id, _if_bound(session_id, jobs.removed_from_session))
 
-    def release(self, scope: Scope, session_id: str, job_ids: Iterable[str]) -> None:
-        """Let these jobs go on alone, as far as they take themselves for members of the session."""
-        for job_id in job_ids:
-            self._change_bound(scope, session_id, job_id, jobs.released)
+        def removed(job: Document) -> Document:
+            is_concerned = jobs.is_bound_to(job, session_id) or (jobs.is_unbound(job) and scope.owns(job))
+            return _also_pending(jobs.removed_from_session(job), [session_id]) if is_concerned else job
+
+        def attempt() -> None:
+            with suppress(NotFound):
+                self._jobs.rewrite(around, job_id, removed)
+            self._drop_entry(around, session_id, job_id)
+            now = self._jobs.find(around, job_id)
+            if now is not None and jobs.is_bound_to(now.document, session_id):
+                raise Conflict(f"Job with ID {job_id} was changed by another request")
+
+        until_settled(attempt)
+
+    def release(
+        self, scope: Scope, session_id: str, job_ids: Collection[str], *, also_pending: bool = False
+    ) -> None:
+        """Let those of these jobs that name the session go on alone; if asked, also those whose join is
+        pending.
+        """
+        for stored in self._bound(scope, session_id):
+            is_pending = also_pending and session_id in jobs.pending_sessions(stored.document)
+            if stored.key in job_ids or is_pending:
+                self._release(scope, session_id, stored.key)
+
+    def _release(self, scope: Scope, session_id: str, job_id: str) -> None:
+        def released(job: Document) -> Document:
+            return _also_pending(jobs.released(job), [session_id])
+
+        with suppress(NotFound):
+            self._jobs.rewrite(scope, job_id, _if_bound(session_id, released))
 
     def retrigger(self, scope: Scope, session: Document) -> None:
-        """Give the member jobs the session's schedule."""
-        for job_id in sessions.members(session):
-            self._change_bound(scope, session["session_id"], job_id, lambda job: jobs.retriggered(job, session))
+        """Give the session's schedule to its members that name it."""
+        change = _if_bound(session["session_id"], lambda job: jobs.retriggered(job, session))
+        for stored in self._bound(scope, session["session_id"]):
+            if stored.key in sessions.members(session):
+                with suppress(NotFound):
+                    self._jobs.rewrite(scope, stored.key, change)
 
-    def _change_bound(
-        self, scope: Scope, session_id: str, job_id: str, change: Change, *, also_unbound: bool = False
-    ) -> None:
-        with suppress(NotFound):
-            self._jobs.rewrite(scope, job_id, _if_bound(session_id, change, also_unbound=also_unbound))
+    def _bound(self, scope: Scope, session_id: str) -> list[Stored]:
+        """The jobs that name the session: one indexed query, however many members the session has."""
+        return self._jobs.all(scope, Is(("session_id",), as_value(session_id)))
 
 
-def _if_bound(session_id: str, change: Change, *, also_unbound: bool = False) -> Change:
-    """The change, of a job that takes itself for a member of the session."""
+def _disagree(session: Document, job: Document) -> bool:
+    is_member = job["job_id"] in sessions.members(session)
+    is_pending = session["session_id"] in jobs.pending_sessions(job)
+    return is_pending and is_member != jobs.is_bound_to(job, session["session_id"])
 
-    def change_if_bound(job: Document) -> Document:
-        is_bound = jobs.is_bound_to(job, session_id) or (also_unbound and jobs.is_unbound(job))
-        return change(job) if is_bound else job
 
-    return change_if_bound
+def _also_pending(job: Document, session_ids: Collection[str]) -> Document:
+    return jobs.with_pending(job, jobs.pending_sessions(job).union(session_ids))
+
+
+def _if_bound(session_id: str, change: Change) -> Change:
+    """Return the change, limited to a job that names the session."""
+    return lambda job: change(job) if jobs.is_bound_to(job, session_id) else job

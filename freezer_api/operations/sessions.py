@@ -5,6 +5,7 @@ from collections.abc import Callable
 from freezer_api.documents import sessions
 from freezer_api.documents.fields import Document
 from freezer_api.documents.merge import deep_merge
+from freezer_api.errors import Invalid
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.owned import Owned
 from freezer_api.operations.scope import Scope
@@ -50,16 +51,19 @@ class Sessions:
 
         stored = self._sessions.put(scope, session_id, lambda old: sessions.replacement(body, old), before)
         self._membership.release(scope.around(stored.document), session_id, former)
+        self._membership.complete_members(scope, stored.document)
         return stored
 
     def patch(self, scope: Scope, session_id: str, patch: Document) -> Stored:
         """Merge; when the schedule changes, the member jobs get it first, so that a repetition heals a crash."""
-        return self._sessions.rewrite(
+        stored = self._sessions.rewrite(
             scope,
             session_id,
             lambda document: deep_merge(document, patch),
             lambda old, new: self._spread(scope, old, new),
         )
+        self._membership.complete_members(scope, stored.document)
+        return stored
 
     def _spread(self, scope: Scope, old: Document, new: Document) -> None:
         if sessions.retriggers(old, new):
@@ -70,7 +74,8 @@ class Sessions:
         seen: list[Document] = []
 
         def release(session: Document) -> None:
-            self._membership.release(scope.around(session), session_id, sessions.members(session))
+            members = sessions.members(session)
+            self._membership.release(scope.around(session), session_id, members, also_pending=True)
 
         def before(stored: Stored) -> None:
             seen.append(stored.document)
@@ -90,7 +95,16 @@ class Sessions:
             changed, answers[0] = sessions.started(session, request, self._clock())
             return changed
 
-        session = self._sessions.rewrite(scope, session_id, change).document
+        try:
+            session = self._sessions.rewrite(scope, session_id, change).document
+        except Invalid:
+            # The job may be a member whose join was interrupted.
+            before = self._sessions.get(scope, session_id).document
+            if not self._membership.complete_member(scope, before, request.job_id):
+                raise
+            session = self._sessions.rewrite(scope, session_id, change).document
+        else:
+            self._membership.complete_member(scope, session, request.job_id)
         return answers[0], sessions.tag_of(session)
 
     def add_job(self, scope: Scope, session_id: str, job_id: str) -> None:
