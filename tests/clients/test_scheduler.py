@@ -4,6 +4,7 @@ do meanwhile. They find the service in Keystone's catalog and speak v2.
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.clients.scheduler import REQUIREMENTS, Scheduler, same_tree
 from tests.servers.keystone import Keystone
 from tests.servers.service import Production
 
+HERE = Path(__file__).parent
 PROJECT = "factory"
 PATIENCE = 60
 """Seconds; a scheduler starts, polls and runs an agent, which takes some."""
@@ -150,6 +152,15 @@ def test_a_directory_is_backed_up_and_restored(
     user("POST", "jobs/restore/event", {"start": None})
     user.waits_for_result(scheduler, "restore", "success")
     assert same_tree(source, restored)
+
+
+def test_cindernative_backup_is_one_record_until_its_rotation(
+    service: Production, keystone: Keystone, programs: Path
+) -> None:
+    keystone.token("cinder", PROJECT, "member")
+    command = [programs / "python", HERE / "cindernative.py", keystone.url, "cinder", PROJECT]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
 def test_a_running_job_is_aborted(
