@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Index
+from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Field, Index
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.kinds import KINDS
 from freezer_api.documents.search_index import Value, as_epoch, as_value, is_digits, words_of
@@ -56,28 +56,34 @@ class Search:
 NOTHING_ASKED = Search((), None)
 
 
-def search_of(kind: str, text: bytes, view: View) -> Search:
-    """What a search document asks for; ``Invalid`` names the part that is wrong. Unknown parts mean nothing."""
+def search_of(kind: str, text: bytes, view: View, shown: q.Condition | None = None) -> Search:
+    """What a search document asks for; ``Invalid`` names the part that is wrong. Unknown parts mean nothing.
+
+    ``shown`` holds of the documents whose ``ASIDE`` fields the caller may see, None if these are all: a search by
+    such a field treats it as missing in the others.
+    """
     # Schedulers ask the same all day long.
-    return _remembered(kind, text, view) if len(text) <= LONGEST_REMEMBERED else _read(kind, text, view)
+    read = _remembered if len(text) <= LONGEST_REMEMBERED else _read
+    return read(kind, text, view, shown)
 
 
-def _read(kind: str, text: bytes, view: View) -> Search:
+def _read(kind: str, text: bytes, view: View, shown: q.Condition | None) -> Search:
     document = parse(text)
     if document is None:
         return NOTHING_ASKED
     if not isinstance(document, dict):
         raise Invalid("A search should be a JSON object")
-    return _Reader(_KINDS[kind], view).read(document)
+    return _Reader(_KINDS[kind], view, shown).read(document)
 
 
 _remembered = lru_cache(maxsize=1024)(_read)
 
 
 class _Reader:
-    def __init__(self, kind: Kind, view: View) -> None:
+    def __init__(self, kind: Kind, view: View, shown: q.Condition | None) -> None:
         self._kind = kind
         self._view = view
+        self._shown = shown
         self._pairs = 0
         self._words = 0
 
@@ -125,6 +131,14 @@ class _Reader:
     def _at(self, name: str, value: Any) -> q.Condition:
         names = self._kind.resolve(name, self._view.hidden) + self._view.elsewhere(name)
         field = self._kind.paths.get(names[0])
+        condition = self._compared(names, field, value)
+        if self._shown is None or field is None or field.index is not Index.ASIDE:
+            return condition
+        if value is None:
+            return q.Any((condition, q.Not(self._shown)))
+        return q.All((condition, self._shown))
+
+    def _compared(self, names: tuple[str, ...], field: Field | None, value: Any) -> q.Condition:
         meaning = self._view.meanings.get(names[0])
         if meaning is not None:
             return meaning(as_value(value, field))
@@ -144,14 +158,32 @@ class _Reader:
         if listed is not None:
             return q.All(tuple(self._nested(listed)))
         words = self._words_of(text)
-        return q.HasWords(None, words) if words else q.HasValue(text)
+        return q.All(tuple(self._occurrences(words))) if words else q.HasValue(text)
+
+    def _occurrences(self, words: tuple[str, ...]) -> Iterator[q.Condition]:
+        """Yield what holds of a document with all of these words, in its text or in fields aside from it."""
+        aside = [(path, field) for path, field in self._kind.aside if path not in self._view.hidden]
+        paths = {word: [path for path, field in aside if _may_hold(field, word)] for word in words}
+        plain = tuple(word for word in words if not paths[word])
+        if plain:
+            yield q.HasWords(None, plain)
+        for word in words:
+            if paths[word]:
+                self._count_words(len(paths[word]))
+                elsewhere: q.Condition = q.Any(tuple(q.HasWords(path, (word,)) for path in paths[word]))
+                if self._shown is not None:
+                    elsewhere = q.All((elsewhere, self._shown))
+                yield q.Any((q.HasWords(None, (word,)), elsewhere))
 
     def _words_of(self, text: str) -> tuple[str, ...]:
         words = tuple(dict.fromkeys(words_of(text)))
-        self._words += len(words)
+        self._count_words(len(words))
+        return words
+
+    def _count_words(self, number: int) -> None:
+        self._words += number
         if self._words > q.MOST_WORDS:
             raise Invalid(f"A search may hold {q.MOST_WORDS} words, not more")
-        return words
 
     def _nested(self, items: list[Any]) -> Iterator[q.Condition]:
         for name, value, part in self._pairs_of({ALL: items}, ALL):
@@ -172,6 +204,14 @@ class _Reader:
             return ()
         after, before = (_bound(document, name) for name in ("time_after", "time_before"))
         return () if after is None and before is None else (q.Between(after, before),)
+
+
+def _may_hold(field: Field, word: str) -> bool:
+    """Return whether a value that the field accepts may have this word."""
+    values = field.schema.get("enum")
+    if values is not None:
+        return word in values
+    return field.schema.get("type") != "integer" or is_digits(word)
 
 
 def _listed(text: str) -> list[Any] | None:

@@ -19,7 +19,7 @@ from freezer_api.errors import FreezerError, Invalid, Malformed, TooLarge, Unsup
 from freezer_api.operations.caller import Caller
 from freezer_api.operations.job_trusts import Delegator
 from freezer_api.repository.protocol import Page, Stored
-from freezer_api.repository.query import Query
+from freezer_api.repository.query import Condition, Query
 
 NO_BODY = "Missing request body"
 
@@ -126,15 +126,15 @@ class Exchange:
         return value
 
     @contextmanager
-    def listing(self, kind: Kind) -> Iterator[Query]:
+    def listing(self, kind: Kind, shown: Condition | None = None) -> Iterator[Query]:
         """Give what a list asks for, and count it as a list of the caller's project until the context ends.
 
         A scheduler's poll does not count. What is wrong with a request is raised after its project's share was
-        checked.
+        checked. ``shown`` is that of :func:`search_of`.
         """
         asked: tuple[Query, bool] | FreezerError
         try:
-            asked = self._query(kind)
+            asked = self._query(kind, shown)
         except FreezerError as error:
             asked = error
         if not isinstance(asked, FreezerError) and asked[1]:
@@ -145,13 +145,13 @@ class Exchange:
                 raise asked
             yield asked[0]
 
-    def _query(self, kind: Kind) -> tuple[Query, bool]:
+    def _query(self, kind: Kind, shown: Condition | None) -> tuple[Query, bool]:
         """What a list asks for: page, search and order; and whether it is a poll."""
         limit = parameters.integer(self._req, "limit", parameters.DEFAULT_LIMIT, 1)
         offset = parameters.integer(self._req, "offset", 0, 0)
         after = parameters.marker(self._req, offset)
         with_total = parameters.flag(self._req, "with_count")
-        search = self._search(kind)
+        search = self._search(kind, shown)
         query = Query(
             conditions=search.conditions,
             exact_first=search.exact_first,
@@ -163,14 +163,14 @@ class Exchange:
         )
         return query, search.is_poll
 
-    def _search(self, kind: Kind) -> Search:
+    def _search(self, kind: Kind, shown: Condition | None) -> Search:
         data = read_body(self._req, self._limits.max_body_size)
         text = parameters.parameter(self._req, "search")
         if data and text is not None:
             raise Invalid("A search comes in the body or in the parameter 'search', not in both")
         if text is not None:
             data = text.encode("utf-8", "surrogatepass")
-        return search_of(kind.name, data, self.version.views[kind.name]) if data else NOTHING_ASKED
+        return search_of(kind.name, data, self.version.views[kind.name], shown) if data else NOTHING_ASKED
 
     def answer(self, status: str, value: Document) -> None:
         """Answer with a JSON object."""

@@ -52,9 +52,9 @@ BACKUPS = Kind(
     fields=(
         Field("backup_id", ID, server=True),
         Field("user_id", ID, server=True),
-        Field("user_name", TEXT_OR_NULL, server=True),
+        Field("user_name", TEXT_OR_NULL, Index.ASIDE, server=True),
         Field("project_id", ID, server=True, hidden=True),
-        Field("status", enum(*STATUSES), hidden=True),
+        Field("status", enum(*STATUSES), Index.ASIDE, hidden=True),
         Field("backup_metadata", fields=METADATA_FIELDS),
     ),
     levels=(("",), ("backup_metadata",)),

@@ -75,6 +75,8 @@ class Index(Enum):
     """A long whose digit strings count as numbers too (``time_stamp``)."""
     BOOLEAN = "boolean"
     DATE = "date"
+    ASIDE = "aside"
+    """By its own name only: its words are not those of the document, as not every caller may see it."""
     OFF = "off"
     """In no index: neither by name nor by text."""
     MEMBERS = "members"

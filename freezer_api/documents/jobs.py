@@ -32,6 +32,9 @@ PENDING = "_membership_pending"
 followed it yet; never shown. The one that the job names should have an entry of the job, the others should not.
 """
 
+_SCHEDULE_FIELDS = tuple(
+    replace(field, index=Index.ASIDE) if field.name == "current_pid" else field for field in SCHEDULE_FIELDS
+)
 _NOT_COMPLETED = ("job_schedule.status", COMPLETED)
 
 JOBS = Kind(
@@ -59,7 +62,7 @@ JOBS = Kind(
             ),
             many=True,
         ),
-        Field("job_schedule", fields=SCHEDULE_FIELDS, closed=True),
+        Field("job_schedule", fields=_SCHEDULE_FIELDS, closed=True),
         Field(PENDING, server=True, hidden=True),
         Field(
             "user_credentials",

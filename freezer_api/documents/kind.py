@@ -61,6 +61,11 @@ class Kind:
         return next((path for path, field in self.paths.items() if field.index is Index.EPOCH), None)
 
     @cached_property
+    def aside(self) -> tuple[tuple[str, Field], ...]:
+        """The fields, by path, whose words are not among those of the document."""
+        return tuple((path, field) for path, field in self.paths.items() if field.index is Index.ASIDE)
+
+    @cached_property
     def server_names(self) -> frozenset[str]:
         """Root properties that only the service sets."""
         return frozenset(field.name for field in self.fields if field.server)

@@ -54,8 +54,8 @@ class Entry(NamedTuple):
 class SearchIndex:
     """Everything that a document can be found by.
 
-    ``values``: the whole values as text, up to the longest. ``described``: the words of each ``TEXT`` field,
-    by its path. ``members``: ids that the document holds.
+    ``values``: the whole values as text, up to the longest. ``described``: the words of each ``TEXT`` and
+    ``ASIDE`` field, by its path. ``members``: ids that the document holds.
     """
 
     entries: frozenset[Entry]
@@ -196,8 +196,10 @@ class _Builder:
         if scalar is None or (field is not None and field.hidden and field.server):
             return
         text = _as_text(scalar)
-        self._texts.append(text)
-        if path is not None and field is not None and field.index is Index.TEXT:
+        index = None if field is None else field.index
+        if index is not Index.ASIDE:
+            self._texts.append(text)
+        if path is not None and index in (Index.TEXT, Index.ASIDE):
             self._described.update((path, word) for word in words_of(text))
 
     def _add_members(self, value: Any, name: str) -> None:

@@ -7,16 +7,13 @@ from freezer_api.documents import clients
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
 from freezer_api.documents.merge import deep_merge, same
-from freezer_api.documents.search_index import Value
 from freezer_api.errors import AlreadyExists, Conflict, Forbidden
 from freezer_api.operations.owned import Owned
-from freezer_api.operations.registered import Registered
+from freezer_api.operations.registered import OF_ALL_PROJECTS, Registered
 from freezer_api.operations.rewrite import rewrite, until_settled
 from freezer_api.operations.scope import Scope, central_key
 from freezer_api.repository.protocol import Page, Repository, Stored
-from freezer_api.repository.query import Any, Is, Query
-
-_OF_ALL_PROJECTS = Is(("reach",), Value("string", clients.EVERYWHERE))
+from freezer_api.repository.query import Any, Query
 
 
 class Clients:
@@ -32,7 +29,7 @@ class Clients:
         """The scope's clients that fit the query; a project sees those of all projects as well."""
         if not scope.by_project:
             return self._clients.search(scope, query)
-        seen = Any((scope.condition, _OF_ALL_PROJECTS))
+        seen = Any((scope.condition, OF_ALL_PROJECTS))
         return self._repository.search(CLIENTS, replace(query, conditions=(seen, *query.conditions)))
 
     def get(self, scope: Scope, client_id: str) -> Stored:

@@ -14,7 +14,7 @@ from freezer_api.operations.owned import Owned
 from freezer_api.operations.registered import Registered
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Repository, Stored
-from freezer_api.repository.query import Query
+from freezer_api.repository.query import Condition, Query
 
 
 class Jobs:
@@ -149,6 +149,10 @@ class Jobs:
         elif scope.by_project:
             raise Unprocessable(f"Client not found with ID {job['client_id']}")
         return stored
+
+    def shows_process(self, scope: Scope, caller: Caller) -> Condition:
+        """Return what holds of exactly those jobs whose process :meth:`veiled` shows to the caller."""
+        return self._registered.are_of(scope, caller.project_id or "")
 
     def veiled(self, scope: Scope, caller: Caller, found: Iterable[Stored]) -> list[Stored]:
         """The jobs, without the processes of clients that are not of the caller's project."""

@@ -4,14 +4,17 @@ It may be registered several times: by users of v1, in a project by v2, and once
 one wins; of several own ones that of the caller's project, then an ordinary one, then the oldest.
 """
 
-from freezer_api.documents.clients import CLIENTS, is_central
+from freezer_api.documents.clients import CLIENTS, EVERYWHERE, is_central
 from freezer_api.documents.fields import Document
-from freezer_api.documents.search_index import as_value
+from freezer_api.documents.search_index import Value, as_value
 from freezer_api.errors import NotFound
 from freezer_api.operations.owned import Owned, shown_id
 from freezer_api.operations.scope import Scope, central_key
 from freezer_api.repository.protocol import Repository, Stored
-from freezer_api.repository.query import Is
+from freezer_api.repository.query import All, Condition, HasClient, Is, Not
+
+OF_ALL_PROJECTS = Is(("reach",), Value("string", EVERYWHERE))
+"""What holds of central clients."""
 
 
 class Registered:
@@ -44,6 +47,15 @@ class Registered:
     def all_own(self, scope: Scope, client_id: str) -> list[Stored]:
         """The scope's own clients of this id, however they were registered."""
         return self._clients.all(scope, Is(("client.client_id",), as_value(client_id)))
+
+    @staticmethod
+    def are_of(scope: Scope, project_id: str) -> Condition:
+        """Return what holds of a project's jobs whose client, as :meth:`find` finds it, is of ``project_id``."""
+        of_project = Is(("project_id",), Value("string", project_id))
+        if project_id == scope.owner:
+            return HasClient(of_project)
+        # The scope's own clients come before central ones.
+        return All((HasClient(All((of_project, OF_ALL_PROJECTS))), Not(HasClient(scope.condition))))
 
     def central(self, client_id: str) -> Stored | None:
         """The client of all projects."""

@@ -57,6 +57,13 @@ class HasMember:
 
 
 @dataclass(frozen=True, slots=True)
+class HasClient:
+    """Of jobs: a client that meets the condition has the job's ``client_id``."""
+
+    condition: "Condition"
+
+
+@dataclass(frozen=True, slots=True)
 class Between:
     """The kind's epoch lies within these bounds, both inclusive; None is open. Where there is none it does not."""
 
@@ -85,7 +92,7 @@ class All:
     conditions: "tuple[Condition, ...]"
 
 
-Condition = Is | Missing | HasWords | HasValue | HasMember | Between | Not | Any | All
+Condition = Is | Missing | HasWords | HasValue | HasMember | HasClient | Between | Not | Any | All
 
 
 class Position(NamedTuple):

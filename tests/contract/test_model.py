@@ -136,6 +136,7 @@ class Read:
         self.kind, self.document = kind, document
         self.at: dict[str, list[Any]] = defaultdict(list)
         self.texts: list[tuple[str, str]] = []
+        self.aside: list[tuple[str, str]] = []
         self.members: set[str] = set()
         self._free: dict[str, dict[int, list[Any]]] = defaultdict(lambda: defaultdict(list))
         self._object(document, "", 0)
@@ -166,7 +167,8 @@ class Read:
         if isinstance(value, dict):
             self._object(value, f"{path}.", depth + 1)
         elif not isinstance(value, list) and value is not None and not (field and field.hidden and field.server):
-            self.texts.append((path, text_of(value)))
+            own = self.aside if field and field.index is Index.ASIDE else self.texts
+            own.append((path, text_of(value)))
 
     def _stands(self, value, path, key, depth, field):
         if not path.startswith("*"):
@@ -187,7 +189,8 @@ class Read:
             yield value
 
     def words(self, path=None):
-        return {word for place, text in self.texts if path in (None, place) for word in words_of(text)}
+        own = self.texts if path is None else self.texts + self.aside
+        return {word for place, text in own if path in (None, place) for word in words_of(text)}
 
     def has_value(self, text):
         return len(text) <= 1024 and any(own == text for _, own in self.texts)
@@ -266,7 +269,7 @@ def _client_id(kind):
 
 
 def conditions(kind):
-    described = [path for path, field in kind.paths.items() if field.index is Index.TEXT]
+    described = [path for path, field in kind.paths.items() if field.index in (Index.TEXT, Index.ASIDE)]
     paths = [path for path, field in kind.paths.items() if not field.server and "freezer_action." not in path]
     leaves = [*KEYS, *(path.rsplit(".", 1)[-1] for path in paths), "user_id", "project_id", kind.id_field]
     names = st.one_of(

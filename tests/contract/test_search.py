@@ -1,5 +1,7 @@
 """What each condition means."""
 
+from dataclasses import replace
+
 import pytest
 
 from freezer_api.documents.search_index import PRESENT, Value
@@ -162,6 +164,79 @@ class TestIs:
             repository.create(BACKUPS, key, backup(key, time_stamp=value))
 
         assert found(repository, is_("backup_metadata.time_stamp", 12), kind=BACKUPS) == ["a", "b"]
+
+
+class TestAside:
+    """Fields that are found by their own names, and not in the text of the document."""
+
+    def test_words_and_values_are_not_those_of_the_document(self, repository):
+        repository.create(JOBS, "one", job("one", job_schedule={"current_pid": 31337}))
+        repository.create(JOBS, "two", job("two", description="about 31337"))
+        repository.create(BACKUPS, "three", {"user_name": "Ann Lee", "status": "creating", "backup_metadata": {}})
+
+        assert found(repository, q.HasWords(None, ("31337",))) == ["two"]
+        assert found(repository, q.HasValue("31337")) == []
+        assert keys_of(repository.search(JOBS, q.Query(exact_first="31337"))) == ["one", "two"]
+        for text in ("Ann Lee", "creating"):
+            assert found(repository, q.HasValue(text), kind=BACKUPS) == []
+        for word in ("ann", "lee", "creating"):
+            assert found(repository, q.HasWords(None, (word,)), kind=BACKUPS) == []
+
+    def test_are_found_by_name(self, repository):
+        repository.create(JOBS, "one", job("one", job_schedule={"current_pid": 31337}))
+        repository.create(BACKUPS, "three", {"user_name": "Ann Lee", "status": "creating", "backup_metadata": {}})
+
+        path = "job_schedule.current_pid"
+        assert found(repository, is_(path, 31337)) == ["one"]
+        assert found(repository, q.HasWords(path, ("31337",))) == ["one"]
+        assert found(repository, q.HasWords(path, ("3133",))) == []
+        assert found(repository, is_("user_name", "Ann Lee"), kind=BACKUPS) == ["three"]
+        assert found(repository, q.HasWords("user_name", ("lee", "ann")), kind=BACKUPS) == ["three"]
+        assert found(repository, q.HasWords("status", ("creating",)), kind=BACKUPS) == ["three"]
+
+
+class TestHasClient:
+    CLIENTS = (
+        ("k1", "host", "red", None),
+        ("k2", "host", "blue", None),
+        ("k3", "p_host", "blue", "all_projects"),
+        ("k4", "Host", "red", None),
+    )
+
+    @pytest.fixture
+    def jobs(self, repository):
+        for key, client_id, project, reach in self.CLIENTS:
+            document = {"client": {"client_id": client_id}, "user_id": "ann", "project_id": project}
+            repository.create(CLIENTS, key, document | ({"reach": reach} if reach else {}))
+        repository.create(CLIENTS, "none", {"client": {}, "user_id": "ann", "project_id": "red"})
+        for key, client_id in (("a", "host"), ("b", "p_host"), ("c", "Host"), ("d", "gone"), ("e", "hos")):
+            repository.create(JOBS, key, job(key, client_id=client_id))
+        repository.create(JOBS, "f", {"job_id": "f", "user_id": "ann", "project_id": "red"})
+
+    @pytest.mark.usefixtures("jobs")
+    def test_joins_by_the_whole_id(self, repository):
+        red, blue = (q.HasClient(is_("project_id", project)) for project in ("red", "blue"))
+        central = q.HasClient(is_("reach", "all_projects"))
+
+        assert found(repository, red) == ["a", "c"]
+        assert found(repository, blue) == ["a", "b"]
+        assert found(repository, central) == ["b"]
+        assert found(repository, q.HasClient(ALWAYS)) == ["a", "b", "c"]
+        assert found(repository, q.HasClient(NEVER)) == []
+        assert found(repository, q.HasClient(is_("client.client_id", "gone"))) == []
+        assert found(repository, q.Not(red)) == ["b", "d", "e", "f"]
+        assert found(repository, q.All((blue, q.Not(red)))) == ["b"]
+        assert found(repository, q.Any((central, is_("client_id", "gone")))) == ["b", "d"]
+        assert found(repository, q.HasClient(q.All((is_("project_id", "blue"), is_("reach", "x"))))) == []
+        assert found(repository, q.HasClient(q.Not(is_("project_id", "red")))) == ["a", "b"]
+
+    @pytest.mark.usefixtures("jobs")
+    def test_pages_are_full(self, repository):
+        query = q.Query((q.HasClient(is_("project_id", "blue")),), limit=1, with_total=True)
+        page = repository.search(JOBS, query)
+        assert (keys_of(page), page.total) == (["a"], 2)
+        page = repository.search(JOBS, replace(query, after=page.next))
+        assert (keys_of(page), page.total, page.next) == (["b"], 2, None)
 
 
 class TestMissing:

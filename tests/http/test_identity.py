@@ -6,7 +6,7 @@ from oslo_config import cfg
 from freezer_api.repository.protocol import Repository
 from tests.http.client import Answer, Client
 from tests.http.conftest import app
-from tests.http.versions import Version, in_v1
+from tests.http.versions import V1, Version, in_v1
 
 CONFIRMED = {
     "X-Identity-Status": "Confirmed",
@@ -40,6 +40,22 @@ def test_a_confirmed_user(client: Client) -> None:
 def test_a_user_name_is_utf_8(client: Client) -> None:
     created = _report(client, X_User_Name="Zoë".encode().decode("latin-1"))
     assert client("GET", f"backups/{created.json['backup_id']}", headers=CONFIRMED).json["user_name"] == "Zoë"
+
+
+def test_a_search_finds_the_user_name_only_where_it_is_shown(client: Client, version: Version) -> None:
+    for name in ("Ann Liddell", "Bob Liddell"):
+        assert _report(client, X_User_Name=name).status == 201
+    shown = version is V1
+    for search, count in (
+        ({"match": [{"_all": "liddell"}]}, 2 if shown else 0),
+        ({"match": [{"_all": "h bob liddell"}]}, 1 if shown else 0),
+        ({"match_not": [{"_all": "ann"}]}, 1 if shown else 2),
+        ({"match": [{"user_name": "Ann Liddell"}]}, 1 if shown else 0),
+        ({"match": [{"_all": '[{"user_name": "Ann Liddell"}]'}]}, 1 if shown else 0),
+        ({"match_not": [{"user_name": None}]}, 2 if shown else 0),
+    ):
+        path = f"{version.base(None)}/backups?with_count=1"
+        assert client("GET", path, search, headers=CONFIRMED).json["count"] == count, search
 
 
 @in_v1

@@ -177,6 +177,16 @@ def test_fault_26_a_search_of_many_words(client: Client) -> None:
     assert _ids(client("GET", "clients", {"match": [{"description": " ".join(reversed(words))}]})) == ["a"]
 
 
+def test_a_search_of_many_words_that_stand_aside(client: Client) -> None:
+    """Each is looked for in the text, and in a field beside it."""
+    words = [str(number) for number in range(250)]
+    backup = {"container": "c", "hostname": "h", "backup_name": " ".join(words)}
+    assert client("POST", "backups", backup).status == 201
+    assert client("POST", "backups", {**backup, "backup_name": " ".join(words[:-1])}).status == 201
+    search = {"match": [{"_all": " ".join(words)}]}
+    assert client("GET", "backups?with_count=1", search).json["count"] == 1
+
+
 def test_a_job_that_many_sessions_name_leaves_them_all(client: Client) -> None:
     assert client("POST", "clients", {"client_id": "node1"}).status == 201
     assert client("POST", "jobs/j1", {"client_id": "node1", "job_actions": []}).status == 201

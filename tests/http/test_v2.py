@@ -63,6 +63,43 @@ def test_other_projects_are_open_to_whom_the_deployer_says(
 
 
 @pytest.mark.usefixtures("repository")
+def test_a_search_sees_the_processes_that_the_list_shows(configure: Path, request: pytest.FixtureRequest) -> None:
+    configure.write_text(json.dumps({"projects:any": "role:auditor", "jobs:get_all": "role:auditor"}))
+    client: Client = request.getfixturevalue("client")
+    for project in ("library", "archive"):
+        scheduler = f"scheduler@{project} service,member"
+        for client_id, is_central in ((f"of-{project}", True), ("own", False), (f"{project}-own", False)):
+            body = {"client_id": client_id, "is_central": is_central}
+            assert client("POST", "clients", body, by=scheduler).status == 201
+    # Central in one project, ordinary in the other.
+    assert client("POST", "clients", {"client_id": "both"}, by="member@archive member").status == 201
+    body = {"client_id": "both", "is_central": True}
+    assert client("POST", "clients", body, by="scheduler@library service,member").status == 201
+    for project in ("library", "archive"):
+        for client_id in ("of-library", "of-archive", "own", f"{project}-own", "both"):
+            job = {"client_id": client_id, "job_actions": [], "job_schedule": {"current_pid": 7}}
+            made = client("POST", f"jobs/{client_id}-in-{project}", job, by=f"member@{project} member")
+            assert made.status == 201
+
+    def seen(by: str, path: str, *searches: object) -> list[set[str]]:
+        found = [
+            client("GET", f"{path}?limit=100", {"match": [search]}, by=by).json["jobs"] for search in searches
+        ]
+        return [{job["job_id"] for job in jobs} for jobs in found]
+
+    for by in ("alice@library auditor", "bob@archive auditor"):
+        for path in ("/v2/library/jobs", "/v2/archive/jobs"):
+            listed = client("GET", f"{path}?limit=100", by=by).json["jobs"]
+            shown = {job["job_id"] for job in listed if "current_pid" in job["job_schedule"]}
+            assert shown
+            hidden = {job["job_id"] for job in listed} - shown
+            assert hidden
+            searches = ({"current_pid": 7}, {"_all": "7"}, {"_all": '[{"current_pid": 7}]'}, {"current_pid": None})
+            assert seen(by, path, *searches) == [shown, shown, shown, hidden]
+    assert seen("alice@library auditor", "/v2/archive/jobs", {"current_pid": 7}) == [{"of-library-in-archive"}]
+
+
+@pytest.mark.usefixtures("repository")
 def test_central_clients_are_for_whom_the_deployer_says(configure: Path, request: pytest.FixtureRequest) -> None:
     configure.write_text(json.dumps({"clients:create_central": "role:operator"}))
     client: Client = request.getfixturevalue("client")

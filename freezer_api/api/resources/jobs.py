@@ -23,8 +23,9 @@ class JobsResource(Documents):
         if not scope.by_project:
             super().search(exchange)
             return
-        with exchange.listing(jobs.JOBS) as query:
-            if exchange.asks_for("all_projects") and exchange.may(ALL_PROJECTS):
+        shown = None if exchange.may(ALL_PROJECTS) else self._jobs.shows_process(scope, exchange.caller)
+        with exchange.listing(jobs.JOBS, shown) as query:
+            if exchange.asks_for("all_projects") and shown is None:
                 scope = scope.everywhere()
             page = self._jobs.search(scope, query)
             exchange.answer_page(jobs.JOBS, page, self._seen_by(exchange, page.items))

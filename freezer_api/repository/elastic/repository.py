@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.text import decode
@@ -29,6 +30,9 @@ LOG = logging.getLogger(__name__)
 
 WINDOW = 10_000
 """The engine's bound of ``from`` and ``size`` together."""
+
+MAX_TERMS = 65_536
+"""The engine's bound of values in one ``terms`` clause."""
 
 _LONGEST_ID = 512
 """Bytes; the engine's bound of an ``_id``."""
@@ -214,8 +218,8 @@ class ElasticRepository:
         return answer.body if answer.status == 200 else None
 
     def search(self, kind: Kind, query: q.Query) -> Page:
-        body = body_of(LAYOUTS[kind.name], query)
         limit = _TimeLimit(query.max_seconds, self._connection.max_search_time)
+        body = body_of(LAYOUTS[kind.name], query, lambda condition: self._client_ids(condition, limit))
         wanted = query.limit + 1
         total = None
         if query.offset + wanted <= WINDOW and not (query.offset and query.after):
@@ -233,6 +237,14 @@ class ElasticRepository:
             position,
             total and total["value"] if query.with_total else None,
         )
+
+    def _client_ids(self, condition: q.Condition, limit: "_TimeLimit") -> list[str]:
+        """Return the ``client_id`` of every client that meets the condition; the engine cannot join indices."""
+        layout = LAYOUTS[CLIENTS.name]
+        name = layout.column_of["client.client_id"]
+        body = body_of(layout, q.Query((condition,)), lambda inner: self._client_ids(inner, limit))
+        pages = self._walk(CLIENTS, {**body, "_source": False, "docvalue_fields": [name]}, MAX_TERMS, limit)
+        return [id_ for hits in pages for hit in hits for id_ in hit.get("fields", {}).get(name, ())]
 
     def _beyond_window(
         self, kind: Kind, body: dict[str, Any], offset: int, wanted: int, limit: "_TimeLimit"

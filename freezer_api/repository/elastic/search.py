@@ -1,5 +1,6 @@
 """A query as the body of a search: filters on terms, so that nothing is scored but exact hits."""
 
+from collections.abc import Callable
 from typing import Any
 
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN
@@ -10,6 +11,7 @@ from freezer_api.repository.elastic.layout import Layout
 from freezer_api.repository.texts import is_text, nearest_text
 
 Clause = dict[str, Any]
+ClientIds = Callable[[q.Condition], list[str]]
 
 _NOTHING: Clause = {"match_none": {}}
 _EVERYTHING: Clause = {"match_all": {}}
@@ -19,10 +21,11 @@ _BEFORE_ALL, _BEHIND_ALL = 2.0, -1.0
 
 
 class _Translation:
-    """Conditions of one kind as clauses."""
+    """Conditions of one kind as clauses; ``client_ids`` finds the ids of the clients that meet a condition."""
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, client_ids: ClientIds) -> None:
         self._layout = layout
+        self._client_ids = client_ids
 
     def clause(self, condition: q.Condition) -> Clause:
         """The clause of one condition."""
@@ -38,6 +41,8 @@ class _Translation:
                 return _any([self.clause(inner) for inner in conditions])
             case q.All(conditions):
                 return _all([self.clause(inner) for inner in conditions])
+            case q.HasClient(inner):
+                return _terms(self._layout.column_of["client_id"], self._client_ids(inner))
             case q.Between(after, before):
                 return self._between(after, before)
             case _:
@@ -106,11 +111,12 @@ def _any(clauses: list[Clause]) -> Clause:
     return {"bool": {"should": clauses, "minimum_should_match": 1}} if clauses else _NOTHING
 
 
-def body_of(layout: Layout, query: q.Query) -> dict[str, Any]:
+def body_of(layout: Layout, query: q.Query, client_ids: ClientIds) -> dict[str, Any]:
     """The search without its limit and offset."""
     ranked = query.exact_first is not None
     exact = {"should": [_exact(query.exact_first)]} if query.exact_first is not None else {}
-    clauses = [_Translation(layout).clause(condition) for condition in query.conditions] or [_EVERYTHING]
+    translation = _Translation(layout, client_ids)
+    clauses = [translation.clause(condition) for condition in query.conditions] or [_EVERYTHING]
     body: dict[str, Any] = {
         "query": {"bool": {"filter": clauses, **exact}},
         "sort": [*([{"_score": "desc"}] if ranked else []), {"created": "asc"}, {"key": "asc"}],

@@ -21,6 +21,7 @@ from sqlalchemy import (
     true,
 )
 
+from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN
 from freezer_api.documents.search_index import NULL
 from freezer_api.repository import query as q
@@ -51,7 +52,7 @@ class Search:
     """
 
     def __init__(self, table: KindTable, query: q.Query, *, takes_lists: bool) -> None:
-        translation = _Translation(table, takes_lists=takes_lists)
+        translation = _Translation(table, {}, takes_lists=takes_lists)
         self._kind = table.kind.name
         self._shape = translation.shape(q.All(query.conditions))
         self._paging = _Paging(query.exact_first is not None, query.after is not None)
@@ -84,12 +85,13 @@ def _as_long(number: int) -> int:
 
 
 class _Translation:
-    """Conditions turned into a shape and, in the same order, the values ``p0``, ``p1`` ... that it takes."""
+    """Conditions turned into a shape and, in the same order, the ``values`` ``p0``, ``p1`` ... that it takes."""
 
-    def __init__(self, table: KindTable, *, takes_lists: bool) -> None:
+    def __init__(self, table: KindTable, values: dict[str, Any], *, takes_lists: bool) -> None:
         self._table = table
+        self._takes_lists = takes_lists
         self._words_at_once = _WORDS_AT_ONCE if takes_lists else q.MOST_WORDS
-        self.values: dict[str, Any] = {}
+        self.values = values
 
     def _bound(self, value: Any) -> str:
         name = f"p{len(self.values)}"
@@ -105,6 +107,9 @@ class _Translation:
                 return ("any", *map(self.shape, conditions))
             case q.All(conditions):
                 return ("all", *map(self.shape, conditions))
+            case q.HasClient(inner):
+                clients = _Translation(TABLES[CLIENTS.name], self.values, takes_lists=self._takes_lists)
+                return ("client", clients.shape(inner))
             case q.Between(after, before):
                 return self._between(after, before)
             case _:
@@ -177,6 +182,22 @@ class _Translation:
 
 
 def _clause(table: KindTable, shape: Shape) -> ColumnElement[bool]:
+    match shape:
+        case ("client", inner):
+            clients = TABLES[CLIENTS.name]
+            same = clients.table.c.client_id == table.table.c.client_id
+            return select(1).where(same, _clause(clients, inner)).correlate(table.table).exists()
+        case ("not", inner):
+            return not_(func.coalesce(_clause(table, inner), false()))
+        case ("any", *inner):
+            return or_(false(), *(_clause(table, part) for part in inner))
+        case ("all", *inner):
+            return and_(true(), *(_clause(table, part) for part in inner))
+        case _:
+            return _comparison(table, shape)
+
+
+def _comparison(table: KindTable, shape: Shape) -> ColumnElement[bool]:
     columns = table.table.c
     match shape:
         case ("equal", name, value):
@@ -192,12 +213,6 @@ def _clause(table: KindTable, shape: Shape) -> ColumnElement[bool]:
             return columns.epoch.between(bindparam(low), bindparam(high))
         case ("pending",):
             return columns.pending == true()
-        case ("not", inner):
-            return not_(func.coalesce(_clause(table, inner), false()))
-        case ("any", *inner):
-            return or_(false(), *(_clause(table, part) for part in inner))
-        case ("all", *inner):
-            return and_(true(), *(_clause(table, part) for part in inner))
     raise AssertionError(shape)
 
 

@@ -18,7 +18,7 @@ from freezer_api.repository.upkeep import Ask
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 """The layout that this release reads and writes; the newest of ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

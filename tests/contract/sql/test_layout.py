@@ -123,6 +123,33 @@ def test_sync_upgrades_a_store_of_the_first_layout(engine, fresh, tmp_path):
     repository.close()
 
 
+def test_sync_indexes_documents_of_an_old_release_again(engine, fresh):
+    document = job("one", description="runs", job_schedule={"current_pid": 31337})
+    others = {f"other{n}": job(f"other{n}", job_schedule={"current_pid": n}) for n in range(250)}
+    with engine.connect() as connection:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        command.upgrade(upkeep.migrations(connection), "0004")
+        for key, one in {"one": document, **others}.items():
+            # As the release before kept it: with every value among the texts of the document.
+            row = {"key": key, "created": 7, "version": 3, **TABLES["jobs"].contents(one)}
+            row["texts"] += f"\x1f{one['job_schedule']['current_pid']}\x1f"
+            row["entries"] = "\x1f"
+            statement = f"INSERT INTO freezer_jobs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
+            connection.exec_driver_sql(statement, tuple(row.values()))
+        connection.commit()
+
+    assert upkeep.sync(engine) is True
+    repository = open_sqlite(fresh)
+    stored = repository.get(JOBS, "one")
+    assert (stored.document, stored.version) == (document, 3)
+    assert found(repository, q.HasWords(None, ("31337",))) == []
+    assert found(repository, q.HasWords("job_schedule.current_pid", ("31337",))) == ["one"]
+    assert found(repository, q.HasWords(None, ("runs",))) == ["one"]
+    assert found(repository, q.HasWords(None, ("249",))) == []
+    assert found(repository, is_("job_schedule.current_pid", 249)) == ["other249"]
+    repository.close()
+
+
 def test_sync_by_several_processes_at_once(fresh):
     processes = [
         subprocess.Popen(

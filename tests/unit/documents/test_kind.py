@@ -115,6 +115,13 @@ def test_the_kinds() -> None:
     assert [kind.keyed_by_id for kind in KINDS] == [True, False, True, True, True]
 
 
+def test_fields_that_not_every_caller_may_see_are_aside() -> None:
+    aside = {(kind.name, path) for kind in KINDS for path, _ in kind.aside}
+    assert aside == {("backups", "user_name"), ("backups", "status"), ("jobs", "job_schedule.current_pid")}
+    hidden = {(kind.name, path) for kind in KINDS for path in HIDDEN[kind.name] if not kind.paths[path].server}
+    assert hidden <= aside
+
+
 def test_what_no_index_may_hold() -> None:
     off = {(kind.name, path) for kind in KINDS for path, field in kind.paths.items() if field.index is Index.OFF}
     assert off == {("jobs", "user_credentials.trustor_user_id"), ("sessions", "_earlier")}

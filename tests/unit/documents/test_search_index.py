@@ -258,10 +258,13 @@ def test_words_are_of_values_only() -> None:
     assert not {"t1"} & index.values
 
 
-def test_the_owner_project_is_no_text_but_a_status_is() -> None:
+def test_a_field_aside_has_words_by_its_own_path_only() -> None:
     index = search_index(BACKUPS, {**backup(n=None), "status": "available", "project_id": "owner"})
-    assert "owner" not in index.words | index.values
-    assert {"available", "alice", "b1"} <= index.words
+    assert not {"owner", "available", "alice"} & (index.words | index.values)
+    assert "b1" in index.words
+    assert index.described == {("status", "available"), ("user_name", "alice")}
+    job = search_index(JOBS, {"job_schedule": {"current_pid": 7, "time_started": 8}})
+    assert (job.described, job.words) == ({("job_schedule.current_pid", "7")}, {"8"})
 
 
 def test_members_are_found_by_id_and_their_entries_by_text() -> None:

@@ -1,0 +1,36 @@
+"""What not every caller may see is found by its own name only: index the backups and jobs again."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from freezer_api.documents.backups import BACKUPS
+from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.search_index import search_index
+from freezer_api.documents.text import decode
+from freezer_api.repository.sql import index_text
+
+revision = "0005"
+down_revision = "0004"
+
+_BATCH_SIZE = 100
+"""Documents in memory at the same time."""
+
+
+def upgrade():
+    for kind in (BACKUPS, JOBS):
+        _index_again(op.get_bind(), kind)
+
+
+def _index_again(connection, kind):
+    names = ("key", "version", "body", "entries", "texts")
+    table = sa.table(f"freezer_{kind.name}", *map(sa.column, names))
+    batch = sa.select(table.c.key, table.c.version, table.c.body).order_by(table.c.key).limit(_BATCH_SIZE)
+    last = ""
+    while rows := connection.execute(batch.where(table.c.key > last)).all():
+        for row in rows:
+            index = search_index(kind, decode(row.body))
+            # A process of the release before may still write: its change stays, with the index that it computed.
+            unchanged = (table.c.key == row.key) & (table.c.version == row.version)
+            contents = {"entries": index_text.entries(index), "texts": index_text.texts(index)}
+            connection.execute(sa.update(table).where(unchanged).values(contents))
+        last = rows[-1].key
