@@ -18,6 +18,7 @@ from freezer_api.cmd.output import printed
 from freezer_api.cmd.start import UsageError
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, StartFailed
+from freezer_api.operations import doubles
 from freezer_api.operations.membership import Membership
 from freezer_api.repository.upkeep import Upkeep
 
@@ -64,6 +65,10 @@ _ARGUMENTS: list[cfg.Opt] = [
     *importing.ARGUMENTS,
 ]
 _NO_WORD = "documents"
+
+MAX_LINES = 20
+"""Lines about single clients that ``db sync`` prints."""
+
 _IGNORED = ("host", "hosts", "port")
 
 
@@ -123,6 +128,10 @@ def _repair(store: stores.Store) -> None:
     """Complete changes of several documents that were interrupted."""
     with contextlib.closing(store.open(threads=1)) as repository:
         Membership(repository, lambda: int(time.time())).complete_all()
+        lines = list(doubles.unite_all(repository))
+    more = [f"{len(lines) - MAX_LINES} more clients are registered by several users"] if lines[MAX_LINES:] else []
+    for line in [*lines[:MAX_LINES], *more]:
+        print(f"{PROGRAM}: {line}", file=sys.stderr)
 
 
 def _run(conf: cfg.ConfigOpts) -> int:

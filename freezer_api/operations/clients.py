@@ -8,6 +8,7 @@ from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
 from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import AlreadyExists, Conflict, Forbidden
+from freezer_api.operations.doubles import unite
 from freezer_api.operations.owned import Owned
 from freezer_api.operations.registered import OF_ALL_PROJECTS, Registered
 from freezer_api.operations.rewrite import rewrite, until_settled
@@ -36,10 +37,19 @@ class Clients:
         return self._registered.get(scope, client_id)
 
     def register(self, scope: Scope, client: Document) -> Stored:
-        """A new client. ``AlreadyExists`` when the scope has one of this id: of many at once one wins."""
-        if self._registered.all_own(scope, client["client_id"]):
-            raise AlreadyExists(f"Client already registered with ID {client['client_id']}")
-        return self._clients.create(scope, client["client_id"], self._new(client))
+        """Create a client. Raise ``AlreadyExists`` if the scope has one of this id, or any project a central one.
+
+        Of simultaneous registrations of one id, in this or another version, one wins.
+        """
+        client_id, stored = client["client_id"], None
+        if not self._registered.all_own(scope, client_id):
+            self._check_not_central(scope, client_id)
+            stored = self._clients.create(scope, client_id, self._new(client))
+        # v2 may have created one in between, or a process may have been killed before it looked.
+        kept = until_settled(lambda: self._united(scope, client_id))
+        if stored is None or (kept is not None and _is_another(kept, stored)):
+            raise AlreadyExists(f"Client already registered with ID {client_id}")
+        return stored
 
     def _new(self, client: Document) -> Document:
         return {"client": {**client, "uuid": client.get("uuid") or self._new_id()}}
@@ -51,23 +61,46 @@ class Clients:
         ``AlreadyExists`` when that is another project's.
         """
         announced = self._announced_centrally if client.get("is_central") else self._announced
-        return until_settled(lambda: announced(scope, client))
+
+        def attempt() -> Stored:
+            stored = announced(scope, client)
+            # v1, or a registration as central, may have created one in between.
+            return self._united(scope, client["client_id"]) or stored
+
+        return until_settled(attempt)
 
     def _announced(self, scope: Scope, client: Document) -> Stored:
         own = self._registered.own(scope, client["client_id"])
         if own is not None:
             return self._again(own, client)
-        if self._registered.central(client["client_id"]) is not None:
-            raise _taken(client)
+        self._check_not_central(scope, client["client_id"])
         try:
             return self._clients.create(scope, client["client_id"], self._new(client))
         except AlreadyExists as error:
             raise Conflict(str(error)) from None
 
+    def _check_not_central(self, scope: Scope, client_id: str) -> None:
+        """Raise ``AlreadyExists`` if any project has a central client of this id.
+
+        It is a ``Conflict`` if it is the own project's, which v2 did not find a moment ago.
+        """
+        central = self._registered.central(client_id)
+        if central is None:
+            return
+        if central.document.get("project_id") == scope.project_id:
+            raise Conflict(f"Client already registered with ID {client_id}")
+        raise _taken(client_id)
+
+    def _united(self, scope: Scope, client_id: str) -> Stored | None:
+        """Unite the project's clients of this id that are the same; return the strongest, None if none exists."""
+        project = scope.around({"project_id": scope.project_id})
+        found = self._registered.all_own(project, client_id)
+        return unite(self._repository, found) if found else None
+
     def _announced_centrally(self, scope: Scope, client: Document) -> Stored:
         central = self._registered.central(client["client_id"])
         if central is not None and not scope.owns(central.document):
-            raise _taken(client)
+            raise _taken(client["client_id"])
         # First the new one, then away with the old: who stops in between and comes again finds both.
         own = self._registered.own(scope, client["client_id"])
         stored = self._again(central, client) if central is not None else self._new_central(scope, own, client)
@@ -113,11 +146,17 @@ class Clients:
         until_settled(attempt)
 
 
+def _is_another(kept: Stored, stored: Stored) -> bool:
+    """Whether the user's client is not the one that this registration created, under whatever key it is now."""
+    is_of_user = kept.document.get("user_id") == stored.document["user_id"]
+    return bool(is_of_user and kept.document["client"].get("uuid") != stored.document["client"]["uuid"])
+
+
 def _changeable(scope: Scope, stored: Stored) -> Stored:
     if not scope.owns(stored.document):
         raise Forbidden
     return stored
 
 
-def _taken(client: Document) -> AlreadyExists:
-    return AlreadyExists(f"Client {client['client_id']} is already registered by another project")
+def _taken(client_id: str) -> AlreadyExists:
+    return AlreadyExists(f"Client {client_id} is already registered by another project")

@@ -1,6 +1,6 @@
 """The documents of one kind, as a scope sees them: what is not the scope's own does not exist."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from freezer_api.documents.fields import Document
@@ -24,6 +24,17 @@ def shown_id(id_: str) -> str:
 def owners_of(document: Document) -> Document:
     """The properties of a document that say whose it is."""
     return {name: document[name] for name in ("user_id", "project_id") if name in document}
+
+
+def every(repository: Repository, kind: Kind, *conditions: Condition, limit: int = 100) -> Iterator[Stored]:
+    """Yield all documents that fit, in the order of their creation, read in pages of ``limit``."""
+    query = Query(conditions, limit=limit)
+    while True:
+        page = repository.search(kind, query)
+        yield from page.items
+        if page.next is None:
+            return
+        query = replace(query, after=page.next)
 
 
 class Owned:
@@ -64,14 +75,7 @@ class Owned:
 
     def all(self, scope: Scope, condition: Condition) -> list[Stored]:
         """Every document of the scope that fits; for conditions that few documents fit."""
-        found: list[Stored] = []
-        query = Query((condition,), limit=100)
-        while True:
-            page = self.search(scope, query)
-            found += page.items
-            if page.next is None:
-                return found
-            query = replace(query, after=page.next)
+        return list(every(self._repository, self._kind, scope.condition, condition))
 
     def create(self, scope: Scope, id_: str, document: Document) -> Stored:
         """A new document of this scope. ``AlreadyExists`` when the id is taken, be it by a stranger."""

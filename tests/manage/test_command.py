@@ -4,10 +4,15 @@ import json
 import os
 import runpy
 import sqlite3
+from contextlib import closing
 
 import pytest
 
 from freezer_api.cmd import manage as module
+from freezer_api.documents.clients import CLIENTS
+from freezer_api.operations.owned import every
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.deployers import DEPLOYERS
 from tests.manage.command import COMMAND, configured, ended, start
 
@@ -261,3 +266,28 @@ def test_the_log_never_goes_where_the_answer_goes(tmp_path, file, manage, option
     done = ended(start(*config, "db", "show"))
     assert json.loads(done.stdout)
     assert "host_href" in done.stderr
+
+
+def test_sync_unites_clients_and_reports_those_of_several_users(manage, made, file):
+    def client(client_id, user_id, version):
+        by, owner = ("user_id", user_id) if version == 1 else ("project_id", "red")
+        key = Scope(by, owner, user_id, "red").client_key(client_id)
+        document = {"client": {"client_id": client_id}, "user_id": user_id, "project_id": "red"}
+        repository.create(CLIENTS, key, document)
+
+    with closing(open_sqlite(file)) as repository:
+        for version in (1, 2):
+            client("node", "ann", version)
+        for n in range(module.MAX_LINES + 2):
+            for user_id in ("ann", "bob"):
+                client(f"shared{n}", user_id, 1)
+        done = manage(*made, "db", "sync")
+        found = [stored.document["client"]["client_id"] for stored in every(repository, CLIENTS)]
+
+    assert (done.code, done.stdout) == (0, MADE)
+    first, *lines, last = done.stderr.splitlines()
+    assert first == "freezer-manage: Client shared0 of project red is registered by ann, bob"
+    assert len(lines) == module.MAX_LINES - 1
+    assert last == "freezer-manage: 2 more clients are registered by several users"
+    assert (found.count("node"), len(found)) == (1, 1 + 2 * (module.MAX_LINES + 2))
+    assert manage(*made, "-m", "jobs", "db", "sync").stderr == ""
