@@ -32,6 +32,10 @@ class TooLarge(LimitReached):
     """A body, or the document that it would make, has more bytes than allowed."""
 
 
+TOO_LARGE = "The store refuses a document of this size"
+"""The text of ``TooLarge`` if the store, or a proxy in front of it, has a lower limit than this service."""
+
+
 class TooMany(LimitReached):
     """A document would have more parts than allowed."""
 

@@ -34,6 +34,9 @@ _ABOUT = (
 
 _GOOD = Result(Code.SUCCESS)
 
+_STATEMENT_FACTOR = 5
+"""Bytes of a request to the store for each byte of a document: the document, its index and what is escaped."""
+
 Check = Callable[["Checks"], Result]
 
 
@@ -168,6 +171,23 @@ class Checks(upgradecheck.UpgradeCommands):
             return Result(Code.WARNING, "The store does not say how many data nodes it has")
         return _warning(lines)
 
+    @_telling
+    def _sizes(self) -> Result:
+        if self._upkeep is None:
+            return _not_looked_at()
+        option = "max_document_size"
+        wanted = _STATEMENT_FACTOR * int(self._conf.api[option])
+        try:
+            limits = self._upkeep.size_limits()
+        except Unavailable:
+            return Result(Code.WARNING, "The store does not say how many bytes it accepts in a request")
+        return _warning(
+            f"The store's {name} is {limit} bytes, less than {_STATEMENT_FACTOR} times [api] {option}: documents "
+            f"may be refused with 413. Set it to {wanted} or more"
+            for name, limit in limits.items()
+            if limit < wanted
+        )
+
     _upgrade_checks = (
         ("Policy File JSON to YAML Migration", _policy_json),
         ("Policy Files", _policy),
@@ -178,6 +198,7 @@ class Checks(upgradecheck.UpgradeCommands):
         ("Store", _store),
         ("Store Layout", _layout),
         ("Replicas", _replicas),
+        ("Size Limits", _sizes),
     )
 
 

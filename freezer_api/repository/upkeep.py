@@ -24,6 +24,10 @@ class Upkeep(Protocol):
         """What the settings want and the store cannot give, a line each."""
         ...
 
+    def size_limits(self) -> dict[str, int]:
+        """Bytes that the store accepts in a request, by the name of its option; empty if it has no limit."""
+        ...
+
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:
         """Make or upgrade what documents of these kinds are kept in.
 

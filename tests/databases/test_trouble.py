@@ -15,8 +15,9 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from freezer_api import stores
-from freezer_api.errors import AlreadyExists, StoreFailed, Unavailable
+from freezer_api.errors import AlreadyExists, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
+from freezer_api.repository.protocol import Original
 from freezer_api.repository.sql import servers, upkeep, urls
 from freezer_api.repository.sql.servers import Verdict
 from tests.contract import databases
@@ -459,7 +460,8 @@ SAID = {
             *(1044, 1045, 1049, 1142, 1146, 1227, 1820),
             *(9001, 9002, 9004, 9006),
         ),
-        Verdict.FAILED: (1366, 1153, 1406),
+        Verdict.TOO_LARGE: (1153, 1301, 1118),
+        Verdict.FAILED: (1366, 1406),
     },
     "postgresql": {
         Verdict.BUSY: ("40000", "40001", "40P01", "55P03"),
@@ -468,6 +470,7 @@ SAID = {
             *("53000", "53100", "53200", "53300", "57000", "57014", "57P03", "25006"),
             *("58000", "58030", "58P01", "42501", "42P01"),
         ),
+        Verdict.TOO_LARGE: ("54000",),
         Verdict.FAILED: ("22001", "XX000"),
     },
 }
@@ -490,7 +493,7 @@ def _heard(repository, saying):
     return repository._access._done(_hear)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.BUSY, Verdict.LOST, Verdict.AWAY, Verdict.FAILED], ids=str)
+@pytest.mark.parametrize("verdict", list(SAID["mariadb"]), ids=str)
 def test_what_a_server_may_say(repository, server, verdict):
     for code in SAID[server.name][verdict]:
         heard = _heard(repository, _says(server, code))
@@ -530,6 +533,72 @@ def test_a_driver_that_has_lost_its_place_has_lost_the_connection(repository, on
     for error in errors:
         heard = repository._access._driver.trouble(error)
         assert (heard.verdict, heard.drops) == (Verdict.LOST, True)
+
+
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+class TestADocumentThatIsLargerThanAPacket:
+    @pytest.fixture
+    def limit(self, request, server):
+        """Bytes of ``max_allowed_packet`` for the connections of the test; None for the server's default."""
+        bytes_ = getattr(request, "param", None)
+        if bytes_ is None:
+            yield 16 << 20
+            return
+        server.run(f"SET GLOBAL max_allowed_packet = {bytes_}")
+        yield bytes_
+        server.run("SET GLOBAL max_allowed_packet = DEFAULT")
+
+    @pytest.mark.parametrize(
+        "limit", [1 << 20, pytest.param(64 << 10, marks=pytest.mark.matrix), None], indirect=True
+    )
+    def test_is_refused_at_once_and_nothing_is_lost(self, limit, repository, opened, caplog):
+        kept = repository.create(JOBS, "one", job("one"))
+        quoted = "'" * (limit * 3 // 4)
+        for long in ("x" * limit, quoted):
+            for call in (
+                lambda long=long: repository.create(JOBS, "new", job("new", n=long)),
+                lambda long=long: repository.replace(JOBS, "one", job("one", n=long), kept.token),
+            ):
+                caplog.clear()
+                with pytest.raises(TooLarge, match="The store refuses a document of this size"):
+                    call()
+                (line,) = caplog.messages
+                assert line.startswith("The SQL store refuses a statement for its size: ")
+                assert line.endswith(f" bytes, and max_allowed_packet is {limit}")
+                assert repository.get(JOBS, "one") == kept
+        assert found(repository) == ["one"]
+        # One connection did it all.
+        assert repository._access.engine.pool.checkedout() == 1
+
+    @pytest.mark.parametrize("limit", [256 << 10], indirect=True)
+    def test_is_measured_as_the_server_does(self, limit, repository):
+        with closing(repository._access._driver.connect(5)) as connection, connection.cursor() as cursor:
+            largest = connection.max_statement
+            statement = "SELECT 'a'".ljust(largest)
+            cursor.execute(statement)
+            with pytest.raises(pymysql.OperationalError):
+                cursor.execute(f"{statement} ")
+            cursor.execute(statement)
+            connection.max_statement = None
+            with pytest.raises(pymysql.MySQLError):
+                cursor.execute(f"{statement} ")
+
+    @pytest.mark.parametrize("limit", [1 << 20], indirect=True)
+    def test_does_not_prevent_that_others_are_restored(self, limit, repository):
+        text = "x" * (limit // 3)
+        assert (
+            repository.restore(JOBS, [Original(f"j{n}", job(f"j{n}", n=text), 1, n) for n in range(5)])
+            == [True] * 5
+        )
+        with pytest.raises(TooLarge):
+            repository.restore(JOBS, [Original("large", job("large", n=text * 3), 1, 9)])
+        assert found(repository) == [f"j{n}" for n in range(5)]
+
+
+def test_the_largest_statement_is_known_to_commands(address, server, on_mariadb):
+    made = databases.upkeep(address)
+    assert made.size_limits() == ({"max_allowed_packet": 16 << 20} if on_mariadb else {})
+    made.close()
 
 
 class TestWhatCannotBeDone:

@@ -253,6 +253,7 @@ def test_what_is_to_be_done_and_what_is_lacking(place):
     place.sync(kinds=ALL)
     assert place.upkeep().pending(ALL) == []
     assert place.upkeep(replicas=0).shortcomings() == []
+    assert place.upkeep().size_limits() == {"http.max_content_length": 104857600}
     (lack,) = place.upkeep(replicas=1).shortcomings()
     assert lack == (
         "number_of_replicas is 1, and the cluster has 1 data node(s): every copy needs a node of its own"

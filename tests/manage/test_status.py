@@ -26,6 +26,7 @@ CHECKS = [
     "Store",
     "Store Layout",
     "Replicas",
+    "Size Limits",
 ]
 SECRET = "wonderland"
 
@@ -231,6 +232,15 @@ class TestElasticsearch:
         )
         assert manage(*config(), "db", "sync").code == 0
         assert troubles(*config()) == {}
+        assert troubles(*config("[api]", "max_document_size = 50000000")) == {
+            "Size Limits": (
+                1,
+                (
+                    "The store's http.max_content_length is 104857600 bytes, less than 5 times "
+                    "[api] max_document_size: documents may be refused with 413. Set it to 250000000 or more"
+                ),
+            )
+        }
 
     @pytest.mark.matrix
     def test_indices_of_another_release(self, place: Place, config: Configure) -> None:
@@ -250,7 +260,8 @@ class TestElasticsearch:
             found = troubles(*config)
         told = "ElasticSearch cluster is not available. Cannot ping it"
         assert found["Store"] == (2, f"[elasticsearch] hosts in {config[1]}: {told}")
-        assert {found["Store Layout"], found["Replicas"]} == {(1, "Not looked at, as the store cannot be reached")}
+        unchecked = {found[name] for name in ("Store Layout", "Replicas", "Size Limits")}
+        assert unchecked == {(1, "Not looked at, as the store cannot be reached")}
 
     @pytest.mark.matrix
     def test_a_server_that_is_not_supported(self, configure: Configure) -> None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from freezer_api.documents.text import decode
-from freezer_api.errors import StoreFailed, Unavailable
+from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.elastic.layout import Layout
 from freezer_api.repository.elastic.transport import Connection
 
@@ -65,30 +65,41 @@ def write(connection: Connection, lines: Iterable[Line]) -> int:
 
 def outcomes(connection: Connection, target: str, lines: Iterable[Line]) -> Iterator[Outcome]:
     """Carry out these actions, in several requests when they are long; what became of each, in order."""
-    for body, count in _bodies(lines):
-        answer = connection.bulk(target, body)
-        if answer.status != 200:
-            raise StoreFailed
-        if len(answer.body["items"]) != count:
-            LOG.error(
-                "The store answered a bulk request of %s actions for %s only", count, len(answer.body["items"])
-            )
-            raise Unavailable
-        for item in answer.body["items"]:
-            (result,) = item.values()
-            yield Outcome(result["status"], result.get("error", {}).get("type", ""), answer.repeated)
+    for actions in _bodies(lines):
+        yield from _outcomes(connection, target, actions)
 
 
-def _bodies(lines: Iterable[Line]) -> Iterator[tuple[bytes, int]]:
-    """Bodies of requests, and the number of actions in each."""
-    buffer, count = bytearray(), 0
+def _outcomes(connection: Connection, target: str, actions: list[bytes]) -> Iterator[Outcome]:
+    try:
+        answer = connection.bulk(target, b"".join(actions))
+    except TooLarge:
+        if len(actions) == 1:
+            raise
+        middle = len(actions) // 2
+        yield from _outcomes(connection, target, actions[:middle])
+        yield from _outcomes(connection, target, actions[middle:])
+        return
+    if answer.status != 200:
+        raise StoreFailed
+    items = answer.body["items"]
+    if len(items) != len(actions):
+        LOG.error("The store answered a bulk request of %s actions for %s only", len(actions), len(items))
+        raise Unavailable
+    for item in items:
+        (result,) = item.values()
+        yield Outcome(result["status"], result.get("error", {}).get("type", ""), answer.repeated)
+
+
+def _bodies(lines: Iterable[Line]) -> Iterator[list[bytes]]:
+    """The actions of one request after the other."""
+    actions: list[bytes] = []
+    size = 0
     for action, source in lines:
-        count += 1
-        buffer += orjson.dumps(action) + b"\n"
-        if source is not None:
-            buffer += orjson.dumps(source) + b"\n"
-        if len(buffer) > _LARGEST:
-            yield bytes(buffer), count
-            buffer, count = bytearray(), 0
-    if buffer:
-        yield bytes(buffer), count
+        parts = (action,) if source is None else (action, source)
+        actions.append(b"".join(orjson.dumps(part) + b"\n" for part in parts))
+        size += len(actions[-1])
+        if size > _LARGEST:
+            yield actions
+            actions, size = [], 0
+    if actions:
+        yield actions

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from elastic_transport import HttpHeaders, NodePool, TransportError
 
-from freezer_api.errors import StoreFailed, Unavailable
+from freezer_api.errors import TOO_LARGE, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.elastic import answers
 from freezer_api.repository.elastic import dialect as dialects
 from freezer_api.repository.elastic import trouble as troubles
@@ -27,6 +27,7 @@ _GATEWAY = frozenset((502, 503, 504))
 _BUSY = _GATEWAY | {429}
 _TIMED_OUT = frozenset(("search_timeout_exception", "time_exceeded_exception"))
 _REFUSED = frozenset((401, 403))
+_TOO_LARGE = 413
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 """Seconds between attempts; each further pause is twice as long."""
@@ -168,8 +169,8 @@ class Connection:
         """One request; attempts are repeated within the deadline while the store is busy or not there.
 
         Answers of the store with the statuses 2xx, 404 and 409, and those of a search that was stopped at its time
-        limit, are the caller's to judge. Raise ``Unavailable`` if
-        time ran out, if something other than the store answers, or if the store refuses the service; raise
+        limit, are the caller's to judge. Raise ``Unavailable`` if time ran out, if something other than the store
+        answers, or if the store refuses the service, ``TooLarge`` if it refuses the size of the body, and
         ``StoreFailed`` for any other answer.
         """
         answer = self.answer(method, target, body)
@@ -199,6 +200,13 @@ class Connection:
                 answer.error,
             )
             raise Unavailable
+        if answer.status == _TOO_LARGE:
+            LOG.error(
+                "The store or a proxy in front of it refuses a request of %s bytes: raise the proxy's limit or "
+                "http.max_content_length",
+                len(data or b""),
+            )
+            raise TooLarge(TOO_LARGE)
         return answer
 
     def _log(self, answer: Answer, method: str, target: str) -> None:
@@ -302,7 +310,7 @@ def _trouble(method: str, target: str, answer: Answer) -> Trouble:
     """Why this answer cannot be used, though another attempt may bring one that can."""
     if answer.status in _BUSY or answer.is_blocked:
         return Trouble(f"status {answer.status} {answer.error}".rstrip(), answered=True)
-    if target == _INTRODUCTION or answer.status in _REFUSED:
+    if target == _INTRODUCTION or answer.status in _REFUSED or answer.status == _TOO_LARGE:
         return troubles.NONE
     if answer.body is None:
         # A connection that ends within the headers looks like an answer without a body.

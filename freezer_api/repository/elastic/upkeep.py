@@ -50,6 +50,11 @@ class ElasticUpkeep:
         wanted = f"number_of_replicas is {self._replicas}, and the cluster has {nodes} data node(s)"
         return [f"{wanted}: every copy needs a node of its own"]
 
+    def size_limits(self) -> dict[str, int]:
+        nodes = self._connection.call("GET", "/_nodes/http").body["nodes"].values()
+        limits = [node["http"]["max_content_length_in_bytes"] for node in nodes if "http" in node]
+        return {"http.max_content_length": min(limits)} if limits else {}
+
     def _planned(self, layout: Layout, found: Found) -> str:
         alias = alias_of(self._prefix, layout.kind)
         match found.state:

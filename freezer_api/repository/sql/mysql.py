@@ -126,6 +126,14 @@ _PASSING = frozenset(
     }
 )
 
+_TOO_LARGE = frozenset({ER.NET_PACKET_TOO_LARGE, ER.WARN_ALLOWED_PACKET_OVERFLOWED, ER.TOO_BIG_ROWSIZE})
+"""The last one is said of texts that do not fit into the redo log."""
+
+_LIMIT = "SELECT GREATEST(@@max_allowed_packet, @@net_buffer_length)"
+
+_PACKET_OVERHEAD = 2
+"""A packet is smaller than the limit, and begins with a byte that says what it is."""
+
 _STRICT = "STRICT_ALL_TABLES"
 _OTHER_LANGUAGE = "ORACLE"
 """The mode in which MariaDB understands other statements than ours."""
@@ -158,10 +166,16 @@ _NOT_UNDERSTOOD = (LookupError, ValueError, struct.error)
 
 
 class _Bounded(Connection):
-    """A connection with bounds that can be changed; with ``tls`` there is none but a safe one."""
+    """A connection with bounds that can be changed; with ``tls`` there is none but a safe one.
+
+    It refuses a statement that is too large for the server, which would close the connection while the statement
+    is sent. That looks like an outage.
+    """
 
     _sock: socket.socket
     server_capabilities: int
+    max_statement: int | None = None
+    """Bytes, None until it is known."""
 
     def __init__(self, *, tls: ssl.SSLContext | None, **options: Any) -> None:
         self._tls = tls
@@ -177,6 +191,12 @@ class _Bounded(Connection):
         # Where the URL says nothing of TLS it is spoken if the server does, and nobody is asked for a certificate:
         # reading those of the well-known authorities would be most of the work of a connection.
         return super()._create_ssl_ctx(sslp) if sslp else _any_certificate()  # type: ignore[misc]
+
+    def _execute_command(self, command: int, sql: str | bytes) -> None:
+        if self.max_statement is not None and len(sql) > self.max_statement:
+            text = f"{len(sql)} bytes, and max_allowed_packet is {self.max_statement + _PACKET_OVERHEAD}"
+            raise pymysql.OperationalError(ER.NET_PACKET_TOO_LARGE, text)
+        super()._execute_command(command, sql)  # type: ignore[misc]
 
     def allow(self, seconds: float | None) -> None:
         self._read_timeout = self._write_timeout = seconds
@@ -210,7 +230,7 @@ class MySQL:
 
     def connect(self, seconds: float) -> _Bounded:
         try:
-            return _Bounded(
+            made = _Bounded(
                 **self._arguments,
                 # Texts are bytes to this server: this says how statements are written, and nothing else.
                 charset="utf8mb4",
@@ -222,6 +242,11 @@ class MySQL:
                 read_timeout=seconds,
                 write_timeout=seconds,
             )
+            with made.cursor() as cursor:
+                cursor.execute(_LIMIT)
+                ((limit,),) = cursor.fetchall()
+            made.max_statement = int(limit) - _PACKET_OVERHEAD
+            return made
         except _NOT_UNDERSTOOD:
             raise pymysql.OperationalError(CR.CR_SERVER_HANDSHAKE_ERR, "what answers is no MySQL server") from None
 
@@ -251,6 +276,8 @@ class MySQL:
             return Trouble(Verdict.TAKEN, "")
         if number in _BUSY or (number == ER.ERROR_DURING_COMMIT and _DEADLOCK.search(str(text))):
             return Trouble(Verdict.BUSY, one_line(text), drops=number == _NOT_READY, passing=True)
+        if number in _TOO_LARGE:
+            return Trouble(Verdict.TOO_LARGE, one_line(text))
         if number in _LOST or number in _OF_THE_CLIENT or not number:
             return Trouble(Verdict.LOST, one_line(text), drops=True, passing=True)
         if number in _AWAY:

@@ -172,6 +172,8 @@ class PostgreSQL:
         if code in _AWAY or code.startswith(_CLASSES_AWAY):
             drops = code == codes.READ_ONLY_SQL_TRANSACTION
             return Trouble(Verdict.AWAY, text, drops=drops, timed_out=code == codes.QUERY_CANCELED)
+        if code == codes.PROGRAM_LIMIT_EXCEEDED:
+            return Trouble(Verdict.TOO_LARGE, text)
         # What it says beyond its code may quote a value.
         return Trouble(Verdict.FAILED, f"{type(error).__name__} {code}")
 

@@ -12,7 +12,7 @@ from sqlalchemy import Delete, Select, Update, bindparam, delete, select, update
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.text import decode
-from freezer_api.errors import AlreadyExists, Conflict
+from freezer_api.errors import AlreadyExists, Conflict, TooLarge
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original, Page, Stored
 from freezer_api.repository.sql.access import Access, Taken
@@ -69,8 +69,15 @@ class SQLRepository:
             self._access.restore(kind, rows)
         except Taken:
             # Somebody was quicker, or two of them have one key.
-            return [False] if len(rows) == 1 else [new for row in rows for new in self._restored(kind, [row])]
+            return [False] if len(rows) == 1 else self._restored_singly(kind, rows)
+        except TooLarge:
+            if len(rows) == 1:
+                raise
+            return self._restored_singly(kind, rows)
         return [True] * len(rows)
+
+    def _restored_singly(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
+        return [new for row in rows for new in self._restored(kind, [row])]
 
     def get(self, kind: Kind, key: str) -> Stored | None:
         if not is_text(key):

@@ -32,7 +32,7 @@ from sqlalchemy.exc import TimeoutError as PoolIsExhausted
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
 from freezer_api.documents.kind import Kind
-from freezer_api.errors import SearchTooLong, StartFailed, StoreFailed, Unavailable
+from freezer_api.errors import TOO_LARGE, SearchTooLong, StartFailed, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.dialects import MYSQL, creation
 from freezer_api.repository.sql.forks import start_anew_after_fork
@@ -74,6 +74,8 @@ class Verdict(Enum):
     """The connection is gone; whether anything was done nobody knows."""
     AWAY = auto()
     """Nothing was done, and later it may be."""
+    TOO_LARGE = auto()
+    """The statement is larger than the server accepts."""
     FAILED = auto()
     """It cannot be done."""
 
@@ -391,6 +393,9 @@ class _Troubled(Exception):
         if self.verdict is Verdict.FAILED:
             LOG.error("The SQL store failed: %s", self)
             raise StoreFailed
+        if self.verdict is Verdict.TOO_LARGE:
+            LOG.error("The SQL store refuses a statement for its size: %s", self)
+            raise TooLarge(TOO_LARGE)
         LOG.error("The SQL store is not available: %s", self)
         raise Unavailable
 

@@ -25,7 +25,15 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from freezer_api.documents.kind import Kind
-from freezer_api.errors import FreezerError, SearchTooLong, StartFailed, StoreFailed, Unavailable
+from freezer_api.errors import (
+    TOO_LARGE,
+    FreezerError,
+    SearchTooLong,
+    StartFailed,
+    StoreFailed,
+    TooLarge,
+    Unavailable,
+)
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.forks import start_anew_after_fork
 from freezer_api.repository.sql.held import HeldConnections
@@ -337,6 +345,9 @@ def _in_our_words(error: BaseException) -> FreezerError:
     if _code(error) in _UNAVAILABLE or str(error).startswith("no such "):
         LOG.error("The SQL store is not available: %s", error)
         return Unavailable()
+    if _code(error) == sqlite3.SQLITE_TOOBIG:
+        LOG.error("The SQL store refuses a statement for its size: %s", error)
+        return TooLarge(TOO_LARGE)
     LOG.error("The SQL store failed: %s", type(error).__name__ if isinstance(error, ValueError) else error)
     return StoreFailed()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import Connection, Engine, inspect, literal, select, table
 
 from freezer_api.errors import StartFailed, Unavailable
-from freezer_api.repository.sql.dialects import alone
+from freezer_api.repository.sql.dialects import MYSQL, alone
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE, VERSIONS
 from freezer_api.repository.upkeep import Ask
 
@@ -115,6 +115,12 @@ class SQLUpkeep:
 
     def shortcomings(self) -> list[str]:
         return []
+
+    def size_limits(self) -> dict[str, int]:
+        if self.engine.dialect.name != MYSQL:
+            return {}
+        with self._connected() as connection:
+            return {"max_allowed_packet": connection.exec_driver_sql("SELECT @@max_allowed_packet").scalar_one()}
 
     def pending(self, kinds: Sequence[str]) -> list[str]:
         version = None

@@ -193,6 +193,7 @@ def test_what_is_to_be_done_and_what_is_lacking(fresh):
     store.sync(["jobs"], lambda _question: False)
     assert store.pending(["jobs"]) == []
     assert store.shortcomings() == []
+    assert store.size_limits() == {}
     store.close()
 
 

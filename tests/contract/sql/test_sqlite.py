@@ -15,7 +15,7 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 from sqlalchemy import event
 
-from freezer_api.errors import StoreFailed, Unavailable
+from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import forks
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
@@ -294,6 +294,24 @@ class TestWhatCannotBeDone:
         assert SECRET not in str(caught.value)
         assert SECRET not in str(caught.value.__cause__)
         assert found(repository) == []
+
+    def test_document_above_the_length_limit_is_refused(self, repository, caplog):
+        keep(repository, "one")
+
+        @event.listens_for(repository._access.writing, "begin")
+        def _lower(connection):
+            connection.connection.driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)
+
+        current = repository.get(JOBS, "one")
+        for call in (
+            lambda: repository.create(JOBS, "new", job("new", n="x" * 100_000)),
+            lambda: repository.replace(JOBS, "one", job("one", n="x" * 100_000), current.token),
+        ):
+            with pytest.raises(TooLarge):
+                call()
+        assert caplog.messages == ["The SQL store refuses a statement for its size: string or blob too big"] * 2
+        assert repository.get(JOBS, "one") == current
+        repository.create(JOBS, "two", job("two"))
 
     def test_too_many_conditions(self, repository, caplog):
         conditions = tuple(is_(SECRET, f"{SECRET}{n}") for n in range(2000))
