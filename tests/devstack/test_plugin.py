@@ -220,7 +220,7 @@ class TestApache:
             "WSGIChunkedRequest On",
             "AllowEncodedSlashes NoDecode",
             f"ErrorLog {stack.root}/dest/logs/freezer-api.log",
-            f"CustomLog {stack.root}/dest/logs/freezer-api_access.log combined",
+            f'CustomLog {stack.root}/dest/logs/freezer-api_access.log "%h %l %u %t \\"%m %U %H\\" %>s %b"',
             f"<Directory {REPOSITORY}/freezer_api>",
             "Require all granted",
             "AllowOverride None",
