@@ -18,6 +18,7 @@ from oslo_middleware.healthcheck import Healthcheck
 from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS
 from oslo_middleware.healthcheck.pluginbase import HealthcheckBaseExtension, HealthcheckResult
 
+from freezer_api import keystone
 from freezer_api.api.errors import refuse
 from freezer_api.api.middleware import HEALTH, Paths, WSGIApp
 from freezer_api.errors import FreezerError, StartFailed
@@ -36,7 +37,8 @@ _READY = "freezer_api.ready"
 
 
 def set_defaults() -> None:
-    """Let the sample of the configuration file show our defaults."""
+    """Let the sample of the configuration file show the defaults of this service."""
+    keystone.set_defaults()
     cfg.set_defaults(DISABLE_BY_FILE_OPTS, disable_by_file_path=DISABLED)
 
 

@@ -9,6 +9,7 @@ import falcon
 from keystoneauth1 import loading
 from keystoneauth1.exceptions import ClientException
 from keystonemiddleware import auth_token
+from keystonemiddleware.auth_token import _opts as auth_token_opts
 from oslo_config import cfg
 
 from freezer_api import obsolete, settings
@@ -28,8 +29,16 @@ _DEFAULTS = {
     "http_request_max_retries": 1,
     # Releases of the middleware differ in it: else any user's token counts as a service's.
     "service_token_roles_required": True,
+    # The type in the catalog. Without it an application credential with access rules is refused everywhere.
+    "service_type": "backup",
 }
 """Where the operator says nothing."""
+
+
+def set_defaults() -> None:
+    """Let the sample of the configuration file show the defaults of this service."""
+    for _, options in auth_token_opts.auth_token_opts:
+        cfg.set_defaults(options, **_DEFAULTS)
 
 
 def register(conf: cfg.ConfigOpts) -> None:

@@ -18,6 +18,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+import uuid
 import venv
 from collections.abc import Sequence
 from pathlib import Path
@@ -253,6 +254,23 @@ class Keystone:
             own,
         )["trust"]
         return self.authenticate(user, user, {"OS-TRUST:trust": {"id": trust["id"]}})
+
+    def restricted_token(self, user: str, project: str, *rules: tuple[str, str]) -> str:
+        """A token of a new application credential, which may use these methods and paths of the backup service."""
+        own = self.new_token(user, project, "member")
+        credential = {
+            "name": uuid.uuid4().hex,
+            "access_rules": [{"service": "backup", "method": method, "path": path} for method, path in rules],
+        }
+        path = f"/users/{self.user(user)}/application_credentials"
+        made = self.ask("POST", path, {"application_credential": credential}, own)["application_credential"]
+        identity = {
+            "methods": ["application_credential"],
+            "application_credential": {"id": made["id"], "secret": made["secret"]},
+        }
+        headers, _ = self._send("POST", "/auth/tokens", {"auth": {"identity": identity}}, {})
+        token: str = headers["X-Subject-Token"]
+        return token
 
     def revoke(self, token: str) -> None:
         self._send("DELETE", "/auth/tokens", None, {"X-Auth-Token": self._admin or "", "X-Subject-Token": token})
