@@ -48,6 +48,8 @@ class Built(NamedTuple):
 
     app: WSGIApp
     loopback_only: bool
+    audit_is_logged: bool
+    """See :class:`pipeline.Pipeline`."""
 
 
 def build(
@@ -60,11 +62,12 @@ def build(
     parts = Parts(conf, repository, delegation.trusts(conf), threads=threads)
     made = pipeline.load(conf, parts, parts.health, name)
     if made.authenticated:
-        return Built(Entrance(Unforged(made.app)), loopback_only=False)
+        return Built(Entrance(Unforged(made.app)), loopback_only=False, audit_is_logged=made.audit_is_logged)
     LOG.warning(
         "The paste pipeline has no authtoken filter: tokens are not verified, so only loopback requests are served"
     )
-    return Built(Entrance(Unforged(LoopbackOnly(StandaloneIdentity(made.app)))), loopback_only=True)
+    whole = Entrance(Unforged(LoopbackOnly(StandaloneIdentity(made.app))))
+    return Built(whole, loopback_only=True, audit_is_logged=made.audit_is_logged)
 
 
 def build_standalone(conf: cfg.ConfigOpts, repository: Repository, *, threads: int | None = None) -> WSGIApp:

@@ -3,6 +3,7 @@
 import configparser
 import logging
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ from freezer_api.health import Health
 
 LOG = logging.getLogger(__name__)
 
+_AUDIT = "audit_middleware_notifications"
+_TRUE = ("1", "on", "true", "yes")
 
 _UNUSABLE = (
     LookupError,  # a section that is not there
@@ -46,6 +49,8 @@ class Pipeline(NamedTuple):
     app: WSGIApp
     authenticated: bool
     """Whether the auth-token middleware is part of it."""
+    audit_is_logged: bool
+    """Whether the audit middleware writes its events to the log only, because oslo.messaging is not installed."""
 
 
 def paste_file(conf: cfg.ConfigOpts) -> Path:
@@ -75,7 +80,7 @@ def load(conf: cfg.ConfigOpts, parts: Any, health: Health, name: str = "main") -
     path = paste_file(conf)
     try:
         loader = _Loader(path, conf, parts, health)
-        return Pipeline(loader.get_app(name), loader.authenticated)
+        return Pipeline(loader.get_app(name), loader.authenticated, loader.audit_is_logged)
     except _UNUSABLE as error:
         raise StartFailed(f"the paste file {path} cannot be used: {' '.join(_reason(error).split())}") from None
 
@@ -96,12 +101,16 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
+def _module(factory: object) -> str:
+    return str(getattr(factory, "__module__", ""))
+
+
 class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
     """Reads a file as PasteDeploy does, and hands our own things to the factories that the file names."""
 
     def __init__(self, path: Path, conf: cfg.ConfigOpts, parts: Any, health: Health) -> None:
         super().__init__(str(path))
-        self.authenticated = False
+        self.authenticated = self.audit_is_logged = False
         self._conf = conf
         self._parts = parts
         self._health = health
@@ -114,6 +123,8 @@ class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
         if context.object == auth_token.filter_factory:
             self.authenticated = True
             context.object = self._auth_token
+        elif _module(context.object).startswith("keystonemiddleware.audit"):
+            self._check_audit(context)
         elif context.object == Healthcheck.factory:
             LOG.warning(
                 "%s names the health check as a filter, which is an app today; a filter of ours takes its place",
@@ -122,9 +133,25 @@ class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
             context.object = self._health.filter
         elif context.object == Healthcheck.app_factory:
             context.object = self._health.app
-        elif str(getattr(context.object, "__module__", "")).startswith("freezer_api."):
+        elif _module(context.object).startswith("freezer_api."):
             context.global_conf[PARTS] = self._parts
         return context
+
+    def _check_audit(self, context: Any) -> None:
+        """Warn of events that the filter would send, had it the library; it says nothing of that itself."""
+        from keystonemiddleware import audit
+
+        for group, options in audit.list_opts():
+            self._conf.register_opts(options, group=group)
+        wanted = context.local_conf.get("use_oslo_messaging", self._conf[_AUDIT].use_oslo_messaging)
+        if str(wanted).lower() in _TRUE and find_spec("oslo_messaging") is None:
+            self.audit_is_logged = True
+            LOG.warning(
+                "%s names the audit filter, but oslo.messaging is not installed: audit events are not sent, only "
+                "logged as INFO. Install freezer-api[audit], or set use_oslo_messaging = false in [%s]",
+                self.filename,
+                _AUDIT,
+            )
 
     def _auth_token(self, global_conf: Mapping[str, Any], **settings: Any) -> Callable[[WSGIApp], WSGIApp]:
         of_the_file = {name: value for name, value in global_conf.items() if name != PARTS}

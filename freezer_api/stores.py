@@ -54,6 +54,12 @@ class SQLStore:
         """What has to be right before the service starts; ``StartFailed`` says what is not."""
         if self.embedded:
             embedded.prepare(self.path)
+            return
+        repository = self.open(1)
+        try:
+            _expect(repository.check)
+        finally:
+            repository.close()
 
     def open(self, threads: int) -> Repository:
         """The repository, for as many threads."""
@@ -73,7 +79,10 @@ def _expect(look: Callable[[], object]) -> None:
         look()
         return
     # Not while the error is handled: the log would append it.
-    LOG.warning("The store cannot be used yet; requests are answered with 503 until it can be")
+    LOG.warning(
+        "The store cannot be used yet; requests are answered with 503 until it can be. "
+        "If it is new, run 'freezer-manage db sync'"
+    )
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 All are read as YAML, of which JSON is a part, with the comma before the end that old files have.
 """
 
+import json
 import logging
 import re
 from collections.abc import Iterator, Mapping
@@ -97,6 +98,20 @@ def read(files: Files, defaults: Checks) -> Checks:
 def written_as_json(files: Files) -> list[Path]:
     """Those that hold rules as JSON does, whether or not a strict reader would take them for JSON."""
     return [file.path for file in files.files if dict(_rules(file.path)) and _text(file.path).startswith("{")]
+
+
+def has_trailing_comma(path: Path) -> bool:
+    """Return whether the file is JSON but for commas before closing brackets, which the converter refuses."""
+    text = _text(path)
+    return not _is_json(text) and _is_json(re.sub(r",(\s*[}\]])", r"\1", text))
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:

@@ -1,5 +1,6 @@
 """What every way of serving does first: read the configuration, and begin to log."""
 
+import configparser
 import logging
 import os
 import sys
@@ -105,8 +106,18 @@ def _but_told(others: Callable[..., object], kind: type[BaseException], *rest: A
 
 
 def store(conf: cfg.ConfigOpts) -> stores.Store:
-    """The store to serve on: the embedded one in ``--data-dir``, else what the files name."""
-    return stores.embedded_store(conf.data_dir) if conf.data_dir else stores.store_of(conf)
+    """Return the store to serve on: the embedded one in ``--data-dir``, else the one that the files name.
+
+    Raises ``StartFailed`` if both name one.
+    """
+    named = stores.store_of(conf)
+    if not conf.data_dir:
+        return named
+    embedded = stores.embedded_store(conf.data_dir)
+    is_other = not isinstance(named, stores.SQLStore) or (named.path != embedded.path and not named.embedded)
+    if is_other:
+        raise StartFailed(f"--data-dir names another store than the configuration, {named}: leave one of them out")
+    return embedded
 
 
 _NEEDED = {
@@ -114,6 +125,23 @@ _NEEDED = {
     "publish_errors": ("oslo_messaging", "oslo.messaging"),
 }
 """Ways to log for which the library wants a module of a package that need not be here."""
+
+
+def _log_trouble(file: str | None, error: Exception) -> str:
+    """Return why logging cannot begin, in one line that names the logging file, if there is one.
+
+    Lines of the file are not shown: they may hold the password of a handler.
+    """
+    reason = str(error)
+    cause = error.__context__ if isinstance(error, log.LogConfigError) else error
+    if isinstance(cause, KeyError):
+        reason = f"{cause} is missing"
+    elif isinstance(cause, configparser.Error | RuntimeError):
+        reason = "it is empty, or a line is neither [section] nor name = value"
+    elif isinstance(cause, OSError):
+        reason = f"{cause.filename or file}: {cause.strerror}"
+    prefix = f"{file}: " if file and not reason.startswith(file) else ""
+    return prefix + " ".join(reason.split())
 
 
 def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
@@ -137,8 +165,8 @@ def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> N
     try:
         with place:
             log.setup(conf, program)
-    except (log.LogConfigError, OSError, RuntimeError, TypeError, ValueError) as error:
-        raise StartFailed(f"cannot log as configured: {' '.join(str(error).split())}") from None
+    except Exception as error:  # noqa: BLE001 - a logging file names classes, and holds expressions, of any kind
+        raise StartFailed(f"cannot log as configured: {_log_trouble(conf.log_config_append, error)}") from None
     for name in without:
         LOG.warning("%s needs the package %s; without it the log goes elsewhere", name, _NEEDED[name][1])
     logging.captureWarnings(capture=True)

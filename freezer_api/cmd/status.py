@@ -116,10 +116,11 @@ class Checks(upgradecheck.UpgradeCommands):
         if not found:
             return _GOOD
         names = ", ".join(map(str, found))
+        has_commas = any(map(policy_files.has_trailing_comma, found))
         return Result(
             Code.FAILURE,
             f"{names}: written as JSON, which oslo.policy no longer wants. oslopolicy-convert-json-to-yaml makes "
-            "YAML of it, once there is no comma before a closing bracket",
+            f"YAML of it{', once there is no comma before a closing bracket' if has_commas else ''}",
         )
 
     @_telling
@@ -135,9 +136,14 @@ class Checks(upgradecheck.UpgradeCommands):
             built = app.build(self._conf, repository)
         finally:
             repository.close()
+        lines = []
         if built.loopback_only:
-            return Result(Code.WARNING, "There is no authtoken in the pipeline, so only this machine is answered")
-        return _GOOD
+            lines.append("There is no authtoken in the pipeline, so only this machine is answered")
+        if built.audit_is_logged:
+            lines.append(
+                "The audit filter sends no events, as oslo.messaging (the extra [audit]) is not installed"
+            )
+        return _warning(lines)
 
     @_telling
     def _store(self) -> Result:

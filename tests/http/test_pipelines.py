@@ -193,6 +193,39 @@ class TestWithoutAuthtoken:
         assert any("has no authtoken filter" in line for line in told)
 
 
+class TestAudit:
+    """The audit filter, in an environment without oslo.messaging."""
+
+    @staticmethod
+    def _warnings(
+        compose: Compose, caplog: pytest.LogCaptureFixture, tmp_path: Path, setting: str = "", more: str = ""
+    ) -> list[str]:
+        (tmp_path / "paste.ini").write_text(
+            OURS.read_text().replace("authtoken context", "authtoken audit context")
+            + f"[filter:audit]\npaste.filter_factory = keystonemiddleware.audit:filter_factory\n{setting}\n"
+        )
+        compose(tmp_path / "paste.ini", more)
+        return [record.getMessage() for record in caplog.records if "audit" in record.getMessage()]
+
+    def test_events_that_cannot_be_sent_are_warned_of(
+        self, compose: Compose, caplog: pytest.LogCaptureFixture, tmp_path: Path
+    ) -> None:
+        (line,) = self._warnings(compose, caplog, tmp_path)
+        assert line.startswith(f"{tmp_path}/paste.ini names the audit filter, but oslo.messaging is not installed")
+
+    @pytest.mark.parametrize(
+        ("setting", "more"),
+        [
+            ("use_oslo_messaging = false", ""),
+            ("", "[audit_middleware_notifications]\nuse_oslo_messaging = false"),
+        ],
+    )
+    def test_events_that_are_for_the_log_are_not(
+        self, compose: Compose, caplog: pytest.LogCaptureFixture, tmp_path: Path, setting: str, more: str
+    ) -> None:
+        assert not self._warnings(compose, caplog, tmp_path, setting, more)
+
+
 class TestVersions:
     @staticmethod
     def _offered(client: Client) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.deployers import DEPLOYERS
+from tests.servers.service import MANAGE
 
 # What every way of serving does first, and a line as the access log writes it.
 PROGRAM = """
@@ -75,3 +76,59 @@ def test_a_directory_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> No
     assert failed.value.stderr.splitlines()[-1].startswith(
         "freezer_api.errors.StartFailed: cannot log as configured"
     )
+
+
+LOGGING_FILE = """
+[loggers]
+keys = root
+[handlers]
+keys = stderr
+[formatters]
+keys = plain
+[logger_root]
+level = INFO
+handlers = stderr
+[handler_stderr]
+class = StreamHandler
+args = (sys.stderr,)
+formatter = plain
+[formatter_plain]
+format = %(message)s
+"""
+BROKEN = [
+    ("class = StreamHandler", "class = no.such.Handler", "No module named 'no'"),
+    ("class = StreamHandler", "class = logging.NoSuch", "No module named 'logging.NoSuch'"),
+    ("format = %(message)s", "class = no.such.Formatter", "No module named 'no'"),
+    ("handlers = stderr\n[h", "handlers = other\n[h", "'other' is missing"),
+    ("formatter = plain", "formatter = other", "'other' is missing"),
+    ("[formatters]", "[others]", "'formatters' is missing"),
+    ("level = INFO", "level = LOUD", "Unknown level: 'LOUD'"),
+    ("(sys.stderr,)", "(sys.no_such,)", "module 'sys' has no attribute 'no_such'"),
+    ("(sys.stderr,)", "(", "'(' was never closed (<string>, line 1)"),
+    ("(sys.stderr,)", "(1 / 0,)", "division by zero"),
+    (
+        "StreamHandler\nargs = (sys.stderr,)",
+        "FileHandler\nargs = ('/no/such',)",
+        "/no/such: No such file or directory",
+    ),
+    ("[loggers]", "tulip", "it is empty, or a line is neither [section] nor name = value"),
+    (LOGGING_FILE, "", "it is empty, or a line is neither [section] nor name = value"),
+    ("format = %(message)s", "format = %(", "Invalid format '%(' for '%' style"),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [BROKEN[0], *(pytest.param(*broken, marks=pytest.mark.matrix) for broken in BROKEN[1:])],
+)
+def test_logging_file_that_cannot_be_used_is_one_line(
+    tmp_path: Path, before: str, after: str, reason: str
+) -> None:
+    file, configuration = tmp_path / "logging.conf", tmp_path / "freezer.conf"
+    assert before in LOGGING_FILE
+    file.write_text(LOGGING_FILE.replace(before, after))
+    configuration.write_text(f"[DEFAULT]\nlog_config_append = {file}\n")
+    command = [*MANAGE, "--config-file", str(configuration), "db", "show"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"freezer-manage: cannot log as configured: {file}: {reason}\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.load import until
-from tests.servers.service import COMMAND, Service
+from tests.servers.service import COMMAND, Service, sync
 
 JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
 
@@ -152,6 +152,40 @@ def test_production_without_authtoken_at_an_address_that_others_can_reach(
         "freezer-api: there is no authtoken in the pipeline, so it listens on a loopback address only, "
         f"not on {host}"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "store"),
+    [
+        (
+            "[database]\nconnection = mysql+pymysql://freezer:hunter2@127.0.0.1/f",
+            "mysql://127.0.0.1/f",
+        ),
+        ("[elasticsearch]\nhosts = http://freezer:hunter2@127.0.0.1:9", "http://127.0.0.1:9"),
+        ("[database]\nconnection = sqlite:////no/such.sqlite", "/no/such.sqlite"),
+    ],
+)
+def test_data_dir_beside_another_store_is_refused(tmp_path: Path, data: Path, text: str, store: str) -> None:
+    configuration = tmp_path / "freezer.conf"
+    configuration.write_text(f"{text}\n")
+    line = refused("--data-dir", str(data), "--port", "0", "--config-file", str(configuration))
+    assert line == (
+        f"freezer-api: --data-dir names another store than the configuration, {store}: leave one of them out"
+    )
+    assert not data.exists()
+
+
+def test_sqlite_file_before_db_sync_is_reported_with_the_command(start_service, tmp_path: Path) -> None:
+    configuration = tmp_path / "freezer.conf"
+    configuration.write_text(f"[database]\nconnection = sqlite:///{tmp_path}/new/freezer.sqlite\n")
+    service: Service = start_service("logged", config=configuration)
+    before = service.log.read_text()
+    assert "If it is new, run 'freezer-manage db sync'" in before
+    assert service.request("GET", "/v1/jobs")[0] == 503
+    hint = "unable to open database file; if the store is new, run 'freezer-manage db sync'"
+    assert hint in service.log.read_text().removeprefix(before)
+    sync(configuration)
+    assert service.request("GET", "/v1/jobs")[0] == 200
 
 
 def test_a_configuration_file_that_is_not_there() -> None:

@@ -176,6 +176,20 @@ class TestPaste:
         found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
         assert found["Paste File"][0] == 1
 
+    def test_one_with_an_audit_filter_that_sends_nothing(self, configure: Configure, tmp_path: Path) -> None:
+        paste = tmp_path / "paste.ini"
+        paste.write_text(
+            "[pipeline:main]\npipeline = authtoken audit app\n"
+            "[filter:authtoken]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\n"
+            "[filter:audit]\npaste.filter_factory = keystonemiddleware.audit:filter_factory\n"
+            "[app:app]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+        )
+        found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
+        assert found["Paste File"] == (
+            1,
+            "The audit filter sends no events, as oslo.messaging (the extra [audit]) is not installed",
+        )
+
     def test_one_with_an_option_that_cannot_be(self, configure: Configure, tmp_path: Path) -> None:
         paste = tmp_path / "paste.ini"
         text = (DEPLOYERS / "kolla-paste.ini").read_text()

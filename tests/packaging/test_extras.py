@@ -76,6 +76,12 @@ def test_journal(with_extra: With) -> None:
     assert "use_journal needs the package systemd-python" in service.log.read_text()
 
 
+def test_audit(with_extra: With) -> None:
+    environment = with_extra("audit")
+    check = "from keystonemiddleware.audit import _notifier; assert _notifier.oslo_messaging"
+    environment.run("python", "-c", check)
+
+
 @pytest.mark.parametrize("loaded", ["--module=freezer_api.wsgi:application", "--wsgi-file={bin}/freezer-api-wsgi"])
 def test_uwsgi(with_extra: With, loaded: str) -> None:
     environment = with_extra("uwsgi")

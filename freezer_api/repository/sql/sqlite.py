@@ -341,9 +341,11 @@ def _code(error: BaseException) -> int:
 
 def _in_our_words(error: BaseException) -> FreezerError:
     """What goes to the caller in place of the driver's error; what the driver said goes to the log only."""
-    # A table that is missing will come with the next `db sync`.
-    if _code(error) in _UNAVAILABLE or str(error).startswith("no such "):
-        LOG.error("The SQL store is not available: %s", error)
+    is_missing = str(error).startswith("no such ") or _code(error) == sqlite3.SQLITE_CANTOPEN
+    if is_missing or _code(error) in _UNAVAILABLE:
+        # The file or its tables.
+        hint = "; if the store is new, run 'freezer-manage db sync'" if is_missing else ""
+        LOG.error("The SQL store is not available: %s", f"{error}{hint}")
         return Unavailable()
     if _code(error) == sqlite3.SQLITE_TOOBIG:
         LOG.error("The SQL store refuses a statement for its size: %s", error)

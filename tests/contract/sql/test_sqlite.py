@@ -332,7 +332,10 @@ class TestWhatCannotBeDone:
 
         assert [record.getMessage() for record in caplog.records] == [
             "Cannot write to the SQL store: database is locked",
-            "The SQL store is not available: unable to open database file",
+            (
+                "The SQL store is not available: unable to open database file; if the store is new, run "
+                "'freezer-manage db sync'"
+            ),
         ]
         assert SECRET not in caplog.text
 

@@ -173,3 +173,21 @@ def test_a_file_that_cannot_be_read(etc: Path) -> None:
 
 def test_a_file_that_goes_while_it_is_looked_at(etc: Path) -> None:
     assert policy_files._stamped(etc / "gone") != policy_files._stamped(etc)
+
+
+@pytest.mark.parametrize(
+    ("text", "has"),
+    [
+        ('{"jobs:get": "role:member"}', False),
+        ('\ufeff{"jobs:get": "role:member"}', False),
+        ('{"jobs:get": "role:a,]"}', False),
+        ('{"jobs:get": "role:member",}', True),
+        ('{"jobs:get": [["role:member",],]\n, \n}', True),
+        ("{'jobs:get': 'role:member'}", False),
+        ('{"jobs:get": "role:member" # for now\n}', False),
+    ],
+)
+def test_a_comma_before_a_closing_bracket_is_found(tmp_path: Path, text: str, has: bool) -> None:
+    file = tmp_path / "policy.json"
+    file.write_text(text)
+    assert policy_files.has_trailing_comma(file) is has
