@@ -379,7 +379,7 @@ def test_a_server_that_is_down_does_not_keep_the_service_from_starting(store, ca
     # As the service logs: the library appends an error that is just being handled.
     caplog.handler.setFormatter(formatters.ContextFormatter(config=conf))
     store(text).prepare()
-    assert caplog.text.endswith("The store cannot be used yet; requests are answered with 503 until it can be\n")
+    assert "The store cannot be used yet; requests are answered with 503 until it can be." in caplog.messages[-1]
 
 
 @pytest.fixture(scope="module")
