@@ -64,7 +64,9 @@ class Repository(Protocol):
     """
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        """Store a new document, version 1. ``AlreadyExists`` when the key is taken: of many at once one wins."""
+        """Store a new document, version 1. ``AlreadyExists`` when the key is taken: of many at once one wins, and
+        searches see its document when the others return.
+        """
         ...
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:

@@ -1,5 +1,8 @@
 """Create, get, replace and delete: tokens, versions, and the truth about what happened."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from freezer_api.errors import AlreadyExists, Conflict
@@ -25,6 +28,23 @@ def test_create_refuses_a_taken_key_and_leaves_its_document(repository):
     assert not isinstance(caught.value, Conflict)
     assert SECRET not in str(caught.value)
     assert repository.get(JOBS, "one") == first
+
+
+def test_document_of_a_taken_key_is_found_as_soon_as_it_is_refused(repository):
+    together = threading.Barrier(4)
+
+    def create(key):
+        together.wait()
+        try:
+            repository.create(JOBS, key, job(key))
+        except AlreadyExists:
+            return found(repository, is_("job_id", key))
+        return [key]
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(10):
+            key = f"job{number}"
+            assert list(threads.map(create, [key] * 4)) == [[key]] * 4
 
 
 def test_one_key_in_two_kinds_is_two_documents(repository):

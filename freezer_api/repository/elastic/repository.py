@@ -122,6 +122,8 @@ class ElasticRepository:
         if answer.status == 409:
             stored = self._own_write(kind, key, source) if answer.repeated else None
             if stored is None:
+                # The write that created the document may still wait until searches see it.
+                self._refresh(kind)
                 raise AlreadyExists(f"{kind.title} already registered with ID {key}")
             return stored
         if answer.status == 404:
