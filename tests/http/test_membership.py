@@ -3,7 +3,10 @@
 See ``freezer_api/operations/membership.py``.
 """
 
+import os
+import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -132,6 +135,32 @@ def test_sync_completes_interrupted_membership(services: Services, name: str) ->
         Membership(service.store, lambda: 0).complete_all()
         holders, named = service.memberships()
         assert holders == named
+
+
+@in_v1
+@pytest.mark.soak
+def test_next_change_completes_requests_that_a_failing_store_interrupted_at_once(
+    conf: cfg.ConfigOpts, fresh_store: Callable[[], Repository], version: Version, identity: Identity
+) -> None:
+    store = fresh_store()
+    service = Service(conf, store, version, identity)
+    requests = [
+        *(("PUT", f"sessions/s{number}/jobs/j1") for number in (1, 2, 3)),
+        *(("DELETE", f"sessions/s{number}/jobs/j1") for number in (1, 2, 3)),
+    ]
+    chance = random.Random(29)
+    for number in range(int(os.environ.get("SOAK_ROUNDS", "3"))):
+        failing = Disturbed(store)
+        client = Client(app.build_standalone(conf, failing), version, identity)
+        for planned in (failing.before, failing.after):
+            planned("write", "*", cut, skip=chance.randrange(8), times=2)
+        asked = [chance.choice(requests) for _ in range(4)]
+        with ThreadPoolExecutor(len(asked)) as threads:
+            answers = [threads.submit(client, *request) for request in asked]
+        assert {answer.result().status for answer in answers} <= {204, 503}
+        service.done("PATCH", "jobs/j1", {"description": str(number)})
+        holders, named = service.memberships()
+        assert holders == named, number
 
 
 def test_reads_change_nothing(services: Services) -> None:
