@@ -159,6 +159,20 @@ API: list[cfg.Opt] = [
         min=0,
         help="Seconds after which a search is stopped and answered with 503. 0: no limit but those of the store.",
     ),
+    cfg.FloatOpt(
+        "request_head_timeout",
+        default=5,
+        min=0.1,
+        help="Seconds in which the request line and all headers have to arrive, under freezer-api; then the "
+        "connection is closed, after 408 if something has arrived. Other servers have options of their own.",
+    ),
+    cfg.FloatOpt(
+        "request_body_timeout",
+        default=60,
+        min=0.1,
+        help="Seconds in which the body of a request has to arrive, under freezer-api; else 408. At most half of "
+        "the threads of a worker wait for bodies at once. Other servers have options of their own.",
+    ),
 ]
 
 

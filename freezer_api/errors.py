@@ -73,6 +73,10 @@ class Conflict(AlreadyExists):
     """The document changed or vanished since it was read: the token is not the current one."""
 
 
+class RequestTimeout(FreezerError):
+    """The body of a request did not arrive in time."""
+
+
 class Unprocessable(FreezerError):
     """A well-formed document refers to something that does not exist or cannot do what is asked."""
 

@@ -5,6 +5,7 @@ environment names in ``OS_FREEZER_CONFIG_FILES``, with semicolons between them.
 """
 
 from freezer_api.api.under_uwsgi import with_bodies
+from freezer_api.api.unread import Drained
 from freezer_api.service import initialize_app
 
-application = app = with_bodies(initialize_app())
+application = app = with_bodies(Drained(initialize_app()))

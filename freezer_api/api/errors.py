@@ -22,6 +22,7 @@ TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
     errors.Unauthorized: (falcon.HTTP_401, "Unauthorized"),
     errors.Forbidden: (falcon.HTTP_403, "Access Forbidden"),
     errors.NotFound: (falcon.HTTP_404, "Not Found"),
+    errors.RequestTimeout: (falcon.HTTP_408, "Request Timeout"),
     errors.AlreadyExists: (falcon.HTTP_409, "Document already existing"),
     errors.Conflict: (falcon.HTTP_409, "Document already existing"),
     errors.TooLarge: (falcon.HTTP_413, "Request entity too large"),

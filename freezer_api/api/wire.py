@@ -15,7 +15,7 @@ from freezer_api.documents.fields import Document, is_id
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import Limits
 from freezer_api.documents.text import answer, parse
-from freezer_api.errors import FreezerError, Invalid, Malformed, TooLarge, UnsupportedEncoding
+from freezer_api.errors import FreezerError, Invalid, Malformed, RequestTimeout, TooLarge, UnsupportedEncoding
 from freezer_api.operations.caller import Caller
 from freezer_api.operations.job_trusts import Delegator
 from freezer_api.repository.protocol import Page, Stored
@@ -35,6 +35,8 @@ def read_body(req: falcon.Request, most: int) -> bytes:
         raise TooLarge(f"A body may have {most} bytes, not more")
     try:
         data: bytes = req.env["wsgi.input"].read(most + 1 if length is None else length)
+    except TimeoutError:
+        raise RequestTimeout("The request did not arrive in time.") from None
     except Exception:  # noqa: BLE001 - each server has errors of its own for a body that is broken on the way
         raise Malformed("The body could not be read to its end") from None
     if len(data) > most:

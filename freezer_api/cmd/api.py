@@ -13,9 +13,11 @@ from oslo_config import cfg
 
 from freezer_api import app, stores
 from freezer_api.api import middleware as access
+from freezer_api.api.middleware import WSGIApp
 from freezer_api.cmd import server, server_settings, start
 from freezer_api.cmd.output import printed
 from freezer_api.errors import StartFailed
+from freezer_api.repository.protocol import Repository
 
 LOG = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ def _production(conf: cfg.ConfigOpts) -> _Plan:
     if built.loopback_only:
         host = _loopback(conf, "there is no authtoken in the pipeline")
     store.prepare()
-    served = server.Served(built.app, repository.close, server_settings.settings_of(conf))
+    served = _served(conf, built.app, repository)
     return _Plan(host, conf.bind_port, _announce, served)
 
 
@@ -83,9 +85,20 @@ def _standalone(conf: cfg.ConfigOpts) -> _Plan:
     built = app.build_standalone(conf, repository, threads=conf.threads)
     host = _loopback(conf, "standalone mode believes every token")
     store.prepare()
-    served = server.Served(built, repository.close, server_settings.settings_of(conf))
+    served = _served(conf, built, repository)
     port = conf.bind_port if conf.port is None else conf.port
     return _Plan(host, port, partial(_announce_standalone, conf, store), served)
+
+
+def _served(conf: cfg.ConfigOpts, app: WSGIApp, repository: Repository) -> server.Served:
+    return server.Served(
+        app,
+        repository.close,
+        server_settings.settings_of(conf),
+        request_head_timeout=conf.api.request_head_timeout,
+        request_body_timeout=conf.api.request_body_timeout,
+        max_body_size=conf.api.max_body_size,
+    )
 
 
 def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:

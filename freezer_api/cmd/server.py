@@ -23,11 +23,17 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Served:
-    """What worker processes serve, what they do at their end, and gunicorn's settings, which have been checked."""
+    """What worker processes serve, what they do at their end, and gunicorn's settings, which have been checked.
+
+    The timeouts are those of ``[api]``, in seconds; larger bodies than ``max_body_size`` are not waited for.
+    """
 
     app: WSGIApp
     close: Callable[[], None]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    request_head_timeout: float = 5
+    request_body_timeout: float = 60
+    max_body_size: int = 1024 * 1024
 
 
 class Server(BaseApplication):  # type: ignore[misc]
@@ -69,6 +75,21 @@ class Server(BaseApplication):  # type: ignore[misc]
         # What is there now stays to the end: the collector need not look through it again and again.
         gc.freeze()
         return self._served.app
+
+    @property
+    def request_head_timeout(self) -> float:
+        """Seconds."""
+        return self._served.request_head_timeout
+
+    @property
+    def request_body_timeout(self) -> float:
+        """Seconds."""
+        return self._served.request_body_timeout
+
+    @property
+    def max_body_size(self) -> int:
+        """Bytes."""
+        return self._served.max_body_size
 
     def run(self) -> None:
         Master(self).run()

@@ -23,6 +23,7 @@ _DECIDED = {
         ("config", "wsgi_app", "worker_class", "logger_class", "preload_app", "reload", "paste", "reuse_port"),
         "the service itself decides it",
     ),
+    **dict.fromkeys(("http_protocols", "http2_cleartext", "protocol"), "the service speaks HTTP/1.1"),
     **{setting.name: "[ssl] says it" for setting in KNOWN_SETTINGS if setting.section == "SSL"},
 }
 """Settings that are not to be had by their own name, and why."""

@@ -464,6 +464,30 @@ http {{
         return [program("nginx"), "-c", str(file), "-p", str(directory), "-e", str(self.log)]
 
 
+class HAProxy(Host):
+    """Debian's HAProxy before the server on this port, as its manual has it, and told nothing of bodies."""
+
+    def __init__(self, place: Place, port: int) -> None:
+        super().__init__(place)
+        self._behind = port
+
+    def command(self) -> Sequence[str]:
+        file = self.place.path / f"haproxy-{self.port}.cfg"
+        file.write_text(f"""
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+frontend api
+    bind 127.0.0.1:{self.port}
+    default_backend api
+backend api
+    server one 127.0.0.1:{self._behind}
+""")
+        return [program("haproxy"), "-db", "-f", str(file)]
+
+
 def replaced(text: str, changes: Mapping[str, str]) -> str:
     """The text of a file that we ship with other places; each has to be in it."""
     for old, new in changes.items():

@@ -225,7 +225,7 @@ class Slow:
         body = json.dumps(JOB).encode()
         self._last = body[-1:]
         self._wire = socket.create_connection(("127.0.0.1", service.port), timeout=60)
-        head = f"POST /v1/jobs/slow HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+        head = f"POST /v1/jobs/slow HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         self._wire.sendall(head + body[:-1])
 
     def finish(self) -> bytes:

@@ -1,0 +1,47 @@
+"""Bodies that the application leaves unread, because it refused the request before.
+
+A server that closes a connection on which a body still arrives resets it. A proxy then loses the response that it
+has not read yet, and answers 502.
+"""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from freezer_api.api.middleware import Environ, StartResponse, WSGIApp
+
+MAX_DRAIN_SIZE = 16 * 1024 * 1024
+"""Bytes."""
+
+DRAIN_TIMEOUT = 2.0
+"""Seconds."""
+
+_PIECE = 64 * 1024
+
+
+def drain(body: Any) -> bool:
+    """Read the rest of a body and throw it away. Return whether its end was reached within the limits."""
+    deadline = time.monotonic() + DRAIN_TIMEOUT
+    for _ in range(0, MAX_DRAIN_SIZE, _PIECE):
+        try:
+            if not body.read(_PIECE):
+                return True
+        except Exception:  # noqa: BLE001 - each server has errors of its own for a body that is broken on the way
+            return False
+        if time.monotonic() > deadline:
+            return False
+    return False
+
+
+class Drained:
+    """Read every body to its end before the response is sent."""
+
+    def __init__(self, app: WSGIApp) -> None:
+        self._app = app
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        body = environ["wsgi.input"]
+        response = self._app(environ, start_response)
+        if environ.get("CONTENT_LENGTH") or environ.get("wsgi.input_terminated"):
+            drain(body)
+        return response
