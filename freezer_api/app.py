@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
@@ -99,19 +99,22 @@ class Parts:
         self.health = Health(conf, repository)
         self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
         self._offered: set[str] = set()
-        membership = Membership(repository, _now)
-        registered = Registered(repository)
-        actions = JobActions(repository, _new_id)
-        lending = JobTrusts(repository, trusts, enforced=conf.centralized_scheduler.enforce_trusts)
-        jobs = Jobs(repository, registered, actions, lending, membership, clock=_now, new_id=_new_id)
-        resources = {
-            "backups": BackupsResource(Backups(repository, _new_id)),
-            "clients": ClientsResource(Clients(repository, registered, _new_id)),
-            "actions": ActionsResource(Actions(repository, _new_id)),
-            "jobs": JobsResource(jobs),
-            "sessions": SessionsResource(Sessions(repository, membership, clock=_now, new_id=_new_id)),
-        }
         limits = config.limits(conf)
+        membership = Membership(repository, _now, limits)
+        registered = Registered(repository)
+        actions = JobActions(repository, _new_id, limits)
+        lending = JobTrusts(repository, trusts, enforced=conf.centralized_scheduler.enforce_trusts)
+        common: dict[str, Any] = {"clock": _now, "new_id": _new_id, "limits": limits}
+        jobs = Jobs(repository, registered, actions, lending, membership, **common)
+        resources = {
+            "backups": BackupsResource(Backups(repository, _new_id, limits)),
+            "clients": ClientsResource(Clients(repository, registered, _new_id, limits)),
+            "actions": ActionsResource(Actions(repository, _new_id, limits)),
+            "jobs": JobsResource(jobs),
+            "sessions": SessionsResource(
+                Sessions(repository, membership, clock=_now, new_id=_new_id, limits=limits)
+            ),
+        }
         shares = Shares(max_lists(limits.max_concurrent_lists, threads))
         self._application = Application(resources, Enforcement(conf), limits, shares, self._offered)
 

@@ -11,7 +11,7 @@ and :func:`killed` is a process that is no more, which no handler of an error ou
 often as ``times`` says.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -23,7 +23,10 @@ from freezer_api.repository.query import Query
 
 Happening = Callable[[], object]
 
-WRITES = ("create", "restore", "replace", "delete")
+WRITES = ("create", "create_all", "restore", "replace", "delete")
+
+
+_METHODS = {"write": WRITES, "create": ("create", "create_all")}
 
 
 class Killed(BaseException):
@@ -48,7 +51,7 @@ class _Plan:
     times: int
 
     def is_for(self, when: str, method: str, kind: str) -> bool:
-        methods = WRITES if self.method == "write" else (self.method,)
+        methods = _METHODS.get(self.method, (self.method,))
         return self.when == when and method in methods and self.kind in ("*", kind)
 
 
@@ -70,6 +73,9 @@ class Disturbed:
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         return self._called("create", kind, key, document)
+
+    def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
+        return self._called("create_all", kind, documents)
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
         return self._called("restore", kind, originals)

@@ -8,7 +8,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -75,6 +75,9 @@ class Interleaved:
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         return self._in_turn(self._store.create, kind, key, document)
+
+    def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
+        return self._in_turn(self._store.create_all, kind, documents)
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
         return self._in_turn(self._store.restore, kind, originals)

@@ -64,7 +64,7 @@ class Exchange:
     ) -> None:
         self._req = req
         self._resp = resp
-        self._limits = limits
+        self.limits = limits
         self._shares = shares
         self._enforcement = enforcement
         self.version = version
@@ -93,7 +93,7 @@ class Exchange:
 
     def _object(self) -> Document | None:
         """The body's object; None when there is no body."""
-        data = read_body(self._req, self._limits.max_body_size)
+        data = read_body(self._req, self.limits.max_body_size)
         if not data:
             return None
         value = parse(data)
@@ -121,7 +121,7 @@ class Exchange:
 
     def request(self, format_error: str) -> Document:
         """The body's object, for requests whose errors have a text of their own."""
-        data = read_body(self._req, self._limits.max_body_size)
+        data = read_body(self._req, self.limits.max_body_size)
         value = parse(data) if data else None
         if not value or not isinstance(value, dict):
             raise Invalid(format_error)
@@ -157,16 +157,16 @@ class Exchange:
         query = Query(
             conditions=search.conditions,
             exact_first=search.exact_first,
-            limit=min(limit, self._limits.max_limit),
+            limit=min(limit, self.limits.max_limit),
             offset=offset,
             after=after,
             with_total=with_total,
-            max_seconds=self._limits.max_search_time or None,
+            max_seconds=self.limits.max_search_time or None,
         )
         return query, search.is_poll
 
     def _search(self, kind: Kind, shown: Condition | None) -> Search:
-        data = read_body(self._req, self._limits.max_body_size)
+        data = read_body(self._req, self.limits.max_body_size)
         text = parameters.parameter(self._req, "search")
         if data and text is not None:
             raise Invalid("A search comes in the body or in the parameter 'search', not in both")

@@ -73,6 +73,14 @@ _RETRIES = (*(field.name for field in RETRY_FIELDS), "max_retry_interval")
 
 _OWNERS = ("user_id", "project_id")
 
+_ADDED = ("action_id", *_OWNERS, *RETRY_DEFAULTS)
+
+
+def sent(action: Document) -> Document:
+    """Return an action, or an item of a job, without ids, owners and retries: the service adds those."""
+    return dropped(action, _ADDED)
+
+
 ACTIONS = Kind(
     name="actions",
     title="Action",
@@ -87,6 +95,7 @@ ACTIONS = Kind(
     ),
     levels=(("", "freezer_action"),),
     hot=OWNERS,
+    sent=sent,
 )
 
 FORM = Form(ACTIONS.fields)

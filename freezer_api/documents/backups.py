@@ -59,6 +59,7 @@ BACKUPS = Kind(
     ),
     levels=(("",), ("backup_metadata",)),
     hot=OWNERS,
+    sent=lambda backup: object_at(backup, "backup_metadata"),
 )
 
 _FILLED_OR_NULL = {**FILLED, "type": ["string", "null"]}

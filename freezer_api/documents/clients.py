@@ -16,7 +16,7 @@ from freezer_api.documents.fields import (
     enum,
     list_of,
 )
-from freezer_api.documents.kind import OWNERS, HotList, Kind, dropped
+from freezer_api.documents.kind import OWNERS, HotList, Kind, dropped, object_at
 from freezer_api.documents.text import one_line
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Unprocessable
@@ -65,6 +65,7 @@ CLIENTS = Kind(
         HotList(("project_id", "client.client_id")),
         HotList(("reach",)),
     ),
+    sent=lambda document: object_at(document, "client"),
     keyed_by_id=False,
 )
 

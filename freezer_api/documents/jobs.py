@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from freezer_api.documents import schedules
-from freezer_api.documents.actions import DEFINITION_FIELDS, RETRY_FIELDS, STRICT_DEFINITION
+from freezer_api.documents.actions import DEFINITION_FIELDS, RETRY_FIELDS, STRICT_DEFINITION, sent
 from freezer_api.documents.fields import (
     ANY,
     CLIENT_ID,
@@ -18,7 +18,9 @@ from freezer_api.documents.fields import (
     Index,
 )
 from freezer_api.documents.kind import OWNERS, HotList, Kind, dropped, object_at
+from freezer_api.documents.limits import Limits
 from freezer_api.documents.schedules import COMPLETED, SCHEDULE_FIELDS
+from freezer_api.documents.text import size
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
@@ -35,6 +37,18 @@ followed it yet; never shown. The one that the job names should have an entry of
 _SCHEDULE_FIELDS = tuple(
     replace(field, index=Index.ASIDE) if field.name == "current_pid" else field for field in SCHEDULE_FIELDS
 )
+
+_ADDED = ("session_id", "session_tag", "job_schedule")
+"""Of bounded size, and changed by events, sessions and each run of the job."""
+
+
+def _sent(job: Document) -> Document:
+    document = dropped(job, (*JOBS.server_names, *_ADDED))
+    if isinstance(job.get("job_actions"), list):
+        document["job_actions"] = [sent(item) if isinstance(item, dict) else item for item in job["job_actions"]]
+    return document
+
+
 _NOT_COMPLETED = ("job_schedule.status", COMPLETED)
 
 JOBS = Kind(
@@ -82,6 +96,8 @@ JOBS = Kind(
         HotList(("project_id", "client_id"), excluded=_NOT_COMPLETED),
         HotList(("client_id",), excluded=_NOT_COMPLETED),
     ),
+    sent=_sent,
+    counted=("job_actions", "actions", "max_job_actions"),
 )
 
 _REQUIRED = ("job_actions", "client_id")
@@ -106,8 +122,8 @@ _DROPPED = (*JOBS.server_names, "_version", "interval_uint", "interval_value")
 
 
 def accepted(body: Document, form: Form = FORM) -> Document:
-    """The body without what only the service sets, its ``action_defaults`` spread over its actions, checked."""
-    document = _with_defaults(dropped(body, _DROPPED))
+    """The body without what only the service sets, checked; :func:`with_defaults` comes before."""
+    document = dropped(body, _DROPPED)
     if isinstance(document.get("job_actions"), list):
         document["job_actions"] = [_without_nulls(item) for item in document["job_actions"]]
     form.check(document)
@@ -133,8 +149,11 @@ def _without_nulls(item: Any) -> Any:
     return dropped(item, absent)
 
 
-def _with_defaults(document: Document) -> Document:
-    """``action_defaults`` written wherever a definition lacks the key or has null, and dropped itself."""
+def with_defaults(document: Document, limits: Limits) -> Document:
+    """Write ``action_defaults`` wherever a definition lacks the key or has null, and drop it itself.
+
+    Nothing is copied before it is known that the result is not too large: a small body can ask for a lot.
+    """
     if "action_defaults" not in document:
         return document
     document = dict(document)
@@ -146,16 +165,34 @@ def _with_defaults(document: Document) -> Document:
     items = document.get("job_actions")
     if not isinstance(items, list):
         raise Invalid("'action_defaults' needs a list of 'job_actions'")
+    limits.check_size(JOBS.size(document) + _growth(items, defaults), limits.max_document_size)
     document["job_actions"] = [_item_with_defaults(item, defaults) for item in items]
     return document
 
 
+def _growth(items: list[Any], defaults: Document) -> int:
+    """Return the bytes that these defaults add to the items, at least; commas are left out."""
+    lengths = {key: size({key: value}) - len("{}") for key, value in defaults.items()}
+    whole, growth = sum(lengths.values()), 0
+    for item in items:
+        growth += whole
+        for key, value in _definition(item).items():
+            if key in lengths:
+                growth -= lengths[key] if value is not None else size({key: None})
+    return growth
+
+
 def _item_with_defaults(item: Any, defaults: Document) -> Document:
+    definition = _definition(item)
+    filled = {key: value for key, value in definition.items() if value is not None or key not in defaults}
+    return {**item, "freezer_action": {**defaults, **filled}}
+
+
+def _definition(item: Any) -> Document:
     definition = item.get("freezer_action") if isinstance(item, dict) else None
     if not isinstance(definition, dict):
         raise Invalid("'action_defaults' needs a 'freezer_action' in every one of 'job_actions'")
-    filled = {key: value for key, value in definition.items() if value is not None or key not in defaults}
-    return {**item, "freezer_action": {**defaults, **filled}}
+    return definition
 
 
 def scheduled(job: Document, now: int, *, anew: bool) -> Document:

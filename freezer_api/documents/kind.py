@@ -1,10 +1,11 @@
 """A kind of document: everything that a driver or an adapter needs to know of it, in one place."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from freezer_api.documents.fields import Document, Field, Index, walk
+from freezer_api.documents.text import size
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,9 @@ class Kind:
     that clients know the document by. ``levels`` says where a bare (leaf) name is looked for: each level is
     a tuple of containers (``""`` is the root), the first level that defines the name wins; the root, where it is
     of that level, may also hold the name as a free key. ``keyed_by_id``: the id is unique in the whole store
-    and is the key; else the key is derived from owner and id.
+    and is the key; else the key is derived from owner and id. ``sent`` returns what callers send of a document:
+    all of it but what the service itself adds, whose size is bounded. ``counted``: a root property whose number of
+    items is limited, the word for them in messages, and the limit.
     """
 
     name: str
@@ -43,7 +46,9 @@ class Kind:
     fields: tuple[Field, ...]
     levels: tuple[tuple[str, ...], ...]
     hot: tuple[HotList, ...]
+    sent: Callable[[Document], Document]
     keyed_by_id: bool = True
+    counted: tuple[str, str, str] | None = None
 
     @cached_property
     def paths(self) -> dict[str, Field]:
@@ -74,6 +79,10 @@ class Kind:
     def shown_names(self) -> frozenset[str]:
         """The leaf names that every version of the API defines."""
         return frozenset(field.name for field in self.paths.values() if not field.hidden)
+
+    def size(self, document: Document) -> int:
+        """Return the bytes of the document without what the service itself adds."""
+        return size(self.sent(document))
 
     def resolve(self, name: str, hidden: Iterable[str]) -> tuple[str, ...]:
         """The index names that a searched field name stands for; a document matches by any of them.

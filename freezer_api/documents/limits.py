@@ -5,6 +5,11 @@ Each limit has the name of its option in the group ``[api]``.
 
 from dataclasses import dataclass
 
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.text import size
+from freezer_api.errors import TooLarge, TooMany
+
 MIB = 1024 * 1024
 
 
@@ -27,6 +32,48 @@ class Limits:
     max_page_bytes: int = 8 * MIB
     max_concurrent_lists: int | None = None
     max_search_time: float = 5.0
+
+    def check(self, kind: Kind, new: Document, old: Document | None = None) -> None:
+        """Raise ``TooLarge`` or ``TooMany`` if the document is above a limit.
+
+        One that replaces an ``old`` document above the limit may be as large as that.
+        """
+        self.check_count(kind, new, old)
+        # The size with everything that the service adds suffices for most documents.
+        if size(new) > self.max_document_size:
+            self.check_size(kind.size(new), self.room(kind, old))
+
+    def check_size(self, bytes_: int, room: int) -> None:
+        """Raise ``TooLarge`` if a document of this size does not fit into :meth:`room`."""
+        if bytes_ > room:
+            limit = self.max_document_size
+            raise TooLarge(f"The document would have {bytes_} bytes; [api] max_document_size allows {limit}")
+
+    def room(self, kind: Kind, old: Document | None) -> int:
+        """Return the bytes that the document which replaces ``old`` may have."""
+        return self.max_document_size if old is None else max(self.max_document_size, kind.size(old))
+
+    def check_count(self, kind: Kind, new: Document, old: Document | None = None) -> None:
+        """Raise ``TooMany`` if a job has too many actions or a session too many jobs, as :meth:`check` does."""
+        if kind.counted is None:
+            return
+        name, part, option = kind.counted
+        count, limit = _count(new, name), int(getattr(self, option))
+        if count > limit and count > _count(old or {}, name):
+            raise TooMany(f"{kind.title} with {count} {part}; [api] {option} allows {limit}")
+
+    def allows(self, kind: Kind, document: Document) -> bool:
+        """Return whether the document is within all limits."""
+        try:
+            self.check(kind, document)
+        except (TooLarge, TooMany):
+            return False
+        return True
+
+
+def _count(document: Document, name: str) -> int:
+    parts = document.get(name)
+    return len(parts) if isinstance(parts, dict | list) else 0
 
 
 DEFAULTS = Limits()

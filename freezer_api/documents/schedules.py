@@ -9,6 +9,7 @@ from freezer_api.documents.fields import (
     Document,
     Field,
     Index,
+    Schema,
     enum,
 )
 
@@ -16,6 +17,14 @@ COMPLETED = "completed"
 JOB_STATUSES = ("", COMPLETED, "stop", "scheduled", "running", "aborting", "removed")
 JOB_EVENTS = ("", "stop", "start", "abort", "remove")
 RESULTS = ("success", "fail", "aborted")
+
+MAX_LENGTH = 1024
+"""Characters of a text in a schedule, as a session's schedule is copied into each of its jobs."""
+
+
+def _short(schema: Schema) -> Schema:
+    return {**schema, "maxLength": MAX_LENGTH}
+
 
 SCHEDULE_FIELDS = (
     Field("status", enum(*JOB_STATUSES)),
@@ -25,13 +34,13 @@ SCHEDULE_FIELDS = (
     Field("time_started", INTEGER, Index.LONG),
     Field("time_ended", INTEGER, Index.LONG),
     Field("current_pid", INTEGER, Index.LONG),
-    Field("schedule_date", DATE, Index.DATE),
-    Field("schedule_start_date", DATE, Index.DATE),
-    Field("schedule_end_date", DATE, Index.DATE),
-    Field("schedule_interval", INTERVAL),
+    Field("schedule_date", _short(DATE), Index.DATE),
+    Field("schedule_start_date", _short(DATE), Index.DATE),
+    Field("schedule_end_date", _short(DATE), Index.DATE),
+    Field("schedule_interval", _short(INTERVAL)),
     Field("schedule_year", YEAR),
     *(
-        Field(f"schedule_{unit}", STRING)
+        Field(f"schedule_{unit}", _short(STRING))
         for unit in ("month", "day", "week", "day_of_week", "hour", "minute", "second")
     ),
 )

@@ -22,6 +22,7 @@ from freezer_api.documents.fields import (
 from freezer_api.documents.kind import OWNERS, Kind, dropped, object_at
 from freezer_api.documents.schedules import COMPLETED, RESULTS, SCHEDULE_FIELDS, triggers
 from freezer_api.documents.search_index import is_digits
+from freezer_api.documents.text import size
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
@@ -45,6 +46,16 @@ _ENTRY_FIELDS = (
     Field("time_ended", {"anyOf": [INTEGER, {"enum": [""]}]}),
 )
 _ENTRIES = {"type": "object", "additionalProperties": Field("entry", fields=_ENTRY_FIELDS).as_schema()}
+
+_ADDED = ("session_tag", "hold_off", "time_start", "time_end", "time_started", "time_ended")
+MAX_ENTRY_SIZE = 1024
+"""Bytes of a member's entry that the service itself may write."""
+
+
+def _sent(session: Document) -> Document:
+    large = {key: entry for key, entry in members(session).items() if size(entry) > MAX_ENTRY_SIZE}
+    return {**dropped(session, (*SESSIONS.server_names, *_ADDED)), "jobs": large}
+
 
 SESSIONS = Kind(
     name="sessions",
@@ -70,6 +81,8 @@ SESSIONS = Kind(
     ),
     levels=(("",), ("", "schedule")),
     hot=OWNERS,
+    sent=_sent,
+    counted=("jobs", "jobs", "max_session_jobs"),
 )
 
 FORM = Form(SESSIONS.fields)

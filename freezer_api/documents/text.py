@@ -111,6 +111,14 @@ def encode(document: Document) -> str:
         return _EXACT + json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
+def size(value: Any) -> int:
+    """Return the bytes that a JSON value has as text."""
+    try:
+        return len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+
+
 def decode(text: str) -> Document:
     """A document from the text that :func:`encode` made."""
     document: Document = json.loads(text) if text.startswith(_EXACT) else orjson.loads(text)

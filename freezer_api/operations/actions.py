@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from freezer_api.documents import actions
 from freezer_api.documents.fields import Document
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge
 from freezer_api.operations.owned import Owned
 from freezer_api.operations.scope import Scope
@@ -14,8 +15,8 @@ from freezer_api.repository.query import Query
 class Actions:
     """Actions of a scope; ``new_id`` makes an id that nobody has."""
 
-    def __init__(self, repository: Repository, new_id: Callable[[], str]) -> None:
-        self._actions = Owned(repository, actions.ACTIONS)
+    def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
+        self._actions = Owned(repository, actions.ACTIONS, limits)
         self._new_id = new_id
 
     def search(self, scope: Scope, query: Query) -> Page:
@@ -38,7 +39,7 @@ class Actions:
         def change(action: Document) -> Document:
             return deep_merge(actions.nested(action) if patch and scope.by_project else action, patch)
 
-        return self._actions.rewrite(scope, action_id, change)
+        return self._actions.patch(scope, action_id, change)
 
     def delete(self, scope: Scope, action_id: str) -> None:
         """Forget the action; jobs keep their copies."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from freezer_api.documents import backups
 from freezer_api.documents.fields import Document
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.errors import NotFound
 from freezer_api.operations.caller import Caller
 from freezer_api.operations.owned import Owned, shown_id
@@ -15,8 +16,8 @@ from freezer_api.repository.query import Query
 class Backups:
     """Backups of a scope; ``new_id`` makes an id that nobody has."""
 
-    def __init__(self, repository: Repository, new_id: Callable[[], str]) -> None:
-        self._backups = Owned(repository, backups.BACKUPS)
+    def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
+        self._backups = Owned(repository, backups.BACKUPS, limits)
         self._new_id = new_id
 
     def search(self, scope: Scope, query: Query) -> Page:
@@ -31,7 +32,7 @@ class Backups:
         return self._backups.create(scope, id_, {"backup_id": id_, "user_name": caller.user_name, **report})
 
     def patch(self, scope: Scope, backup_id: str, patch: Document) -> Stored:
-        return self._backups.rewrite(scope, backup_id, lambda backup: backups.patched(backup, patch))
+        return self._backups.patch(scope, backup_id, lambda backup: backups.patched(backup, patch))
 
     def delete(self, scope: Scope, backup_id: str) -> None:
         """Delete the backup. In a project it must exist (``NotFound``); v1 does not tell."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from freezer_api.documents import clients
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import AlreadyExists, Conflict, Forbidden
 from freezer_api.operations.doubles import unite
@@ -20,9 +21,16 @@ from freezer_api.repository.query import Any, Query
 class Clients:
     """Clients of a scope; ``new_id`` makes a ``uuid``."""
 
-    def __init__(self, repository: Repository, registered: Registered, new_id: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        registered: Registered,
+        new_id: Callable[[], str],
+        limits: Limits = DEFAULTS,
+    ) -> None:
         self._repository = repository
-        self._clients = Owned(repository, CLIENTS)
+        self._limits = limits
+        self._clients = Owned(repository, CLIENTS, limits)
         self._registered = registered
         self._new_id = new_id
 
@@ -112,6 +120,7 @@ class Clients:
         document = clients.announced_again(known.document, client)
         if same(document, known.document):
             return known
+        self._limits.check(CLIENTS, document, known.document)
         return self._repository.replace(CLIENTS, known.key, document, known.token)
 
     def _new_central(self, scope: Scope, own: Stored | None, client: Document) -> Stored:
@@ -119,6 +128,7 @@ class Clients:
             document = scope.stamped(self._new(client))
         else:
             document = clients.announced_again(own.document, client)
+        self._limits.check(CLIENTS, document, None if own is None else own.document)
         try:
             return self._repository.create(
                 CLIENTS, central_key(client["client_id"]), clients.made_central(document)
@@ -128,11 +138,17 @@ class Clients:
 
     def patch(self, scope: Scope, client_id: str, patch: Document) -> Stored:
         """Merge. ``Forbidden`` for a client that another project has for all."""
+
+        def change(document: Document) -> Document:
+            merged = deep_merge(document, {"client": patch})
+            self._limits.check(CLIENTS, merged, document)
+            return merged
+
         return rewrite(
             self._repository,
             CLIENTS,
             lambda: _changeable(scope, self._registered.get(scope, client_id)),
-            lambda document: deep_merge(document, {"client": patch}),
+            change,
         )
 
     def delete(self, scope: Scope, client_id: str) -> None:

@@ -3,13 +3,15 @@
 First every item is *planned*, which only reads; the library is written when the whole job is known to be good.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from freezer_api.documents import actions, jobs
 from freezer_api.documents.fields import Document
-from freezer_api.errors import AlreadyExists, FreezerError, Unprocessable
+from freezer_api.documents.limits import DEFAULTS, Limits
+from freezer_api.documents.text import size
+from freezer_api.errors import FreezerError, Unprocessable
 from freezer_api.operations.owned import Owned, owners_of
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Repository, Stored
@@ -19,29 +21,35 @@ from freezer_api.repository.protocol import Repository, Stored
 class Plan:
     """``items``: the job's actions, complete. ``new``: the library's new actions, by id."""
 
-    items: list[Document]
-    new: dict[str, Document]
+    items: list[Document] = field(default_factory=list)
+    new: dict[str, Document] = field(default_factory=dict)
 
 
 class JobActions:
     """Plans and keeps the actions of jobs; ``new_id`` makes an id that nobody has."""
 
-    def __init__(self, repository: Repository, new_id: Callable[[], str]) -> None:
+    def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
         self._repository = repository
         self._actions = Owned(repository, actions.ACTIONS)
         self._jobs = Owned(repository, jobs.JOBS)
         self._new_id = new_id
+        self._limits = limits
 
-    def planned(self, scope: Scope, items: list[Document]) -> Plan:
+    def planned(self, scope: Scope, items: list[Document], room: int | None = None) -> Plan:
         """Every item with its definition and the id of its action.
 
         An unknown id with a definition is taken as it is; one whose stored action is somebody else's or tells
         something different gives way to a new id. ``Unprocessable`` when an item only names an action that the
-        scope does not have.
+        scope does not have, ``TooLarge`` as soon as the items together have more bytes than ``room``, so that few
+        stored actions are read and copied for a job that is refused.
         """
-        plan = Plan([], {})
+        plan = Plan()
+        bytes_ = 0
         for item in items:
             plan.items.append(self._planned_item(scope, item, plan.new))
+            if room is not None:
+                bytes_ += size(actions.sent(plan.items[-1]))
+                self._limits.check_size(bytes_, room)
         return plan
 
     def _planned_item(self, scope: Scope, item: Document, new: dict[str, Document]) -> Document:
@@ -70,32 +78,31 @@ class JobActions:
 
         When that fails, the new actions are taken back, unless the job turns out to hold them all the same.
         """
-        written: list[Stored] = []
+        written: dict[str, Stored] = {}
         try:
-            items = [self._written_item(scope, item, plan, written) for item in plan.items]
-            yield items
+            yield self._written(scope, plan, written)
         except FreezerError:
             self._take_back(scope, written, job_id)
             raise
 
-    def _written_item(self, scope: Scope, item: Document, plan: Plan, written: list[Stored]) -> Document:
-        id_ = item["action_id"]
-        if id_ not in plan.new or any(stored.key == id_ for stored in written):
-            return item
-        try:
-            written.append(self._actions.create(scope, id_, plan.new[id_]))
-        except AlreadyExists:
-            # Somebody took the id since it was planned: what the item would have become a moment later.
-            again = self.planned(scope, [item])
-            return self._written_item(scope, again.items[0], again, written)
-        return item
+    def _written(self, scope: Scope, plan: Plan, written: dict[str, Stored]) -> list[Document]:
+        """Create the planned actions, add them to ``written`` and return the items of the job."""
+        created = self._actions.create_all(scope, plan.new) if plan.new else {}
+        written |= created
+        taken = plan.new.keys() - created.keys()
+        if not taken:
+            return plan.items
+        # Other requests took these ids since the plan was made. A plan made now sees their actions.
+        again = self.planned(scope, [item for item in plan.items if item["action_id"] in taken])
+        others = iter(self._written(scope, again, written))
+        return [next(others) if item["action_id"] in taken else item for item in plan.items]
 
-    def _take_back(self, scope: Scope, written: list[Stored], job_id: str) -> None:
+    def _take_back(self, scope: Scope, written: Mapping[str, Stored], job_id: str) -> None:
         # Whatever fails here leaves an action too many in the library, which harms nobody.
         with suppress(FreezerError):
             job = self._jobs.find(scope, job_id) if written else None
             held = {item.get("action_id") for item in job.document["job_actions"]} if job else set()
-            for stored in written:
+            for stored in written.values():
                 if stored.key not in held:
                     self._repository.delete(actions.ACTIONS, stored.key, stored.token)
 

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable
 
 from freezer_api.documents import actions, clients, jobs
 from freezer_api.documents.fields import Document
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import Unprocessable
 from freezer_api.operations.caller import Caller
-from freezer_api.operations.job_actions import JobActions
+from freezer_api.operations.job_actions import JobActions, Plan
 from freezer_api.operations.job_trusts import Delegator, JobTrusts, Loan
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.owned import Owned
@@ -30,8 +31,10 @@ class Jobs:
         *,
         clock: Callable[[], int],
         new_id: Callable[[], str],
+        limits: Limits = DEFAULTS,
     ) -> None:
-        self._jobs = Owned(repository, jobs.JOBS)
+        self._jobs = Owned(repository, jobs.JOBS, limits)
+        self._limits = limits
         self._registered = registered
         self._actions = job_actions
         self._trusts = trusts
@@ -48,16 +51,18 @@ class Jobs:
     def create(self, scope: Scope, job: Document, delegator: Delegator | None) -> Stored:
         """A new job, its times set anew, under the id that it brings, else under a new one."""
         id_ = job.get("job_id") or self._new_id()
-        plan = self._actions.planned(scope, job["job_actions"])
+        plan = self._planned(scope, job, None)
         job = jobs.scheduled({**job, "job_actions": plan.items, "job_id": id_}, self._clock(), anew=True)
         client = self._check_client(scope, job)
+        self._limits.check(jobs.JOBS, job)
         with self._actions.kept(scope, plan, id_) as items, self._trusts.lent(scope, delegator) as loan:
             return self._jobs.create(scope, id_, loan.settled(None, jobs.with_actions(job, items), client))
 
     def put(self, scope: Scope, job_id: str, job: Document, delegator: Delegator | None) -> Stored:
         """Create the job under this id or replace it whole; one that names its session no longer leaves it."""
-        old = self._jobs.find_or_free(scope, job_id)
-        plan = self._actions.planned(scope, job["job_actions"])
+        stored = self._jobs.find_or_free(scope, job_id)
+        old = None if stored is None else stored.document
+        plan = self._planned(scope, job, old)
         now = self._clock()
 
         def made(items: list[Document]) -> Document:
@@ -67,7 +72,8 @@ class Jobs:
             new = self._changed(scope, old, made(items), loan)
             return new if old is None else self._membership.leaving(scope, old, new)
 
-        self._check_change(scope, None if old is None else old.document, made(plan.items))
+        self._check_change(scope, old, made(plan.items))
+        self._limits.check(jobs.JOBS, made(plan.items), old)
         with self._actions.kept(scope, plan, job_id) as items, self._trusts.lent(scope, delegator) as loan:
             stored = self._jobs.put(scope, job_id, lambda old: replaced(old, items, loan))
         self._membership.complete_if_pending(scope, stored.document)
@@ -78,16 +84,26 @@ class Jobs:
         if "job_actions" not in patch:
             return self._merged(scope, job_id, patch, delegator)
         old = self._jobs.get(scope, job_id).document
-        plan = self._actions.planned(scope, patch["job_actions"])
-        self._check_change(scope, old, deep_merge(old, jobs.with_actions(patch, plan.items)))
+        plan = self._planned(scope, patch, old)
+        merged = deep_merge(old, jobs.with_actions(patch, plan.items))
+        self._check_change(scope, old, merged)
+        self._limits.check(jobs.JOBS, merged, old)
         with self._actions.kept(scope, plan, job_id) as items:
             return self._merged(scope, job_id, jobs.with_actions(patch, items), delegator)
 
+    def _planned(self, scope: Scope, job: Document, old: Document | None) -> Plan:
+        """Return the plan of the job's actions. The limits are checked before anything is read or copied."""
+        self._limits.check_count(jobs.JOBS, job, old)
+        return self._actions.planned(scope, job["job_actions"], self._limits.room(jobs.JOBS, old))
+
     def _merged(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
+        def merged(job: Document, loan: Loan) -> Document:
+            new = deep_merge(job, patch)
+            self._limits.check(jobs.JOBS, new, job)
+            return self._changed(scope, job, new, loan)
+
         with self._trusts.lent(scope, delegator) as loan:
-            return self._rewrite(
-                scope, job_id, lambda job: self._changed(scope, job, deep_merge(job, patch), loan)
-            )
+            return self._rewrite(scope, job_id, lambda job: merged(job, loan))
 
     def _rewrite(self, scope: Scope, job_id: str, change: Callable[[Document], Document]) -> Stored:
         """Change the job, after a change of its membership that was interrupted is completed."""

@@ -19,8 +19,9 @@ from dataclasses import replace
 
 from freezer_api.documents import jobs, sessions
 from freezer_api.documents.fields import Document
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.search_index import as_value
-from freezer_api.errors import Conflict, NotFound
+from freezer_api.errors import Conflict, NotFound, TooMany
 from freezer_api.operations.owned import Owned
 from freezer_api.operations.rewrite import until_settled
 from freezer_api.operations.scope import Scope
@@ -33,11 +34,12 @@ Change = Callable[[Document], Document]
 class Membership:
     """Joins, removes and releases the member jobs of sessions; ``clock`` gives epoch seconds."""
 
-    def __init__(self, repository: Repository, clock: Callable[[], int]) -> None:
+    def __init__(self, repository: Repository, clock: Callable[[], int], limits: Limits = DEFAULTS) -> None:
         self._repository = repository
         self._jobs = Owned(repository, jobs.JOBS)
         self._sessions = Owned(repository, sessions.SESSIONS)
         self._clock = clock
+        self._limits = limits
 
     def join(self, scope: Scope, session_id: str, job_id: str) -> None:
         """Make the job a member of this session and of no other; a repetition refreshes both sides."""
@@ -60,10 +62,17 @@ class Membership:
             pending = (jobs.pending_sessions(job) - done) | jobs.named_sessions(job) | {session_id, *others}
             return jobs.with_pending(new, pending)
 
+        def entered(document: Document) -> Document:
+            new = sessions.with_member(document, job)
+            self._limits.check_count(sessions.SESSIONS, new, document)
+            return new
+
+        # Before the job changes; others may join the session in the meantime.
+        entered(session)
         self._jobs.rewrite(around, job_id, joined)
         try:
-            self._sessions.rewrite(around, session_id, lambda document: sessions.with_member(document, job))
-        except NotFound:
+            self._sessions.rewrite(around, session_id, entered)
+        except (NotFound, TooMany):
             self._release(around, session_id, job_id)
             self.complete(around, job_id)
             raise

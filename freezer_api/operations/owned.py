@@ -1,10 +1,11 @@
 """The documents of one kind, as a scope sees them: what is not the scope's own does not exist."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.text import one_line
 from freezer_api.errors import AlreadyExists, Conflict, NotFound
 from freezer_api.operations.rewrite import rewrite, until_settled
@@ -38,11 +39,15 @@ def every(repository: Repository, kind: Kind, *conditions: Condition, limit: int
 
 
 class Owned:
-    """Reads and changes of one kind. Ids are those that clients know; ``NotFound`` also means somebody else's."""
+    """Reads and changes of one kind. Ids are those that clients know; ``NotFound`` also means somebody else's.
 
-    def __init__(self, repository: Repository, kind: Kind) -> None:
+    ``limits`` apply to what requests make: :meth:`create`, :meth:`put` and :meth:`patch`, not :meth:`rewrite`.
+    """
+
+    def __init__(self, repository: Repository, kind: Kind, limits: Limits = DEFAULTS) -> None:
         self._repository = repository
         self._kind = kind
+        self._limits = limits
 
     def _key(self, scope: Scope, id_: str) -> str:
         return id_ if self._kind.keyed_by_id else scope.client_key(id_)
@@ -79,10 +84,20 @@ class Owned:
 
     def create(self, scope: Scope, id_: str, document: Document) -> Stored:
         """A new document of this scope. ``AlreadyExists`` when the id is taken, be it by a stranger."""
+        self._limits.check(self._kind, document)
         try:
             return self._repository.create(self._kind, self._key(scope, id_), scope.stamped(document))
         except AlreadyExists:
             raise self._taken(id_) from None
+
+    def create_all(self, scope: Scope, documents: Mapping[str, Document]) -> dict[str, Stored]:
+        """Create these documents of the scope, of a kind that is keyed by id, and return those whose id was free.
+
+        The limits are not checked.
+        """
+        return self._repository.create_all(
+            self._kind, {id_: scope.stamped(document) for id_, document in documents.items()}
+        )
 
     def rewrite(
         self,
@@ -93,6 +108,22 @@ class Owned:
     ) -> Stored:
         """Change the document; see :func:`freezer_api.operations.rewrite.rewrite`."""
         return rewrite(self._repository, self._kind, lambda: self.get(scope, id_), change, before)
+
+    def patch(
+        self,
+        scope: Scope,
+        id_: str,
+        change: Callable[[Document], Document],
+        before: Callable[[Document, Document], None] | None = None,
+    ) -> Stored:
+        """:meth:`rewrite` the document as a request wants it, within the limits."""
+
+        def changed(old: Document) -> Document:
+            new = change(old)
+            self._limits.check(self._kind, new, old)
+            return new
+
+        return self.rewrite(scope, id_, changed, before)
 
     def put(
         self,
@@ -113,6 +144,7 @@ class Owned:
             if old is None:
                 return self._created_or_conflict(scope, id_, made)
             made = {**made, **owners_of(old.document)}
+            self._limits.check(self._kind, made, old.document)
             if before is not None:
                 before(old.document, made)
             return self._repository.replace(self._kind, old.key, made, old.token)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from freezer_api.documents import sessions
 from freezer_api.documents.fields import Document
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge
 from freezer_api.errors import Invalid
 from freezer_api.operations.membership import Membership
@@ -23,8 +24,9 @@ class Sessions:
         *,
         clock: Callable[[], int],
         new_id: Callable[[], str],
+        limits: Limits = DEFAULTS,
     ) -> None:
-        self._sessions = Owned(repository, sessions.SESSIONS)
+        self._sessions = Owned(repository, sessions.SESSIONS, limits)
         self._membership = membership
         self._clock = clock
         self._new_id = new_id
@@ -56,7 +58,7 @@ class Sessions:
 
     def patch(self, scope: Scope, session_id: str, patch: Document) -> Stored:
         """Merge; when the schedule changes, the member jobs get it first, so that a repetition heals a crash."""
-        stored = self._sessions.rewrite(
+        stored = self._sessions.patch(
             scope,
             session_id,
             lambda document: deep_merge(document, patch),

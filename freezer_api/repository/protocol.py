@@ -10,7 +10,7 @@
   page never stands for trouble.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -66,6 +66,14 @@ class Repository(Protocol):
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         """Store a new document, version 1. ``AlreadyExists`` when the key is taken: of many at once one wins, and
         searches see its document when the others return.
+        """
+        ...
+
+    def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
+        """Create these documents by their keys, each as :meth:`create` does, and return those whose key was free.
+
+        Lists have them in this order. It costs less than as many calls of :meth:`create`. After an error any of
+        them may have been created.
         """
         ...
 

@@ -76,3 +76,17 @@ def test_what_the_store_refuses_is_an_error(place):
     place.sync()
     with pytest.raises(StoreFailed):
         place.repository().restore(JOBS, [Original("x" * 600, job("x"), 1, 1)])
+
+
+def test_creating_several_documents_does_not_wait_for_a_busy_store(place, caplog):
+    place.sync()
+    block(place)
+    pauses = []
+    repository = ElasticRepository(place.connect(), place.prefix, pause=pauses.append)
+    with pytest.raises(Unavailable):
+        repository.create_all(JOBS, {"one": job("one"), "two": job("two")})
+
+    assert pauses == []
+    assert f"The store takes no documents for {place.prefix}-jobs" in caplog.text
+    block(place, False)
+    assert repository.create_all(JOBS, {"one": job("one"), "two": job("two")}).keys() == {"one", "two"}

@@ -7,6 +7,7 @@ import falcon
 from freezer_api.api.resources.documents import Documents
 from freezer_api.api.wire import Exchange, new_id
 from freezer_api.documents import jobs
+from freezer_api.documents.fields import Document
 from freezer_api.operations.jobs import Jobs
 from freezer_api.repository.protocol import Stored
 
@@ -45,17 +46,17 @@ class JobsResource(Documents):
         return self._jobs.veiled(exchange.scope, exchange.caller, found)
 
     def create(self, exchange: Exchange) -> None:
-        job = exchange.version.job(exchange.body())
+        job = exchange.version.job(_expanded(exchange, exchange.body()))
         stored = self._jobs.create(exchange.scope, job, exchange.delegator)
         exchange.answer(falcon.HTTP_201, {"job_id": stored.key})
 
     def put(self, exchange: Exchange, job_id: str) -> None:
-        job = exchange.version.job_replacement(exchange.body())
+        job = exchange.version.job_replacement(_expanded(exchange, exchange.body()))
         stored = self._jobs.put(exchange.scope, new_id(job_id), job, exchange.delegator)
         self._answer_change(exchange, falcon.HTTP_201, job_id, stored)
 
     def patch(self, exchange: Exchange, job_id: str) -> None:
-        patch = exchange.version.job_patch(exchange.body_or_empty())
+        patch = exchange.version.job_patch(_expanded(exchange, exchange.body_or_empty()))
         stored = self._jobs.patch(exchange.scope, job_id, patch, exchange.delegator)
         self._answer_change(exchange, falcon.HTTP_200, job_id, stored)
 
@@ -66,3 +67,7 @@ class JobsResource(Documents):
     def event(self, exchange: Exchange, job_id: str) -> None:
         event = jobs.event_of(exchange.request(jobs.BAD_EVENT))
         exchange.answer(falcon.HTTP_202, {"result": self._jobs.request(exchange.scope, job_id, event)})
+
+
+def _expanded(exchange: Exchange, body: Document) -> Document:
+    return jobs.with_defaults(body, exchange.limits)

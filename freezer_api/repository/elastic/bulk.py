@@ -47,12 +47,13 @@ def made_anew(layout: Layout, hit: dict[str, Any]) -> dict[str, Any]:
 
 class Outcome(NamedTuple):
     """What became of one action. ``error`` is its type in the store's words, empty when there was none.
-    ``repeated``: an earlier attempt at it may have been carried out.
+    ``repeated``: an earlier attempt at it may have been carried out. ``result``: the store's own answer.
     """
 
     status: int
     error: str
     repeated: bool
+    result: dict[str, Any]
 
 
 def write(connection: Connection, lines: Iterable[Line]) -> int:
@@ -87,7 +88,7 @@ def _outcomes(connection: Connection, target: str, actions: list[bytes]) -> Iter
         raise Unavailable
     for item in items:
         (result,) = item.values()
-        yield Outcome(result["status"], result.get("error", {}).get("type", ""), answer.repeated)
+        yield Outcome(result["status"], result.get("error", {}).get("type", ""), answer.repeated, result)
 
 
 def _bodies(lines: Iterable[Line]) -> Iterator[list[bytes]]:

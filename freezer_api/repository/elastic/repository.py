@@ -8,7 +8,7 @@ taken for one of the new index. Every write waits until searches see it, so list
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -130,6 +130,21 @@ class ElasticRepository:
             raise self._no_index(kind)
         return Stored(key, document, 1, _token(answer.body, source))
 
+    def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
+        now = self._clock()
+        sources = [
+            self._source(kind, key, document, created=now + number, version=1)
+            for number, (key, document) in enumerate(documents.items())
+        ]
+        created: dict[str, Stored] = {}
+        for source, outcome in zip(sources, self._created_in_bulk(kind, sources), strict=True):
+            if _is_passing(outcome):
+                raise self._busy(kind)
+            stored = self._stored_anew(kind, source, outcome, documents[source["key"]])
+            if stored is not None:
+                created[stored.key] = stored
+        return created
+
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
         sources = [
             self._source(kind, key, document, created=created, version=version)
@@ -138,28 +153,36 @@ class ElasticRepository:
         is_new: dict[int, bool] = {}
         for attempt in range(_RESTORED):
             left = [number for number in range(len(sources)) if number not in is_new]
-            for number, outcome in zip(left, self._restored(kind, [sources[n] for n in left]), strict=True):
+            outcomes = self._created_in_bulk(kind, [sources[n] for n in left])
+            for number, outcome in zip(left, outcomes, strict=True):
                 if not _is_passing(outcome):
-                    is_new[number] = self._is_new(kind, sources[number], outcome)
+                    document = originals[number].document
+                    is_new[number] = self._stored_anew(kind, sources[number], outcome, document) is not None
             if len(is_new) == len(sources):
                 return [is_new[number] for number in range(len(sources))]
             self._pause(0.1 * 2**attempt)
-        LOG.error("The store takes no documents for %s", alias_of(self._prefix, kind))
-        raise Unavailable
+        raise self._busy(kind)
 
-    def _restored(self, kind: Kind, sources: list[dict[str, Any]]) -> Iterator[bulk.Outcome]:
+    def _busy(self, kind: Kind) -> Unavailable:
+        LOG.error("The store takes no documents for %s", alias_of(self._prefix, kind))
+        return Unavailable()
+
+    def _created_in_bulk(self, kind: Kind, sources: list[dict[str, Any]]) -> Iterator[bulk.Outcome]:
         place = {"_index": alias_of(self._prefix, kind), "require_alias": True}
         lines = (({"create": {**place, "_id": source["key"]}}, source) for source in sources)
         return bulk.outcomes(self._connection, f"/_bulk?{self._seen}", lines)
 
-    def _is_new(self, kind: Kind, source: dict[str, Any], outcome: bulk.Outcome) -> bool:
+    def _stored_anew(
+        self, kind: Kind, source: dict[str, Any], outcome: bulk.Outcome, document: Document
+    ) -> Stored | None:
+        """Return the document that a bulk request created, None if its key was taken."""
         if outcome.status == 409:
-            return outcome.repeated and self._own_write(kind, source["key"], source) is not None
+            return self._own_write(kind, source["key"], source) if outcome.repeated else None
         if outcome.status == 404:
             raise self._no_index(kind)
         if outcome.status >= 300:
             raise _refused(outcome.status, outcome.error)
-        return True
+        return Stored(source["key"], document, source["version"], _token(outcome.result, source))
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         seen = _Token.parse(token)

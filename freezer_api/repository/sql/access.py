@@ -15,11 +15,15 @@ class Taken(Exception):
 class Access(Protocol):
     """A way into one database. Errors are those of :class:`~freezer_api.repository.protocol.Repository`.
 
-    ``takes_lists``: see :class:`~freezer_api.repository.sql.search.Search`.
+    ``takes_lists``: see :class:`~freezer_api.repository.sql.search.Search`. ``creates_many``: whether
+    :meth:`create` takes more than one row.
     """
 
     @property
     def takes_lists(self) -> bool: ...
+
+    @property
+    def creates_many(self) -> bool: ...
 
     def read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
@@ -27,8 +31,12 @@ class Access(Protocol):
         """The rows of the statement, with its columns as attributes. ``SearchTooLong`` after ``max_seconds``."""
         ...
 
-    def create(self, kind: Kind, row: dict[str, Any]) -> int:
-        """Make a row; its ``created``, which is no earlier than that of any row seen so far. Or ``Taken``."""
+    def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
+        """Create all of these rows, or none and raise ``Taken``.
+
+        Return the ``created`` of the first row, which is no earlier than that of any row seen so far. Each further
+        row has one more.
+        """
         ...
 
     def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:

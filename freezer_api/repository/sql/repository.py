@@ -4,7 +4,7 @@ The token is creation time and version together: a version alone would come agai
 created anew.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Delete, Select, Update, bindparam, delete, select, update
@@ -51,17 +51,36 @@ class SQLRepository:
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         row = {"key": key, "version": 1, **TABLES[kind.name].contents(document)}
         try:
-            created = self._access.create(kind, row)
+            created = self._access.create(kind, [row])
         except Taken:
             raise AlreadyExists(f"{kind.title} already registered with ID {key}") from None
         return Stored(key, document, 1, _token(created, 1))
+
+    def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
+        rows = ({"key": key, "version": 1, **TABLES[kind.name].contents(documents[key])} for key in documents)
+        created: dict[str, int] = {}
+        for part in _parts(rows) if self._access.creates_many else ([row] for row in rows):
+            created |= self._created(kind, part)
+        return {key: Stored(key, documents[key], 1, _token(time, 1)) for key, time in created.items()}
+
+    def _created(self, kind: Kind, rows: list[dict[str, Any]]) -> dict[str, int]:
+        """Create the rows whose key is free and return their time of creation."""
+        try:
+            created = self._access.create(kind, rows)
+        except Taken:
+            if len(rows) == 1:
+                return {}
+            return {key: time for row in rows for key, time in self._created(kind, [row]).items()}
+        return {row["key"]: created + number for number, row in enumerate(rows)}
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
         keys = [original.key for original in originals]
         there = {row.key for row in self._access.read(self._statements[kind.name].there, {"keys": keys})}
         outcomes = {number: False for number, key in enumerate(keys) if key in there}
-        for part in _parts(kind, ((n, original) for n, original in enumerate(originals) if n not in outcomes)):
-            outcomes |= zip(part, self._restored(kind, list(part.values())), strict=True)
+        left = [number for number in range(len(originals)) if number not in outcomes]
+        rows = (_restored_row(kind, originals[number]) for number in left)
+        restored = [is_new for part in _parts(rows) for is_new in self._restored(kind, part)]
+        outcomes |= zip(left, restored, strict=True)
         return [outcomes[number] for number in range(len(originals))]
 
     def _restored(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
@@ -125,17 +144,21 @@ class SQLRepository:
         self._access.close()
 
 
-def _parts(kind: Kind, originals: Iterable[tuple[int, Original]]) -> Iterator[dict[int, dict[str, Any]]]:
-    """The numbered rows, no more at once than a statement may hold."""
-    part: dict[int, dict[str, Any]] = {}
+def _restored_row(kind: Kind, original: Original) -> dict[str, Any]:
+    key, document, version, created = original
+    return {"key": key, "created": created, "version": version, **TABLES[kind.name].contents(document)}
+
+
+def _parts(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The rows, no more at once than a statement may hold."""
+    part: list[dict[str, Any]] = []
     size = 0
-    for number, (key, document, version, created) in originals:
-        row = {"key": key, "created": created, "version": version, **TABLES[kind.name].contents(document)}
+    for row in rows:
         length = sum(len(value) for value in row.values() if isinstance(value, str))
         if part and size + length > _LARGEST:
             yield part
-            part, size = {}, 0
-        part[number] = row
+            part, size = [], 0
+        part.append(row)
         size += length
     if part:
         yield part

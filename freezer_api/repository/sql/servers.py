@@ -146,6 +146,7 @@ class ServerAccess:
     """The way into a database on a server."""
 
     takes_lists = False
+    creates_many = False
 
     def __init__(self, driver: Driver, pooling: Pooling) -> None:
         self._driver = driver
@@ -216,7 +217,8 @@ class ServerAccess:
 
         return self._done(_read, repeatable=True, max_seconds=max_seconds)
 
-    def create(self, kind: Kind, row: dict[str, Any]) -> int:
+    def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
+        (row,) = rows
         made = self._creations[kind.name]
         created = self._done(lambda connection: made.time(connection.execute(made.statement, row)))
         if created is None:

@@ -3,10 +3,17 @@ from typing import Any
 import pytest
 
 from freezer_api.documents import jobs
+from freezer_api.documents.fields import Document
+from freezer_api.documents.limits import DEFAULTS
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
 from .json_values import is_identical, unchanged
+
+
+def accepted(body: Document, form: Form = jobs.FORM) -> Document:
+    return jobs.accepted(jobs.with_defaults(body, DEFAULTS), form)
+
 
 ITEM = {"freezer_action": {"action": "backup", "mode": "fs"}}
 LEAST = {"client_id": "c1", "job_actions": []}
@@ -62,7 +69,7 @@ def with_item(**item: Any) -> Any:
 )
 def test_accepts(body: Any, job: Any) -> None:
     with unchanged(body):
-        assert is_identical(jobs.accepted(body), job)
+        assert is_identical(accepted(body), job)
 
 
 @pytest.mark.parametrize(
@@ -121,16 +128,16 @@ def test_accepts(body: Any, job: Any) -> None:
 )
 def test_refuses(body: Any, message: str) -> None:
     with pytest.raises(Invalid) as caught, unchanged(body):
-        jobs.accepted(body)
+        accepted(body)
     assert message in str(caught.value)
 
 
 def test_a_patch_needs_nothing_and_is_checked_all_the_same() -> None:
-    assert jobs.accepted({}, jobs.PATCH_FORM) == {}
-    assert is_identical(jobs.accepted(STORED, jobs.PATCH_FORM), KEPT)
+    assert accepted({}, jobs.PATCH_FORM) == {}
+    assert is_identical(accepted(STORED, jobs.PATCH_FORM), KEPT)
     for body in ({"foo": 1}, {"job_schedule": {"foo": 1}}, {"job_actions": [{}]}, {"action_defaults": {"a": 1}}):
         with pytest.raises(Invalid):
-            jobs.accepted(body, jobs.PATCH_FORM)
+            accepted(body, jobs.PATCH_FORM)
 
 
 @pytest.mark.parametrize("form", [jobs.FORM, jobs.PATCH_FORM])
@@ -142,7 +149,7 @@ def test_defaults_fill_what_is_absent_or_null(form: Form) -> None:
         "job_actions": [{"freezer_action": definition, "mandatory": True} for definition in definitions],
     }
     with unchanged(body):
-        job = jobs.accepted(body, form)
+        job = accepted(body, form)
     assert "action_defaults" not in job
     assert all(item["mandatory"] for item in job["job_actions"])
     assert jobs.definitions_of(job) == [
