@@ -155,12 +155,14 @@ class _Builder:
             members=frozenset(self._members),
         )
 
-    def add_object(self, document: Document, prefix: str | None, depth: int) -> None:
-        """``prefix`` is None below a place that has no path in the index."""
+    def add_object(self, document: Document, prefix: str | None, depth: int, *, is_hidden: bool = False) -> None:
+        """``prefix`` is None below a place that has no path in the index. Of an object that ``is_hidden`` only the
+        properties that the kind defines are indexed: no view could hide any other.
+        """
         for key, value in document.items():
             path = _path(prefix, key)
             field = self._paths.get(path or "")
-            if is_secret(key) or (field is not None and field.index is Index.OFF):
+            if is_secret(key) or (is_hidden if field is None else field.index is Index.OFF):
                 continue
             if field is not None and field.index is Index.MEMBERS:
                 self._add_members(value, key)
@@ -171,7 +173,7 @@ class _Builder:
     def _add(self, value: Any, path: str | None, free: str | None, field: Field | None, depth: int) -> None:
         if isinstance(value, dict):
             self._add_entry(PRESENT, path, free, depth)
-            self.add_object(value, path and path + ".", depth + 1)
+            self.add_object(value, path and path + ".", depth + 1, is_hidden=_is_hidden(field))
         elif isinstance(value, list):
             if not value:
                 self._add_entry(PRESENT, path, free, depth)
@@ -193,7 +195,7 @@ class _Builder:
             values.add(value)
 
     def _add_text(self, scalar: Scalar, field: Field | None, path: str | None) -> None:
-        if scalar is None or (field is not None and field.hidden and field.server):
+        if scalar is None or _is_hidden(field):
             return
         text = _as_text(scalar)
         index = None if field is None else field.index
@@ -208,6 +210,11 @@ class _Builder:
             self._members.update(key for key in value if len(key) <= LONGEST_VALUE)
             for entry in value.values():
                 self._texts.extend(_texts(entry))
+
+
+def _is_hidden(field: Field | None) -> bool:
+    """Return whether the service sets the field and some version hides it."""
+    return field is not None and field.hidden and field.server
 
 
 def _path(prefix: str | None, key: str) -> str | None:
