@@ -1,6 +1,7 @@
 """A ``freezer-scheduler`` of today as a process, with the agent that it starts."""
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from tests.servers.keystone import Keystone
 
 REQUIREMENTS = ("freezer==19.0.0", "python-freezerclient==6.5.0")
+# The newest client that speaks v1, and a scheduler of its time.
+V1_REQUIREMENTS = ("freezer==18.0.0", "python-freezerclient==6.3.0", "setuptools<81")
 
 
 class Scheduler:
@@ -24,6 +27,7 @@ class Scheduler:
         project: str,
         password: str | None = None,
         central: bool = False,
+        v1: bool = False,
     ) -> None:
         self.client_id = client_id
         self.directory = directory
@@ -32,7 +36,7 @@ class Scheduler:
         self._process: subprocess.Popen[bytes] | None = None
         (directory / "jobs").mkdir(parents=True)
         self._configuration = directory / "scheduler.conf"
-        self._configuration.write_text(f"""
+        settings = f"""
 [DEFAULT]
 log_file = {self.log}
 [scheduler]
@@ -42,6 +46,7 @@ interval = 1
 no_daemon = true
 concurrent_jobs = 2
 centralized_scheduler = {central}
+enable_v1_api = {v1}
 [service_auth]
 os_auth_url = {keystone.url}
 os_username = {user}
@@ -49,7 +54,14 @@ os_password = {password or user}
 os_project_name = {project}
 os_project_domain_name = Default
 os_user_domain_name = Default
-""")
+"""
+        self._identity: dict[str, str] = {}
+        if v1:
+            # That release has all of them in one section, and hands nothing of the identity to its agents.
+            found = re.findall(r"^(os_\w+) = (.*)$", settings, re.MULTILINE)
+            self._identity = {name.upper(): value for name, value in found}
+            settings = settings.replace("[scheduler]\n", "").replace("[service_auth]\n", "")
+        self._configuration.write_text(settings)
 
     def start(self) -> "Scheduler":
         home = self.directory / "home"
@@ -65,6 +77,7 @@ os_user_domain_name = Default
                     "HOME": str(home),
                     "PATH": f"{self._programs}:{os.environ['PATH']}",
                     "PYTHONWARNINGS": "ignore",
+                    **self._identity,
                 },
                 start_new_session=True,
             )

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.clients.conftest import programs_of
-from tests.clients.scheduler import REQUIREMENTS, Scheduler, same_tree
+from tests.clients.scheduler import REQUIREMENTS, V1_REQUIREMENTS, Scheduler, same_tree
 from tests.servers.keystone import Keystone
 from tests.servers.service import Production
 
@@ -54,11 +54,16 @@ class User:
     """Somebody of the project, who asks the API."""
 
     def __init__(
-        self, service: Production, keystone: Keystone, user: str = "owner", project: str = PROJECT
+        self,
+        service: Production,
+        keystone: Keystone,
+        user: str = "owner",
+        project: str = PROJECT,
+        base: str | None = None,
     ) -> None:
         self._service = service
         self._token = keystone.token(user, project, "member")
-        self._base = f"/v2/{keystone.project(project)}"
+        self._base = base or f"/v2/{keystone.project(project)}"
 
     def __call__(self, method: str, path: str, body: Any = None) -> Any:
         status, answer = self._service.request(method, f"{self._base}/{path}", body, self._token)
@@ -152,6 +157,29 @@ def test_a_directory_is_backed_up_and_restored(
     user("POST", "jobs/restore/event", {"start": None})
     user.waits_for_result(scheduler, "restore", "success")
     assert same_tree(source, restored)
+
+
+@pytest.mark.matrix
+def test_v1_scheduler_backs_up_a_directory(
+    service: Production, keystone: Keystone, source: Path, tmp_path: Path
+) -> None:
+    programs = programs_of("freezer-v1", V1_REQUIREMENTS)
+    veteran = User(service, keystone, "veteran", base="/v1")
+    scheduler = Scheduler(
+        programs, tmp_path / "old", keystone, client_id="old", user="veteran", project=PROJECT, v1=True
+    )
+    try:
+        scheduler.start()
+        veteran.waits_for_client(scheduler)
+        container = tmp_path / "container"
+        veteran("POST", "jobs/old-save", {"client_id": "old", "job_actions": [_backup(source, container)]})
+        veteran.waits_for_result(scheduler, "old-save", "success")
+        (backup,) = veteran("GET", "backups", {"match": [{"job_id": "old-save"}]})["backups"]
+        assert backup["user_name"] == "veteran"
+        assert backup["backup_metadata"]["container"] == str(container)
+        veteran("DELETE", "jobs/old-save")
+    finally:
+        scheduler.end()
 
 
 def test_cindernative_backup_is_one_record_until_its_rotation(

@@ -63,6 +63,10 @@ def test_no_secret_in_any_log(service: Production, keystone: Keystone) -> None:
     assert ask("GET", "/v1/jobs/secretive", by=other) == 404
     assert ask("GET", "/v1/jobs", by=revoked) == 401
     assert ask("GET", "/v1/jobs", by=f"{CANARY}-of-a-token") == 401
+    in_storage = keystone.new_token("quinn", "workshop", "member")
+    request = urllib.request.Request(f"{service.url}/v1/jobs", headers={"X-Storage-Token": in_storage})
+    with urllib.request.urlopen(request) as answer:
+        assert answer.status == 200
     # The store has trouble with a document.
     with sqlite3.connect(service.data_dir / "freezer.sqlite") as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
@@ -77,7 +81,7 @@ def test_no_secret_in_any_log(service: Production, keystone: Keystone) -> None:
     assert "keystoneauth" in logged
     assert "DEBUG" in logged
     assert CANARY not in logged
-    for secret in (token, other, revoked, "password = freezer", '"password": "freezer"'):
+    for secret in (token, other, revoked, in_storage, "password = freezer", '"password": "freezer"'):
         assert secret not in logged
 
 
