@@ -349,6 +349,70 @@ class TestValues:
         assert found(repository, q.HasValue(text), kind=BACKUPS) == []
 
 
+UNUSUAL = [
+    *("\\", "\\u001f", "\\\\x1f", '"', "'", "*/", "a|b", ".", "x*", "(", "[a-z]", "$", "^", "#", "%s", "%", ":p0"),
+    *("\x1f", "\x1e", "\x1d", "\x1a", "\x1a!", "\x00", "\n", "\t", "é", "e\u0301", "漢", "😀", "\ud800", "", " "),
+    *("?", "  ", "a", "ab", "abc", "aB", "b" * 1024, "漢" * 1024, "null", "true"),
+]
+"""Texts that would be something else in a regular expression, in JSON or in a statement."""
+
+
+class TestManyUnwanted:
+    """Many values that exclude a document are one condition to databases."""
+
+    @pytest.mark.parametrize("first", range(0, len(UNUSUAL), 6))
+    def test_values_exclude_what_has_one_of_them_and_nothing_else(self, repository, first):
+        stored = [text for text in UNUSUAL if text != "\ud800"]
+        for number, text in enumerate(stored):
+            repository.create(BACKUPS, f"{number:03}", backup(f"{number:03}", x=["other", text]))
+        unwanted = UNUSUAL[first : first + 6]
+        never = [q.Not(is_("*x", f"never {text}")) for text in UNUSUAL]
+        found_ = found(repository, *(q.Not(is_("*x", text)) for text in unwanted), *never, kind=BACKUPS)
+        assert found_ == [f"{number:03}" for number, text in enumerate(stored) if text not in unwanted]
+
+    def test_names_values_words_and_members_together(self, repository):
+        texts = ("one", "two", "three", "four", "five", "six")
+        for number, text in enumerate(texts):
+            repository.create(BACKUPS, str(number), backup(str(number), **{f"k{number}": number, "note": text}))
+        names = [q.Not(is_(f"*k{number}", number % 2, f"backup_metadata.k{number}")) for number in range(6)]
+        assert found(repository, *names, kind=BACKUPS) == ["2", "3", "4", "5"]
+        words = [q.Not(q.HasWords(None, (word,))) for word in ("ONE".lower(), "x", "y", "z", "three", "hre", "w")]
+        assert found(repository, *words, kind=BACKUPS) == ["1", "3", "4", "5"]
+        both = [q.Not(q.HasWords(None, ("four", "note"))), q.Not(q.HasWords(None, ("five",)))]
+        assert found(repository, *names, *words, *both, q.Not(q.HasValue("six")), kind=BACKUPS) == ["3"]
+
+    def test_members(self, repository):
+        for number in range(8):
+            session = {"session_id": f"s{number}", "user_id": "ann", "jobs": {f"j{number}": {}, "all": {}}}
+            repository.create(SESSIONS, f"s{number}", session)
+        assert found(repository, *(q.Not(q.HasMember(f"j{number}")) for number in range(1, 8)), kind=SESSIONS) == [
+            "s0"
+        ]
+
+    def test_described_words_and_any_of_several(self, repository):
+        for number in range(8):
+            client = {"client": {"client_id": f"c{number}", "description": f"host number{number}"}, "user_id": "a"}
+            repository.create(CLIENTS, f"c{number}", client)
+        words = [q.Not(q.HasWords("client.description", (f"number{number}",))) for number in range(6)]
+        assert found(repository, *words, kind=CLIENTS) == ["c6", "c7"]
+        either = [q.Not(q.Any((word.condition, is_("client.client_id", "c7")))) for word in words]
+        assert found(repository, *either, kind=CLIENTS) == ["c6"]
+        assert found(repository, *either, q.Not(NEVER), q.Not(q.Missing(("x",))), kind=CLIENTS) == []
+
+    def test_as_many_and_as_long_as_a_search_may_hold(self, repository):
+        keep_values(repository, ["漢" * 1024, "b"])
+        unwanted = [q.Not(is_("*x", f"{number:04}" + "漢" * 1020, "x" * 1000)) for number in range(100)]
+        assert found(repository, *unwanted, kind=BACKUPS) == ["0", "1"]
+        assert found(repository, *unwanted[1:], q.Not(is_("*x", "漢" * 1024)), kind=BACKUPS) == ["1"]
+
+    def test_in_a_long_document(self, repository):
+        numbers = {f"x{number}": number for number in range(9_000)}
+        repository.create(BACKUPS, "0", backup("0", **numbers))
+        unwanted = [q.Not(is_(f"*x{number}", number + 1)) for number in range(99)]
+        assert found(repository, *unwanted, kind=BACKUPS) == ["0"]
+        assert found(repository, *unwanted, q.Not(is_("*x8999", 8999)), kind=BACKUPS) == []
+
+
 def test_search_is_stopped_at_its_time_limit(repository):
     """1,000 documents times 100 conditions take longer than the shortest limit that there is."""
     originals = [

@@ -4,15 +4,18 @@ On the servers texts are kept as bytes, UTF-8. So they are compared byte for byt
 collation, character set or padding of a database, and there is no character that it cannot hold.
 """
 
+import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import (
     VARBINARY,
     BigInteger,
+    Boolean,
     ColumnElement,
     Connection,
     CursorResult,
@@ -29,12 +32,15 @@ from sqlalchemy import (
     bindparam,
     cast,
     extract,
+    false,
     func,
     insert,
     literal_column,
+    or_,
     select,
 )
 from sqlalchemy.dialects.mysql import LONGBLOB
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -42,6 +48,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from freezer_api.errors import StartFailed
+from freezer_api.repository.sql.index_text import BACKSLASH, FRAME
 
 SQLITE, MYSQL, POSTGRESQL = "sqlite", "mysql", "postgresql"
 
@@ -107,6 +114,99 @@ def _position(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
 def holds(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
     """Whether the text in the column has the value of this name as a part."""
     return _Place(column, bindparam(name, type_=column.type)) > 0
+
+
+class _Parts(TypeDecorator[str]):
+    """Parts of a framed text: a JSON list, and on the servers what they look for."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == POSTGRESQL:
+            return dialect.type_descriptor(ARRAY(Text()))
+        return dialect.type_descriptor(LargeBinary() if dialect.name == MYSQL else Text())
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:
+        parts = [part.encode() for part in orjson.loads(value or "")]
+        if dialect.name == POSTGRESQL:
+            return [_ESCAPED.sub(_escape, part).decode() for part in parts]
+        return _pattern(parts) if dialect.name == MYSQL else value
+
+
+_ESCAPED = re.compile(rb"[\\\x00\x80-\xff]")
+
+
+def _escape(match: re.Match[bytes]) -> bytes:
+    """Return a byte as PostgreSQL's ``encode(..., 'escape')`` has it."""
+    return b"\\\\" if match[0] == b"\\" else b"\\%03o" % match[0][0]
+
+
+def _pattern(parts: Iterable[bytes]) -> bytes:
+    """Return a regular expression for any of the parts, whole.
+
+    Parts share what they have in common at their beginnings, so that the time hardly depends on their number.
+    """
+    root: dict[int, Any] = {}
+    for part in parts:
+        node = root
+        for byte in part + FRAME.encode():
+            node = node.setdefault(byte, {})
+    return b"\\x%02x" % ord(FRAME) + _alternatives(root)
+
+
+def _alternatives(node: dict[int, Any]) -> bytes:
+    run = b""
+    while len(node) == 1:
+        ((byte, node),) = node.items()
+        run += b"\\x%02x" % byte
+    if not node:
+        return run
+    branches = (b"\\x%02x" % byte + _alternatives(below) for byte, below in node.items())
+    return run + b"(?:" + b"|".join(branches) + b")"
+
+
+class _HasAny(FunctionElement[bool]):
+    """Whether one of the listed parts is in the framed text. Clauses: the column, the list, and the same as a
+    condition of one part after the other.
+    """
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_HasAny)
+def _has_any(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
+    column, parts, _ = (compiler.process(clause, **options) for clause in element.clauses)
+    # The text becomes a JSON list. A backslash in it would be taken for the beginning of an escape.
+    text = f"json_quote(replace({column}, '\\', '{BACKSLASH}'))"
+    split = f"json_each('[' || replace({text}, '\\u{ord(FRAME):04x}', '\",\"') || ']')"
+    return f"EXISTS (SELECT 1 FROM {split} AS part WHERE part.value IN (SELECT value FROM json_each({parts})))"  # noqa: S608
+
+
+@compiles(_HasAny, POSTGRESQL)
+def _has_any_on_postgresql(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
+    column, parts, _ = (compiler.process(clause, **options) for clause in element.clauses)
+    # In this form bytes are ASCII, which every encoding of a database has.
+    split = f"unnest(string_to_array(encode({column}, 'escape'), chr({ord(FRAME)})))"
+    return f"EXISTS (SELECT 1 FROM {split} AS part WHERE part = ANY (CAST({parts} AS text[])))"  # noqa: S608
+
+
+@compiles(_HasAny, MYSQL)
+def _has_any_on_mysql(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
+    column, pattern, one_by_one = element.clauses
+    if not getattr(compiler.dialect, "is_mariadb", False):
+        # MySQL applies no regular expression to bytes.
+        return f"({compiler.process(one_by_one, **options)})"
+    return f"({compiler.process(column, **options)} REGEXP {compiler.process(pattern, **options)})"
+
+
+def holds_any(column: ColumnElement[str], names: str, parts: Iterable[str]) -> ColumnElement[bool]:
+    """Whether the text in the column has one of the parts in the value of ``names``, a JSON list of parts without
+    their frames. ``parts``: names of the same parts with their frames, for databases that do not take a list.
+    """
+    one_by_one = or_(false(), *(holds(column, part) for part in parts))
+    return _HasAny(column, bindparam(names, type_=_Parts()), one_by_one)
 
 
 # Creations: one statement each, in which they come one after the other until they are seen, and in which the

@@ -9,12 +9,20 @@ separators are control characters, and control characters of the contents are es
 
 from collections.abc import Iterable
 
+import orjson
+
 from freezer_api.documents.search_index import PRESENT, SearchIndex, Value
 
 _GROUP, _RECORD, _UNIT = "\x1d", "\x1e", "\x1f"
 _MARKS = {"string": "s", "number": "n", "boolean": "b", "null": "0", "present": "p"}
 _WORD = "w"
 _ESCAPE = "\x1a"
+
+FRAME = _UNIT
+"""Stands on both sides of every entry and every word."""
+
+BACKSLASH = f"{_ESCAPE}!"
+"""What stands for a backslash where SQLite splits a text."""
 _ESCAPES = {code: f"{_ESCAPE}{chr(code + 0x40)}" for code in range(0x20)} | {
     # No document holds half a surrogate pair, a query may: it becomes what no part can hold.
     code: f"{_ESCAPE}{chr(code + 0x800)}"
@@ -81,3 +89,8 @@ def word(text: str) -> str:
 def value(text: str) -> str:
     """What ``texts`` holds when the whole value occurs anywhere."""
     return f"{_RECORD}{_escaped(text)}{_RECORD}"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Return entries or words as a JSON list of what stands between their frames."""
+    return orjson.dumps([part[1:-1] for part in parts]).decode()

@@ -1,6 +1,6 @@
 """A query as one SELECT. Statements are built once per shape: the same conditions with other values share one."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -26,7 +26,7 @@ from freezer_api.documents.fields import LONG_MAX, LONG_MIN
 from freezer_api.documents.search_index import NULL
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import index_text
-from freezer_api.repository.sql.dialects import holds
+from freezer_api.repository.sql.dialects import holds, holds_any
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.texts import is_text, nearest_text
 
@@ -37,6 +37,25 @@ _NOWHERE: Shape = ("any",)
 
 _WORDS_AT_ONCE = 16
 """Words with a place of their own in the statement; any more, however many, come as one JSON list."""
+
+
+_MAX_SINGLE_PARTS = 4
+"""Parts that are looked for one after the other. It takes as long to look for any number of them in a list."""
+
+_CHUNK_SIZE = 8000
+"""Bytes of the parts of one list. The regular expressions of MariaDB cannot be much longer."""
+
+
+def _chunks(parts: Iterable[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    size = 0
+    for part in parts:
+        if chunk and size + len(part.encode()) > _CHUNK_SIZE:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(part)
+        size += len(part.encode())
+    yield chunk
 
 
 class _Paging(NamedTuple):
@@ -106,7 +125,7 @@ class _Translation:
             case q.Any(conditions):
                 return ("any", *map(self.shape, conditions))
             case q.All(conditions):
-                return ("all", *map(self.shape, conditions))
+                return ("all", *self._together(conditions))
             case q.HasClient(inner):
                 clients = _Translation(TABLES[CLIENTS.name], self.values, takes_lists=self._takes_lists)
                 return ("client", clients.shape(inner))
@@ -114,6 +133,51 @@ class _Translation:
                 return self._between(after, before)
             case _:
                 return self._found(condition)
+
+    def _together(self, conditions: Iterable[q.Condition]) -> Iterator[Shape]:
+        """The shapes of conditions that all hold. Those that exclude parts become one for each column."""
+        unwanted: dict[str, list[str]] = {}
+        for condition in conditions:
+            parts = self._parts(condition.condition) if isinstance(condition, q.Not) else None
+            if parts is None:
+                yield self.shape(condition)
+            else:
+                for column, part in parts:
+                    unwanted.setdefault(column, []).append(part)
+        for column, parts_of_column in unwanted.items():
+            yield ("not", self._in_any(column, list(dict.fromkeys(parts_of_column))))
+
+    def _parts(self, condition: q.Condition) -> list[tuple[str, str]] | None:
+        """The parts, with their columns, of which a document that fits has at least one; None if this cannot be
+        said of the condition.
+        """
+        match condition:
+            case q.Is() if self._column(condition) is None and not self._is_excluded(condition):
+                found = (index_text.entry(name, condition.value) for name in condition.names)
+                return [("entries", part) for part in found if part is not None]
+            case q.HasMember(member):
+                return [("entries", index_text.member(member))]
+            case q.HasWords(None, (word,)):
+                return [("texts", index_text.word(word))]
+            case q.HasWords(str(path), (word,)):
+                return [("entries", index_text.described_word(path, word))]
+            case q.Any(conditions):
+                parts = [self._parts(inner) for inner in conditions]
+                return None if None in parts else [part for some in parts for part in some or ()]
+        return None
+
+    def _in_any(self, column: str, parts: list[str]) -> Shape:
+        if len(parts) <= _MAX_SINGLE_PARTS:
+            return ("any", *(self._in(column, part) for part in parts))
+        return ("any", *(self._in_list(column, some) for some in _chunks(parts)))
+
+    def _in_list(self, column: str, parts: list[str]) -> Shape:
+        # SQLite takes the list alone, and has one statement for any number of parts.
+        single = () if self._takes_lists else tuple(self._bound(part) for part in parts)
+        return ("in any", column, self._bound(index_text.listed(map(self._as_listed, parts))), *single)
+
+    def _as_listed(self, part: str) -> str:
+        return part.replace("\\", index_text.BACKSLASH) if self._takes_lists else part
 
     def _found(self, condition: q.Is | q.Missing | q.HasWords | q.HasValue | q.HasMember) -> Shape:
         match condition:
@@ -129,10 +193,14 @@ class _Translation:
                 return self._has_words(condition.path, condition.words)
 
     def _not(self, inner: q.Condition) -> Shape:
-        match inner:
-            case q.Is((path,), value) if value.type == "string" and (path, value.text) == self._table.excluded:
-                return ("pending",)
+        if isinstance(inner, q.Is) and self._is_excluded(inner):
+            return ("pending",)
         return ("not", self.shape(inner))
+
+    def _is_excluded(self, condition: q.Is) -> bool:
+        """Whether the table has a column that says the opposite."""
+        same = [(name, condition.value.text) for name in condition.names] == [self._table.excluded]
+        return same and condition.value.type == "string"
 
     def _is(self, condition: q.Is) -> Shape:
         column = self._column(condition)
@@ -204,16 +272,24 @@ def _comparison(table: KindTable, shape: Shape) -> ColumnElement[bool]:
             return columns[name] == bindparam(value)
         case ("null", name):
             return columns[name].is_(None)
-        case ("in", name, value):
-            return holds(columns[name], value)
-        case ("in each", name, value):
-            parts = func.json_each(bindparam(value)).table_valued("value")
-            return ~select(1).where(func.instr(columns[name], parts.c.value) == 0).correlate(table.table).exists()
+        case ("in" | "in any" | "in each", name, value, *parts):
+            return _contains(table, shape[0], columns[name], value, parts)
         case ("between", low, high):
             return columns.epoch.between(bindparam(low), bindparam(high))
         case ("pending",):
             return columns.pending == true()
     raise AssertionError(shape)
+
+
+def _contains(
+    table: KindTable, how: str, column: ColumnElement[str], value: str, parts: list[str]
+) -> ColumnElement[bool]:
+    if how == "in":
+        return holds(column, value)
+    if how == "in any":
+        return holds_any(column, value, parts)
+    listed = func.json_each(bindparam(value)).table_valued("value")
+    return ~select(1).where(func.instr(column, listed.c.value) == 0).correlate(table.table).exists()
 
 
 @lru_cache(maxsize=512)

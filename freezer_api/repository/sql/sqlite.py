@@ -59,8 +59,10 @@ _WRITER_PATIENCE = 0.003
 tries, and a process beside busy others starves; so it is asked anew again and again, with its short pauses.
 """
 
-_STEPS_UNWATCHED = 50_000
-"""Steps of SQLite's machine, some milliseconds of a scan. Asking needs the interpreter, which others use, too."""
+_STEPS_UNWATCHED = 5_000
+"""Steps of SQLite's machine: a millisecond of a scan, more where documents are large, as one step may scan a whole
+one. Asking needs the interpreter, which others use, too.
+"""
 
 _BROKEN = frozenset(
     {
