@@ -1,5 +1,6 @@
 """Many at once, over real HTTP, against several processes on one store."""
 
+import os
 import uuid
 
 import pytest
@@ -9,6 +10,7 @@ from tests.servers.service import Service
 
 JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
 ROUNDS = range(5)
+SOAK_ROUNDS = range(int(os.environ.get("SOAK_ROUNDS", "5")))
 
 
 def fresh(prefix: str) -> str:
@@ -114,6 +116,20 @@ def test_fault_63_of_many_registrations_in_a_project_all_are_one(
     for path in ("/v1/clients", "/v2/demo/clients"):
         status, body = service.request("GET", path, search)
         assert (status, len(body["clients"])) == (200, 1)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("times", [1, 4])
+def test_registrations_by_both_versions_leave_one_client(service: Service, crowd: Crowd, times: int) -> None:
+    for round_ in SOAK_ROUNDS:
+        client = {"client_id": fresh("client")}
+        answers = crowd.send([("POST", path, client) for path in ("/v1/clients", "/v2/demo/clients")] * times)
+        assert [answer.status for answer in answers[1::2]] == [201] * times, round_
+        by_v1 = sorted(answer.status for answer in answers[::2])
+        assert by_v1 in ([201, *[409] * (times - 1)], [409] * times), round_
+        for path in ("/v1/clients", "/v2/demo/clients"):
+            status, body = service.request("GET", path, {"match": [client]})
+            assert (status, len(body["clients"])) == (200, 1), round_
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
