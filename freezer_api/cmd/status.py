@@ -6,7 +6,9 @@ Nothing is changed, and no service needs to run.
 import logging
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from functools import wraps
 from typing import Any
@@ -22,6 +24,8 @@ from freezer_api.cmd import start, unknown
 from freezer_api.cmd.output import printed
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, Unavailable
+from freezer_api.operations import projects
+from freezer_api.operations.owned import shown_id
 from freezer_api.repository.sql.servers import Waiting
 from freezer_api.repository.upkeep import Upkeep
 
@@ -33,6 +37,12 @@ _ABOUT = (
 )
 
 _GOOD = Result(Code.SUCCESS)
+
+_PROJECTS_TIMEOUT = 10
+"""Seconds in which users are looked for who have jobs and clients in different projects."""
+
+_MAX_LINES = 20
+"""Users, and projects of each, that a result names."""
 
 _STATEMENT_FACTOR = 5
 """Bytes of a request to the store for each byte of a document: the document, its index and what is escaped."""
@@ -194,6 +204,29 @@ class Checks(upgradecheck.UpgradeCommands):
             if limit < wanted
         )
 
+    @_telling
+    def _projects(self) -> Result:
+        if self._upkeep is None:
+            return _not_looked_at()
+        end = time.monotonic() + _PROJECTS_TIMEOUT
+        try:
+            if self._upkeep.show() is None:
+                return _GOOD
+            with closing(stores.store_of(self._conf).open(1)) as repository:
+                apart = list(projects.users_apart(repository, lambda: time.monotonic() > end))
+        except FreezerError:
+            return Result(Code.WARNING, "Not looked at, as the store cannot be searched")
+        lines = [
+            f"User {shown_id(user_id)} has clients of version 1 in project {_listed(of_clients)}, but jobs in "
+            f"project {_listed(of_jobs)}: a scheduler now sees only the jobs of its token's project"
+            for user_id, of_clients, of_jobs in apart[:_MAX_LINES]
+        ]
+        if len(apart) > _MAX_LINES:
+            lines.append(f"{len(apart) - _MAX_LINES} more users have them in different projects")
+        if time.monotonic() > end:
+            lines.append(f"Not all users were checked within {_PROJECTS_TIMEOUT} s")
+        return _warning(lines)
+
     _upgrade_checks = (
         ("Policy File JSON to YAML Migration", _policy_json),
         ("Policy Files", _policy),
@@ -205,7 +238,13 @@ class Checks(upgradecheck.UpgradeCommands):
         ("Store Layout", _layout),
         ("Replicas", _replicas),
         ("Size Limits", _sizes),
+        ("Projects of Jobs and Clients", _projects),
     )
+
+
+def _listed(ids: Sequence[str]) -> str:
+    more = ["..."] if len(ids) > _MAX_LINES else []
+    return ", ".join([*map(shown_id, ids[:_MAX_LINES]), *more])
 
 
 def _warning(lines: Iterable[str]) -> Result:

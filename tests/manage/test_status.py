@@ -5,11 +5,16 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from freezer_api.documents.clients import CLIENTS
+from freezer_api.documents.jobs import JOBS
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.deployers import DEPLOYERS
 from tests.elastic.place import WITH_ANOTHER_FIELD, Place
 from tests.manage.command import Done, configured, ended, start
@@ -27,6 +32,7 @@ CHECKS = [
     "Store Layout",
     "Replicas",
     "Size Limits",
+    "Projects of Jobs and Clients",
 ]
 SECRET = "wonderland"
 
@@ -299,3 +305,36 @@ class TestElasticsearch:
             connection.close()
         assert done.code == 2
         assert "1.7.5" in done.stdout
+
+
+def test_users_with_jobs_and_clients_in_different_projects(
+    manage: Manage, configure: Configure, file: Path
+) -> None:
+    config = configure(f"[database]\nconnection = sqlite:///{file}")
+    assert manage(*config, "db", "sync").code == 0
+    with closing(open_sqlite(file)) as repository:
+        for n in range(22):
+            user_id = f"user{n:02}"
+            key = Scope("user_id", user_id, user_id, None).client_key("node1")
+            owner = {"user_id": user_id, "project_id": "red"}
+            repository.create(CLIENTS, key, {"client": {"client_id": "node1"}, **owner})
+            job = {"job_id": user_id, "client_id": "node1", **owner, "project_id": "blue"}
+            repository.create(JOBS, user_id, job)
+
+    def check() -> list[str]:
+        result, details = troubles(*config)["Projects of Jobs and Clients"]
+        assert result == 1
+        return str(details).split("; ")
+
+    first, *_, last = lines = check()
+    assert len(lines) == 21
+    assert first == (
+        "User user00 has clients of version 1 in project red, but jobs in project blue: "
+        "a scheduler now sees only the jobs of its token's project"
+    )
+    assert last == "2 more users have them in different projects"
+    # It is asked before the upgrade of the store.
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE freezer_schema_version SET version_num = '0003'")
+        connection.commit()
+    assert check() == lines

@@ -1,0 +1,63 @@
+"""Users whose schedulers may use another project than their jobs, so that in v1 they see no jobs."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from freezer_api.documents.clients import CLIENTS, is_central
+from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.search_index import Value
+from freezer_api.operations.owned import every
+from freezer_api.operations.registered import Registered
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Repository, Stored
+from freezer_api.repository.query import MOST_CONDITIONS, Any, Is, Missing, Not, Query
+
+_PAGE = 500
+
+
+class Apart(NamedTuple):
+    """A user with clients of v1 in some projects, and with jobs in others in which nothing runs them."""
+
+    user_id: str
+    of_clients: list[str]
+    of_jobs: list[str]
+
+
+def users_apart(repository: Repository, is_over: Callable[[], bool]) -> Iterator[Apart]:
+    """Yield each such user, in the order of their names, until ``is_over`` says that it took long enough."""
+    of_clients: dict[str, set[str]] = {}
+    for stored in every(repository, CLIENTS, limit=_PAGE):
+        if is_over():
+            break
+        if _is_of_v1(stored):
+            of_clients.setdefault(stored.document["user_id"], set()).add(stored.document["project_id"])
+    for user_id, projects in sorted(of_clients.items()):
+        of_jobs = sorted(_projects_of_jobs(repository, user_id, projects, is_over))
+        if of_jobs:
+            yield Apart(user_id, sorted(projects), of_jobs)
+
+
+def _is_of_v1(stored: Stored) -> bool:
+    user_id, project_id = stored.document.get("user_id"), stored.document.get("project_id")
+    if user_id is None or project_id is None or is_central(stored.document):
+        return False
+    of_project = Scope("project_id", project_id, user_id, project_id)
+    return stored.key != of_project.client_key(stored.document["client"]["client_id"])
+
+
+def _projects_of_jobs(
+    repository: Repository, user_id: str, projects: set[str], is_over: Callable[[], bool]
+) -> Iterator[str]:
+    """Yield the other projects in which the user has jobs whose client is not registered there."""
+    registered, seen = Registered(repository), [Is(("project_id",), Value("string", one)) for one in projects]
+    while len(seen) < MOST_CONDITIONS - 2 and not is_over():
+        owned = Is(("user_id",), Value("string", user_id))
+        elsewhere = Not(Any((Missing(("project_id",)), *seen)))
+        page = repository.search(JOBS, Query((owned, elsewhere), limit=1))
+        if not page.items:
+            return
+        job = page.items[0].document
+        project_id = job["project_id"]
+        if registered.find(Scope("project_id", project_id, user_id, project_id), job["client_id"]) is None:
+            yield project_id
+        seen.append(Is(("project_id",), Value("string", project_id)))
