@@ -59,7 +59,7 @@ _WRITER_PATIENCE = 0.003
 tries, and a process beside busy others starves; so it is asked anew again and again, with its short pauses.
 """
 
-_STEPS_UNWATCHED = 5_000
+_STEPS_UNWATCHED = 2_000
 """Steps of SQLite's machine: a millisecond of a scan, more where documents are large, as one step may scan a whole
 one. Asking needs the interpreter, which others use, too.
 """
