@@ -178,6 +178,15 @@ class Checks(upgradecheck.UpgradeCommands):
         return Result(Code.FAILURE, "; ".join([*lines, "run 'freezer-manage db sync'"])) if lines else _GOOD
 
     @_telling
+    def _foreign(self) -> Result:
+        if self._upkeep is None:
+            return _not_looked_at()
+        found = self._upkeep.foreign([kind.name for kind in KINDS])
+        if not any(one.breaks for one in found):
+            return _warning(one.text for one in found)
+        return Result(Code.FAILURE, "; ".join(one.text for one in found))
+
+    @_telling
     def _replicas(self) -> Result:
         if self._upkeep is None:
             return _not_looked_at()
@@ -236,6 +245,7 @@ class Checks(upgradecheck.UpgradeCommands):
         ("Paste File", _paste),
         ("Store", _store),
         ("Store Layout", _layout),
+        ("Foreign Settings", _foreign),
         ("Replicas", _replicas),
         ("Size Limits", _sizes),
         ("Projects of Jobs and Clients", _projects),

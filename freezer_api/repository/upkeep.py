@@ -1,10 +1,17 @@
 """What an operator does to a store: make it, bring its layout up to date, look at it, take it away."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 Ask = Callable[[str], bool]
 """Asks the operator a question; whether the answer is yes."""
+
+
+class Foreign(NamedTuple):
+    """Something in the store that this service has not put there. ``breaks``: requests go wrong with it."""
+
+    text: str
+    breaks: bool
 
 
 class Upkeep(Protocol):
@@ -22,6 +29,10 @@ class Upkeep(Protocol):
 
     def shortcomings(self) -> list[str]:
         """What the settings want and the store cannot give, a line each."""
+        ...
+
+    def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
+        """Return what others have added to what documents of these kinds are kept in."""
         ...
 
     def size_limits(self) -> dict[str, int]:

@@ -30,6 +30,7 @@ CHECKS = [
     "Paste File",
     "Store",
     "Store Layout",
+    "Foreign Settings",
     "Replicas",
     "Size Limits",
     "Projects of Jobs and Clients",
@@ -280,7 +281,7 @@ class TestElasticsearch:
             found = troubles(*config)
         told = "ElasticSearch cluster is not available. Cannot ping it"
         assert found["Store"] == (2, f"[elasticsearch] hosts in {config[1]}: {told}")
-        unchecked = {found[name] for name in ("Store Layout", "Replicas", "Size Limits")}
+        unchecked = {found[name] for name in ("Store Layout", "Foreign Settings", "Replicas", "Size Limits")}
         assert unchecked == {(1, "Not looked at, as the store cannot be reached")}
 
     @pytest.mark.matrix

@@ -12,8 +12,10 @@ from typing import Any
 
 from freezer_api.documents.kind import Kind
 from freezer_api.errors import Unavailable
+from freezer_api.repository.elastic import foreign
 from freezer_api.repository.elastic.layout import LAYOUTS, RELEASE, Layout
 from freezer_api.repository.elastic.transport import Connection
+from freezer_api.repository.upkeep import Foreign
 
 LOG = logging.getLogger(__name__)
 
@@ -55,7 +57,8 @@ class State(Enum):
 class Found:
     """Indices of one kind. ``index``: the one behind the alias, empty for none; ``copies``: those that a copying
     has made and not finished, the newest first; ``others``: further ones that a service made; ``next``: the name
-    of the next one.
+    of the next one. ``foreign``: what others have added to the one behind the alias. ``erasable``: that one is not
+    of another kind of this service.
     """
 
     state: State
@@ -63,6 +66,8 @@ class Found:
     copies: tuple[str, ...]
     others: tuple[str, ...]
     next: str
+    foreign: tuple[Foreign, ...] = ()
+    erasable: bool = True
 
     @property
     def is_nothing(self) -> bool:
@@ -88,7 +93,18 @@ def look(connection: Connection, prefix: str, layout: Layout) -> Found:
     others = tuple(name for name in beside if name not in copies)
     number = max((int(match[1]) for match in numbered.values()), default=0) + 1
     state = _state(indices, behind, alias, layout)
-    return Found(state, behind[0] if behind else "", copies, others, f"{alias}-{number:06d}")
+    erasable = not behind or _meta(indices[behind[0]]).get("kind") not in LAYOUTS.keys() - {layout.kind.name}
+    added: tuple[Foreign, ...] = ()
+    if state in (State.CURRENT, State.ADDITIVE, State.OTHER):
+        added = added_to(behind[0], indices[behind[0]], prefix, layout)
+    return Found(state, behind[0] if behind else "", copies, others, f"{alias}-{number:06d}", added, erasable)
+
+
+def added_to(index: str, there: dict[str, Any], prefix: str, layout: Layout) -> tuple[Foreign, ...]:
+    """What others have added to this index."""
+    alias = alias_of(prefix, layout.kind)
+    own = {alias, write_alias_of(index), copying_alias_of(index)}
+    return tuple(foreign.in_index(there, layout, alias, own))
 
 
 def is_of(index: dict[str, Any], layout: Layout) -> bool:
@@ -114,7 +130,8 @@ def _state(indices: dict[str, Any], behind: list[str], alias: str, layout: Layou
     if meta["release"] > RELEASE:
         return State.NEWER
     if meta == layout.meta:
-        return State.CURRENT
+        # A field that others have added goes only with the index.
+        return State.OTHER if foreign.in_mapping(index["mappings"], layout) else State.CURRENT
     return State.ADDITIVE if _lacks_fields_only(index["mappings"], layout.mapping) else State.OTHER
 
 

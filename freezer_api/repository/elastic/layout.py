@@ -85,6 +85,9 @@ class Layout:
             "number_of_shards": 1,
             "number_of_replicas": replicas,
             "refresh_interval": REFRESH_INTERVAL,
+            # An index template may name others; what they add or change is refused by the mapping.
+            "default_pipeline": "_none",
+            "final_pipeline": "_none",
             "sort.field": ["created", "key"],
             "sort.order": ["asc", "asc"],
         }

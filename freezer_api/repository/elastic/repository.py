@@ -22,7 +22,7 @@ from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.indices import alias_of, check_current, write_alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.search import body_of, position_of
-from freezer_api.repository.elastic.transport import Answer, Connection
+from freezer_api.repository.elastic.transport import CLOSED, Answer, Connection
 from freezer_api.repository.protocol import Original, Page, Stored
 from freezer_api.repository.texts import is_text
 
@@ -330,6 +330,8 @@ def _refused(status: int, error: str) -> FreezerError:
     LOG.error("The store refuses a write with %s %s", status, error)
     if error == "strict_dynamic_mapping_exception":
         LOG.error("The store's layout is not the one of this release: run 'freezer-manage db sync'")
+        return Unavailable()
+    if error == CLOSED:
         return Unavailable()
     return StoreFailed()
 

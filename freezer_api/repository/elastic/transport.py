@@ -28,6 +28,8 @@ _BUSY = _GATEWAY | {429}
 _TIMED_OUT = frozenset(("search_timeout_exception", "time_exceeded_exception"))
 _REFUSED = frozenset((401, 403))
 _TOO_LARGE = 413
+CLOSED = "index_closed_exception"
+"""The error of every request to an index that an operator has closed."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 """Seconds between attempts; each further pause is twice as long."""
@@ -51,6 +53,12 @@ class Answer(NamedTuple):
         """The type of the error in the store's words, empty when it is none."""
         error = None if self.body is None else self.body.get("error")
         return str(error.get("type", "unknown")) if isinstance(error, dict) else str(error or "")
+
+    @property
+    def reason(self) -> str:
+        """What the store says of the error, in one line. It may quote a document if there was one."""
+        error = self.body.get("error")
+        return " ".join(str(error.get("reason")).split()) if isinstance(error, dict) else ""
 
     @property
     def is_blocked(self) -> bool:
@@ -199,6 +207,9 @@ class Connection:
                 answer.status,
                 answer.error,
             )
+            raise Unavailable
+        if answer.error == CLOSED:
+            LOG.error("The index of %s %s is closed (%s): open it", method, target.partition("?")[0], CLOSED)
             raise Unavailable
         if answer.status == _TOO_LARGE:
             LOG.error(

@@ -1,15 +1,23 @@
 """The indices: making them, bringing their layout up to date, taking them away."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from freezer_api.errors import StartFailed
 from freezer_api.repository.elastic import bulk, copying
-from freezer_api.repository.elastic.indices import Found, State, alias_of, copying_alias_of, look, write_alias_of
+from freezer_api.repository.elastic.indices import (
+    Found,
+    State,
+    added_to,
+    alias_of,
+    copying_alias_of,
+    look,
+    write_alias_of,
+)
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
 from freezer_api.repository.elastic.transport import Answer, Connection
-from freezer_api.repository.upkeep import Ask
+from freezer_api.repository.upkeep import Ask, Foreign
 
 LOG = logging.getLogger(__name__)
 
@@ -78,6 +86,8 @@ class ElasticUpkeep:
                 return StartFailed(f"{found.index} was made by a newer release")
             case State.AMBIGUOUS:
                 return StartFailed(f"{', '.join((found.index, *found.others))}: all behind the alias {alias}")
+            case State.FOREIGN if not found.erasable:
+                return StartFailed(f"{found.index} is of another kind and has the alias {alias}")
             case State.FOREIGN:
                 return StartFailed(f"{found.index} was not made by this service (--erase removes it)")
         return StartFailed(f"{', '.join(self._all(found))}: there, but not behind the alias {alias}")
@@ -87,6 +97,7 @@ class ElasticUpkeep:
             layout = self._layouts[kind]
             while (found := self._look(layout)).state is not State.CURRENT or found.copies:
                 self._step(layout, found, erase)
+            self._refuse(found.index, found.foreign)
             self._fill(layout)
 
     def _step(self, layout: Layout, found: Found, erase: Ask) -> None:
@@ -105,7 +116,7 @@ class ElasticUpkeep:
                 self._connection.call("PUT", f"/{found.index}/_mapping", {"_meta": copying.meta(layout)})
             case State.MISSING if found.is_nothing:
                 self._create(layout, found.next, {alias_of(self._prefix, layout.kind): {}})
-            case State.FOREIGN if erase(
+            case State.FOREIGN if found.erasable and erase(
                 f"{found.index} was not made by this service. Remove it with all it holds?"
             ):
                 self._connection.call("DELETE", f"/{found.index}")
@@ -136,8 +147,23 @@ class ElasticUpkeep:
         if answer.status == 400 and answer.error == _TAKEN:
             return False
         if answer.status >= 300:
-            raise StartFailed(f"the store does not make the index {index}: {answer.error}")
+            raise StartFailed(f"the store does not make the index {index}: {answer.error}: {answer.reason}")
+        there = self._connection.call("GET", f"/{index}").body.get(index)
+        # Another process may have removed a copy.
+        if there is not None:
+            self._refuse(index, added_to(index, there, self._prefix, layout))
         return True
+
+    @staticmethod
+    def _refuse(index: str, added: Iterable[Foreign]) -> None:
+        """Refuse an index of this service to which something was added with which requests fail."""
+        texts = "; ".join(one.text for one in added if one.breaks)
+        if texts:
+            raise StartFailed(f"others have changed the index {index}, or an index template has: {texts}")
+
+    def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
+        looked = [self._look(self._layouts[kind]) for kind in kinds]
+        return [Foreign(f"{found.index}: {text}", breaks) for found in looked for text, breaks in found.foreign]
 
     def _copy(self, layout: Layout, found: Found) -> None:
         if not self._create(layout, found.next, {copying_alias_of(found.next): {}}, beats=0):
@@ -169,7 +195,7 @@ class ElasticUpkeep:
         return {"index": {**place, "if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}}
 
     def notes(self) -> list[str]:
-        return []
+        return [text for text, breaks in self.foreign(list(self._layouts)) if not breaks]
 
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
         removed = []

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, inspect, literal, select, table
 from freezer_api.errors import StartFailed, Unavailable
 from freezer_api.repository.sql.dialects import MYSQL, alone
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE, VERSIONS
-from freezer_api.repository.upkeep import Ask
+from freezer_api.repository.upkeep import Ask, Foreign
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -114,6 +114,9 @@ class SQLUpkeep:
         return lines or [f"{TABLES[kind].table.name}: is current" for kind in kinds]
 
     def shortcomings(self) -> list[str]:
+        return []
+
+    def foreign(self, kinds: Sequence[str]) -> list[Foreign]:  # noqa: ARG002 - tables have no templates
         return []
 
     def size_limits(self) -> dict[str, int]:

@@ -194,6 +194,7 @@ def test_what_is_to_be_done_and_what_is_lacking(fresh):
     assert store.pending(["jobs"]) == []
     assert store.shortcomings() == []
     assert store.size_limits() == {}
+    assert store.foreign(["jobs"]) == []
     store.close()
 
 
