@@ -8,14 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, make_url
 
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import StartFailed
+from freezer_api.repository import query as q
 from freezer_api.repository.sql import dialects
-from freezer_api.repository.sql.schema import METADATA, VERSION_TABLE
+from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
+from freezer_api.repository.sql.upkeep import migrations
 from tests.contract import databases
 from tests.contract.asking import JOBS, found, job
 
@@ -95,6 +98,23 @@ def test_migrations_make_what_the_definitions_say(made, database):
     assert made.plan(["jobs"]) == ["freezer_jobs: is current"]
     assert made.notes() == []
     assert "no settings" in made.update_settings()
+
+
+def test_documents_of_an_old_release_are_indexed_again(made, database):
+    with made.engine.connect() as connection:
+        command.upgrade(migrations(connection), "0004")
+        connection.commit()
+        for number in range(150):
+            document = job(f"job{number}", job_schedule={"current_pid": number})
+            row = {"key": f"job{number}", "created": 7, "version": 3, **TABLES["jobs"].contents(document)}
+            connection.execute(TABLES["jobs"].table.insert().values({**row, "texts": f"\x1f{number}\x1f"}))
+        connection.commit()
+    sync(made)
+
+    with closing(databases.open_repository(database)) as repository:
+        assert found(repository, q.HasWords(None, ("149",))) == []
+        assert found(repository, q.HasWords("job_schedule.current_pid", ("149",))) == ["job149"]
+        assert len(found(repository, q.HasWords(None, ("host",)))) == 150
 
 
 def test_by_several_processes_at_once(made, database):

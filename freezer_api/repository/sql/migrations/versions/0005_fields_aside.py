@@ -8,6 +8,7 @@ from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.search_index import search_index
 from freezer_api.documents.text import decode
 from freezer_api.repository.sql import index_text
+from freezer_api.repository.sql.dialects import exact_text
 
 revision = "0005"
 down_revision = "0004"
@@ -22,8 +23,9 @@ def upgrade():
 
 
 def _index_again(connection, kind):
-    names = ("key", "version", "body", "entries", "texts")
-    table = sa.table(f"freezer_{kind.name}", *map(sa.column, names))
+    columns = [sa.column(name, exact_text()) for name in ("body", "entries", "texts")]
+    key, version = sa.column("key", exact_text(600, ascii_only=True)), sa.column("version", sa.Integer)
+    table = sa.table(f"freezer_{kind.name}", key, version, *columns)
     batch = sa.select(table.c.key, table.c.version, table.c.body).order_by(table.c.key).limit(_BATCH_SIZE)
     last = ""
     while rows := connection.execute(batch.where(table.c.key > last)).all():
