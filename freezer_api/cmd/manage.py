@@ -13,7 +13,7 @@ from typing import Any
 from oslo_config import cfg
 
 from freezer_api import config, stores
-from freezer_api.cmd import importing, start
+from freezer_api.cmd import importing, signals, start
 from freezer_api.cmd.output import printed
 from freezer_api.cmd.start import UsageError
 from freezer_api.documents.kinds import KINDS
@@ -84,8 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
     # `db show | head` is no failure.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    # What was begun is put in order before the end.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    signals.raise_on_signals()
     try:
         start.read(conf, arguments, PROGRAM, _ABOUT)
         _check_usage(conf)
@@ -98,6 +97,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FreezerError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 1
+    except signals.Stopped as stop:
+        print(f"{PROGRAM}: {stop}", file=sys.stderr)
+        return int(str(stop.code))
 
 
 def _check_usage(conf: cfg.ConfigOpts) -> None:

@@ -20,7 +20,7 @@ from oslo_upgradecheck.upgradecheck import Code, Result
 from freezer_api import app, config, obsolete, pipeline, settings, stores
 from freezer_api.api import policy_files
 from freezer_api.api.enforcement import Enforcement
-from freezer_api.cmd import start, unknown
+from freezer_api.cmd import signals, start, unknown
 from freezer_api.cmd.output import printed
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, Unavailable
@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.disable()
     # `upgrade check | head` is no failure.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signals.raise_on_signals()
     try:
         config.register(conf)
         start.read(conf, sys.argv[1:] if argv is None else argv, PROGRAM, _ABOUT)
@@ -68,6 +69,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except FreezerError as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 255
+    except signals.Stopped as stop:
+        print(f"{PROGRAM}: {stop}", file=sys.stderr)
+        return int(str(stop.code))
 
 
 def _telling(look: Check) -> Check:

@@ -16,6 +16,8 @@ from freezer_api.operations.rewrite import rewrite
 from freezer_api.repository.protocol import Original, Repository, Stored
 
 _AT_ONCE = 200
+_PROGRESS = 1000
+"""Documents between two lines that report progress; a multiple of ``_AT_ONCE``."""
 
 
 class OnConflict(Enum):
@@ -67,8 +69,12 @@ class Transfer:
         originals = self._originals(kind, count, self._tell)
         if not kind.keyed_by_id:
             originals = self._newest(kind, originals, count)
+        taken = 0
         while batch := list(islice(originals, _AT_ONCE)):
             self._take(kind, batch, count)
+            taken += len(batch)
+            if taken % _PROGRESS == 0:
+                self._tell(f"Importing {kind.name}: {taken} documents so far")
         return count
 
     def _originals(self, kind: Kind, count: Count, tell: Callable[[str], None]) -> Iterator[Original]:

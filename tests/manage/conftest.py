@@ -17,7 +17,7 @@ from tests.servers.search.shared import SearchServers
 
 Manage = Callable[..., Done]
 
-_SIGNALS = (signal.SIGTERM, signal.SIGPIPE)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
 
 @pytest.fixture

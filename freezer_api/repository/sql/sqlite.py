@@ -329,7 +329,8 @@ def _begin_writing(connection: Connection, deadline: float) -> None:
 def _replaced(context: ExceptionContext) -> Exception | None:
     """What goes to the caller in place of the driver's error, by way of SQLAlchemy."""
     error = context.original_exception
-    if isinstance(error, sqlite3.IntegrityError):
+    if isinstance(error, sqlite3.IntegrityError) or not isinstance(error, Exception):
+        # What ends the process is no error of the store.
         return None
     if _is_broken(error):
         context.is_disconnect = True

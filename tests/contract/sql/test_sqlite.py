@@ -340,6 +340,20 @@ class TestWhatCannotBeDone:
         assert SECRET not in caplog.text
 
 
+def test_exit_during_a_statement_is_no_error_of_the_store(path, caplog):
+    """As a signal of the operator does, which Python delivers within the driver."""
+    engine = sqlite_engine(path, timeout=5.0, connections=1)
+
+    @event.listens_for(engine, "do_execute")
+    def _stop(*_arguments):
+        raise SystemExit(143)
+
+    with pytest.raises(SystemExit), engine.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    engine.dispose()
+    assert caplog.text == ""
+
+
 class TestForks:
     def test_a_child_uses_connections_of_its_own(self, repository):
         keep(repository, "one")
