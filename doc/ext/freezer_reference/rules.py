@@ -57,6 +57,9 @@ def words(schema: Schema) -> str:
     for one, known in _WORDS:
         if _same(one, schema):
             return known
+    if "maxLength" in schema:
+        rest = {name: value for name, value in schema.items() if name != "maxLength"}
+        return f"{words(rest)}, at most {schema['maxLength']:,} characters"
     raise LookupError(f"there are no words for {schema}")
 
 
