@@ -282,7 +282,6 @@ QUIET = ("alembic=WARN", "elastic_transport=ERROR")
 
 def register(conf: cfg.ConfigOpts) -> None:
     """Make the options known to ``conf``."""
-    conf.register_opts(API, group="api")
     register_stores(conf)
     conf.register_opts(PASTE, group="paste_deploy")
     conf.register_opts(CENTRAL, group="centralized_scheduler")
@@ -293,7 +292,8 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def register_stores(conf: cfg.ConfigOpts) -> None:
-    """Make the options of the stores known to ``conf``."""
+    """Make the options of the stores known to ``conf``, and the limits, which apply to what they hold."""
+    conf.register_opts(API, group="api")
     conf.register_opts(STORAGE, group="storage")
     conf.register_opts([*DATABASE, IDLE_TIMEOUT], group="database")
     register_elasticsearch(conf, "elasticsearch")

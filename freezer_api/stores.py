@@ -13,6 +13,7 @@ from oslo_config import cfg
 from sqlalchemy import URL
 
 from freezer_api import config, embedded, settings
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import StartFailed, StoreFailed, Unavailable
 from freezer_api.repository.elastic.access import Access, authorization, check_files, open_pool, parsed_hosts
 from freezer_api.repository.elastic.repository import ElasticRepository
@@ -49,6 +50,7 @@ class SQLStore:
 
     path: Path
     embedded: bool = False
+    max_values: int = MAX_VALUES
 
     def prepare(self) -> None:
         """What has to be right before the service starts; ``StartFailed`` says what is not."""
@@ -63,7 +65,7 @@ class SQLStore:
 
     def open(self, threads: int) -> Repository:
         """The repository, for as many threads."""
-        return open_sqlite(self.path, connections=threads)
+        return open_sqlite(self.path, connections=threads, max_values=self.max_values)
 
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
@@ -97,6 +99,7 @@ class ServerStore:
     pooling: Pooling
     kept: int | None
     waiting: Waiting
+    max_values: int = MAX_VALUES
 
     def _driver(self, *, bounded: bool = True) -> Driver:
         try:
@@ -118,7 +121,7 @@ class ServerStore:
     def open(self, threads: int) -> Repository:
         """The repository, for as many threads."""
         kept = threads if self.kept is None else self.kept
-        return open_server(self._driver(), replace(self.pooling, kept=kept))
+        return open_server(self._driver(), replace(self.pooling, kept=kept), self.max_values)
 
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
@@ -137,6 +140,7 @@ class ElasticStore:
     index: str
     replicas: int
     limits: dict[str, Any]
+    max_values: int = MAX_VALUES
 
     def _connect(self, threads: int, **limits: Any) -> Connection:
         return Connection(
@@ -162,7 +166,7 @@ class ElasticStore:
 
     def open(self, threads: int) -> Repository:
         """The repository, for as many threads."""
-        return ElasticRepository(self._connect(threads), self.index)
+        return ElasticRepository(self._connect(threads), self.index, max_values=self.max_values)
 
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
@@ -187,6 +191,11 @@ Store = SQLStore | ServerStore | ElasticStore
 
 def store_of(conf: cfg.ConfigOpts) -> Store:
     """The store that the configuration names; ``StartFailed`` when it names none, or one in a wrong way."""
+    settings.check(conf, "api")
+    return replace(_named(conf), max_values=conf.api.max_searchable_values)
+
+
+def _named(conf: cfg.ConfigOpts) -> Store:
     storage = conf.storage
     if storage.driver in ELASTICSEARCH_DRIVERS:
         return _elastic(conf, storage.backend or "elasticsearch")

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Field, Index
@@ -20,6 +21,18 @@ LONGEST_VALUE = 1024
 
 LONGEST_NAME = 1024
 """Characters; what stands at a longer path is found by its leaf, at a longer leaf by its words only."""
+
+MAX_VALUES = 10_000
+"""Values of a document that are searchable, unless the configuration says otherwise."""
+
+MAX_TEXT = 1024 * 1024
+"""Characters of the values that are searchable."""
+
+MAX_SIZE = 2 * 1024 * 1024 - 64 * 1024
+"""Bytes of a document's index, in the form that needs more of them. A store adds less than the rest of 2 MiB."""
+
+_OVERHEAD = 12
+"""Bytes of an item of the index beside its texts."""
 
 REVISION = 1
 """Raised when the same definition gives a document other entries, values or words than before."""
@@ -127,17 +140,28 @@ def value_at(document: Document, path: str) -> Any:
     return value
 
 
-def search_index(kind: Kind, document: Document) -> SearchIndex:
-    """Compute what the document is found by."""
-    builder = _Builder(kind)
+def search_index(kind: Kind, document: Document, max_values: int = MAX_VALUES) -> SearchIndex:
+    """Compute what the document is found by.
+
+    These are its first ``max_values`` values as far as they fit into ``MAX_TEXT`` and ``MAX_SIZE``; of a long text
+    the first words. Values of fields that the kind defines come before free ones, those of lists of objects last.
+    What the service searches by itself, the root properties that it sets and members, is always included.
+    """
+    builder = _Builder(kind, max_values)
     builder.add_object(document, "", 0)
     return builder.finished()
 
 
 class _Builder:
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, kind: Kind, max_values: int) -> None:
         self._paths = kind.paths
         self._shown = kind.shown_names
+        self._values_left = max_values
+        self._text_left = MAX_TEXT
+        self._size_left = MAX_SIZE
+        self._is_full = False
+        self._is_own = False
+        """Whether the values are the service's own, which are always included."""
         self._entries: set[Entry] = set()
         self._texts: list[str] = []
         self._described: set[tuple[str, str]] = set()
@@ -159,34 +183,60 @@ class _Builder:
         """``prefix`` is None below a place that has no path in the index. Of an object that ``is_hidden`` only the
         properties that the kind defines are indexed: no view could hide any other.
         """
+        own, defined, others = [], [], []
         for key, value in document.items():
             path = _path(prefix, key)
             field = self._paths.get(path or "")
             if is_secret(key) or (is_hidden if field is None else field.index is Index.OFF):
                 continue
-            if field is not None and field.index is Index.MEMBERS:
-                self._add_members(value, key)
-                continue
             is_free = key not in self._shown and (field is None or not field.hidden) and len(key) <= LONGEST_NAME
-            self._add(value, path, key if is_free else None, field, depth)
+            part = (value, path, key if is_free else None, field, depth)
+            if field is None or field.many:
+                others.append(part)
+            elif field.server and not depth:
+                own.append(part)
+            else:
+                defined.append(part)
+        if own:
+            self._is_own = True
+            for part in own:
+                self._add(*part)
+            self._is_own = False
+        for part in (*defined, *others):
+            self._add(*part)
 
     def _add(self, value: Any, path: str | None, free: str | None, field: Field | None, depth: int) -> None:
-        if isinstance(value, dict):
+        if field is not None and field.index is Index.MEMBERS:
+            self._add_members(value, path or "")
+        elif self._is_full and not self._is_own:
+            return
+        elif isinstance(value, dict):
             self._add_entry(PRESENT, path, free, depth)
             self.add_object(value, path and path + ".", depth + 1, is_hidden=_is_hidden(field))
-        elif isinstance(value, list):
-            if not value:
-                self._add_entry(PRESENT, path, free, depth)
+        elif isinstance(value, list) and value:
             for item in value:
                 self._add(item, path, free, field, depth)
-        else:
-            self._add_entry(as_value(value, field), path, free, depth)
-            self._add_text(value, field, path)
+        elif self._counts():
+            self._add_entry(PRESENT if isinstance(value, list) else as_value(value, field), path, free, depth)
+            self._add_text(None if isinstance(value, list) else value, field, path)
+
+    def _counts(self) -> bool:
+        """Count a value; return whether it is searchable."""
+        if not self._is_own:
+            self._values_left -= 1
+            self._is_full = self._is_full or self._values_left < 0
+        return self._is_own or not self._is_full
+
+    def _fits(self, *texts: str) -> bool:
+        """Count an item of the index that consists of these texts; return whether it is included."""
+        self._size_left -= sum(map(_length, texts)) + _OVERHEAD
+        self._is_full = self._is_full or self._size_left < 0
+        return self._is_own or self._size_left >= 0
 
     def _add_entry(self, value: Value, path: str | None, free: str | None, depth: int) -> None:
-        if path is not None:
+        if path is not None and Entry(path, value) not in self._entries and self._fits(path, value.text):
             self._entries.add(Entry(path, value))
-        if free is None:
+        if free is None or not self._fits(free, value.text):
             return
         shallowest, values = self._free.setdefault(free, (depth, set()))
         if depth < shallowest:
@@ -200,16 +250,35 @@ class _Builder:
         text = _as_text(scalar)
         index = None if field is None else field.index
         if index is not Index.ASIDE:
-            self._texts.append(text)
+            self._add_words(text)
         if path is not None and index in (Index.TEXT, Index.ASIDE):
-            self._described.update((path, word) for word in words_of(text))
+            for word in words_of(text[: MAX_SIZE // 2]):
+                if not self._fits(path, word):
+                    return
+                self._described.add((path, word))
+
+    def _add_words(self, text: str) -> None:
+        """Add the words of the text and, if it is short, the whole text as a value."""
+        # Case folding makes at most three characters of one, of two bytes each.
+        left = min(self._text_left, self._size_left // (1 if text.isascii() else 6))
+        self._text_left -= len(text)
+        if len(text) > left and not self._is_own:
+            self._is_full = True
+            if len(text) <= LONGEST_VALUE:
+                return
+            text = _cut(text, max(left, 0))
+        if self._fits(text.casefold()) and (len(text) > LONGEST_VALUE or self._fits(text)):
+            self._texts.append(text)
 
     def _add_members(self, value: Any, name: str) -> None:
         self._entries.add(Entry(name, NULL if value is None else PRESENT))
         if isinstance(value, dict):
             self._members.update(key for key in value if len(key) <= LONGEST_VALUE)
-            for entry in value.values():
-                self._texts.extend(_texts(entry))
+            self._size_left -= sum(len(key) + _OVERHEAD for key in self._members)
+            for text in chain.from_iterable(map(_texts, value.values())):
+                if not self._counts():
+                    return
+                self._add_words(text)
 
 
 def _is_hidden(field: Field | None) -> bool:
@@ -222,6 +291,20 @@ def _path(prefix: str | None, key: str) -> str | None:
     if prefix is None or len(prefix) + len(key) > LONGEST_NAME or (prefix == "" and key.startswith(FREE)):
         return None
     return prefix + key
+
+
+def _cut(text: str, length: int) -> str:
+    """Return the beginning of a text without a part of a word at its end."""
+    while length and text[length - 1].isalnum():
+        length -= 1
+    return text[:length]
+
+
+def _length(text: str) -> int:
+    """Return the bytes of a text in which control characters are escaped as JSON does it."""
+    if text.isascii() and text.isprintable():
+        return len(text)
+    return len(text.encode("utf-8", "surrogatepass")) + 5 * sum(character < " " for character in text)
 
 
 def _as_text(scalar: Scalar) -> str:

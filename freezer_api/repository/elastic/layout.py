@@ -92,9 +92,9 @@ class Layout:
             "sort.order": ["asc", "asc"],
         }
 
-    def fields(self, document: Document) -> dict[str, Any]:
-        """The fields that are made of the document alone."""
-        source: dict[str, Any] = terms.fields(search_index(self.kind, document))
+    def fields(self, document: Document, max_values: int = searched.MAX_VALUES) -> dict[str, Any]:
+        """The fields that are made of the document alone; see :func:`search_index` for ``max_values``."""
+        source: dict[str, Any] = terms.fields(search_index(self.kind, document, max_values))
         for path, name in self.column_of.items():
             value = value_at(document, path)
             if isinstance(value, str):

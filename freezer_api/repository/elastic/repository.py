@@ -15,6 +15,7 @@ from urllib.parse import quote
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.documents.text import decode
 from freezer_api.errors import AlreadyExists, Conflict, FreezerError, SearchTooLong, StoreFailed, Unavailable
 from freezer_api.repository import query as q
@@ -92,7 +93,8 @@ class _TimeLimit:
 class ElasticRepository:
     """Documents in the indices of ``layout`` behind the aliases ``<prefix>-<kind>``.
 
-    ``clock`` gives microseconds since the epoch, ``new_id`` something that nobody has.
+    ``clock`` gives microseconds since the epoch, ``new_id`` something that nobody has. ``max_values`` of each
+    document are searchable.
     """
 
     def __init__(
@@ -103,7 +105,9 @@ class ElasticRepository:
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
         pause: Callable[[float], None] = time.sleep,
+        max_values: int = MAX_VALUES,
     ) -> None:
+        self._max_values = max_values
         self._connection = connection
         self._hasty = connection.hasty()
         self._prefix = prefix
@@ -219,7 +223,7 @@ class ElasticRepository:
     def _source(self, kind: Kind, key: str, document: Document, *, created: int, version: int) -> dict[str, Any]:
         # ``write`` tells a write that was carried out, though its answer was lost, from somebody else's.
         own = {"key": key, "created": created, "version": version, "write": self._new_id()}
-        return LAYOUTS[kind.name].fields(document) | own
+        return LAYOUTS[kind.name].fields(document, self._max_values) | own
 
     def _own_write(self, kind: Kind, key: str, source: dict[str, Any]) -> Stored | None:
         """What this very write left when an earlier attempt at it was carried out; None when it was not."""

@@ -11,6 +11,7 @@ from sqlalchemy import Delete, Select, Update, bindparam, delete, select, update
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.documents.text import decode
 from freezer_api.errors import AlreadyExists, Conflict, TooLarge
 from freezer_api.repository import query as q
@@ -42,14 +43,21 @@ class _Statements:
 
 
 class SQLRepository:
-    """Documents in the tables of ``schema``, in the database that ``access`` leads to."""
+    """Documents in the tables of ``schema``, in the database that ``access`` leads to.
 
-    def __init__(self, access: Access) -> None:
+    ``max_values`` of each document are searchable.
+    """
+
+    def __init__(self, access: Access, max_values: int = MAX_VALUES) -> None:
         self._access = access
+        self._max_values = max_values
         self._statements = {name: _Statements(table) for name, table in TABLES.items()}
 
+    def _contents(self, kind: Kind, document: Document) -> dict[str, Any]:
+        return TABLES[kind.name].contents(document, self._max_values)
+
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        row = {"key": key, "version": 1, **TABLES[kind.name].contents(document)}
+        row = {"key": key, "version": 1, **self._contents(kind, document)}
         try:
             created = self._access.create(kind, [row])
         except Taken:
@@ -57,7 +65,7 @@ class SQLRepository:
         return Stored(key, document, 1, _token(created, 1))
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
-        rows = ({"key": key, "version": 1, **TABLES[kind.name].contents(documents[key])} for key in documents)
+        rows = ({"key": key, "version": 1, **self._contents(kind, documents[key])} for key in documents)
         created: dict[str, int] = {}
         for part in _parts(rows) if self._access.creates_many else ([row] for row in rows):
             created |= self._created(kind, part)
@@ -78,10 +86,14 @@ class SQLRepository:
         there = {row.key for row in self._access.read(self._statements[kind.name].there, {"keys": keys})}
         outcomes = {number: False for number, key in enumerate(keys) if key in there}
         left = [number for number in range(len(originals)) if number not in outcomes]
-        rows = (_restored_row(kind, originals[number]) for number in left)
+        rows = (self._row(kind, originals[number]) for number in left)
         restored = [is_new for part in _parts(rows) for is_new in self._restored(kind, part)]
         outcomes |= zip(left, restored, strict=True)
         return [outcomes[number] for number in range(len(originals))]
+
+    def _row(self, kind: Kind, original: Original) -> dict[str, Any]:
+        key, document, version, created = original
+        return {"key": key, "created": created, "version": version, **self._contents(kind, document)}
 
     def _restored(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
         try:
@@ -109,7 +121,7 @@ class SQLRepository:
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         created, version = _seen(token)
-        contents = {**TABLES[kind.name].contents(document), "version": version + 1}
+        contents = {**self._contents(kind, document), "version": version + 1}
         self._change(self._statements[kind.name].update, contents, kind, key, token)
         return Stored(key, document, version + 1, _token(created, version + 1))
 
@@ -142,11 +154,6 @@ class SQLRepository:
 
     def close(self) -> None:
         self._access.close()
-
-
-def _restored_row(kind: Kind, original: Original) -> dict[str, Any]:
-    key, document, version, created = original
-    return {"key": key, "created": created, "version": version, **TABLES[kind.name].contents(document)}
 
 
 def _parts(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

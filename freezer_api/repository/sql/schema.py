@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import HotList, Kind
 from freezer_api.documents.kinds import KINDS
-from freezer_api.documents.search_index import as_epoch, search_index, value_at
+from freezer_api.documents.search_index import MAX_VALUES, as_epoch, search_index, value_at
 from freezer_api.documents.text import encode
 from freezer_api.repository.sql import index_text
 from freezer_api.repository.sql.dialects import TABLE_OPTIONS, exact_text
@@ -62,9 +62,9 @@ class KindTable:
     def _paths(self) -> tuple[tuple[str, str], ...]:
         return tuple((name, path) for path, name in self.column_of.items())
 
-    def contents(self, document: Document) -> dict[str, Any]:
-        """The columns that depend on the document alone."""
-        found_by = search_index(self.kind, document)
+    def contents(self, document: Document, max_values: int = MAX_VALUES) -> dict[str, Any]:
+        """The columns that depend on the document alone; see :func:`search_index` for ``max_values``."""
+        found_by = search_index(self.kind, document, max_values)
         row: dict[str, Any] = {name: _text_or_none(value_at(document, path)) for name, path in self._paths}
         if self.excluded:
             path, value = self.excluded

@@ -32,6 +32,7 @@ from sqlalchemy.exc import TimeoutError as PoolIsExhausted
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection, QueuePool
 
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import TOO_LARGE, SearchTooLong, StartFailed, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.dialects import MYSQL, creation
@@ -304,9 +305,9 @@ class ServerAccess:
         raise _Troubled(trouble)
 
 
-def open_server(driver: Driver, pooling: Pooling) -> SQLRepository:
+def open_server(driver: Driver, pooling: Pooling, max_values: int = MAX_VALUES) -> SQLRepository:
     """The repository in the tables that ``upkeep.sync`` has made."""
-    return SQLRepository(ServerAccess(driver, pooling))
+    return SQLRepository(ServerAccess(driver, pooling), max_values)
 
 
 @dataclass(frozen=True)

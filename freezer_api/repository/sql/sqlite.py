@@ -25,6 +25,7 @@ from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
 
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import (
     TOO_LARGE,
     FreezerError,
@@ -163,10 +164,17 @@ class SQLiteAccess:
 
 
 def open_sqlite(
-    path: Path, *, timeout: float = 5.0, connections: int = 8, longest_read: float = 30.0
+    path: Path,
+    *,
+    timeout: float = 5.0,
+    connections: int = 8,
+    longest_read: float = 30.0,
+    max_values: int = MAX_VALUES,
 ) -> SQLRepository:
     """The repository in the file at ``path``, which ``upkeep.sync`` has made; see :func:`sqlite_access`."""
-    return SQLRepository(sqlite_access(path, timeout=timeout, connections=connections, longest_read=longest_read))
+    return SQLRepository(
+        sqlite_access(path, timeout=timeout, connections=connections, longest_read=longest_read), max_values
+    )
 
 
 def sqlite_access(path: Path, *, timeout: float, connections: int, longest_read: float) -> SQLiteAccess:

@@ -13,6 +13,7 @@ from freezer_api.documents.merge import same
 from freezer_api.documents.search_index import (
     LONGEST_NAME,
     LONGEST_VALUE,
+    MAX_TEXT,
     NULL,
     PRESENT,
     Entry,
@@ -26,6 +27,8 @@ from freezer_api.documents.search_index import (
     words_of,
 )
 from freezer_api.documents.sessions import SESSIONS
+from freezer_api.repository.elastic import terms
+from freezer_api.repository.sql import index_text
 
 from .json_values import OBJECTS, SCALARS, nested, unchanged
 
@@ -450,3 +453,80 @@ def test_depth_is_no_obstacle() -> None:
     assert "bottom" in search_index(SESSIONS, {"jobs": {"j": nested(125, "bottom")}}).words
     path = "backup_metadata.free" + ".a" * 62
     assert finds(BACKUPS, deep, path, "bottom")
+
+
+def size(index: Any) -> tuple[int, int]:
+    """Return the bytes that SQL and a search engine keep of an index."""
+    sql = index_text.entries(index) + index_text.texts(index)
+    return len(sql.encode()), sum(len(term.encode()) for found in terms.fields(index).values() for term in found)
+
+
+LARGE = {
+    "a long key": {"k" * 1000: list(range(20_000))},
+    "numbers": {"numbers": list(range(20_000))},
+    "words": {"text": " ".join(f"{number:x}" for number in range(300_000))},
+    "long values": {f"k{number}": f"{number} {'v' * 1000}" for number in range(3000)},
+    "control characters": {f"k{number}": f"{number} " + "\x01" * 1000 for number in range(2000)},
+    "long letters": {"text": " ".join(f"{'ΐ' * 5}{number}" for number in range(100_000))},
+    "empty objects": {f"k{number}": {"a" * 500: {}} for number in range(20_000)},
+    "objects": {f"{number}{'d' * 20}": [[{f"x{number}": number}]] for number in range(20_000)},
+}
+
+
+@pytest.mark.parametrize("metadata", LARGE.values(), ids=LARGE)
+def test_index_of_a_document_is_bounded(metadata: Any) -> None:
+    index = search_index(BACKUPS, backup(**metadata, hostname="h9", container="c9"))
+    assert max(size(index)) < 2 * 1024 * 1024
+    # Defined fields come first, wherever they are in the document, and the service's own are always included.
+    assert Entry("backup_metadata.hostname", Value("string", "h9")) in index.entries
+    assert {"h9", "c9"} <= index.words
+    assert Entry("project_id", Value("string", "p1")) in index.entries
+
+
+@pytest.mark.parametrize("text", [LARGE["words"]["text"], "tulip " * 300_000 + "rose"])
+def test_description_and_its_index_are_bounded(text: str) -> None:
+    index = search_index(SESSIONS, {**SESSION, "description": text})
+    assert max(size(index)) < 2 * 1024 * 1024
+    first, last = text.split(maxsplit=1)[0], text.rsplit(maxsplit=1)[-1]
+    assert ("description", first) in index.described
+    assert ("description", last) not in index.described
+    assert index.members == SESSION["jobs"].keys()
+
+
+def test_first_values_are_searchable() -> None:
+    document = backup(numbers=list(range(100)), text=["late"])
+    index = search_index(BACKUPS, document, 50)
+    found = {int(entry.value.text) for entry in index.entries if entry.name == "*numbers"}
+    assert found == set(range(len(found)))
+    assert 45 <= len(found) <= 50
+    assert "late" not in index.words
+    assert search_index(BACKUPS, document, 102).words >= {"late", "99"}
+
+
+def test_ten_thousand_values_are_searchable() -> None:
+    index = search_index(BACKUPS, backup(numbers=list(range(20_000))))
+    found = {int(entry.value.text) for entry in index.entries if entry.name == "backup_metadata.numbers"}
+    assert found == set(range(10_000))
+
+
+def test_last_word_of_a_cut_text_is_not_searchable() -> None:
+    index = search_index(BACKUPS, backup(text="rose " + "x" * (MAX_TEXT - 10) + " tulips"))
+    assert "rose" in index.words
+    assert not {word for word in index.words if word.startswith("tu")}
+    cut = search_index(BACKUPS, backup(a="y" * (MAX_TEXT - 100), b="z" * 200))
+    assert "z" * 200 not in cut.words | cut.values
+
+
+def test_schedule_of_a_job_of_many_actions_is_searchable() -> None:
+    actions = [{"freezer_action": {f"k{key}": f"v{number}" for key in range(20)}} for number in range(1000)]
+    index = search_index(JOBS, {"job_actions": actions, **JOB, "job_schedule": {"status": "running"}})
+    assert Entry("job_schedule.status", Value("string", "running")) in index.entries
+    assert search_index(JOBS, {**JOB, "job_actions": actions}, 10).words.isdisjoint({"v999"})
+
+
+def test_members_are_always_searchable_and_their_texts_are_counted() -> None:
+    jobs = {f"j{number}": {"client_id": f"c{number}"} for number in range(100)}
+    index = search_index(SESSIONS, {"session_id": "s1", "jobs": jobs}, 50)
+    assert index.members == jobs.keys()
+    assert "c1" in index.words
+    assert "c99" not in index.words
