@@ -11,6 +11,7 @@ from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import AlreadyExists, Conflict, Forbidden
 from freezer_api.operations.doubles import unite
 from freezer_api.operations.owned import Owned
+from freezer_api.operations.pages import bounded_page
 from freezer_api.operations.registered import OF_ALL_PROJECTS, Registered
 from freezer_api.operations.rewrite import rewrite, until_settled
 from freezer_api.operations.scope import Scope, central_key
@@ -39,7 +40,8 @@ class Clients:
         if not scope.by_project:
             return self._clients.search(scope, query)
         seen = Any((scope.condition, OF_ALL_PROJECTS))
-        return self._repository.search(CLIENTS, replace(query, conditions=(seen, *query.conditions)))
+        query = replace(query, conditions=(seen, *query.conditions))
+        return bounded_page(self._repository, CLIENTS, query, self._limits.max_page_bytes)
 
     def get(self, scope: Scope, client_id: str) -> Stored:
         return self._registered.get(scope, client_id)

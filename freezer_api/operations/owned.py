@@ -8,6 +8,7 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.text import one_line
 from freezer_api.errors import AlreadyExists, Conflict, NotFound
+from freezer_api.operations.pages import bounded_page
 from freezer_api.operations.rewrite import rewrite, until_settled
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Repository, Stored
@@ -76,7 +77,8 @@ class Owned:
 
     def search(self, scope: Scope, query: Query) -> Page:
         """The scope's documents that fit the query."""
-        return self._repository.search(self._kind, replace(query, conditions=(scope.condition, *query.conditions)))
+        query = replace(query, conditions=(scope.condition, *query.conditions))
+        return bounded_page(self._repository, self._kind, query, self._limits.max_page_bytes)
 
     def all(self, scope: Scope, condition: Condition) -> list[Stored]:
         """Every document of the scope that fits; for conditions that few documents fit."""

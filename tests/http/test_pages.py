@@ -206,3 +206,23 @@ def test_a_link_is_one_whatever_the_parameters_hold(client: Client, ids: list[st
     assert answer.status == 200
     assert not answer.json["clients"] or re.fullmatch(r'<[^<>"{} ]+>; rel="next"', answer.headers["link"])
     assert "match_not" not in raw or len(answer.json["clients"]) == 1
+
+
+class TestBytes:
+    @pytest.fixture
+    def small(self, conf: cfg.ConfigOpts) -> None:
+        conf.set_override("max_page_bytes", 4000, group="api")
+
+    @pytest.mark.parametrize(("length", "documents"), [(1000, 10), (10, 25), (150, 14)])
+    @pytest.mark.usefixtures("small")
+    def test_page_ends_early_only_after_ten_documents(
+        self, client: Client, ids: list[str], length: int, documents: int
+    ) -> None:
+        for id_ in ids:
+            client("PATCH", f"clients/{id_}", {"description": "x" * length})
+        first = client("GET", "clients?limit=500&with_count=1")
+        assert first.json["count"] == len(ids)
+        assert abs(len(_ids(first)) - documents) <= 2
+        assert _joined(_pages(client, "clients?limit=500")) == ids
+        assert _ids(client("GET", "clients?limit=10")) == ids[:10]
+        assert _ids(client("GET", "clients?limit=10&offset=20")) == ids[20:]

@@ -175,7 +175,7 @@ GENERAL_ERRORS: Mapping[int, str] = {
     405: "The method is not offered here; ``Allow`` lists those that are.",
     406: "You do not accept JSON.",
     409: "A change: others changed the same document over and over. Try again.",
-    413: "The body is larger than ``[api] max_body_size``.",
+    413: "The body is larger than ``[api] max_body_size``, or the document than ``[api] max_document_size``.",
     500: "The service or its store failed; the log of the service says how.",
     503: "The store or Keystone does not answer. Try again after the seconds of ``Retry-After``.",
 }

@@ -1,0 +1,46 @@
+"""Pages that are bounded by the bytes of their documents."""
+
+from dataclasses import replace
+
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.text import size
+from freezer_api.repository.protocol import Page, Repository, Stored
+from freezer_api.repository.query import Query
+
+MIN_DOCUMENTS = 10
+"""A page with fewer documents is the last one: schedulers rely on it."""
+
+PART = 50
+"""Documents that are read before their size is known."""
+
+
+def bounded_page(repository: Repository, kind: Kind, query: Query, max_bytes: int) -> Page:
+    """Return the page of the query, which ends early where its documents would have more than ``max_bytes``.
+
+    It is read in parts, so that no more than a part of large documents is in memory beyond the page.
+    """
+    part = repository.search(kind, replace(query, limit=min(query.limit, PART)))
+    items: list[Stored] = []
+    bytes_, total, limit = 0, part.total, query.limit
+    while True:
+        for kept, stored in enumerate(part.items):
+            bytes_ += size(stored.document)
+            if bytes_ > max_bytes and len(items) + kept >= MIN_DOCUMENTS:
+                return _cut(repository, kind, query, items, kept, total)
+        items += part.items
+        left = limit - len(items)
+        if part.next is None or not left:
+            return Page(items, part.next, total)
+        fitting = int((max_bytes - bytes_) / (bytes_ / len(items))) + 1
+        query = replace(query, limit=left, offset=0, after=part.next, with_total=False)
+        part = repository.search(kind, replace(query, limit=min(left, max(PART, fitting))))
+
+
+def _cut(
+    repository: Repository, kind: Kind, query: Query, items: list[Stored], kept: int, total: int | None
+) -> Page:
+    """Return the page with the first documents of its last part; the store knows the position behind them."""
+    if not kept:
+        return Page(items, query.after, total)
+    again = repository.search(kind, replace(query, limit=kept, with_total=False))
+    return Page([*items, *again.items], again.next, total)

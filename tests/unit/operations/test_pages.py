@@ -1,0 +1,72 @@
+"""A page ends early where its documents are large, never before ten of them, and is read in parts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freezer_api import embedded
+from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.text import size
+from freezer_api.operations.pages import MIN_DOCUMENTS, PART, bounded_page
+from freezer_api.repository.protocol import Page, Repository
+from freezer_api.repository.query import Query
+from freezer_api.repository.sql.sqlite import open_sqlite
+
+KEYS = [f"job{number:03}" for number in range(3 * PART)]
+
+
+def job(key: str) -> Any:
+    return {"job_id": key, "text": "x" * 100}
+
+
+SIZE = size(job(KEYS[0]))
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    path: Path = tmp_path_factory.mktemp("pages") / embedded.FILE
+    embedded.prepare(path)
+    repository = open_sqlite(path)
+    repository.create_all(JOBS, {key: job(key) for key in KEYS})
+    yield repository
+    repository.close()
+
+
+def keys(page: Page) -> list[str]:
+    return [stored.key for stored in page.items]
+
+
+@pytest.mark.parametrize(
+    ("limit", "documents", "expected"),
+    [
+        (100, 1, MIN_DOCUMENTS),
+        (10, 1, 10),
+        (5, 1, 5),
+        (100, 20, 20),
+        (100, PART - 1, PART - 1),
+        (100, PART, PART),
+        (100, PART + 7, PART + 7),
+        (100, 1000, 100),
+        (1000, 1000, len(KEYS)),
+        (1000, 2 * PART, 2 * PART),
+    ],
+)
+def test_page_ends_where_the_bytes_end(repository: Repository, limit: int, documents: int, expected: int) -> None:
+    query = Query(limit=limit, with_total=True)
+    page = bounded_page(repository, JOBS, query, documents * SIZE)
+    assert keys(page) == KEYS[:expected]
+    assert page.total == len(KEYS)
+    assert (page.next is None) == (expected == len(KEYS))
+
+
+@pytest.mark.parametrize("documents", [1, 20, PART, PART + 7, 1000])
+@pytest.mark.parametrize("offset", [0, 3])
+def test_pages_lead_to_every_document_once(repository: Repository, documents: int, offset: int) -> None:
+    page = bounded_page(repository, JOBS, Query(limit=1000, offset=offset), documents * SIZE)
+    found = keys(page)
+    while page.next is not None:
+        page = bounded_page(repository, JOBS, Query(limit=1000, after=page.next), documents * SIZE)
+        found += keys(page)
+    assert found == KEYS[offset:]
