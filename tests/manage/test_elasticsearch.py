@@ -185,6 +185,20 @@ def test_another_server_is_refused_in_one_line(manage, tmp_path, answering, stat
     assert manage(*config, "db", "sync") == (1, "", f"freezer-manage: {where}: {told}\n")
 
 
+def test_sync_reports_additions_and_fails_only_if_they_do_harm(manage, place, store):
+    config = store()
+    manage(*config, "db", "sync")
+    index = f"{place.prefix}-jobs-000001"
+    place.request("PUT", f"/{index}/_alias/everything", {})
+    assert manage(*config, "db", "sync") == (0, MADE, f"freezer-manage: {index}: it has the alias everything\n")
+    place.request("PUT", f"/{index}/_settings", {"index": {"blocks.read_only": True}})
+    done = manage(*config, "-m", "jobs", "db", "sync")
+    assert (done.code, done.stdout) == (1, "")
+    reason = f"others have changed the index {index}, or an index template has: index.blocks.read_only is true"
+    assert done.stderr == f"freezer-manage: {reason}\n"
+    place.request("PUT", f"/{index}/_settings", {"index": {"blocks.read_only": False}})
+
+
 @pytest.mark.parametrize("word", ["sync", "show", "remove", "update-settings"])
 @pytest.mark.parametrize("foreign", [page("404 Not Found", '{"message": "no route"}'), page("200 OK", "{}")])
 def test_answers_of_a_proxy_end_in_one_line(manage, place, tmp_path, word, foreign):

@@ -244,7 +244,7 @@ class TestElasticsearch:
             "\n".join(["[elasticsearch]", f"hosts = {place.url}", f"index = {place.prefix}", *options])
         )
 
-    def test_from_nothing_to_all_is_well(self, manage: Manage, config: Configure) -> None:
+    def test_from_nothing_to_all_is_well(self, manage: Manage, place: Place, config: Configure) -> None:
         found = troubles(*config("number_of_replicas = 1"))
         assert found["Store Layout"][0] == 2
         assert found["Replicas"] == (
@@ -253,6 +253,14 @@ class TestElasticsearch:
         )
         assert manage(*config(), "db", "sync").code == 0
         assert troubles(*config()) == {}
+        index = f"{place.prefix}-jobs-000001"
+        place.request("PUT", f"/{index}/_alias/everything", {})
+        assert troubles(*config()) == {"Foreign Settings": (1, f"{index}: it has the alias everything")}
+        place.request("PUT", f"/{index}/_settings", {"index": {"blocks.write": True}})
+        told = f"{index}: it has the alias everything; {index}: index.blocks.write is true"
+        assert troubles(*config()) == {"Foreign Settings": (2, told)}
+        place.request("PUT", f"/{index}/_settings", {"index": {"blocks.write": False}})
+        place.request("DELETE", f"/{index}/_alias/everything")
         assert troubles(*config("[api]", "max_document_size = 50000000")) == {
             "Size Limits": (
                 1,
