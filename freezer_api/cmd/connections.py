@@ -171,6 +171,8 @@ class Connection(TConn):  # type: ignore[misc]
         # gunicorn would wait for the client where it is false.
         self.initialized = True
         self.expire: Callable[[Connection], None] = lambda _: None
+        self.is_watched = False
+        """Whether the poller has it."""
         self.keep = False
         self.has_slot = False
         self.reserved = 0

@@ -152,26 +152,32 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._expect_request(connection)
 
     def _expect_request(self, connection: Connection) -> None:
-        timeout = self.app.request_head_timeout
-        self._watch(connection, selectors.EVENT_READ, self._receive, timeout, self._time_out)
-        self._receive(connection)
+        # Most requests have arrived as a whole, so that the poller is not needed.
+        if self._receive(connection):
+            timeout = self.app.request_body_timeout if connection.is_admitted else self.app.request_head_timeout
+            self._watch(connection, selectors.EVENT_READ, self._receive, timeout, self._time_out)
 
-    def _receive(self, connection: Connection, _client: Any = None) -> None:
+    def _receive(self, connection: Connection, _client: Any = None) -> bool:
+        """Take what has arrived. Return whether more has to be received here."""
         try:
             connection.receive()
         except OSError:
             self._drop(connection)
-            return
+            return False
         if connection.is_complete:
             self._unwatch(connection)
             self._dispatch(connection)
-        elif connection.has_head and not connection.is_admitted:
+            return False
+        if connection.has_head and not connection.is_admitted:
             connection.is_admitted = True
             connection.timeout = time.monotonic() + self.app.request_body_timeout
             if not self._reserve(connection):
                 self._unwatch(connection)
+                connection.expire = self._time_out
                 self._waiting.append(connection)
                 self._dispatch_waiting()
+                return False
+        return True
 
     def _reserve(self, connection: Connection) -> bool:
         """Return whether the body is received without a thread."""
@@ -287,21 +293,23 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self,
         connection: Connection,
         events: int,
-        step: Callable[[Connection, Any], None],
+        step: Callable[[Connection, Any], object],
         timeout: float,
         expire: Callable[[Connection], None],
     ) -> None:
         """Call ``step`` at each event, and ``expire`` when the time is over."""
         connection.timeout = time.monotonic() + timeout
         connection.expire = expire
+        connection.is_watched = True
         self.pending_conns.append(connection)
         self.poller.register(connection.sock, events, partial(step, connection))
 
     def _unwatch(self, connection: Connection) -> None:
-        with suppress(ValueError):
+        if connection.is_watched:
+            connection.is_watched = False
             self.pending_conns.remove(connection)
             self.poller.unregister(connection.sock)
-        with suppress(ValueError):
+        elif connection in self._waiting:
             self._waiting.remove(connection)
 
     def murder_pending(self) -> None:
