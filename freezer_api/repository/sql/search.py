@@ -1,6 +1,6 @@
 """A query as one SELECT. Statements are built once per shape: the same conditions with other values share one."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -56,6 +56,10 @@ def _chunks(parts: Iterable[str]) -> Iterator[list[str]]:
         chunk.append(part)
         size += len(part.encode())
     yield chunk
+
+
+_SMALL = 40
+"""Parts of a shape; what schedulers and the web UI ask has fewer."""
 
 
 class _Paging(NamedTuple):
@@ -292,7 +296,21 @@ def _contains(
     return ~select(1).where(func.instr(column, listed.c.value) == 0).correlate(table.table).exists()
 
 
-@lru_cache(maxsize=512)
+def _remembered(make: Callable[..., Select[Any]]) -> Callable[..., Select[Any]]:
+    """Keep the statements of 256 small shapes and of 16 large ones: a condition takes several KiB of memory."""
+    small, large = lru_cache(maxsize=256)(make), lru_cache(maxsize=16)(make)
+
+    def remembered(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
+        return (small if _parts(shape) <= _SMALL else large)(kind, shape, paging)
+
+    return remembered
+
+
+def _parts(shape: Any) -> int:
+    return 1 + sum(map(_parts, shape)) if isinstance(shape, tuple) else 0
+
+
+@_remembered
 def _page_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     table = TABLES[kind]
     columns = table.table.c
@@ -324,7 +342,7 @@ def _later(table: KindTable, rank: ColumnElement[int] | None) -> ColumnElement[b
     return or_(rank > bindparam("after_rank"), and_(rank == bindparam("after_rank"), later))
 
 
-@lru_cache(maxsize=512)
+@_remembered
 def _counted_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     table = TABLES[kind]
     page = _page_statement(kind, shape, paging).subquery("page")

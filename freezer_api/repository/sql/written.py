@@ -5,7 +5,6 @@ SQLAlchemy writes each statement once. To have it carry one out takes longer tha
 
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Select
@@ -36,7 +35,12 @@ def _row(columns: Sequence[str]) -> Any:
     return namedtuple("_row", columns)  # noqa: PYI024 - each statement has its own columns
 
 
-@lru_cache(maxsize=1024)
+_WRITTEN = "_freezer_written"
+
+
 def written(statement: Select[Any]) -> Written:
-    """The statement, written when it is met first: there is one object for each."""
-    return Written(statement)
+    """The statement, written when it is met first: there is one object for each, which keeps it."""
+    found: Written | None = statement.__dict__.get(_WRITTEN)
+    if found is None:
+        found = statement.__dict__[_WRITTEN] = Written(statement)
+    return found

@@ -1,6 +1,8 @@
 """The hot lists read what they show and nothing else: an index gives them in order, whatever the table holds."""
 
+import gc
 import sqlite3
+import weakref
 from contextlib import closing
 
 import pytest
@@ -8,6 +10,8 @@ import pytest
 from freezer_api.documents.kinds import KINDS
 from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
+from freezer_api.repository.sql import search
+from freezer_api.repository.sql import written as writing
 from freezer_api.repository.sql.schema import TABLES
 from freezer_api.repository.sql.search import Search
 from freezer_api.repository.sql.written import written
@@ -141,7 +145,7 @@ def test_page_and_total_are_of_one_moment(repository, asked):
     assert len(asked) == 1
 
 
-def test_statements_are_made_once(repository):
+def test_statements_are_made_once(repository, monkeypatch):
     """Other values and other free names, the same statement."""
 
     def _ask(number):
@@ -154,10 +158,25 @@ def test_statements_are_made_once(repository):
         stored = repository.create(JOBS, f"job{number}", job(f"job{number}"))
         stored = repository.replace(JOBS, f"job{number}", job(f"job{number}"), stored.token)
         repository.delete(JOBS, f"job{number}", stored.token)
-        return written.cache_info().misses, len(repository._access.writing._compiled_cache)
+        return len(compiled), len(repository._access.writing._compiled_cache)
 
-    written.cache_clear()
-    assert {_ask(number) for number in range(5)} == {(2, 3)}
+    compiled = []
+    made = writing.Written
+    monkeypatch.setattr(writing, "Written", lambda statement: compiled.append(statement) or made(statement))
+    assert len({_ask(number) for number in range(5)}) == 1
+
+
+def test_large_statements_are_not_kept(repository):
+    """A condition takes several KiB, and a search may have a hundred."""
+    references = []
+    for number in range(40):
+        conditions = tuple(is_(f"*k{n}", n) for n in range(60 + number))
+        repository.search(JOBS, q.Query(conditions))
+        statement = search.Search(TABLES["jobs"], q.Query(conditions), takes_lists=True).statement
+        references.append(weakref.ref(statement))
+    del statement
+    gc.collect()
+    assert sum(reference() is not None for reference in references) <= 17
 
 
 def test_the_order_within_one_microsecond_is_that_of_the_keys(repository):
