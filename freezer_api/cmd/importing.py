@@ -6,6 +6,7 @@ from pathlib import Path
 
 from oslo_config import cfg
 
+from freezer_api import config
 from freezer_api.cmd.start import UsageError
 from freezer_api.documents.fields import is_id
 from freezer_api.documents.kind import Kind
@@ -89,8 +90,12 @@ def run(conf: cfg.ConfigOpts, store: Store) -> int:
             on_conflict=OnConflict(conf.on_conflict),
             is_trial=_is_trial(conf),
             tell=_tell,
+            limits=config.limits(conf),
         )
         counts = [_taken(conf, transfer, kind) for kind in _kinds(conf)]
+    oversized = sum(count.oversized for count in counts)
+    if oversized:
+        _tell(f"Documents above a limit of [api]: {oversized}. They can be changed as long as they do not grow")
     homeless = sum(count.homeless for count in counts)
     if homeless:
         _tell(f"Documents without a project: {homeless}. Version 2 shows them to nobody, see --project-map")

@@ -7,6 +7,7 @@ from itertools import islice
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
+from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import same
 from freezer_api.errors import Invalid, NotFound, StartFailed
 from freezer_api.legacy.found import Found, Refused, Source
@@ -30,13 +31,16 @@ class OnConflict(Enum):
 
 @dataclass
 class Count:
-    """What became of the documents of one kind. ``homeless``: those of them that no project has."""
+    """What became of the documents of one kind. ``homeless``: those of them that no project has;
+    ``oversized``: those above a limit of the API.
+    """
 
     new: int = 0
     skipped: int = 0
     replaced: int = 0
     refused: int = 0
     homeless: int = 0
+    oversized: int = 0
 
 
 class Transfer:
@@ -55,7 +59,9 @@ class Transfer:
         on_conflict: OnConflict,
         is_trial: bool,
         tell: Callable[[str], None],
+        limits: Limits = DEFAULTS,
     ) -> None:
+        self._limits = limits
         self._source = source
         self._repository = repository
         self._projects = projects
@@ -111,6 +117,7 @@ class Transfer:
                 self._tell(f"Client {client_id} is there more than once: only its newest registration counts")
 
     def _take(self, kind: Kind, batch: list[Original], count: Count) -> None:
+        count.oversized += sum(not self._limits.allows(kind, original.document) for original in batch)
         count.homeless += sum(not original.document.get("project_id") for original in batch)
         if self._is_trial:
             outcomes = [self._repository.get(kind, original.key) is None for original in batch]

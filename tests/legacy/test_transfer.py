@@ -3,6 +3,7 @@
 import pytest
 
 from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.limits import Limits
 from freezer_api.errors import StartFailed, Unavailable
 from freezer_api.legacy.sql import Database
 from freezer_api.legacy.transfer import Count, OnConflict, Transfer
@@ -129,3 +130,11 @@ def test_what_is_deleted_meanwhile_is_not_brought_back(make, source):
 
     assert count == Count(skipped=450)
     assert [store.get(BACKUPS, key) for key in ("b000", "b001")] == [None, None]
+
+
+def test_documents_above_a_limit_are_taken_and_counted(source, make):
+    store = make()
+    counts = run(source, store, limits=Limits(max_document_size=9))
+    assert sum(count.oversized for count in counts) > 0
+    assert [count.refused for count in counts] == [count.refused for count in run(source, make())]
+    assert [count.oversized for count in run(source, make())] == [0] * len(KINDS)
