@@ -258,7 +258,8 @@ ELASTICSEARCH: list[cfg.Opt] = [
         "deadline",
         default=5.0,
         min=0.1,
-        help="Seconds in which a request to the store is answered, with all attempts; else the answer is 503.",
+        help="Seconds in which a request is answered with 503 if the store does not answer, with all attempts and "
+        "the time that the request waits for a thread.",
     ),
     cfg.IntOpt(
         "timeout",

@@ -10,6 +10,7 @@ from typing import Any
 from oslo_context.context import RequestContext
 
 from freezer_api.api.errors import unexpected
+from freezer_api.repository.outages import one_request
 
 LOG = logging.getLogger("freezer_api.access")
 
@@ -62,7 +63,8 @@ class Entrance:
             return start_response(status, [*headers, ("x-openstack-request-id", request_id)], exc_info)
 
         try:
-            return self._app(environ, start)
+            with one_request():
+                return self._app(environ, start)
         except Exception as error:  # noqa: BLE001 - a filter of the pipeline may raise anything
             return unexpected(start, _path(environ), environ["REQUEST_METHOD"], error)
         finally:

@@ -99,7 +99,7 @@ class TestAConnectionThatIsGone:
         with pytest.raises(Unavailable):
             calls[name]()
         (record,) = caplog.records
-        assert record.getMessage().startswith("The SQL store is not available: ")
+        assert record.getMessage().startswith("The store is not available (everything), after ")
         assert SECRET not in caplog.text
         calls[name]()
 
@@ -193,7 +193,9 @@ class TestOthersInTheWay:
                 repository.get(JOBS, "one")
 
         repository._access._done(_while_it_is_in_use)
-        assert caplog.messages == ["The SQL store is not available: all connections of the pool are in use"]
+        assert caplog.messages == [
+            "No connection to the SQL store is free: all connections of the pool are in use"
+        ]
         assert repository.get(JOBS, "one") is None
 
 
@@ -313,7 +315,7 @@ class TestAServerThat:
         ):
             with pytest.raises(Unavailable):
                 call()
-        assert len(caplog.records) == 3
+        assert len(caplog.records) == 2
         assert databases.PASSWORD not in caplog.text
         repository.close()
 
@@ -393,7 +395,8 @@ class TestAServerThat:
         stores.ServerStore(
             "[database] connection", urls.parsed(url), {}, servers.Pooling(), None, servers.Waiting()
         ).prepare()
-        assert caplog.messages[0].startswith("The SQL store ")
+        away = "The store is not available (the health check), after "
+        assert caplog.messages[0].startswith(away if on_mariadb else "The SQL store failed: ")
         assert caplog.messages[1].startswith("The store cannot be used yet")
 
     def test_has_lost_its_version(self, repository, server, admin, caplog):

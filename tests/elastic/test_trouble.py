@@ -76,7 +76,7 @@ def test_where_nobody_listens(asked: Callable[..., Connection], caplog: pytest.L
         url = f"http://127.0.0.1:{held.getsockname()[1]}"
         with pytest.raises(Unavailable):
             asked(url).introduce()
-    assert caplog.messages[-1].startswith("The store is not available (any index), after ")
+    assert caplog.messages[-1].startswith("The store is not available (everything), after ")
     assert caplog.messages[-1].endswith(f" s: ConnectionError at {url}: Connection refused")
 
 

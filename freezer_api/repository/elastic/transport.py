@@ -20,6 +20,7 @@ from freezer_api.repository.elastic import dialect as dialects
 from freezer_api.repository.elastic import trouble as troubles
 from freezer_api.repository.elastic.dialect import Dialect, NotSupported
 from freezer_api.repository.elastic.trouble import Trouble
+from freezer_api.repository.outages import PROBE_TIMEOUT, Outages
 
 LOG = logging.getLogger(__name__)
 
@@ -34,8 +35,8 @@ CLOSED = "index_closed_exception"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 """Seconds between attempts; each further pause is twice as long."""
 
-_PROBE = 1.0
-"""Seconds that a call takes at most while the store is known to be down."""
+_DEADLINE_SHARE = 0.8
+"""Of the deadline, for a call. In the rest requests are answered that waited for a thread meanwhile."""
 
 
 _INTRODUCTION = "/"
@@ -85,34 +86,6 @@ class WrongServer(Unavailable):
         self.reason = reason
 
 
-_EVERYWHERE = ""
-
-
-class _Outages:
-    """Where calls went unanswered for a whole deadline: at an index, or everywhere."""
-
-    def __init__(self) -> None:
-        self._places: set[str] = set()
-
-    def has(self, place: str) -> bool:
-        """Whether there is an outage at the place."""
-        return bool(self._places) and (place in self._places or _EVERYWHERE in self._places)
-
-    def begin(self, place: str, trouble: Trouble, seconds: float) -> None:
-        """Remember an outage; the first time it is logged."""
-        if place not in self._places:
-            LOG.error(
-                "The store is not available (%s), after %.1f s: %s", place or "any index", seconds, trouble.text
-            )
-        self._places.add(place)
-
-    def end(self, place: str) -> None:
-        """Forget it: there was an answer."""
-        if self.has(place):
-            LOG.warning("The store answers again (%s)", place)
-            self._places -= {place, _EVERYWHERE}
-
-
 class _Headers(NamedTuple):
     """Headers of a request with a JSON body or none, and of one with a body of lines."""
 
@@ -123,8 +96,7 @@ class _Headers(NamedTuple):
 class Connection:
     """Calls to a cluster. ``deadline`` in seconds bounds each one with all its attempts, ``timeout`` one attempt.
 
-    Once a whole deadline went by without an answer, calls are a short attempt at each node until one is answered:
-    a store that is down does not keep every thread waiting. Threads and forked processes may share a connection.
+    During an outage a call is a short attempt at each node. Threads and forked processes may share a connection.
     """
 
     def __init__(
@@ -143,12 +115,13 @@ class Connection:
         self._engine = engine
         self._authorization = {} if authorization is None else {"authorization": authorization}
         self._deadline = deadline
+        self._call_timeout = deadline * _DEADLINE_SHARE
         # Half of it, so that a node that hangs leaves time for another one.
-        self._timeout = min(timeout, deadline / 2)
+        self._timeout = min(timeout, self._call_timeout / 2)
         self._retries = retries
         self._clock = clock
         self._pause = pause
-        self._outages = _Outages()
+        self._outages = Outages(clock)
         self._headers: _Headers | None = None
         self._pool = open_pool()
         os.register_at_fork(after_in_child=partial(leave_to_parent, weakref.ref(self)))
@@ -169,7 +142,7 @@ class Connection:
             self._open_pool,
             engine=self._engine,
             authorization=self._authorization.get("authorization"),
-            deadline=min(self._deadline, _PROBE),
+            deadline=min(self._deadline, PROBE_TIMEOUT),
             retries=0,
         )
 
@@ -256,27 +229,25 @@ class Connection:
             raise
 
     def _attempts(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
-        begun = self._clock()
         place = target.partition("?")[0].split("/")[1]
-        is_out = self._outages.has(place)
-        end = begun + (_PROBE if is_out else self._deadline)
-        timeout = min(self._timeout, _PROBE / 2) if is_out else self._timeout
-        attempts = len(self._pool) if is_out else 1 + self._retries
-        pause, made = _FIRST_PAUSE, 0
-        while True:
-            left = end - self._clock()
-            answer, trouble = self._attempt(method, target, data, headers, max(min(timeout, left), 0.001))
-            made += 1
-            if answer is not None:
-                self._outages.end(place)
-                return answer._replace(repeated=True) if made > 1 else answer
-            if trouble.distrusted and target == _INTRODUCTION and made >= len(self._pool):
-                raise WrongServer(f"the store's certificate is not believed, {trouble.text}")
-            if made >= attempts or self._clock() + pause >= end:
-                self._outages.begin(place if trouble.answered else _EVERYWHERE, trouble, self._clock() - begun)
-                raise Unavailable
-            self._pause(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+        with self._outages.call(place, self._call_timeout) as call:
+            timeout = min(self._timeout, PROBE_TIMEOUT / 2) if call.is_probe else self._timeout
+            attempts = len(self._pool) if call.is_probe else 1 + self._retries
+            pause, made = _FIRST_PAUSE, 0
+            while True:
+                left = call.end - self._clock()
+                answer, trouble = self._attempt(method, target, data, headers, max(min(timeout, left), 0.001))
+                made += 1
+                if answer is not None:
+                    call.answered()
+                    return answer._replace(repeated=True) if made > 1 else answer
+                if trouble.distrusted and target == _INTRODUCTION and made >= len(self._pool):
+                    raise WrongServer(f"the store's certificate is not believed, {trouble.text}")
+                if made >= attempts or self._clock() + pause >= call.end or call.is_hopeless:
+                    call.unanswered(trouble.text, everywhere=not trouble.answered)
+                    raise Unavailable
+                self._pause(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
 
     def _attempt(
         self, method: str, target: str, data: bytes | None, headers: HttpHeaders, timeout: float

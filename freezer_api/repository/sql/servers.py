@@ -34,6 +34,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import TOO_LARGE, SearchTooLong, StartFailed, StoreFailed, TooLarge, Unavailable
+from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.dialects import MYSQL, creation
 from freezer_api.repository.sql.forks import start_anew_after_fork
@@ -154,6 +155,7 @@ class ServerAccess:
         self._retries = pooling.retries
         self._recycle = pooling.recycle
         self._asked = threading.local()
+        self._outages = Outages()
         self.engine = self._made(pooling)
         # One is left to those who have none, such as the health check.
         self._held = HeldConnections(self.engine, self._is_good, most=pooling.kept - 1 if pooling.kept else None)
@@ -216,7 +218,7 @@ class ServerAccess:
         def _read(connection: Connection) -> Sequence[Row[Any]]:
             return connection.execute(statement, values, execution_options={"max_seconds": max_seconds}).all()
 
-        return self._done(_read, repeatable=True, max_seconds=max_seconds)
+        return self._done(_read, place=READING, repeatable=True, max_seconds=max_seconds)
 
     def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
         (row,) = rows
@@ -242,7 +244,10 @@ class ServerAccess:
     def check(self) -> None:
         statement = select(VERSIONS.c.version_num)
         version = self._done(
-            lambda connection: connection.execute(statement).scalar(), repeatable=True, seconds=_LONGEST_CHECK
+            lambda connection: connection.execute(statement).scalar(),
+            place=CHECKING,
+            repeatable=True,
+            seconds=_LONGEST_CHECK,
         )
         check_version(version)
 
@@ -253,6 +258,7 @@ class ServerAccess:
         self,
         action: Callable[[Connection], _Result],
         *,
+        place: str = WRITING,
         repeatable: bool = False,
         seconds: float = LONGEST,
         max_seconds: float | None = None,
@@ -263,33 +269,44 @@ class ServerAccess:
         """
         if max_seconds is not None:
             seconds = max_seconds + _LIMIT_GRACE
-        self._asked.end = time.monotonic() + seconds
-        attempts = 0
-        while True:
-            try:
-                return self._once(action)
-            except _Troubled as error:
-                troubled = error
-            if troubled.timed_out and max_seconds is not None:
-                raise SearchTooLong(max_seconds)
-            once_more = not attempts and troubled.may_be_tried_again(repeatable=repeatable)
-            busy = troubled.verdict is Verdict.BUSY and attempts != self._retries
-            if not (once_more or busy) or time.monotonic() > self._asked.end:
-                troubled.tell()
-            attempts += 1
-            time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.002 * 2**attempts)))  # noqa: S311
+        with self._outages.call(place, seconds) as call:
+            self._asked.end = call.end
+            attempts = 0
+            while True:
+                try:
+                    result = self._once(action)
+                except Taken:
+                    call.answered()
+                    raise
+                except _Troubled as error:
+                    troubled = error
+                else:
+                    call.answered()
+                    return result
+                if troubled.timed_out and max_seconds is not None:
+                    call.answered()
+                    raise SearchTooLong(max_seconds)
+                once_more = not attempts and troubled.may_be_tried_again(repeatable=repeatable)
+                busy = troubled.verdict is Verdict.BUSY and attempts != self._retries
+                if not (once_more or busy) or time.monotonic() > call.end or call.is_hopeless:
+                    troubled.tell(call, everywhere=troubled.everywhere and place != CHECKING)
+                attempts += 1
+                time.sleep(random.uniform(0, min(_LONGEST_PAUSE, 0.002 * 2**attempts)))  # noqa: S311
 
     def _once(self, action: Callable[[Connection], _Result]) -> _Result:
         try:
             connection = self._held()
         except PoolIsExhausted:
-            raise _Troubled(Trouble(Verdict.AWAY, "all connections of the pool are in use")) from None
+            raise _Troubled(
+                Trouble(Verdict.AWAY, "all connections of the pool are in use"), is_ours=True
+            ) from None
         except InvalidRequestError:
             # The pool gives up when those that it has just made are closed as well.
-            raise _Troubled(Trouble(Verdict.AWAY, "the server closes every connection")) from None
+            raise _Troubled(Trouble(Verdict.AWAY, "the server closes every connection"), everywhere=True) from None
         except DBAPIError as error:
             # Nothing was asked yet.
-            raise _Troubled(Trouble(Verdict.AWAY, self._driver.trouble(error.orig).text)) from None
+            trouble = Trouble(Verdict.AWAY, self._driver.trouble(error.orig).text)
+            raise _Troubled(trouble, everywhere=True) from None
         try:
             return action(connection)
         except DBAPIError as error:
@@ -381,25 +398,34 @@ class _Server:
 
 
 class _Troubled(Exception):
-    def __init__(self, trouble: Trouble) -> None:
+    """``everywhere``: whatever was asked would not have been answered. ``is_ours``: the server was not asked."""
+
+    def __init__(self, trouble: Trouble, *, everywhere: bool = False, is_ours: bool = False) -> None:
         super().__init__(trouble.text)
         self.verdict = trouble.verdict
         self.drops = trouble.drops
         self.timed_out = trouble.timed_out
+        self.everywhere = everywhere or trouble.verdict is Verdict.LOST
+        self._is_ours = is_ours
 
     def may_be_tried_again(self, *, repeatable: bool) -> bool:
         """Whether another connection may do better: nothing was done over this one, or that does not matter."""
         return self.drops and (repeatable or self.verdict is Verdict.AWAY)
 
-    def tell(self) -> NoReturn:
-        """Tell the operator what the server said, and the caller that it did not work."""
+    def tell(self, call: Call, *, everywhere: bool) -> NoReturn:
+        """Log what the server said, and raise what the caller is told."""
         if self.verdict is Verdict.FAILED:
+            call.answered()
             LOG.error("The SQL store failed: %s", self)
             raise StoreFailed
         if self.verdict is Verdict.TOO_LARGE:
+            call.answered()
             LOG.error("The SQL store refuses a statement for its size: %s", self)
             raise TooLarge(TOO_LARGE)
-        LOG.error("The SQL store is not available: %s", self)
+        if self._is_ours:
+            LOG.error("No connection to the SQL store is free: %s", self)
+        else:
+            call.unanswered(str(self), everywhere=everywhere)
         raise Unavailable
 
 

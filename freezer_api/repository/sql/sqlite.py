@@ -6,8 +6,9 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
@@ -35,7 +36,9 @@ from freezer_api.errors import (
     TooLarge,
     Unavailable,
 )
+from freezer_api.repository.outages import CHECKING, EVERYWHERE, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import Taken
+from freezer_api.repository.sql.companions import Companions, Stuck
 from freezer_api.repository.sql.forks import start_anew_after_fork
 from freezer_api.repository.sql.held import HeldConnections
 from freezer_api.repository.sql.repository import SQLRepository
@@ -45,6 +48,8 @@ from freezer_api.repository.sql.upkeep import SQLUpkeep, check_version, current_
 from freezer_api.repository.sql.written import written
 
 LOG = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
 
 _PRAGMAS = (
     # An acknowledged write survives a power cut, not only a crash of the process.
@@ -64,6 +69,9 @@ _STEPS_UNWATCHED = 2_000
 """Steps of SQLite's machine: a millisecond of a scan, more where documents are large, as one step may scan a whole
 one. Asking needs the interpreter, which others use, too.
 """
+
+_GRACE = 3.0
+"""Seconds in which a call has to return that was given up, as far as SQLite can be told so."""
 
 _BROKEN = frozenset(
     {
@@ -88,11 +96,22 @@ _UNAVAILABLE = _BROKEN | {
 }
 
 
+class _Away(Unavailable):
+    """``reason`` is the driver's, for the log."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
 class SQLiteAccess:
     """One file: every thread reads over a connection that it keeps, and writers take turns at one.
 
     Transactions that write come one after the other, so that creations are seen in the order of their time; the
     threads of this process wait for theirs in ``turn``. ``clock`` gives microseconds since the epoch.
+
+    Everything is done in companions, as nothing else bounds a call to a file system that hangs. ``timeout`` in
+    seconds bounds the wait for other writers, ``longest_read`` the work for one answer.
     """
 
     takes_lists = True
@@ -102,63 +121,104 @@ class SQLiteAccess:
         self,
         reading: Engine,
         writing: Engine,
-        turn: Turns,
         *,
         is_good: Callable[[Connection], bool],
+        timeout: float,
+        longest_read: float,
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.reading = reading
         self.held = HeldConnections(reading, is_good)
         self.writing = writing
-        self.turn = turn
+        self.turn = Turns()
         self.clock = clock
+        self._timeout = timeout
+        self._longest_read = longest_read
+        self._outages = Outages()
+        self._companions = Companions(partial(self._outages.answered, EVERYWHERE))
         self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
+
+    def _called(self, place: str, seconds: float, work: Callable[[Call], _Result]) -> _Result:
+        with self._outages.call(place, seconds) as call:
+            try:
+                result = self._companions.call(partial(work, call), call.end - call.begun + _GRACE)
+            except _Away as error:
+                call.unanswered(error.reason)
+            except (Taken, FreezerError):
+                call.answered()
+                raise
+            except Stuck:
+                call.unanswered("the file system does not answer", everywhere=True)
+            else:
+                call.answered()
+                return result
+        raise Unavailable
+
+    def _written(self, work: Callable[[Connection], _Result]) -> _Result:
+        def in_turn(call: Call) -> _Result:
+            try:
+                with self.turn.taken(call.end - time.monotonic()), self.writing.connect() as connection:
+                    connection.info["until"] = call.end
+                    with connection.begin():
+                        return work(connection)
+            except TimeoutError:
+                raise _Away("other requests are writing") from None
+            except IntegrityError:
+                raise Taken from None
+
+        return self._called(WRITING, self._timeout, in_turn)
 
     def read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
     ) -> Sequence[Any]:
         select = written(statement)
+        seconds = self._longest_read if max_seconds is None else max_seconds
+        asked = select.asked(values)
+        return select.rows(self._called(READING, seconds, lambda _call: self._found(*asked, max_seconds)))
+
+    def _found(self, statement: str, parameters: Sequence[Any], max_seconds: float | None) -> list[Any]:
         connection = self.held()
         if max_seconds is not None:
-            connection.info["deadline"] = min(connection.info["deadline"], time.monotonic() + max_seconds)
+            connection.info["deadline"] = time.monotonic() + max_seconds
         driver: Any = connection.connection.driver_connection
         try:
-            found = driver.execute(*select.asked(values)).fetchall()
+            found: list[Any] = driver.execute(statement, parameters).fetchall()
         except (sqlite3.Error, ValueError) as error:
             if _is_broken(error):
                 connection.invalidate()
             if max_seconds is not None and _code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise SearchTooLong(max_seconds) from None
             raise _in_our_words(error) from None
-        return select.rows(found)
+        return found
 
     def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
-        try:
-            with self.turn, self.writing.connect() as connection, connection.begin():
-                created = self.clock()
-                # A row takes longer than a microsecond, so the last time has passed when others write again.
-                timed = [{**row, "created": created + number} for number, row in enumerate(rows)]
-                connection.execute(self._inserts[kind.name], timed)
-        except IntegrityError:
-            raise Taken from None
-        return created
+        def _create(connection: Connection) -> int:
+            created = self.clock()
+            # A row takes longer than a microsecond, so the last time has passed when others write again.
+            timed = [{**row, "created": created + number} for number, row in enumerate(rows)]
+            connection.execute(self._inserts[kind.name], timed)
+            return created
+
+        return self._written(_create)
 
     def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
-        try:
-            with self.turn, self.writing.connect() as connection, connection.begin():
-                connection.execute(self._inserts[kind.name], rows)
-        except IntegrityError:
-            raise Taken from None
+        self._written(lambda connection: connection.execute(self._inserts[kind.name], rows))
 
     def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
-        with self.turn, self.writing.connect() as connection, connection.begin():
+        def _change(connection: Connection) -> bool:
             result: CursorResult[Any] = connection.execute(statement, values)
             return result.rowcount > 0
 
+        return self._written(_change)
+
     def check(self) -> None:
-        check_version(current_version(self.held()))
+        version = self._called(CHECKING, self._longest_read, lambda _call: current_version(self.held()))
+        check_version(version)
 
     def close(self) -> None:
+        if self._companions.are_stuck:
+            # Their connections are in use: closing one of those ends the process.
+            return
         self.held.close()
         self.writing.dispose()
 
@@ -168,7 +228,7 @@ def open_sqlite(
     *,
     timeout: float = 5.0,
     connections: int = 8,
-    longest_read: float = 30.0,
+    longest_read: float = 5.0,
     max_values: int = MAX_VALUES,
 ) -> SQLRepository:
     """The repository in the file at ``path``, which ``upkeep.sync`` has made; see :func:`sqlite_access`."""
@@ -190,16 +250,14 @@ def sqlite_access(path: Path, *, timeout: float, connections: int, longest_read:
     for engine in (reading, writing):
         event.listen(engine, "handle_error", _replaced, retval=True)
 
-    @event.listens_for(writing, "begin")
-    def _begin(connection: Connection) -> None:
-        _begin_writing(connection, time.monotonic() + timeout)
+    event.listen(writing, "begin", _begin_writing)
 
     def _is_good(connection: Connection) -> bool:
         connection.info["deadline"] = time.monotonic() + longest_read
         return bool(connection.info["file"] == _identity(file))
 
     file = str(path.absolute())
-    return SQLiteAccess(reading, writing, Turns(timeout), is_good=_is_good)
+    return SQLiteAccess(reading, writing, is_good=_is_good, timeout=timeout, longest_read=longest_read)
 
 
 def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:
@@ -320,17 +378,19 @@ def _identity(file: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _begin_writing(connection: Connection, deadline: float) -> None:
-    """Begin a transaction as the only writer; ``Unavailable`` when others write until the deadline passes."""
+def _begin_writing(connection: Connection) -> None:
+    """Begin a transaction as the only writer; ``_Away`` when others write until the call ends."""
     driver: Any = connection.connection.driver_connection
     while True:
         try:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and time.monotonic() < deadline:
+            if (
+                error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                and time.monotonic() < connection.info["until"]
+            ):
                 continue
-            LOG.warning("Cannot write to the SQL store: %s", error)
-            raise Unavailable from None
+            raise _Away(str(error)) from None
         return
 
 
@@ -354,13 +414,12 @@ def _code(error: BaseException) -> int:
 
 
 def _in_our_words(error: BaseException) -> FreezerError:
-    """What goes to the caller in place of the driver's error; what the driver said goes to the log only."""
+    """What is raised in place of the driver's error; what the driver said goes to the log only."""
     is_missing = str(error).startswith("no such ") or _code(error) == sqlite3.SQLITE_CANTOPEN
     if is_missing or _code(error) in _UNAVAILABLE:
         # The file or its tables.
         hint = "; if the store is new, run 'freezer-manage db sync'" if is_missing else ""
-        LOG.error("The SQL store is not available: %s", f"{error}{hint}")
-        return Unavailable()
+        return _Away(f"{error}{hint}")
     if _code(error) == sqlite3.SQLITE_TOOBIG:
         LOG.error("The SQL store refuses a statement for its size: %s", error)
         return TooLarge(TOO_LARGE)

@@ -4,21 +4,19 @@ import os
 import threading
 import weakref
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from types import TracebackType
-
-from freezer_api.errors import Unavailable
 
 
 class Turns:
-    """A lock that is handed on to who has waited longest; ``Unavailable`` after ``timeout`` seconds.
+    """A lock that is handed on to the thread that has waited longest.
 
     A plain lock, and a pool of one connection, may go again and again to the thread that has just let go of it.
     A forked process starts with no turn taken.
     """
 
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+    def __init__(self) -> None:
         self.restart()
         os.register_at_fork(after_in_child=partial(_restart, weakref.ref(self)))
 
@@ -28,7 +26,16 @@ class Turns:
         self._taken = False
         self._waiting: deque[threading.Lock] = deque()
 
-    def __enter__(self) -> None:
+    @contextmanager
+    def taken(self, seconds: float) -> Iterator[None]:
+        """Take a turn; ``TimeoutError`` when it does not come within so many seconds."""
+        self._take(seconds)
+        try:
+            yield
+        finally:
+            self._hand_on()
+
+    def _take(self, seconds: float) -> None:
         with self._lock:
             if not self._taken:
                 self._taken = True
@@ -36,7 +43,7 @@ class Turns:
             mine = threading.Lock()
             mine.acquire()
             self._waiting.append(mine)
-        if not mine.acquire(timeout=self._timeout):
+        if not mine.acquire(timeout=max(0.0, seconds)):
             self._give_up(mine)
 
     def _give_up(self, mine: threading.Lock) -> None:
@@ -44,11 +51,9 @@ class Turns:
             # Else the turn has come in this very moment.
             if mine in self._waiting:
                 self._waiting.remove(mine)
-                raise Unavailable
+                raise TimeoutError
 
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _traceback: TracebackType | None
-    ) -> None:
+    def _hand_on(self) -> None:
         with self._lock:
             if self._waiting:
                 self._waiting.popleft().release()

@@ -7,17 +7,16 @@ import weakref
 
 import pytest
 
-from freezer_api.errors import Unavailable
 from freezer_api.repository.sql import turns
 from freezer_api.repository.sql.turns import Turns
 
 
 def test_one_at_a_time():
-    turn, inside, most = Turns(10.0), [], []
+    turn, inside, most = Turns(), [], []
 
     def _work():
         for _ in range(50):
-            with turn:
+            with turn.taken(10.0):
                 inside.append(1)
                 time.sleep(0.0001)
                 most.append(len(inside))
@@ -33,14 +32,14 @@ def test_one_at_a_time():
 
 
 def test_who_asked_first_comes_first():
-    turn, order = Turns(10.0), []
+    turn, order = Turns(), []
 
     def _work(number):
-        with turn:
+        with turn.taken(10.0):
             order.append(number)
 
     threads = [threading.Thread(target=_work, args=(number,)) for number in range(8)]
-    with turn:
+    with turn.taken(10.0):
         for number, thread in enumerate(threads):
             thread.start()
             while len(turn._waiting) <= number:
@@ -53,38 +52,38 @@ def test_who_asked_first_comes_first():
 
 
 def test_who_waits_too_long_is_told_and_forgotten():
-    turn = Turns(0.05)
-    with turn:
-        with pytest.raises(Unavailable), turn:
+    turn = Turns()
+    with turn.taken(10.0):
+        with pytest.raises(TimeoutError), turn.taken(0.05):
             pass
         assert not turn._waiting
-    with turn:
+    with turn.taken(10.0):
         pass
 
 
 def test_an_error_inside_ends_the_turn():
-    turn = Turns(0.05)
-    with pytest.raises(ZeroDivisionError), turn:
+    turn = Turns()
+    with pytest.raises(ZeroDivisionError), turn.taken(10.0):
         raise ZeroDivisionError
-    with turn:
+    with turn.taken(10.0):
         pass
 
 
 def test_a_turn_that_comes_at_the_last_moment_is_taken():
-    turn = Turns(0.05)
+    turn = Turns()
     turn._give_up(threading.Lock())
 
 
 def test_restart():
-    turn = Turns(0.05)
-    with turn:
+    turn = Turns()
+    with turn.taken(10.0):
         turns._restart(weakref.ref(turn))
-        with turn:
+        with turn.taken(10.0):
             pass
 
 
 def test_turns_that_are_gone_are_forgotten():
-    turn = Turns(0.05)
+    turn = Turns()
     gone = weakref.ref(turn)
     del turn
     gc.collect()

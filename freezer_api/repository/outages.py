@@ -1,0 +1,168 @@
+"""Bounds on what a request waits for its store, and outages, which are remembered.
+
+Once a call went without an answer, calls at that place of the store are refused at once, except for one at a time,
+the probe, which takes a second at most. The first answer ends the outage. So a store that hangs keeps neither the
+threads of a worker waiting nor the requests that queue for them.
+"""
+
+import logging
+import os
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+
+from freezer_api.errors import Unavailable
+
+LOG = logging.getLogger(__name__)
+
+EVERYWHERE = ""
+"""The place of an outage of the whole store."""
+
+READING, WRITING, CHECKING = "reading", "writing", "the health check"
+"""Places of a SQL store: it may refuse writes and go on to answer reads."""
+
+PROBE_TIMEOUT = 1.0
+"""Seconds that a call takes at most during an outage."""
+
+PROBE_WAIT_TIMEOUT = 0.1
+"""Seconds that other calls wait for the end of a probe: in a store that answers it takes less."""
+
+_SLOW = 1.0
+"""Seconds after which a call of a request is slow, or a quarter of what it may take, if that is less."""
+
+_FAST = 0.5
+"""Seconds within which a call that fails was refused, not left without an answer."""
+
+
+class _Request:
+    """How long the slow calls of one request may take. ``end`` is None while none of them was slow."""
+
+    end: float | None = None
+
+
+_REQUEST: ContextVar[_Request | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def one_request() -> Iterator[None]:
+    """Let the calls that this thread makes share one deadline as soon as one of them is slow.
+
+    Calls that are answered quickly end that: a request may make thousands of them.
+    """
+    token = _REQUEST.set(_Request())
+    try:
+        yield
+    finally:
+        _REQUEST.reset(token)
+
+
+class Call:
+    """A call that ends ``seconds`` after ``begun`` at the latest. ``is_probe``: made during an outage."""
+
+    def __init__(self, outages: "Outages", place: str, *, begun: float, seconds: float, is_probe: bool) -> None:
+        self.begun = begun
+        self.end = begun + seconds
+        self._outages = outages
+        self._place = place
+        self.is_probe = is_probe
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether an outage has begun meanwhile, so that another attempt is the probe's to make."""
+        return not self.is_probe and self._outages.has(self._place)
+
+    def answered(self) -> None:
+        """Note that the store answered, which ends an outage."""
+        self._outages.answered(self._place)
+
+    def unanswered(self, reason: str, *, everywhere: bool = False) -> None:
+        """Note that it did not, here or ``everywhere``, which begins an outage unless others were answered."""
+        self._outages.unanswered(EVERYWHERE if everywhere else self._place, self.begun, reason)
+
+
+class Outages:
+    """The outages of one store. Threads share this; a forked process goes on with what was known at the fork."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._places: set[str] = set()
+        self._answered: dict[str, float] = {}
+        self.restart()
+        os.register_at_fork(after_in_child=partial(_restart, weakref.ref(self)))
+
+    def restart(self) -> None:
+        """Forget a probe that another process is making."""
+        self._lock = threading.Lock()
+        self._probing = threading.Lock()
+
+    def has(self, place: str) -> bool:
+        """Whether there is an outage at the place."""
+        return bool(self._places) and (place in self._places or EVERYWHERE in self._places)
+
+    @contextmanager
+    def call(self, place: str, seconds: float) -> Iterator[Call]:
+        """Make a call of at most so many seconds. ``Unavailable`` when during an outage another one is probing."""
+        if not self.has(place):
+            with self._bounded(place, seconds, is_probe=False) as call:
+                yield call
+            return
+        probing = self._probing
+        if not probing.acquire(timeout=PROBE_WAIT_TIMEOUT):
+            raise Unavailable
+        try:
+            # The one that was waited for may have ended the outage.
+            is_probe = self.has(place)
+            with self._bounded(
+                place, min(seconds, PROBE_TIMEOUT) if is_probe else seconds, is_probe=is_probe
+            ) as call:
+                yield call
+        finally:
+            probing.release()
+
+    @contextmanager
+    def _bounded(self, place: str, seconds: float, *, is_probe: bool) -> Iterator[Call]:
+        request, begun = _REQUEST.get(), self._clock()
+        allowed = seconds
+        if request is not None and request.end is not None:
+            allowed = min(seconds, request.end - begun)
+            if allowed < min(_SLOW, seconds / 4):
+                # Too little to tell anything of the store.
+                raise Unavailable
+        try:
+            yield Call(self, place, begun=begun, seconds=allowed, is_probe=is_probe)
+        finally:
+            if request is not None:
+                is_slow = self._clock() - begun > min(_SLOW, seconds / 4)
+                request.end = (request.end or begun + seconds) if is_slow else None
+
+    def answered(self, place: str) -> None:
+        """Note an answer at the place."""
+        with self._lock:
+            self._answered[place] = self._answered[EVERYWHERE] = self._clock()
+            ended = self._places & {place, EVERYWHERE}
+            self._places -= ended
+        if ended:
+            LOG.warning("The store answers again (%s)", place or "everything")
+
+    def unanswered(self, place: str, begun: float, reason: str) -> None:
+        """Note that a call since ``begun`` was not answered. An outage is logged once, when it begins."""
+        seconds = self._clock() - begun
+        if seconds > _FAST and self._clock() - self._answered.get(place, 0.0) < 0.75 * seconds:
+            LOG.error("The store did not answer a request within %.1f s, but others: %s", seconds, reason)
+            return
+        with self._lock:
+            if not self.has(place):
+                LOG.error(
+                    "The store is not available (%s), after %.1f s: %s", place or "everything", seconds, reason
+                )
+            self._places.add(place)
+
+
+def _restart(held: "weakref.ref[Outages]") -> None:
+    outages = held()
+    if outages is not None:
+        outages.restart()

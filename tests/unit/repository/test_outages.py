@@ -1,0 +1,170 @@
+"""An outage is remembered, one call at a time probes the store, and the calls of a request share a deadline."""
+
+import threading
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from freezer_api.errors import Unavailable
+from freezer_api.repository import outages as module
+from freezer_api.repository.outages import EVERYWHERE, READING, WRITING, Outages, one_request
+
+
+class Clock:
+    """A clock that is moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def outages(clock: Clock) -> Outages:
+    return Outages(clock)
+
+
+def fail(
+    outages: Outages, clock: Clock, place: str = READING, *, after: float = 4.0, everywhere: bool = False
+) -> None:
+    with outages.call(place, 4.0) as call:
+        clock.now += after
+        call.unanswered("it hangs", everywhere=everywhere)
+
+
+def succeed(outages: Outages, clock: Clock, place: str = READING, after: float = 0.01) -> None:
+    with outages.call(place, 4.0) as call:
+        clock.now += after
+        call.answered()
+
+
+def test_outage_is_logged_when_it_begins_and_when_it_ends(
+    outages: Outages, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        fail(outages, clock)
+    for _ in range(3):
+        succeed(outages, clock)
+    assert caplog.messages == [
+        "The store is not available (reading), after 4.0 s: it hangs",
+        "The store answers again (reading)",
+    ]
+
+
+def test_call_during_an_outage_is_a_probe_of_a_second(outages: Outages, clock: Clock) -> None:
+    fail(outages, clock, everywhere=True)
+    with outages.call(WRITING, 4.0) as call:
+        assert call.is_probe
+        assert call.end == clock.now + module.PROBE_TIMEOUT
+        assert not call.is_hopeless
+        call.answered()
+    with outages.call(WRITING, 4.0) as call:
+        assert not call.is_probe
+        assert call.end == clock.now + 4.0
+
+
+def test_outage_of_writing_leaves_reading_alone(outages: Outages, clock: Clock) -> None:
+    fail(outages, clock, WRITING)
+    succeed(outages, clock, READING)
+    assert outages.has(WRITING)
+    assert not outages.has(READING)
+
+
+def test_other_calls_are_refused_while_one_is_probing(outages: Outages, clock: Clock) -> None:
+    fail(outages, clock, everywhere=True)
+    with outages.call(READING, 4.0), ThreadPoolExecutor(1) as thread, pytest.raises(Unavailable):
+        thread.submit(succeed, outages, clock).result()
+    succeed(outages, clock)
+    assert not outages.has(READING)
+
+
+def test_call_that_waited_for_a_probe_that_was_answered_is_an_ordinary_one(
+    outages: Outages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PROBE_WAIT_TIMEOUT", 30.0)
+    fail(outages, clock, everywhere=True)
+    has, asked, kinds = outages.has, threading.Event(), []
+
+    def has_and_says_so(place: str) -> bool:
+        try:
+            return has(place)
+        finally:
+            asked.set()
+
+    def call() -> None:
+        with outages.call(READING, 4.0) as made:
+            kinds.append(made.is_probe)
+
+    with ThreadPoolExecutor(1) as thread:
+        with outages.call(READING, 4.0) as probe:
+            monkeypatch.setattr(outages, "has", has_and_says_so)
+            waiting = thread.submit(call)
+            assert asked.wait(30)
+            probe.answered()
+        waiting.result()
+    assert kinds == [False]
+
+
+def test_slow_call_while_others_are_answered_begins_no_outage(
+    outages: Outages, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with outages.call(READING, 4.0) as slow:
+        clock.now += 3.5
+        succeed(outages, clock, WRITING)
+        clock.now += 0.5
+        slow.unanswered("it is slow", everywhere=True)
+    assert not outages.has(READING)
+    assert caplog.messages == ["The store did not answer a request within 4.0 s, but others: it is slow"]
+
+
+def test_refusal_begins_an_outage_however_recent_the_last_answer(outages: Outages, clock: Clock) -> None:
+    succeed(outages, clock)
+    fail(outages, clock, after=0.001, everywhere=True)
+    assert outages.has(WRITING)
+
+
+def test_outage_makes_other_calls_under_way_hopeless(outages: Outages, clock: Clock) -> None:
+    with outages.call(READING, 4.0) as call:
+        assert not call.is_hopeless
+        fail(outages, clock, WRITING, everywhere=True)
+        assert call.is_hopeless
+
+
+def test_slow_calls_of_one_request_share_a_deadline(outages: Outages, clock: Clock) -> None:
+    with one_request():
+        succeed(outages, clock, after=2.5)
+        with outages.call(READING, 4.0) as call:
+            assert call.end == pytest.approx(clock.now + 1.5)
+            clock.now += 1.2
+        with pytest.raises(Unavailable), outages.call(READING, 4.0):
+            pass
+    with outages.call(READING, 4.0) as call:
+        assert call.end == clock.now + 4.0
+
+
+def test_quick_calls_of_one_request_may_be_thousands(outages: Outages, clock: Clock) -> None:
+    with one_request():
+        succeed(outages, clock, after=3.0)
+        for _ in range(1000):
+            succeed(outages, clock, after=0.1)
+
+
+def test_forked_process_probes_though_its_parent_was_probing(outages: Outages, clock: Clock) -> None:
+    fail(outages, clock, everywhere=True)
+    with outages.call(READING, 4.0):
+        module._restart(weakref.ref(outages))
+        succeed(outages, clock)
+    assert not outages.has(EVERYWHERE)
+
+
+def test_outages_of_a_store_that_is_gone_are_forgotten() -> None:
+    gone = weakref.ref(Outages())
+    module._restart(gone)
+    assert gone() is None
