@@ -334,8 +334,10 @@ class TestWhatCannotBeDone:
         lines = [re.sub(r"[\d.]+ s", "<> s", record.getMessage()) for record in caplog.records]
         assert lines == [
             "The store is not available (writing), after <> s: database is locked",
-            "The store is not available (reading), after <> s: unable to open database file; if the "
-            "store is new, run 'freezer-manage db sync'",
+            (
+                "The store is not available (reading), after <> s: unable to open database file; if the store is "
+                "new, run 'freezer-manage db sync'"
+            ),
         ]
         assert SECRET not in caplog.text
 
