@@ -15,6 +15,7 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
+from freezer_api.api.middleware import HEALTH
 from freezer_api.api.unread import DRAIN_TIMEOUT, drain
 
 MAX_HEAD_SIZE = 64 * 1024
@@ -139,6 +140,11 @@ class _Parser(RequestParser):  # type: ignore[misc]
         return prepared
 
     @property
+    def path(self) -> str:
+        """The path of the prepared request, empty if it cannot be served."""
+        return "" if isinstance(self._next, Exception) else str(self._next.path)
+
+    @property
     def body_size(self) -> int | None:
         """Bytes of the body of the prepared request; None if they have to be read by a thread to know it."""
         if isinstance(self._next, Exception):
@@ -195,6 +201,11 @@ class Connection(TConn):  # type: ignore[misc]
         return self.has_head and (
             unreader.ended or (self.body_size is not None and unreader.size >= self.body_size)
         )
+
+    @property
+    def asks_for_health(self) -> bool:
+        """Whether this is the health check, and nothing of its request is missing."""
+        return self.is_complete and self.parser.path.rstrip("/") == HEALTH
 
     def receive(self) -> None:
         """Take what has arrived, up to the end of the request. Raise ``OSError`` if there will be no request."""

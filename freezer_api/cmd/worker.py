@@ -9,7 +9,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -43,6 +43,9 @@ _OF_THE_APPLICATION = (
     http_errors.InvalidResponseHeader,
     http_errors.InvalidResponseHeaderName,
 )
+
+HEALTH_THREADS = 2
+"""Threads that answer nothing but ``/healthcheck``."""
 
 SMALL_BODY_SIZE = 64 * 1024
 """Bytes; a smaller body always arrives before a thread is occupied."""
@@ -86,6 +89,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._reserved = 0
         """Bytes that the connections with a head may still fill with their bodies."""
 
+    def init_process(self) -> None:
+        self._health_pool = ThreadPoolExecutor(HEALTH_THREADS, "health")
+        super().init_process()
+
     def init_signals(self) -> None:
         super().init_signals()
         # Ctrl-C reaches every process: it is a stop like others. A SIGHUP that does is the master's business.
@@ -98,6 +105,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         try:
             super().run()
         finally:
+            self._health_pool.shutdown(wait=False)
             self.app.close()
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the signature is gunicorn's
@@ -199,6 +207,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._release(connection)
         connection.begin(time.monotonic() + self.app.request_body_timeout)
         self.enqueue_req(connection)
+
+    def enqueue_req(self, connection: Connection) -> None:
+        """Hand the request to a thread. The health check does not queue behind requests."""
+        pool = self._health_pool if connection.asks_for_health else self.tpool
+        future = pool.submit(self.handle, connection)
+        future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
 
     def _dispatch_waiting(self) -> None:
         while self._waiting and self._body_readers < self._max_body_readers:
