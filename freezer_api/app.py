@@ -112,7 +112,7 @@ class Parts:
             "actions": ActionsResource(Actions(repository, _new_id, limits)),
             "jobs": JobsResource(jobs),
             "sessions": SessionsResource(
-                Sessions(repository, membership, clock=_now, new_id=_new_id, limits=limits)
+                Sessions(repository, membership, clock=repository.now, new_id=_new_id, limits=limits)
             ),
         }
         shares = Shares(max_lists(limits.max_concurrent_lists, threads))

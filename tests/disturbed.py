@@ -92,6 +92,9 @@ class Disturbed:
     def search(self, kind: Kind, query: Query) -> Page:
         return self._called("search", kind, query)
 
+    def now(self) -> int:
+        return self._store.now()
+
     def check(self) -> None:
         self._happen("before", "check", "*")
         self._store.check()

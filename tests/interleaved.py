@@ -94,6 +94,9 @@ class Interleaved:
     def search(self, kind: Kind, query: Query) -> Page:
         return self._in_turn(self._store.search, kind, query)
 
+    def now(self) -> int:
+        return self._store.now()
+
     def check(self) -> None:
         self._store.check()
 

@@ -32,6 +32,8 @@ HOLD_OFF_OF_OLD = 60
 """Seconds, for stored sessions that have none."""
 NEVER = 0
 """No run begins at this time or before it."""
+MAX_CLOCK_DIFFERENCE = 300
+"""Seconds that a run may have begun in the future: by the clock of another process, or before one stepped back."""
 EARLIER = "_earlier"
 """The ids of members that take no part in the current run yet; beside ``jobs`` and never shown."""
 RUNNING = "running"
@@ -201,7 +203,10 @@ def _shown(tag: int) -> str:
 
 def _in_window(session: Document, now: int) -> bool:
     begun = _integer_at(session, "time_start", NEVER)
-    return begun > NEVER and now - begun <= _integer_at(session, "hold_off", HOLD_OFF_OF_OLD)
+    age = now - begun
+    if begun <= NEVER or age < -MAX_CLOCK_DIFFERENCE:
+        return False
+    return max(age, 0) <= _integer_at(session, "hold_off", HOLD_OFF_OF_OLD)
 
 
 def _new_run(session: Document, job_id: str, now: int) -> Document:

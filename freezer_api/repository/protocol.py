@@ -106,6 +106,10 @@ class Repository(Protocol):
         """
         ...
 
+    def now(self) -> int:
+        """Return the time in epoch seconds, by the clock that all processes share if the store has one."""
+        ...
+
     def check(self) -> None:
         """Return when the store is there and its layout is the current one; else raise."""
         ...

@@ -322,6 +322,9 @@ class ElasticRepository:
         LOG.error("The store has no index %s: run 'freezer-manage db sync'", alias_of(self._prefix, kind))
         return Unavailable()
 
+    def now(self) -> int:
+        return self._clock() // 1_000_000
+
     def check(self) -> None:
         check_current(self._hasty, self._prefix)
 

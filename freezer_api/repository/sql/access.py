@@ -47,6 +47,10 @@ class Access(Protocol):
         """Whether the statement found the row that it is to change."""
         ...
 
+    def now(self) -> int:
+        """As ``Repository.now``."""
+        ...
+
     def check(self) -> None:
         """As ``Repository.check``."""
         ...

@@ -224,15 +224,22 @@ class Creation:
     time: Callable[[CursorResult[Any]], int | None]
 
 
+def clock(dialect: str) -> ColumnElement[Any]:
+    """The server's time in epoch seconds, when it is evaluated."""
+    if dialect == POSTGRESQL:
+        return extract("epoch", func.clock_timestamp())
+    # NOW would be the time at which the statement began.
+    return func.unix_timestamp(literal_column("SYSDATE(6)"))
+
+
 def creation(dialect: str, table: Table, turns: Table) -> Creation:
     """How a row of the table is made. ``turns``: a table with one row."""
     if dialect == POSTGRESQL:
         waited = select(func.pg_advisory_xact_lock(_OUR_LOCKS, _turn_of(table)))
-        now = extract("epoch", func.clock_timestamp()) * 1_000_000
-        statement = _inserted(table, cast(now, BigInteger), waited.cte("turn"))
+        statement = _inserted(table, cast(clock(dialect) * 1_000_000, BigInteger), waited.cte("turn"))
         return Creation(statement.returning(table.c.created), lambda result: result.scalar())
-    # NOW would be the time at which the wait began. The function hands it on to the client, in the same answer.
-    now = func.last_insert_id(cast(func.unix_timestamp(literal_column("SYSDATE(6)")) * 1_000_000, BigInteger))
+    # The function hands it on to the client, in the same answer.
+    now = func.last_insert_id(cast(clock(dialect) * 1_000_000, BigInteger))
     return Creation(_inserted(table, now, turns, locked=True), lambda result: result.lastrowid or None)
 
 

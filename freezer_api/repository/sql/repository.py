@@ -149,6 +149,9 @@ class SQLRepository:
         ]
         return Page(items, _position(rows[query.limit - 1]) if len(rows) > query.limit else None, total)
 
+    def now(self) -> int:
+        return self._access.now()
+
     def check(self) -> None:
         self._access.check()
 

@@ -36,7 +36,7 @@ from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import TOO_LARGE, SearchTooLong, StartFailed, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import Taken
-from freezer_api.repository.sql.dialects import MYSQL, creation
+from freezer_api.repository.sql.dialects import MYSQL, clock, creation
 from freezer_api.repository.sql.forks import start_anew_after_fork
 from freezer_api.repository.sql.held import HeldConnections
 from freezer_api.repository.sql.repository import SQLRepository
@@ -159,6 +159,7 @@ class ServerAccess:
         self.engine = self._made(pooling)
         # One is left to those who have none, such as the health check.
         self._held = HeldConnections(self.engine, self._is_good, most=pooling.kept - 1 if pooling.kept else None)
+        self._now = select(clock(driver.dialect))
         self._creations = {name: creation(driver.dialect, table.table, VERSIONS) for name, table in TABLES.items()}
 
     def _made(self, pooling: Pooling) -> Engine:
@@ -240,6 +241,10 @@ class ServerAccess:
             return result.rowcount > 0
 
         return self._done(_change)
+
+    def now(self) -> int:
+        (row,) = self.read(self._now, {})
+        return int(row[0])
 
     def check(self) -> None:
         statement = select(VERSIONS.c.version_num)

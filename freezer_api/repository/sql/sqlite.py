@@ -16,10 +16,13 @@ from sqlalchemy import (
     Delete,
     Engine,
     Select,
+    Table,
     Update,
     create_engine,
     event,
     insert,
+    literal_column,
+    select,
 )
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
@@ -137,6 +140,7 @@ class SQLiteAccess:
         self._outages = Outages()
         self._companions = Companions(partial(self._outages.answered, EVERYWHERE))
         self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
+        self._last = {name: _time_of_last(table.table) for name, table in TABLES.items()}
 
     def _called(self, place: str, seconds: float, work: Callable[[Call], _Result]) -> _Result:
         with self._outages.call(place, seconds) as call:
@@ -193,7 +197,9 @@ class SQLiteAccess:
 
     def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
         def _create(connection: Connection) -> int:
-            created = self.clock()
+            last = connection.execute(self._last[kind.name]).scalar()
+            # The clock may have been set back since.
+            created = self.clock() if last is None else max(self.clock(), last + 1)
             # A row takes longer than a microsecond, so the last time has passed when others write again.
             timed = [{**row, "created": created + number} for number, row in enumerate(rows)]
             connection.execute(self._inserts[kind.name], timed)
@@ -210,6 +216,9 @@ class SQLiteAccess:
             return result.rowcount > 0
 
         return self._written(_change)
+
+    def now(self) -> int:
+        return self.clock() // 1_000_000
 
     def check(self) -> None:
         version = self._called(CHECKING, self._longest_read, lambda _call: current_version(self.held()))
@@ -368,6 +377,11 @@ def _bound_reads(engine: Engine, longest: float) -> None:
         _connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
     ) -> None:
         record.info["deadline"] = time.monotonic() + longest
+
+
+def _time_of_last(table: Table) -> Select[Any]:
+    """The time of the row that was inserted last, which SQLite finds without an index."""
+    return select(table.c.created).order_by(literal_column("rowid").desc()).limit(1)
 
 
 def _identity(file: str) -> tuple[int, int] | None:

@@ -179,6 +179,10 @@ class TestStart:
             (None, 30, 4, "out-of-sync", 5),
             (None, 10**12, 5, "success", 6),
             (-5, 30, 5, "hold-off", 5),
+            (-300, 0, 5, "hold-off", 5),
+            (-300, 0, 4, "success", 5),
+            (-301, 30, 5, "success", 6),
+            (-3600, 30, 4, "out-of-sync", 5),
         ],
     )
     def test_answers(self, age: Any, hold_off: Any, tag: int, answer: str, new_tag: int) -> None:
