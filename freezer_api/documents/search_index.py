@@ -34,12 +34,12 @@ MAX_SIZE = 2 * 1024 * 1024 - 64 * 1024
 _OVERHEAD = 12
 """Bytes of an item of the index beside its texts."""
 
-REVISION = 1
+REVISION = 2
 """Raised when the same definition gives a document other entries, values or words than before."""
 
 Scalar = str | int | float | bool | None
 
-_SECRET = re.compile(r"password|passphrase|secret|token", re.IGNORECASE)
+_SECRET = re.compile(r"password|passphrase|secret|token|private_key|access_key", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]+")
 _DIGITS = re.compile(r"[0-9]+")
 

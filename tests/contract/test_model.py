@@ -19,7 +19,7 @@ from freezer_api.documents.search_index import as_value
 from freezer_api.repository import query as q
 from tests.contract.asking import exactly, keys_of
 
-SECRETS = ("password", "passphrase", "secret", "token")
+SECRETS = ("password", "passphrase", "secret", "token", "private_key", "access_key")
 LONG = "long " * 210
 SCALARS = (
     *(None, True, False, 0, 1, 1.0, -0.0, 1.5, -7, 2**53 + 1, 2**64, 10**40, 5e-324, 1e300),

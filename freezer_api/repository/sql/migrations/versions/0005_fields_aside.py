@@ -1,10 +1,11 @@
-"""What not every caller may see is found by its own name only: index the backups and jobs again."""
+"""Index all documents again: without the values of keys such as private_key, and with fields that not every caller
+may see under their own name only.
+"""
 
 import sqlalchemy as sa
 from alembic import op
 
-from freezer_api.documents.backups import BACKUPS
-from freezer_api.documents.jobs import JOBS
+from freezer_api.documents.kinds import KINDS
 from freezer_api.documents.search_index import search_index
 from freezer_api.documents.text import decode
 from freezer_api.repository.sql import index_text
@@ -18,7 +19,7 @@ _BATCH_SIZE = 100
 
 
 def upgrade():
-    for kind in (BACKUPS, JOBS):
+    for kind in KINDS:
         _index_again(op.get_bind(), kind)
 
 
