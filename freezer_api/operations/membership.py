@@ -83,8 +83,7 @@ class Membership:
         now = self._jobs.find(scope, job_id)
         if now is None:
             self._drop_entry(scope, session["session_id"], job_id)
-            raise NotFound(job_id)
-        if jobs.is_bound_to(now.document, session["session_id"]):
+        elif jobs.is_bound_to(now.document, session["session_id"]):
             changed = self._sessions.find(scope, session["session_id"])
             if changed is not None and sessions.retriggers(session, changed.document):
                 raise Conflict(f"Session with ID {changed.key} was changed by another request")
@@ -212,7 +211,13 @@ class Membership:
                 self._jobs.rewrite(around, job_id, removed)
             self._drop_entry(around, session_id, job_id)
             now = self._jobs.find(around, job_id)
-            if now is not None and jobs.is_bound_to(now.document, session_id):
+            if now is None or not jobs.is_bound_to(now.document, session_id):
+                return
+            if session_id in jobs.pending_sessions(now.document):
+                # It has joined again in the meantime.
+                self.complete(around, job_id)
+            elif session_id not in self.holders(around, job_id):
+                # A PATCH of the job that was based on an older state names the session again.
                 raise Conflict(f"Job with ID {job_id} was changed by another request")
 
         until_settled(attempt)

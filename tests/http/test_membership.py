@@ -183,8 +183,30 @@ def test_acknowledged_join_survives_patch_by_scheduler_that_does_not_know_it(ser
 def test_join_of_deleted_job_leaves_no_entry(services: Services) -> None:
     service = services()
     service.disturbed.after("replace", "sessions", lambda: service.done("DELETE", "jobs/j1"))
-    assert service.ask(*JOIN).status == 404
+    service.done(*JOIN)
     assert service.memberships() == ([], [])
+
+
+def test_removal_undoes_patch_by_scheduler_that_still_names_the_session(services: Services) -> None:
+    service = services()
+    service.done(*JOIN)
+    patch = ("PATCH", "jobs/j1", {"session_id": "s1", "session_tag": 3})
+    service.disturbed.after("replace", "sessions", lambda: service.done(*patch))
+    service.done("DELETE", "sessions/s1/jobs/j1")
+    assert service.memberships() == ([], [])
+
+
+def test_removal_leaves_job_that_joined_again_and_was_patched(services: Services) -> None:
+    service = services()
+    service.done(*JOIN)
+
+    def rejoin() -> None:
+        service.done(*JOIN)
+        service.done("PATCH", "jobs/j1", {"description": "next"})
+
+    service.disturbed.after("replace", "sessions", rejoin)
+    service.done("DELETE", "sessions/s1/jobs/j1")
+    assert service.memberships() == (["s1"], ["s1"])
 
 
 def test_join_of_deleted_session_releases_job(services: Services) -> None:
