@@ -104,6 +104,10 @@ class Cluster(Server):
                 if not node.alive:
                     node.launch(tied=self.tied)
             self.wait(*chosen, timeout=timeout)
+            for node in chosen:
+                # Loads the server's exceptions in one thread. When several threads throw the first exceptions of a
+                # JVM at the same time, as after a pause under load, their class initializers wait for each other.
+                self.access.request("GET", f"{node.url}/missing-index")
         except BaseException:
             for node in chosen:
                 node.kill()
