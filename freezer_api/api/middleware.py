@@ -28,6 +28,9 @@ HEALTH = "/healthcheck"
 _OPEN_PATHS = frozenset(("", "/", HEALTH, HEALTH + "/"))
 _OPEN = "freezer_api.open"
 
+WAITED = "freezer_api.waited"
+"""The key of the seconds that the request waited for a thread of the server."""
+
 
 def is_open(environ: Mapping[str, Any]) -> bool:
     """Whether the path, seen from the entrance, is for everybody: the list of versions and the health.
@@ -63,7 +66,7 @@ class Entrance:
             return start_response(status, [*headers, ("x-openstack-request-id", request_id)], exc_info)
 
         try:
-            with one_request():
+            with one_request(environ.get(WAITED, 0.0)):
                 return self._app(environ, start)
         except Exception as error:  # noqa: BLE001 - a filter of the pipeline may raise anything
             return unexpected(start, _path(environ), environ["REQUEST_METHOD"], error)

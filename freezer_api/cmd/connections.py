@@ -183,6 +183,8 @@ class Connection(TConn):  # type: ignore[misc]
         self.has_slot = False
         self.reserved = 0
         self.discarded = 0
+        self.begun = 0.0
+        """When the request was handed to the threads."""
         self.has_head = False
         self.is_admitted = False
         """Whether it was decided how the body is received."""
@@ -249,6 +251,7 @@ class Connection(TConn):  # type: ignore[misc]
 
     def begin(self, body_deadline: float) -> None:
         """Let the thread that serves the request wait for its body until then."""
+        self.begun = time.monotonic()
         self.parser.unreader.deadline = body_deadline
 
     def drain(self) -> None:

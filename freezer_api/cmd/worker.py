@@ -19,7 +19,7 @@ from gunicorn.http import errors as http_errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from freezer_api.api.errors import error_body
-from freezer_api.api.middleware import Environ, StartResponse
+from freezer_api.api.middleware import WAITED, Environ, StartResponse
 from freezer_api.api.unread import DRAIN_TIMEOUT, MAX_DRAIN_SIZE
 from freezer_api.cmd.connections import Connection
 
@@ -365,6 +365,8 @@ def _drained(
     app: Callable[[Environ, StartResponse], Iterable[bytes]], environ: Environ, start_response: StartResponse
 ) -> Iterable[bytes]:
     """Call the application, which has its response ready before it is sent, and read away what it left unread."""
+    connection = environ["gunicorn.socket"].connection
+    environ[WAITED] = time.monotonic() - connection.begun
     response = app(environ, start_response)
-    environ["gunicorn.socket"].connection.drain()
+    connection.drain()
     return response

@@ -39,21 +39,29 @@ _FAST = 0.5
 
 
 class _Request:
-    """How long the slow calls of one request may take. ``end`` is None while none of them was slow."""
+    """How long the slow calls of one request may take. ``end`` is None while none of them was slow.
+
+    ``waited``: seconds that the request waited for a thread.
+    """
 
     end: float | None = None
+
+    def __init__(self, waited: float) -> None:
+        self.waited = waited
 
 
 _REQUEST: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 
 @contextmanager
-def one_request() -> Iterator[None]:
+def one_request(waited: float = 0.0) -> Iterator[None]:
     """Let the calls that this thread makes share one deadline as soon as one of them is slow.
 
-    Calls that are answered quickly end that: a request may make thousands of them.
+    Calls that are answered quickly end that: a request may make thousands of them. A request that has ``waited``
+    seconds for a thread has as much less for each call, at most by half. So the client is answered in time, and so
+    are the requests that are queued behind it, as the outage is noticed earlier.
     """
-    token = _REQUEST.set(_Request())
+    token = _REQUEST.set(_Request(waited))
     try:
         yield
     finally:
@@ -110,8 +118,10 @@ class Outages:
             with self._bounded(place, seconds, is_probe=False) as call:
                 yield call
             return
-        probing = self._probing
-        if not probing.acquire(timeout=PROBE_WAIT_TIMEOUT):
+        probing, request = self._probing, _REQUEST.get()
+        # Queued requests must not wait here as well, one after the other.
+        waited = 0.0 if request is None else request.waited
+        if not probing.acquire(timeout=max(0.0, PROBE_WAIT_TIMEOUT - waited)):
             raise Unavailable
         try:
             # The one that was waited for may have ended the outage.
@@ -126,9 +136,9 @@ class Outages:
     @contextmanager
     def _bounded(self, place: str, seconds: float, *, is_probe: bool) -> Iterator[Call]:
         request, begun = _REQUEST.get(), self._clock()
-        allowed = seconds
+        allowed = seconds if request is None else max(seconds / 2, seconds - request.waited)
         if request is not None and request.end is not None:
-            allowed = min(seconds, request.end - begun)
+            allowed = min(allowed, request.end - begun)
             if allowed < min(_SLOW, seconds / 4):
                 # Too little to tell anything of the store.
                 raise Unavailable

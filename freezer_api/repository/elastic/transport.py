@@ -231,7 +231,9 @@ class Connection:
     def _attempts(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
         place = target.partition("?")[0].split("/")[1]
         with self._outages.call(place, self._call_timeout) as call:
-            timeout = min(self._timeout, PROBE_TIMEOUT / 2) if call.is_probe else self._timeout
+            # A write may take a second until searches see it.
+            probe = PROBE_TIMEOUT / min(2, len(self._pool))
+            timeout = min(self._timeout, probe) if call.is_probe else self._timeout
             attempts = len(self._pool) if call.is_probe else 1 + self._retries
             pause, made = _FIRST_PAUSE, 0
             while True:

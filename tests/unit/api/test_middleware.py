@@ -1,4 +1,4 @@
-"""What log lines say of the request that a thread serves."""
+"""What log lines and calls of the store know of the request that a thread serves."""
 
 import json
 import logging
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from oslo_context import context
 
-from freezer_api.api.middleware import Entrance, LogContext
+from freezer_api.api.middleware import WAITED, Entrance, LogContext
+from freezer_api.repository.outages import Outages
 
 
 def test_the_context_knows_the_caller_when_a_line_is_written() -> None:
@@ -92,3 +93,19 @@ def test_a_filter_that_fails_is_answered_and_logged_with_its_request(
     assert "tulip" not in caplog.text
     assert seen == ["req-mine"]
     assert set(logged_between_requests().values()) == {None}
+
+
+@pytest.mark.parametrize(("waited", "seconds"), [({}, 4.0), ({WAITED: 1.0}, 3.0)])
+def test_store_has_less_time_when_the_request_waited_for_a_thread(
+    waited: dict[str, float], seconds: float
+) -> None:
+    allowed = []
+
+    def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        with Outages(lambda: 1000.0).call("jobs", 4.0) as call:
+            allowed.append(call.end - 1000.0)
+        start_response("200 OK", [])
+        return []
+
+    Entrance(app)({**ENVIRON, **waited}, lambda *_: None)
+    assert allowed == [seconds]

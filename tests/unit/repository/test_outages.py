@@ -149,6 +149,31 @@ def test_slow_calls_of_one_request_share_a_deadline(outages: Outages, clock: Clo
         assert call.end == clock.now + 4.0
 
 
+@pytest.mark.parametrize(("waited", "seconds"), [(0.0, 4.0), (1.5, 2.5), (3.0, 2.0), (60.0, 2.0)])
+def test_time_in_the_queue_is_part_of_the_deadline(
+    outages: Outages, clock: Clock, waited: float, seconds: float
+) -> None:
+    with one_request(waited), outages.call(READING, 4.0) as call:
+        assert call.end == clock.now + seconds
+
+
+def test_slow_calls_of_a_queued_request_have_time_for_an_attempt_each(outages: Outages, clock: Clock) -> None:
+    with one_request(60.0):
+        succeed(outages, clock, after=1.9)
+        with outages.call(READING, 4.0) as call:
+            assert call.end == clock.now + 2.0
+
+
+def test_queued_request_does_not_wait_for_a_probe(
+    outages: Outages, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A request that waits for the probe would wait for this thread, to the end of the test run.
+    monkeypatch.setattr(module, "PROBE_WAIT_TIMEOUT", 3600.0)
+    fail(outages, clock, everywhere=True)
+    with outages.call(READING, 4.0), one_request(3600.0), pytest.raises(Unavailable):
+        succeed(outages, clock)
+
+
 def test_quick_calls_of_one_request_may_be_thousands(outages: Outages, clock: Clock) -> None:
     with one_request():
         succeed(outages, clock, after=3.0)
