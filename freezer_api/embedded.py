@@ -4,6 +4,7 @@ from pathlib import Path
 
 import platformdirs
 
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.repository.sql.sqlite import sqlite_upkeep
 
 FILE = "freezer.sqlite"
@@ -14,9 +15,9 @@ def data_dir(named: str | None) -> Path:
     return Path(named) if named else platformdirs.user_data_path("freezer-api")
 
 
-def prepare(path: Path) -> Path:
+def prepare(path: Path, max_values: int = MAX_VALUES) -> Path:
     """Make the store, or bring it up to date; its path. ``StartFailed`` says what is in the way."""
-    upkeep = sqlite_upkeep(path)
+    upkeep = sqlite_upkeep(path, max_values)
     try:
         upkeep.sync([], erase=lambda _question: False)
     finally:

@@ -55,7 +55,7 @@ class SQLStore:
     def prepare(self) -> None:
         """What has to be right before the service starts; ``StartFailed`` says what is not."""
         if self.embedded:
-            embedded.prepare(self.path)
+            embedded.prepare(self.path, self.max_values)
             return
         repository = self.open(1)
         try:
@@ -69,7 +69,7 @@ class SQLStore:
 
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
-        return sqlite_upkeep(self.path)
+        return sqlite_upkeep(self.path, self.max_values)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -125,7 +125,7 @@ class ServerStore:
 
     def upkeep(self) -> Upkeep:
         """The upkeep of the same store."""
-        return server_upkeep(self._driver(bounded=False), self.waiting, str(self))
+        return server_upkeep(self._driver(bounded=False), self.waiting, str(self), self.max_values)
 
     def __str__(self) -> str:
         return urls.shown(self.url)
@@ -180,7 +180,7 @@ class ElasticStore:
                 where = self.option
                 raise StartFailed(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
             on_error.pop_all()
-        return ElasticUpkeep(connection, self.index, replicas=self.replicas)
+        return ElasticUpkeep(connection, self.index, replicas=self.replicas, max_values=self.max_values)
 
     def __str__(self) -> str:
         return ", ".join(self.access.hosts)

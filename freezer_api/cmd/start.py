@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -117,7 +118,7 @@ def store(conf: cfg.ConfigOpts) -> stores.Store:
     is_other = not isinstance(named, stores.SQLStore) or (named.path != embedded.path and not named.embedded)
     if is_other:
         raise StartFailed(f"--data-dir names another store than the configuration, {named}: leave one of them out")
-    return embedded
+    return replace(embedded, max_values=named.max_values)
 
 
 _NEEDED = {

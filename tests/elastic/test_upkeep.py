@@ -85,6 +85,18 @@ def test_documents_that_a_service_of_the_old_release_still_wrote_are_brought_up_
     assert found(place.repository(), is_("client_id", "host")) == ["job0", "job1", "job2"]
 
 
+@pytest.mark.parametrize("layouts", [WITHOUT_A_LIST, WITH_ANOTHER_FIELD], ids=["in place", "copied"])
+def test_documents_indexed_again_have_the_configured_number_of_values(place, layouts):
+    place.sync(layouts)
+    place.fill(layouts["jobs"], 3)
+    assert found(place.repository(), is_("n", 1)) == ["job1"]
+    place.sync(max_values=1)
+
+    repository = place.repository()
+    assert found(repository, is_("client_id", "host")) == ["job0", "job1", "job2"]
+    assert found(repository, is_("n", 1)) == []
+
+
 def test_a_document_that_is_replaced_while_old_ones_are_brought_up_to_date_keeps_the_replacement(place):
     place.sync(WITHOUT_A_LIST)
     place.fill(WITHOUT_A_LIST["jobs"], 450)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
+from freezer_api import stores
 from freezer_api.cmd import start
 from freezer_api.errors import StartFailed
 
@@ -25,3 +26,12 @@ def test_the_command_line_does() -> None:
     conf = cfg.ConfigOpts()
     start.configure(conf, ["--config-file", "/dev/null", "--standalone", "--data-dir", "/tmp", "--port", "1"])
     assert (conf.standalone, conf.data_dir, conf.port) == (True, "/tmp", 1)
+
+
+def test_a_store_in_a_data_directory_has_the_configured_number_of_values(tmp_path: Path) -> None:
+    conf, file = cfg.ConfigOpts(), tmp_path / "freezer.conf"
+    file.write_text("[api]\nmax_searchable_values = 7\n")
+    start.configure(conf, ["--config-file", str(file), "--standalone", "--data-dir", str(tmp_path)])
+    store = start.store(conf)
+    assert isinstance(store, stores.SQLStore)
+    assert (store.path.parent, store.embedded, store.max_values) == (tmp_path, True, 7)

@@ -39,10 +39,10 @@ def pages(connection: Connection, index: str, body: dict[str, Any]) -> Iterator[
         body = {**body, "search_after": hits[-1]["sort"]}
 
 
-def made_anew(layout: Layout, hit: dict[str, Any]) -> dict[str, Any]:
-    """The source of a document in this layout, all its fields made of the body."""
+def made_anew(layout: Layout, hit: dict[str, Any], max_values: int) -> dict[str, Any]:
+    """The source of a document in this layout, all its fields made of the body; ``max_values`` are searchable."""
     source = hit["_source"]
-    return layout.fields(decode(source["body"])) | {name: source[name] for name in _KEPT}
+    return layout.fields(decode(source["body"]), max_values) | {name: source[name] for name in _KEPT}
 
 
 class Outcome(NamedTuple):

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import StartFailed, StoreFailed
 from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.indices import alias_of, copying_alias_of, write_alias_of
@@ -40,6 +41,7 @@ class Copy:
         target: str,
         *,
         little: int = LITTLE,
+        max_values: int = MAX_VALUES,
     ) -> None:
         self._connection = connection
         self._layout = layout
@@ -47,6 +49,7 @@ class Copy:
         self._source = source
         self._target = target
         self._little = little
+        self._max_values = max_values
         self._done = -1
         self._beats = 0
         self._last_beat = time.monotonic()
@@ -94,7 +97,7 @@ class Copy:
 
     def _line(self, hit: dict[str, Any]) -> bulk.Line:
         self._beat()
-        return {"index": self._place(hit["_id"])}, bulk.made_anew(self._layout, hit)
+        return {"index": self._place(hit["_id"])}, bulk.made_anew(self._layout, hit, self._max_values)
 
     def _place(self, key: str) -> dict[str, Any]:
         return {"_index": write_alias_of(self._target), "_id": key, "require_alias": True}

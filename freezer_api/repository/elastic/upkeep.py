@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import StartFailed
 from freezer_api.repository.elastic import bulk, copying
 from freezer_api.repository.elastic.indices import (
@@ -36,6 +37,7 @@ class ElasticUpkeep:
         layouts: Mapping[str, Layout] = LAYOUTS,
         patience: float = copying.PATIENCE,
         little: int = copying.LITTLE,
+        max_values: int = MAX_VALUES,
     ) -> None:
         self._connection = connection
         self._prefix = prefix
@@ -43,6 +45,7 @@ class ElasticUpkeep:
         self._layouts = layouts
         self._patience = patience
         self._little = little
+        self._max_values = max_values
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
         return [self._planned(layout, self._look(layout)) for layout in map(self._layouts.__getitem__, kinds)]
@@ -171,7 +174,13 @@ class ElasticUpkeep:
         if self._clear(layout, found):
             LOG.info("Copying %s into %s", found.index, found.next)
             copy = copying.Copy(
-                self._connection, self._prefix, layout, found.index, found.next, little=self._little
+                self._connection,
+                self._prefix,
+                layout,
+                found.index,
+                found.next,
+                little=self._little,
+                max_values=self._max_values,
             )
             copy.run()
         else:
@@ -186,7 +195,8 @@ class ElasticUpkeep:
             "seq_no_primary_term": True,
         }
         for hits in bulk.pages(self._connection, alias, body):
-            bulk.write(self._connection, ((self._place(hit), bulk.made_anew(layout, hit)) for hit in hits))
+            lines = ((self._place(hit), bulk.made_anew(layout, hit, self._max_values)) for hit in hits)
+            bulk.write(self._connection, lines)
         self._connection.call("POST", f"/{alias}/_refresh")
 
     @staticmethod

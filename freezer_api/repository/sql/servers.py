@@ -340,7 +340,7 @@ class Waiting:
     interval: float = 10
 
 
-def server_upkeep(driver: Driver, waiting: Waiting, name: str) -> SQLUpkeep:
+def server_upkeep(driver: Driver, waiting: Waiting, name: str, max_values: int = MAX_VALUES) -> SQLUpkeep:
     """Upkeep of the tables in the database ``name``, to which the driver leads. Only the operator makes that."""
     engine = create_engine(
         f"{driver.package}://",
@@ -349,7 +349,7 @@ def server_upkeep(driver: Driver, waiting: Waiting, name: str) -> SQLUpkeep:
         # MySQL could take nothing back anyway.
         isolation_level="AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED",
     )
-    return SQLUpkeep(engine, _Server(driver, engine, waiting, name))
+    return SQLUpkeep(engine, _Server(driver, engine, waiting, name), max_values)
 
 
 def unbounded(driver: Driver) -> Any:

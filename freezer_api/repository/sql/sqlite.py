@@ -274,9 +274,9 @@ def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:
     return _engine(path, timeout=timeout, connections=connections, patience=timeout, create=True)
 
 
-def sqlite_upkeep(path: Path) -> SQLUpkeep:
+def sqlite_upkeep(path: Path, max_values: int = MAX_VALUES) -> SQLUpkeep:
     """Upkeep of the tables in the file at ``path``. Nothing else makes the file."""
-    return SQLUpkeep(sqlite_engine(path, timeout=5.0, connections=1), _File(path))
+    return SQLUpkeep(sqlite_engine(path, timeout=5.0, connections=1), _File(path), max_values)
 
 
 class _File:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Connection, Engine, inspect, literal, select, table
 
+from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import StartFailed, Unavailable
 from freezer_api.repository.sql.dialects import MYSQL, alone
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE, VERSIONS
@@ -40,9 +41,9 @@ def check_version(version: str | None) -> None:
         raise Unavailable("The store's layout is not the one of this release")
 
 
-def sync(engine: Engine) -> bool:
+def sync(engine: Engine, max_values: int = MAX_VALUES) -> bool:
     """Make or upgrade the tables; whether there was anything to do. Safe when several processes do it at once, and
-    after one that was killed while it did.
+    after one that was killed while it did. If documents are indexed again, ``max_values`` of each are searchable.
 
     Raises :class:`StartFailed` when a newer release made them, and the driver's errors as they are.
     """
@@ -52,15 +53,15 @@ def sync(engine: Engine) -> bool:
         with alone(connection):
             version = current_version(connection)
             if version != HEAD:
-                _upgrade(connection, version)
+                _upgrade(connection, version, max_values)
         return version != HEAD
 
 
-def _upgrade(connection: Connection, version: str | None) -> None:
+def _upgrade(connection: Connection, version: str | None, max_values: int) -> None:
     from alembic import command
     from alembic.script import ScriptDirectory
 
-    config = migrations(connection)
+    config = migrations(connection, max_values)
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise _newer(version)
@@ -71,11 +72,11 @@ def _newer(version: str) -> StartFailed:
     return StartFailed(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
 
 
-def migrations(connection: Connection) -> "Config":
-    """What Alembic has to know; the connection goes to ``migrations/env.py``."""
+def migrations(connection: Connection, max_values: int = MAX_VALUES) -> "Config":
+    """What Alembic has to know; the attributes are for ``migrations/``."""
     from alembic.config import Config
 
-    config = Config(attributes={"connection": connection})
+    config = Config(attributes={"connection": connection, "max_values": max_values})
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
@@ -100,8 +101,9 @@ class Ground(Protocol):
 class SQLUpkeep:
     """Upkeep of the tables. They are of one version together, so ``sync`` makes or upgrades all of them."""
 
-    def __init__(self, engine: Engine, ground: Ground) -> None:
+    def __init__(self, engine: Engine, ground: Ground, max_values: int = MAX_VALUES) -> None:
         self.engine = engine
+        self._max_values = max_values
         self._ground = ground
 
     @contextmanager
@@ -140,7 +142,7 @@ class SQLUpkeep:
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:  # noqa: ARG002 - nothing can be in the way
         with self._ground.reached():
             self._ground.make()
-            sync(self.engine)
+            sync(self.engine, self._max_values)
 
     def notes(self) -> list[str]:
         with self._connected() as connection:

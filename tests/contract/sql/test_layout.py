@@ -123,13 +123,11 @@ def test_sync_upgrades_a_store_of_the_first_layout(engine, fresh, tmp_path):
     repository.close()
 
 
-def test_sync_indexes_documents_of_an_old_release_again(engine, fresh):
-    document = job("one", description="runs", job_schedule={"current_pid": 31337})
-    others = {f"other{n}": job(f"other{n}", job_schedule={"current_pid": n}) for n in range(250)}
+def fill_store_of_version_0004(engine, documents):
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         command.upgrade(upkeep.migrations(connection), "0004")
-        for key, one in {"one": document, **others}.items():
+        for key, one in documents.items():
             # As the release before kept it: with every value among the texts of the document.
             row = {"key": key, "created": 7, "version": 3, **TABLES["jobs"].contents(one)}
             row["texts"] += f"\x1f{one['job_schedule']['current_pid']}\x1f"
@@ -137,6 +135,12 @@ def test_sync_indexes_documents_of_an_old_release_again(engine, fresh):
             statement = f"INSERT INTO freezer_jobs ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"
             connection.exec_driver_sql(statement, tuple(row.values()))
         connection.commit()
+
+
+def test_sync_indexes_documents_of_an_old_release_again(engine, fresh):
+    document = job("one", description="runs", job_schedule={"current_pid": 31337})
+    others = {f"other{n}": job(f"other{n}", job_schedule={"current_pid": n}) for n in range(250)}
+    fill_store_of_version_0004(engine, {"one": document, **others})
 
     assert upkeep.sync(engine) is True
     repository = open_sqlite(fresh)
@@ -147,6 +151,17 @@ def test_sync_indexes_documents_of_an_old_release_again(engine, fresh):
     assert found(repository, q.HasWords(None, ("runs",))) == ["one"]
     assert found(repository, q.HasWords(None, ("249",))) == []
     assert found(repository, is_("job_schedule.current_pid", 249)) == ["other249"]
+    repository.close()
+
+
+def test_embedded_store_indexes_the_configured_number_of_values_again(engine, fresh):
+    document = job("one", job_schedule={"current_pid": 1, "status": "scheduled"})
+    fill_store_of_version_0004(engine, {"one": document})
+    SQLStore(fresh, embedded=True, max_values=2).prepare()
+
+    repository = open_sqlite(fresh)
+    assert found(repository, is_("job_schedule.current_pid", 1)) == ["one"]
+    assert found(repository, is_("job_schedule.status", "scheduled")) == []
     repository.close()
 
 

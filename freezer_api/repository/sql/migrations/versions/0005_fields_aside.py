@@ -19,11 +19,12 @@ _BATCH_SIZE = 100
 
 
 def upgrade():
+    max_values = op.get_context().config.attributes["max_values"]
     for kind in KINDS:
-        _index_again(op.get_bind(), kind)
+        _index_again(op.get_bind(), kind, max_values)
 
 
-def _index_again(connection, kind):
+def _index_again(connection, kind, max_values):
     columns = [sa.column(name, exact_text()) for name in ("body", "entries", "texts")]
     key, version = sa.column("key", exact_text(600, ascii_only=True)), sa.column("version", sa.Integer)
     table = sa.table(f"freezer_{kind.name}", key, version, *columns)
@@ -31,7 +32,7 @@ def _index_again(connection, kind):
     last = ""
     while rows := connection.execute(batch.where(table.c.key > last)).all():
         for row in rows:
-            index = search_index(kind, decode(row.body))
+            index = search_index(kind, decode(row.body), max_values)
             # A process of the release before may still write: its change stays, with the index that it computed.
             unchanged = (table.c.key == row.key) & (table.c.version == row.version)
             contents = {"entries": index_text.entries(index), "texts": index_text.texts(index)}
