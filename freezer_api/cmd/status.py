@@ -24,8 +24,9 @@ from freezer_api.cmd import signals, start, unknown
 from freezer_api.cmd.output import printed
 from freezer_api.documents.kinds import KINDS
 from freezer_api.errors import FreezerError, Unavailable
-from freezer_api.operations import projects
+from freezer_api.operations import oversized, projects
 from freezer_api.operations.owned import shown_id
+from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.servers import Waiting
 from freezer_api.repository.upkeep import Upkeep
 
@@ -38,8 +39,8 @@ _ABOUT = (
 
 _GOOD = Result(Code.SUCCESS)
 
-_PROJECTS_TIMEOUT = 10
-"""Seconds in which users are looked for who have jobs and clients in different projects."""
+_SCAN_TIMEOUT = 10
+"""Seconds in which a check reads documents."""
 
 _MAX_LINES = 20
 """Users, and projects of each, that a result names."""
@@ -48,6 +49,7 @@ _STATEMENT_FACTOR = 5
 """Bytes of a request to the store for each byte of a document: the document, its index and what is escaped."""
 
 Check = Callable[["Checks"], Result]
+Scan = Callable[["Checks", Repository, Callable[[], bool]], Result]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,12 +89,31 @@ def _telling(look: Check) -> Check:
     return looked
 
 
+def _reading(scan: Scan) -> Check:
+    """Give the check the repository and a function that returns whether its time is over."""
+
+    @_telling
+    def looked(checks: "Checks") -> Result:
+        if checks.upkeep is None:
+            return _not_looked_at()
+        end = time.monotonic() + _SCAN_TIMEOUT
+        try:
+            if checks.upkeep.show() is None:
+                return _GOOD
+            with closing(stores.store_of(checks.conf).open(1)) as repository:
+                return scan(checks, repository, lambda: time.monotonic() > end)
+        except FreezerError:
+            return Result(Code.WARNING, "Not looked at, as the store cannot be searched")
+
+    return looked
+
+
 class Checks(upgradecheck.UpgradeCommands):
     """The checks, in their order."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
-        self._conf = conf
-        self._upkeep: Upkeep | None = None
+        self.conf = conf
+        self.upkeep: Upkeep | None = None
         self._is_embedded = False
 
     def add_parsers(self, subparsers: Any) -> None:
@@ -104,29 +125,29 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def check(self) -> Code:
         """Print the results; the worst of them."""
-        pipeline.register(self._conf)
+        pipeline.register(self.conf)
         try:
             return super().check()
         finally:
-            if self._upkeep is not None:
-                self._upkeep.close()
+            if self.upkeep is not None:
+                self.upkeep.close()
 
     @_telling
     def _values(self) -> Result:
-        settings.check(self._conf)
+        settings.check(self.conf)
         return _GOOD
 
     @_telling
     def _obsolete(self) -> Result:
-        return _warning(obsolete.in_use(self._conf))
+        return _warning(obsolete.in_use(self.conf))
 
     @_telling
     def _unknown(self) -> Result:
-        return _warning(unknown.in_use(self._conf))
+        return _warning(unknown.in_use(self.conf))
 
     @_telling
     def _policy_json(self) -> Result:
-        found = policy_files.written_as_json(policy_files.found(self._conf))
+        found = policy_files.written_as_json(policy_files.found(self.conf))
         if not found:
             return _GOOD
         names = ", ".join(map(str, found))
@@ -139,15 +160,15 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _policy(self) -> Result:
-        Enforcement(self._conf)
-        warning = policy_files.found(self._conf).warning
+        Enforcement(self.conf)
+        warning = policy_files.found(self.conf).warning
         return Result(Code.WARNING, warning) if warning else _GOOD
 
     @_telling
     def _paste(self) -> Result:
-        repository = stores.store_of(self._conf).open(1)
+        repository = stores.store_of(self.conf).open(1)
         try:
-            built = app.build(self._conf, repository)
+            built = app.build(self.conf, repository)
         finally:
             repository.close()
         lines = []
@@ -161,11 +182,11 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _store(self) -> Result:
-        store = stores.store_of(self._conf)
+        store = stores.store_of(self.conf)
         if isinstance(store, stores.ServerStore):
             # Who looks wants to know how it is now.
             store = replace(store, waiting=Waiting(tries=0))
-        self._upkeep = store.upkeep()
+        self.upkeep = store.upkeep()
         self._is_embedded = isinstance(store, stores.SQLStore) and store.embedded
         if self._is_embedded:
             return Result(Code.WARNING, f"The configuration names no store: the embedded one at {store} is used")
@@ -173,9 +194,9 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _layout(self) -> Result:
-        if self._upkeep is None:
+        if self.upkeep is None:
             return _not_looked_at()
-        lines = self._upkeep.pending([kind.name for kind in KINDS])
+        lines = self.upkeep.pending([kind.name for kind in KINDS])
         if self._is_embedded:
             # The service does itself what is to be done.
             return _GOOD
@@ -183,31 +204,31 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _foreign(self) -> Result:
-        if self._upkeep is None:
+        if self.upkeep is None:
             return _not_looked_at()
-        found = self._upkeep.foreign([kind.name for kind in KINDS])
+        found = self.upkeep.foreign([kind.name for kind in KINDS])
         if not any(one.breaks for one in found):
             return _warning(one.text for one in found)
         return Result(Code.FAILURE, "; ".join(one.text for one in found))
 
     @_telling
     def _replicas(self) -> Result:
-        if self._upkeep is None:
+        if self.upkeep is None:
             return _not_looked_at()
         try:
-            lines = self._upkeep.shortcomings()
+            lines = self.upkeep.shortcomings()
         except Unavailable:
             return Result(Code.WARNING, "The store does not say how many data nodes it has")
         return _warning(lines)
 
     @_telling
     def _sizes(self) -> Result:
-        if self._upkeep is None:
+        if self.upkeep is None:
             return _not_looked_at()
         option = "max_document_size"
-        wanted = _STATEMENT_FACTOR * int(self._conf.api[option])
+        wanted = _STATEMENT_FACTOR * int(self.conf.api[option])
         try:
-            limits = self._upkeep.size_limits()
+            limits = self.upkeep.size_limits()
         except Unavailable:
             return Result(Code.WARNING, "The store does not say how many bytes it accepts in a request")
         return _warning(
@@ -217,18 +238,9 @@ class Checks(upgradecheck.UpgradeCommands):
             if limit < wanted
         )
 
-    @_telling
-    def _projects(self) -> Result:
-        if self._upkeep is None:
-            return _not_looked_at()
-        end = time.monotonic() + _PROJECTS_TIMEOUT
-        try:
-            if self._upkeep.show() is None:
-                return _GOOD
-            with closing(stores.store_of(self._conf).open(1)) as repository:
-                apart = list(projects.users_apart(repository, lambda: time.monotonic() > end))
-        except FreezerError:
-            return Result(Code.WARNING, "Not looked at, as the store cannot be searched")
+    @_reading
+    def _projects(self, repository: Repository, is_over: Callable[[], bool]) -> Result:
+        apart = list(projects.users_apart(repository, is_over))
         lines = [
             f"User {shown_id(user_id)} has clients of version 1 in project {_listed(of_clients)}, but jobs in "
             f"project {_listed(of_jobs)}: a scheduler now sees only the jobs of its token's project"
@@ -236,9 +248,18 @@ class Checks(upgradecheck.UpgradeCommands):
         ]
         if len(apart) > _MAX_LINES:
             lines.append(f"{len(apart) - _MAX_LINES} more users have them in different projects")
-        if time.monotonic() > end:
-            lines.append(f"Not all users were checked within {_PROJECTS_TIMEOUT} s")
+        if is_over():
+            lines.append(f"Not all users were checked within {_SCAN_TIMEOUT} s")
         return _warning(lines)
+
+    @_reading
+    def _oversized(self, repository: Repository, is_over: Callable[[], bool]) -> Result:
+        count, read = oversized.count_oversized(repository, config.limits(self.conf), is_over)
+        among = f" among the {read} that were read within {_SCAN_TIMEOUT} s" if is_over() else ""
+        told = f"Documents above a limit of [api]{among}: {count}"
+        if count:
+            return Result(Code.WARNING, f"{told}. They can be changed as long as they do not grow")
+        return Result(Code.SUCCESS, told if among else None)
 
     _upgrade_checks = (
         ("Policy File JSON to YAML Migration", _policy_json),
@@ -253,6 +274,7 @@ class Checks(upgradecheck.UpgradeCommands):
         ("Replicas", _replicas),
         ("Size Limits", _sizes),
         ("Projects of Jobs and Clients", _projects),
+        ("Documents Above Limits", _oversized),
     )
 
 

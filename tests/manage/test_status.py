@@ -20,6 +20,7 @@ from tests.elastic.place import WITH_ANOTHER_FIELD, Place
 from tests.manage.command import Done, configured, ended, start
 from tests.manage.conftest import Manage
 
+WITHOUT_TIME = "from freezer_api.cmd import status; status._SCAN_TIMEOUT = -1; raise SystemExit(status.main())"
 NAMES = ("freezer-status", "freezer-manager-status")
 CHECKS = [
     "Policy File JSON to YAML Migration",
@@ -34,6 +35,7 @@ CHECKS = [
     "Replicas",
     "Size Limits",
     "Projects of Jobs and Clients",
+    "Documents Above Limits",
 ]
 SECRET = "wonderland"
 
@@ -347,3 +349,20 @@ def test_users_with_jobs_and_clients_in_different_projects(
         connection.execute("UPDATE freezer_schema_version SET version_num = '0003'")
         connection.commit()
     assert check() == lines
+
+
+def test_documents_above_a_limit_are_counted(manage: Manage, configure: Configure, file: Path) -> None:
+    config = configure(f"[database]\nconnection = sqlite:///{file}\n[api]\nmax_job_actions = 1")
+    assert manage(*config, "db", "sync").code == 0
+    with closing(open_sqlite(file)) as repository:
+        for n in range(1, 4):
+            repository.create(JOBS, str(n), {"job_id": str(n), "description": SECRET, "job_actions": [{}] * n})
+
+    told = "Documents above a limit of [api]: 2. They can be changed as long as they do not grow"
+    assert troubles(*config) == {"Documents Above Limits": (1, told)}
+    without_time = (sys.executable, "-c", WITHOUT_TIME)
+    done = ended(start(*config, "upgrade", "check", "--json", command=without_time))
+    found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    assert found["Documents Above Limits"]["result"] == 0
+    told = "Documents above a limit of [api] among the 0 that were read within -1 s: 0"
+    assert found["Documents Above Limits"]["details"] == told

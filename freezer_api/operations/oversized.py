@@ -1,0 +1,24 @@
+"""Documents above a limit that were stored before the limit applied, or imported."""
+
+from collections.abc import Callable
+
+from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.limits import Limits
+from freezer_api.operations.owned import every
+from freezer_api.operations.pages import PART
+from freezer_api.repository.protocol import Repository
+
+
+def count_oversized(repository: Repository, limits: Limits, is_over: Callable[[], bool]) -> tuple[int, int]:
+    """Return how many documents are above a limit, and how many were read until ``is_over``.
+
+    They are read in parts, because each may be larger than the service would accept.
+    """
+    oversized = read = 0
+    for kind in KINDS:
+        for stored in every(repository, kind, limit=PART):
+            if is_over():
+                return oversized, read
+            read += 1
+            oversized += not limits.allows(kind, stored.document)
+    return oversized, read
