@@ -1,5 +1,6 @@
 """What the drivers of the database servers share: one store per server, emptied for each test."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,7 @@ from freezer_api.repository.sql.upkeep import SQLUpkeep
 from tests.servers.sql.server import PASSWORD
 from tests.servers.sql.shared import SHARED
 
-__all__ = ["PASSWORD", "driver", "make", "open_repository", "sync", "upkeep"]
+__all__ = ["PASSWORD", "driver", "make", "open_repository", "set_clock", "sync", "upkeep"]
 
 
 def driver(address: str, *, bounded: bool = True, sql_mode: str = "TRADITIONAL") -> Driver:
@@ -49,3 +50,7 @@ def make(name: str) -> str:
 
 def open_repository(address: str) -> SQLRepository:
     return open_server(driver(address), Pooling())
+
+
+def set_clock(_repository: SQLRepository, _clock: Callable[[], int]) -> None:
+    """The time is the server's."""

@@ -1,5 +1,7 @@
 """What the drivers of the search servers share: one store per server, emptied for each test."""
 
+from collections.abc import Callable
+
 from freezer_api.repository.elastic.access import Access, open_pool
 from freezer_api.repository.elastic.indices import alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS
@@ -41,3 +43,7 @@ def connect(url: str) -> Connection:
 
 def open_repository(url: str) -> ElasticRepository:
     return ElasticRepository(connect(url), PREFIX)
+
+
+def set_clock(repository: ElasticRepository, clock: Callable[[], int]) -> None:
+    repository._clock = clock

@@ -1,8 +1,61 @@
-"""The clock that all processes of a store share."""
+"""Times: the clock that all processes of a store share, and new documents behind old ones whatever clocks say."""
 
 import time
+
+import pytest
+
+from freezer_api.documents.kinds import KINDS
+from freezer_api.repository.protocol import Original
+from tests.contract.asking import JOBS, found, job, keep
+from tests.contract.test_restore import original
+
+HOUR = 3_600_000_000
 
 
 def test_now_is_the_time_in_seconds(repository):
     before = int(time.time())
     assert before - 1 <= repository.now() <= time.time() + 1
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_what_is_created_is_behind_what_the_clock_has_not_reached(repository, opened, kind):
+    """As after a clock was set back an hour."""
+    other = opened()
+    repository.restore(kind, [Original("x", {}, 1, time.time_ns() // 1000 + HOUR)])
+    repository.create(kind, "c", {})
+    other.create(kind, "b", {})
+    repository.create_all(kind, {"y": {}, "a": {}})
+    other.create(kind, "0", {})
+
+    assert found(repository, kind=kind) == ["x", "c", "b", "y", "a", "0"]
+
+
+def test_what_is_created_is_behind_the_newest_though_an_older_one_was_restored_last(repository):
+    newest = time.time_ns() // 1000 + HOUR
+    repository.restore(JOBS, [original("newest", created=newest), original("x", created=newest - HOUR // 2)])
+    keep(repository, "a")
+
+    assert found(repository) == ["x", "newest", "a"]
+
+
+def test_clocks_of_several_instances_differ(driver, opened):
+    """One is an hour behind, one goes back."""
+    behind, ahead = opened(), opened()
+    now = time.time_ns() // 1000
+    driver.set_clock(behind, lambda: now - HOUR)
+    driver.set_clock(ahead, lambda: now)
+    for n in range(6):
+        keep((behind, ahead)[n % 2], f"k{9 - n}")
+    driver.set_clock(ahead, lambda: now - 2 * HOUR)
+    assert list(ahead.create_all(JOBS, {key: job(key) for key in ("b", "a")})) == ["b", "a"]
+    keep(behind, "0")
+
+    assert found(opened()) == ["k9", "k8", "k7", "k6", "k5", "k4", "b", "a", "0"]
+
+
+def test_the_time_of_creation_is_kept_when_a_document_is_changed(repository):
+    (first, _second) = keep(repository, "b", "a")
+    repository.replace(JOBS, "b", job("b", n=1), first.token)
+    keep(repository, "0")
+
+    assert found(repository) == ["b", "a", "0"]

@@ -51,6 +51,8 @@ def plan(filled):
         asked.clear()
         call()
         ((statement, parameters),) = asked
+        # Of two in one message the last one.
+        statement = statement.rpartition("; ")[2]
         with filled._access.engine.connect() as connection:
             if _is_mariadb(filled):
                 return _on_mariadb(connection, statement, parameters)
@@ -180,3 +182,10 @@ def test_every_kind_is_created_in_its_turn_with_the_time_of_the_server(repositor
 
     assert [int(stored.token.split(".")[0]) for stored in (first, second)] == [row[0] for row in rows]
     assert rows[0] < rows[1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "index"), [(JOBS, "ix_freezer_jobs_created"), (CLIENTS, "ix_freezer_clients_created")]
+)
+def test_a_new_document_finds_the_newest(plan, filled, kind, index):
+    uses(plan, lambda: filled.create(kind, f"new {uuid.uuid4().hex}", job("any")), index)

@@ -38,6 +38,9 @@ MAX_TERMS = 65_536
 _LONGEST_ID = 512
 """Bytes; the engine's bound of an ``_id``."""
 
+_NEWEST = {"size": 1, "sort": [{"created": "desc"}], "_source": False, "track_total_hits": False}
+"""The search for the document that was created last."""
+
 _SWAPPED = 4
 """Attempts of a read: the index may be replaced by its copy at the moment."""
 
@@ -119,7 +122,7 @@ class ElasticRepository:
         self._seen_in_alias = f"{self._seen}&require_alias=true"
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        source = self._source(kind, key, document, created=self._clock(), version=1)
+        source = self._source(kind, key, document, created=self._time_behind_all(kind), version=1)
         answer = self._written(
             "PUT", f"/{alias_of(self._prefix, kind)}/_create/{_quoted(key)}?{self._seen_in_alias}", source
         )
@@ -135,7 +138,7 @@ class ElasticRepository:
         return Stored(key, document, 1, _token(answer.body, source))
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
-        now = self._clock()
+        now = self._time_behind_all(kind)
         sources = [
             self._source(kind, key, document, created=now + number, version=1)
             for number, (key, document) in enumerate(documents.items())
@@ -212,6 +215,11 @@ class ElasticRepository:
             if not answer.repeated or self.get(kind, key) is not None:
                 raise _conflict(kind, key)
             self._refresh(kind)
+
+    def _time_behind_all(self, kind: Kind) -> int:
+        """The time of a new document: later than any that is seen, whatever the clocks of the nodes say."""
+        hits = self._searched(kind, _NEWEST, _TimeLimit(None, self._connection.max_search_time))["hits"]
+        return max(self._clock(), int(hits[0]["sort"][0]) + 1 if hits else 0)
 
     def _written(self, method: str, target: str, source: dict[str, Any] | None = None) -> Answer:
         """The answer to a write: done, or 409, or 404 as there is no such alias."""

@@ -21,8 +21,6 @@ from sqlalchemy import (
     CursorResult,
     Dialect,
     Executable,
-    FromClause,
-    Insert,
     Integer,
     LargeBinary,
     String,
@@ -209,8 +207,8 @@ def holds_any(column: ColumnElement[str], names: str, parts: Iterable[str]) -> C
     return _HasAny(column, bindparam(names, type_=_Parts()), one_by_one)
 
 
-# Creations: one statement each, in which they come one after the other until they are seen, and in which the
-# server says the time. So no document is seen before one of an earlier time (doc/adr/0018).
+# Creations come one after the other until they are seen, and get the server's time, or that of the newest document
+# plus one if this is later. So no document is seen before one of an earlier time (doc/adr/0018).
 
 _OUR_LOCKS = 0x667A7200
 """By this number PostgreSQL tells our advisory locks from those of other programs in the same database."""
@@ -218,7 +216,10 @@ _OUR_LOCKS = 0x667A7200
 
 @dataclass(frozen=True)
 class Creation:
-    """``statement`` takes a row without ``created``, which ``time`` finds in its result; None: it did nothing."""
+    """``statement`` takes a row without ``created``, which ``time`` finds in its result; None: it did nothing.
+
+    What it has to wait for first may be another statement in the same message, its execution option ``first``.
+    """
 
     statement: Executable
     time: Callable[[CursorResult[Any]], int | None]
@@ -234,24 +235,30 @@ def clock(dialect: str) -> ColumnElement[Any]:
 
 def creation(dialect: str, table: Table, turns: Table) -> Creation:
     """How a row of the table is made. ``turns``: a table with one row."""
+    now = cast(clock(dialect) * 1_000_000, BigInteger)
     if dialect == POSTGRESQL:
-        waited = select(func.pg_advisory_xact_lock(_OUR_LOCKS, _turn_of(table)))
-        statement = _inserted(table, cast(clock(dialect) * 1_000_000, BigInteger), waited.cte("turn"))
-        return Creation(statement.returning(table.c.created), lambda result: result.scalar())
+        newest = select(func.max(table.c.created) + 1).scalar_subquery()
+        statement = insert(table).values(created=func.greatest(now, newest)).returning(table.c.created)
+        # A statement does not see what is committed while it waits; the next one in the same transaction does.
+        turn = f"SELECT pg_advisory_xact_lock({_OUR_LOCKS}, {_turn_of(table)}); "
+        return Creation(statement.execution_options(first=turn), lambda result: result.scalar())
+    others = table.alias("others")
+    # The condition is always true. It makes the server look after its turn, not before.
+    in_turn = func.length(turns.c.version_num) >= 0
+    behind = select(others.c.created + 1).where(in_turn).order_by(others.c.created.desc()).limit(1)
+    behind_all = func.greatest(now, func.coalesce(behind.correlate(turns).scalar_subquery(), 0))
     # The function hands it on to the client, in the same answer.
-    now = func.last_insert_id(cast(clock(dialect) * 1_000_000, BigInteger))
-    return Creation(_inserted(table, now, turns, locked=True), lambda result: result.lastrowid or None)
+    time = func.last_insert_id(behind_all)
+    values = [
+        time if column.name == "created" else bindparam(column.name, type_=column.type) for column in table.c
+    ]
+    row = select(*values).select_from(turns).with_for_update()
+    return Creation(insert(table).from_select(list(table.c), row), lambda result: result.lastrowid or None)
 
 
 def _turn_of(table: Table) -> int:
     """A number for each table, of 31 bits, and the same in every process."""
     return zlib.crc32(table.name.encode()) >> 1
-
-
-def _inserted(table: Table, now: ColumnElement[Any], source: FromClause, *, locked: bool = False) -> Insert:
-    values = [now if column.name == "created" else bindparam(column.name, type_=column.type) for column in table.c]
-    row = select(*values).select_from(source)
-    return insert(table).from_select(list(table.c), row.with_for_update() if locked else row)
 
 
 # Upkeep: one at a time, from the look at what is there to the last change.

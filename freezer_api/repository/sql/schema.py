@@ -49,6 +49,9 @@ class KindTable:
         )
         for hot in kind.hot:
             self._add_index(hot)
+        if all(hot.equal for hot in kind.hot):
+            # Where new documents look for the newest one.
+            Index(f"ix_freezer_{kind.name}_created", self.table.c.created)
 
     def _add_index(self, hot: HotList) -> None:
         names = [self.column_of[path] for path in hot.equal]

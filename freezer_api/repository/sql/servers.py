@@ -179,14 +179,17 @@ class ServerAccess:
             hide_parameters=True,
         )
         event.listen(engine, "checkout", self._look)
-        event.listen(engine, "before_cursor_execute", self._limit, retval=True)
+        event.listen(engine, "before_cursor_execute", self._worded, retval=True)
         start_anew_after_fork(engine)
         return engine
 
-    def _limit(
+    def _worded(
         self, _connection: Any, _cursor: Any, statement: str, parameters: Any, context: Any, _many: Any
     ) -> tuple[str, Any]:
-        seconds = context.execution_options.get("max_seconds")
+        options = context.execution_options
+        if "first" in options:
+            return options["first"] + statement, parameters
+        seconds = options.get("max_seconds")
         return statement if seconds is None else self._driver.limited(statement, seconds), parameters
 
     def _left(self) -> float:

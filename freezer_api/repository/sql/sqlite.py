@@ -16,12 +16,11 @@ from sqlalchemy import (
     Delete,
     Engine,
     Select,
-    Table,
     Update,
     create_engine,
     event,
+    func,
     insert,
-    literal_column,
     select,
 )
 from sqlalchemy.engine import ExceptionContext
@@ -140,7 +139,7 @@ class SQLiteAccess:
         self._outages = Outages()
         self._companions = Companions(partial(self._outages.answered, EVERYWHERE))
         self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
-        self._last = {name: _time_of_last(table.table) for name, table in TABLES.items()}
+        self._newest = {name: select(func.max(table.table.c.created)) for name, table in TABLES.items()}
 
     def _called(self, place: str, seconds: float, work: Callable[[Call], _Result]) -> _Result:
         with self._outages.call(place, seconds) as call:
@@ -197,9 +196,9 @@ class SQLiteAccess:
 
     def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
         def _create(connection: Connection) -> int:
-            last = connection.execute(self._last[kind.name]).scalar()
+            newest = connection.execute(self._newest[kind.name]).scalar()
             # The clock may have been set back since.
-            created = self.clock() if last is None else max(self.clock(), last + 1)
+            created = self.clock() if newest is None else max(self.clock(), newest + 1)
             # A row takes longer than a microsecond, so the last time has passed when others write again.
             timed = [{**row, "created": created + number} for number, row in enumerate(rows)]
             connection.execute(self._inserts[kind.name], timed)
@@ -377,11 +376,6 @@ def _bound_reads(engine: Engine, longest: float) -> None:
         _connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
     ) -> None:
         record.info["deadline"] = time.monotonic() + longest
-
-
-def _time_of_last(table: Table) -> Select[Any]:
-    """The time of the row that was inserted last, which SQLite finds without an index."""
-    return select(table.c.created).order_by(literal_column("rowid").desc()).limit(1)
 
 
 def _identity(file: str) -> tuple[int, int] | None:

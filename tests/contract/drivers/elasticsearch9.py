@@ -12,3 +12,6 @@ def make(_directory: Path) -> str:
 
 def open_repository(address: str) -> Repository:
     return elastic.open_repository(address)
+
+
+set_clock = elastic.set_clock

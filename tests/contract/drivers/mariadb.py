@@ -12,3 +12,6 @@ def make(_directory: Path) -> str:
 
 def open_repository(address: str) -> Repository:
     return databases.open_repository(address)
+
+
+set_clock = databases.set_clock

@@ -2,8 +2,10 @@
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
@@ -16,6 +18,10 @@ def make(directory: Path) -> str:
 
 def open_repository(address: str) -> Repository:
     return open_sqlite(Path(address), timeout=10.0)
+
+
+def set_clock(repository: Any, clock: Callable[[], int]) -> None:
+    repository._access.clock = clock
 
 
 @cache

@@ -10,6 +10,7 @@ import pytest
 from freezer_api.documents.kinds import KINDS
 from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
+from freezer_api.repository.protocol import Original
 from freezer_api.repository.sql import search
 from freezer_api.repository.sql import written as writing
 from freezer_api.repository.sql.schema import TABLES
@@ -180,9 +181,7 @@ def test_large_statements_are_not_kept(repository):
 
 
 def test_the_order_within_one_microsecond_is_that_of_the_keys(repository):
-    repository._access.clock = lambda: 1_700_000_000_000_000
-    for key in ("c", "a", "d", "b"):
-        repository.create(JOBS, key, job(key))
+    repository.restore(JOBS, [Original(key, job(key), 1, 1_700_000_000_000_000) for key in ("c", "a", "d", "b")])
     first = repository.search(JOBS, q.Query(limit=3))
 
     assert keys_of(first) == ["a", "b", "c"]

@@ -416,14 +416,3 @@ class TestForks:
 
 def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):
     check_that_a_reader_misses_nothing(opened)
-
-
-def test_new_documents_sort_behind_old_ones_though_the_clock_was_set_back(opened):
-    """Also those of another process, as its clock is set back as well."""
-    repository, other = opened(), opened()
-    keep(repository, "b")
-    for access in (repository._access, other._access):
-        access.clock = lambda: 1_000_000
-    for key, store in (("a", other), ("c", repository), ("0", other)):
-        keep(store, key)
-    assert found(repository) == ["b", "a", "c", "0"]
