@@ -1,6 +1,7 @@
 """What goes wrong between the service and its server: what is asked again, and what is answered with 503."""
 
 import os
+import re
 import socket
 import threading
 import time
@@ -240,9 +241,7 @@ def _deadlocked(repository, server, other, key, on_mariadb):
 
 def _advisory_lock(repository):
     statement = repository._access._creations["jobs"].statement
-    parameters = statement.compile(dialect=repository._access.engine.dialect).params
-    first, second = (value for name, value in parameters.items() if name.startswith("pg_advisory_xact_lock"))
-    return f"{first}, {second}"
+    return re.search(r"\((.*)\)", statement.get_execution_options()["first"])[1]
 
 
 def _waits(server, on_mariadb):
