@@ -51,11 +51,11 @@ _ENTRIES = {"type": "object", "additionalProperties": Field("entry", fields=_ENT
 
 _ADDED = ("session_tag", "hold_off", "time_start", "time_end", "time_started", "time_ended")
 MAX_ENTRY_SIZE = 1024
-"""Bytes of a member's entry that the service itself may write."""
+"""Bytes of a member's id and entry that the service itself may write."""
 
 
 def _sent(session: Document) -> Document:
-    large = {key: entry for key, entry in members(session).items() if size(entry) > MAX_ENTRY_SIZE}
+    large = {key: entry for key, entry in members(session).items() if size({key: entry}) > MAX_ENTRY_SIZE}
     return {**dropped(session, (*SESSIONS.server_names, *_ADDED)), "jobs": large}
 
 

@@ -232,6 +232,13 @@ def test_entries_of_members_are_counted_only_beyond_what_the_service_writes(clie
     assert is_too_large(client("PATCH", session, {"jobs": {"j0": {"client_id": TEXT}}}))
 
 
+def test_ids_of_members_are_counted_beyond_the_length_of_an_id(client: Client) -> None:
+    session = f"sessions/{client('POST', 'sessions', {'schedule': {}}).json['session_id']}"
+    assert is_too_large(client("PATCH", session, {"jobs": {DOUBLE: {}}}))
+    replacement = {"session_tag": 0, "schedule": {}, "jobs": {DOUBLE: {}}}
+    assert is_too_large(client("POST", session, replacement))
+
+
 def test_text_of_a_schedule_is_short(client: Client) -> None:
     for kind, part in (("jobs", "job_schedule"), ("sessions", "schedule")):
         body = {**BODIES[kind](""), part: {"schedule_month": "x" * 1025}}
