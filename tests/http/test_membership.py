@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
+from freezer_api.documents.jobs import JOBS, PENDING
+from freezer_api.documents.search_index import as_value
 from freezer_api.documents.sessions import SESSIONS
 from freezer_api.operations.membership import Membership
 from freezer_api.repository.protocol import Repository
+from freezer_api.repository.query import Is, Query
 from tests.disturbed import Disturbed, Killed, cut, killed
 from tests.http.client import NO_BODY, Answer, Client
 from tests.http.conftest import Identity, app
@@ -135,6 +138,15 @@ def test_sync_completes_interrupted_membership(services: Services, name: str) ->
         Membership(service.store, lambda: 0).complete_all()
         holders, named = service.memberships()
         assert holders == named
+
+
+def test_sync_completes_any_number_of_memberships(repository: Repository) -> None:
+    for number in range(101):
+        job = {"job_id": f"j{number}", "user_id": "u", "session_id": "gone", PENDING: ["gone"]}
+        repository.create(JOBS, f"j{number}", job)
+    Membership(repository, lambda: 0).complete_all()
+    found = repository.search(JOBS, Query((Is(("session_id",), as_value("gone")),)))
+    assert found.items == []
 
 
 @in_v1

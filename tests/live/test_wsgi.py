@@ -71,7 +71,7 @@ def test_a_file(path: str, variables: dict[str, str]) -> None:
         check=True,
     )
     assert done.stdout == "True\n"
-    assert re.search("only this machine is answered", done.stderr)
+    assert re.search("only loopback requests are served", done.stderr)
 
 
 def test_a_server_that_tries_again_finds_what_was_put_right(variables: dict[str, str], tmp_path: Path) -> None:

@@ -279,6 +279,11 @@ def test_hosts_among_which_the_library_has_to_choose_stay_together(more):
     assert places(f"host=a:1&host=b:2&{more}") == [("a,b", "1,2", "f")]
 
 
+def test_a_statement_of_postgresql_has_a_time_limit_of_its_own():
+    limited = PostgreSQL(urls.parsed("postgresql://u@h/f")).limited("SELECT 1", 0.5)
+    assert limited == "SET LOCAL statement_timeout = 500; SELECT 1"
+
+
 def test_a_socket_of_mysql():
     assert MySQL(urls.parsed("mysql:///f?unix_socket=/run/mysqld.sock"))._arguments["unix_socket"] == (
         "/run/mysqld.sock"

@@ -19,6 +19,7 @@ from sqlalchemy import event
 from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import forks
+from freezer_api.repository.sql.companions import Stuck
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
 from freezer_api.repository.sql.upkeep import sync
 from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep
@@ -416,3 +417,19 @@ class TestForks:
 
 def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):
     check_that_a_reader_misses_nothing(opened)
+
+
+def test_store_is_unavailable_while_its_file_system_hangs(path):
+    repository = open_sqlite(path)
+    keep(repository, "one")
+    hang = threading.Event()
+    with pytest.raises(Stuck):
+        repository._access._companions.call(hang.wait, 0.01)
+    with pytest.raises(Unavailable):
+        repository.get(JOBS, "one")
+    repository.close()
+    hang.set()
+    while repository._access._companions.are_stuck:
+        time.sleep(0.01)
+    assert repository.get(JOBS, "one") is not None
+    repository.close()

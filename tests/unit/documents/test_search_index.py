@@ -532,3 +532,12 @@ def test_members_are_always_searchable_and_their_texts_are_counted() -> None:
     assert index.members == jobs.keys()
     assert "c1" in index.words
     assert "c99" not in index.words
+
+
+def test_text_that_almost_fits_is_not_searchable() -> None:
+    # At this length the index is full within the words of a text, not between two texts.
+    texts = [f"{number:0700}x" for number in range(1500)]
+    index = search_index(BACKUPS, backup(texts=texts))
+    assert texts[0] in index.words
+    assert texts[-1] not in index.words
+    assert max(size(index)) < 2 * 1024 * 1024
