@@ -47,6 +47,7 @@ _ENTRY_FIELDS = (
     Field("time_started", {"anyOf": [INTEGER, {"enum": [""]}]}),
     Field("time_ended", {"anyOf": [INTEGER, {"enum": [""]}]}),
 )
+_ENTRY_NAMES = frozenset(field.name for field in _ENTRY_FIELDS)
 _ENTRIES = {"type": "object", "additionalProperties": Field("entry", fields=_ENTRY_FIELDS).as_schema()}
 
 _ADDED = ("session_tag", "hold_off", "time_start", "time_end", "time_started", "time_ended")
@@ -55,8 +56,13 @@ MAX_ENTRY_SIZE = 1024
 
 
 def _sent(session: Document) -> Document:
-    large = {key: entry for key, entry in members(session).items() if size({key: entry}) > MAX_ENTRY_SIZE}
-    return {**dropped(session, (*SESSIONS.server_names, *_ADDED)), "jobs": large}
+    entries = {key: entry for key, entry in members(session).items() if not _is_added(key, entry)}
+    return {**dropped(session, (*SESSIONS.server_names, *_ADDED)), "jobs": entries}
+
+
+def _is_added(key: str, entry: Document) -> bool:
+    """Return whether the service itself may have written the entry."""
+    return _ENTRY_NAMES.issuperset(entry) and size({key: entry}) <= MAX_ENTRY_SIZE
 
 
 SESSIONS = Kind(

@@ -232,6 +232,13 @@ def test_entries_of_members_are_counted_only_beyond_what_the_service_writes(clie
     assert is_too_large(client("PATCH", session, {"jobs": {"j0": {"client_id": TEXT}}}))
 
 
+def test_entries_of_members_with_other_keys_are_counted(client: Client) -> None:
+    session = f"sessions/{client('POST', 'sessions', {'schedule': {}, 'description': TEXT}).json['session_id']}"
+    assert client("PATCH", session, {"jobs": {"j0": {"x": "y" * 500}}}).status == 200
+    assert client("PATCH", session, {"jobs": {"j0": {"status": ""}}}).status == 200
+    assert is_too_large(client("PATCH", session, {"jobs": {"j1": {"x": "y" * 500}}}))
+
+
 def test_ids_of_members_are_counted_beyond_the_length_of_an_id(client: Client) -> None:
     session = f"sessions/{client('POST', 'sessions', {'schedule': {}}).json['session_id']}"
     assert is_too_large(client("PATCH", session, {"jobs": {DOUBLE: {}}}))
