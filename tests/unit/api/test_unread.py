@@ -1,0 +1,60 @@
+"""Bodies that the application leaves unread: how much of them is read, and for how long."""
+
+from collections.abc import Iterable
+from io import BytesIO
+from typing import Any
+
+import pytest
+
+from freezer_api.api import unread
+
+
+class Endless:
+    """A body that goes on as long as it is read."""
+
+    def __init__(self) -> None:
+        self.read_size = 0
+
+    def read(self, size: int) -> bytes:
+        self.read_size += size
+        return b" " * size
+
+
+class Broken:
+    def read(self, size: int) -> bytes:
+        raise ConnectionResetError
+
+
+def refuse(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+    return [b"refused"]
+
+
+def test_body_is_read_to_its_end() -> None:
+    assert unread.drain(BytesIO(b" " * 200_000)) is True
+
+
+def test_endless_body_is_read_up_to_the_limit() -> None:
+    body = Endless()
+    assert unread.drain(body) is False
+    assert body.read_size <= unread.MAX_DRAIN_SIZE
+
+
+def test_slow_body_is_read_until_the_timeout(monkeypatch) -> None:
+    monkeypatch.setattr(unread, "DRAIN_TIMEOUT", -1.0)
+    body = Endless()
+    assert unread.drain(body) is False
+    assert body.read_size < unread.MAX_DRAIN_SIZE
+
+
+def test_broken_body_ends_the_drain() -> None:
+    assert unread.drain(Broken()) is False
+
+
+@pytest.mark.parametrize(
+    ("environ", "left"),
+    [({"CONTENT_LENGTH": "4"}, b""), ({"wsgi.input_terminated": True}, b""), ({}, b"body")],
+)
+def test_drained_app_leaves_nothing_where_a_body_has_an_end(environ: dict[str, Any], left: bytes) -> None:
+    body = BytesIO(b"body")
+    response = unread.Drained(refuse)({"wsgi.input": body, **environ}, None)
+    assert (list(response), body.read()) == ([b"refused"], left)
