@@ -62,7 +62,7 @@ def asked() -> Iterator[Callable[..., Connection]]:
     made: list[Connection] = []
 
     def _asked(*hosts: str, **options: str) -> Connection:
-        made.append(Connection(lambda: open_pool(Access(hosts, **options), 1), deadline=0.5, retries=0))
+        made.append(Connection(lambda: open_pool(Access(hosts, **options), 1), deadline=5.0, retries=0))
         return made[-1]
 
     yield _asked
