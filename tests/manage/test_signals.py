@@ -38,8 +38,11 @@ def _wait_until(condition: Callable[[], bool]) -> None:
 
 def _has_open(process: "subprocess.Popen[str]", file: Path) -> bool:
     assert process.poll() is None, process.communicate()
-    links = Path(f"/proc/{process.pid}/fd")
-    return any(os.readlink(link) == str(file) for link in links.iterdir())
+    try:
+        return any(os.readlink(link) == str(file) for link in Path(f"/proc/{process.pid}/fd").iterdir())
+    except FileNotFoundError:
+        # It has closed one in the meantime.
+        return False
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
