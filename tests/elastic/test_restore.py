@@ -6,7 +6,7 @@ from freezer_api.errors import StoreFailed, Unavailable
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job, keep
-from tests.elastic.place import WITHOUT_A_LIST
+from tests.elastic.place import WITHOUT_A_LIST, Counted
 
 ORIGINALS = [Original(f"job{number}", job(f"job{number}"), 1, number) for number in range(3)]
 
@@ -90,3 +90,19 @@ def test_creating_several_documents_does_not_wait_for_a_busy_store(place, caplog
     assert f"The store takes no documents for {place.prefix}-jobs" in caplog.text
     block(place, False)
     assert repository.create_all(JOBS, {"one": job("one"), "two": job("two")}).keys() == {"one", "two"}
+
+
+def test_creation_reports_index_that_was_removed_after_its_search(place, caplog):
+    place.sync()
+
+    def _happening(made):
+        if made == 1:
+            place.clear()
+
+    connection = place.connect(Counted)
+    connection.happening = _happening
+    with pytest.raises(Unavailable):
+        ElasticRepository(connection, place.prefix).create(JOBS, "one", job("one"))
+
+    assert "run 'freezer-manage db sync'" in caplog.text
+    assert place.indices() == {}

@@ -84,12 +84,21 @@ class TestAnAnswerThatWasLost:
 
     @pytest.mark.parametrize("how", LOST)
     def test_of_a_creation(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
-        proxy.once(how)
+        proxy.once(how, to=b"PUT")
         created = repository.create(JOBS, "one", job("one"))
 
         assert created.version == 1
         assert created == repository.get(JOBS, "one")
         assert found(repository) == ["one"]
+
+    @pytest.mark.parametrize("how", LOST)
+    def test_of_several_creations(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+        proxy.once(how, to=b"POST /_bulk")
+        created = repository.create_all(JOBS, {key: job(key) for key in ("one", "two")})
+
+        assert list(created) == ["one", "two"]
+        assert created["one"] == repository.get(JOBS, "one")
+        assert found(repository) == ["one", "two"]
 
     @pytest.mark.parametrize("how", LOST)
     def test_of_a_replacement(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
@@ -125,12 +134,12 @@ class TestAnAnswerThatWasLost:
     ) -> None:
         first = repository.create(JOBS, "one", job("one"))
         current = repository.replace(JOBS, "one", job("one", n=2), first.token)
-        for attempt, error in (
-            (lambda: repository.create(JOBS, "one", job("one", n=3)), AlreadyExists),
-            (lambda: repository.replace(JOBS, "one", job("one", n=3), first.token), Conflict),
-            (lambda: repository.delete(JOBS, "one", first.token), Conflict),
+        for method, attempt, error in (
+            (b"PUT", lambda: repository.create(JOBS, "one", job("one", n=3)), AlreadyExists),
+            (b"PUT", lambda: repository.replace(JOBS, "one", job("one", n=3), first.token), Conflict),
+            (b"DELETE", lambda: repository.delete(JOBS, "one", first.token), Conflict),
         ):
-            proxy.once("drop")
+            proxy.once("drop", to=method)
             with pytest.raises(error):
                 attempt()
         assert repository.get(JOBS, "one") == current
@@ -139,7 +148,7 @@ class TestAnAnswerThatWasLost:
 @pytest.mark.parametrize("busy", [BUSY, GATEWAY], ids=["429", "502"])
 class TestABusyServer:
     def test_is_asked_again(self, proxy: Proxy, repository: ElasticRepository, busy: bytes) -> None:
-        proxy.once(busy)
+        proxy.once(busy, to=b"PUT")
         assert repository.create(JOBS, "one", job("one")).version == 1
         proxy.once(busy)
         assert found(repository) == ["one"]

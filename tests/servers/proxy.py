@@ -21,6 +21,7 @@ class Proxy:
         self.seconds = delay
         self.requests = bytearray()
         """What clients have sent, one connection after the other when there is one at a time."""
+        self._latest = b""
         self._target = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
@@ -85,12 +86,17 @@ class Proxy:
 
     def _request(self, data: bytes) -> bytes:
         self.requests += data
+        self._latest = data
         return data
 
-    def once(self, trouble: Trouble | bytes) -> None:
-        """For the next answer alone."""
+    def once(self, trouble: Trouble | bytes, *, to: bytes = b"") -> None:
+        """Cause ``trouble`` for the next answer, or for the next answer to a request that starts with ``to``."""
         troubles = iter([trouble])
-        self.trouble = lambda answer: next(troubles, "pass") if answer else "pass"
+
+        def _trouble(answer: bytes) -> Trouble | bytes:
+            return next(troubles, "pass") if answer and self._latest.startswith(to) else "pass"
+
+        self.trouble = _trouble
 
     def _answer(self, data: bytes) -> bytes | None:
         match self.trouble(data):
