@@ -62,11 +62,11 @@ samples: $(VENV)/.dev
 
 # The real clients of both versions, in environments of their own, against the service behind a real Keystone.
 test-clients: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/clients -m "matrix or not matrix" $(ARGS)
+	$(BIN)/python -m pytest tests/compat/clients -m "matrix or not matrix" $(ARGS)
 
 # What says most about another Python or other libraries in a few minutes: all that needs no server. For example
 # make test-embedded PYTHON=python3.13 VENV=.venv-3.13
-EMBEDDED := tests/unit tests/http tests/contract tests/manage \
+EMBEDDED := tests/unit tests/functional tests/contract tests/commands \
   -k 'not elasticsearch and not opensearch and not mariadb and not postgresql'
 test-embedded test-lowest-embedded: override ARGS += $(EMBEDDED)
 test-embedded: $(VENV)/.dev

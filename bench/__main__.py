@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import engines, fleet, scenarios
 from bench.measure import Settings, measured
 from bench.report import Report
-from tests.servers import search, sql
+from tests.support import search, sql
 
 _DESCRIPTION = """Measure the service beside a Falcon hello-world. A server is started for the run; a search server
 may be named by FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL. See also `python -m bench.refresh --help`."""

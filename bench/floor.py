@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 from oslo_config import cfg
 
 from bench.wire import Request
-from freezer_api import app, config
+from freezer_api import app
+from freezer_api.conf import opts
 from freezer_api.repository.protocol import Repository
 
 Call = TypeVar("Call")
@@ -26,7 +27,7 @@ def calls(
     ``noted``: where the repository's calls are noted down.
     """
     conf = cfg.ConfigOpts()
-    config.register(conf)
+    opts.register(conf)
     conf([], project="freezer", default_config_files=[])
     serve = app.build_standalone(conf, repository)
     for request in requests:

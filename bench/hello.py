@@ -7,9 +7,9 @@ from typing import Any
 import falcon
 from oslo_config import cfg
 
-from freezer_api import config
-from freezer_api.cmd import server
-from freezer_api.cmd.server_settings import settings_of
+from freezer_api.conf import opts
+from freezer_api.server import application
+from freezer_api.server.settings import settings_of
 
 PATH = "/hello"
 """Followed by ``/<milliseconds>`` it waits so long before it answers."""
@@ -25,21 +25,21 @@ class Hello:
         resp.media = {"hello": self._text}
 
 
-def _served(size: int, settings: dict[str, Any]) -> server.Served:
+def _served(size: int, settings: dict[str, Any]) -> application.Served:
     app = falcon.App()
     hello = Hello(size)
     app.add_route(PATH, hello)
     app.add_route(f"{PATH}/{{milliseconds:int}}", hello)
-    return server.Served(app, lambda: None, settings)
+    return application.Served(app, lambda: None, settings)
 
 
 def main(size: int) -> None:
     conf = cfg.ConfigOpts()
-    config.register(conf)
+    opts.register(conf)
     conf([], project="freezer", default_config_files=[])
-    with server.listen("127.0.0.1", 0) as listener:
+    with application.listen("127.0.0.1", 0) as listener:
         print(f"Server listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
-        server.Server(listener, _served(size, settings_of(conf))).run()
+        application.Server(listener, _served(size, settings_of(conf))).run()
 
 
 if __name__ == "__main__":

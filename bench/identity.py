@@ -23,15 +23,15 @@ from oslo_log import log
 from oslo_middleware import HTTPProxyToWSGI
 from oslo_policy import policy
 
-from freezer_api import app, embedded, keystone
-from freezer_api.api.enforcement import Enforcement
-from freezer_api.api.identity import Confirmed, Unforged
-from freezer_api.api.middleware import Entrance, Mounts
-from freezer_api.cmd import start
-from freezer_api.operations.caller import Caller
+from freezer_api import app, bootstrap, embedded
+from freezer_api.context import Caller
+from freezer_api.keystone import options as keystone
+from freezer_api.middleware.identity import Confirmed, Unforged
+from freezer_api.middleware.request_log import Entrance, Mounts
 from freezer_api.policies import list_rules
+from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.sql.sqlite import open_sqlite
-from tests.servers.keystone import Keystone
+from tests.support.keystone import Keystone
 
 ROUNDS, REQUESTS = 30, 300
 PASTE = Path(__file__).parents[1] / "etc/freezer/freezer-paste.ini"
@@ -168,8 +168,8 @@ def _report(identity: Keystone, directory: Path) -> None:
         f"{identity.section()}"
     )
     conf = cfg.CONF
-    start.configure(conf, ["--config-file", str(file)])
-    start.begin_to_log(conf)
+    bootstrap.configure(conf, ["--config-file", str(file)])
+    bootstrap.begin_to_log(conf)
     keystone.register(conf)
     with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository, _caches() as caches:
         api = app.build_api(conf, repository)

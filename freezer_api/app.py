@@ -7,31 +7,33 @@ from typing import Any, NamedTuple
 
 from oslo_config import cfg
 
-from freezer_api import config, delegation, pipeline, settings
+from freezer_api import pipeline
 from freezer_api.api.application import Application
-from freezer_api.api.enforcement import Enforcement
-from freezer_api.api.identity import Unforged
-from freezer_api.api.middleware import Entrance, WSGIApp
 from freezer_api.api.resources.actions import ActionsResource
 from freezer_api.api.resources.backups import BackupsResource
 from freezer_api.api.resources.clients import ClientsResource
 from freezer_api.api.resources.jobs import JobsResource
 from freezer_api.api.resources.sessions import SessionsResource
 from freezer_api.api.shares import Shares, max_lists
-from freezer_api.api.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
-from freezer_api.health import Health
+from freezer_api.conf import opts, reading
+from freezer_api.keystone import trusts
+from freezer_api.middleware.healthcheck import Health
+from freezer_api.middleware.identity import Unforged
+from freezer_api.middleware.request_log import Entrance, WSGIApp
+from freezer_api.middleware.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
+from freezer_api.operations.client_lookup import Registered
 from freezer_api.operations.clients import Clients
 from freezer_api.operations.job_actions import JobActions
 from freezer_api.operations.job_trusts import JobTrusts, Trusts
 from freezer_api.operations.jobs import Jobs
 from freezer_api.operations.membership import Membership
-from freezer_api.operations.registered import Registered
 from freezer_api.operations.sessions import Sessions
+from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.protocol import Repository
 
 LOG = logging.getLogger(__name__)
@@ -55,11 +57,13 @@ class Built(NamedTuple):
 def build(
     conf: cfg.ConfigOpts, repository: Repository, name: str = "main", *, threads: int | None = None
 ) -> Built:
-    """The service as a section of the paste file composes it. ``StartFailed`` says which file cannot be used.
+    """Return the service as a section of the paste file composes it.
+
+    Raises ``ConfigurationError`` if the file cannot be used.
 
     ``threads``: those of each worker process, None if their number is not known.
     """
-    parts = Parts(conf, repository, delegation.trusts(conf), threads=threads)
+    parts = Parts(conf, repository, trusts.trusts(conf), threads=threads)
     made = pipeline.load(conf, parts, parts.health, name)
     if made.authenticated:
         return Built(Entrance(Unforged(made.app)), loopback_only=False, audit_is_logged=made.audit_is_logged)
@@ -95,11 +99,11 @@ class Parts:
         threads: int | None = None,
     ) -> None:
         pipeline.register(conf)
-        settings.check(conf)
+        reading.check(conf)
         self.health = Health(conf, repository)
         self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
         self._offered: set[str] = set()
-        limits = config.limits(conf)
+        limits = opts.limits(conf)
         membership = Membership(repository, _now, limits)
         registered = Registered(repository)
         actions = JobActions(repository, _new_id, limits)

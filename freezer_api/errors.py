@@ -110,5 +110,9 @@ class StoreFailed(FreezerError):
         super().__init__("The store could not do this")
 
 
-class StartFailed(FreezerError):
-    """The service or a command cannot start; the text is the one line that the operator reads."""
+class CommandError(FreezerError):
+    """A command, or the start of the service, failed; the message is the one line that the operator reads."""
+
+
+class ConfigurationError(CommandError):
+    """The configuration is invalid; the message names the group, the option and the file."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from keystoneauth1.exceptions import ClientException
 from keystonemiddleware import auth_token
-from keystonemiddleware.auth_token import ConfigurationError
+from keystonemiddleware.auth_token import ConfigurationError as AuthTokenConfigurationError
 from oslo_config import cfg
 from oslo_middleware import opts as middleware_opts
 from oslo_middleware.exceptions import ConfigInvalid
@@ -17,11 +17,12 @@ from oslo_middleware.healthcheck import Healthcheck
 from oslo_policy import opts as policy_opts
 from paste.deploy import loadwsgi
 
-from freezer_api import config, keystone, search_path
-from freezer_api.api.middleware import WSGIApp
 from freezer_api.api.versions import PARTS
-from freezer_api.errors import StartFailed
-from freezer_api.health import Health
+from freezer_api.conf import opts, search_path
+from freezer_api.errors import ConfigurationError
+from freezer_api.keystone import options as keystone
+from freezer_api.middleware.healthcheck import Health
+from freezer_api.middleware.request_log import WSGIApp
 
 LOG = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ _UNUSABLE = (
     ValueError,
     OSError,
     configparser.Error,
-    ConfigurationError,
+    AuthTokenConfigurationError,
     ConfigInvalid,  # backends that exclude each other
     ClientException,  # an auth plugin that is not there
     RecursionError,  # a section that is part of itself
@@ -54,12 +55,12 @@ class Pipeline(NamedTuple):
 
 
 def paste_file(conf: cfg.ConfigOpts) -> Path:
-    """The paste file that the configuration names; ``StartFailed`` when there is none."""
+    """The paste file that the configuration names; ``ConfigurationError`` when there is none."""
     # What is empty is not set.
-    name = conf.paste_deploy.config_file or config.PASTE_FILE
+    name = conf.paste_deploy.config_file or opts.PASTE_FILE
     path = search_path.find(conf, name)
     if path is None:
-        raise StartFailed(f"the paste file {name} is not there; [paste_deploy] config_file names it")
+        raise ConfigurationError(f"the paste file {name} is not there; [paste_deploy] config_file names it")
     return path
 
 
@@ -74,15 +75,16 @@ def register(conf: cfg.ConfigOpts) -> None:
 def load(conf: cfg.ConfigOpts, parts: Any, health: Health, name: str = "main") -> Pipeline:
     """What a section of the paste file makes, of ``parts`` where it names factories of this service.
 
-    ``health`` stands in for oslo.middleware's health check, which is no filter any more. ``StartFailed`` says what
-    is wrong with the file.
+    ``health`` replaces oslo.middleware's health check, which is no longer a filter. Raises ``ConfigurationError``.
     """
     path = paste_file(conf)
     try:
         loader = _Loader(path, conf, parts, health)
         return Pipeline(loader.get_app(name), loader.authenticated, loader.audit_is_logged)
     except _UNUSABLE as error:
-        raise StartFailed(f"the paste file {path} cannot be used: {' '.join(_reason(error).split())}") from None
+        raise ConfigurationError(
+            f"the paste file {path} cannot be used: {' '.join(_reason(error).split())}"
+        ) from None
 
 
 def _reason(error: Exception) -> str:

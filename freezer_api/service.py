@@ -10,22 +10,21 @@ from typing import Any
 
 from oslo_config import cfg
 
-from freezer_api import app, stores
-from freezer_api.api.middleware import Mounts, WSGIApp
+from freezer_api import app, bootstrap, stores
 from freezer_api.api.versions import PARTS
-from freezer_api.cmd import start
+from freezer_api.middleware.request_log import Mounts, WSGIApp
 
 
 def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WSGIApp:
     """The service for a WSGI server, as the section ``name`` of the paste file composes it.
 
     Without a ``conf`` the configuration is read, though not the command line, which is the server's.
-    ``StartFailed`` says what is wrong with it, as a line on stderr does when it is read here.
+    ``ConfigurationError`` says what is wrong with it, as a line on stderr does when it is read here.
     """
     if conf is None:
-        with start.refusing(cfg.CONF):
-            start.configure(cfg.CONF, [])
-            start.begin(cfg.CONF)
+        with bootstrap.refusing(cfg.CONF):
+            bootstrap.configure(cfg.CONF, [])
+            bootstrap.begin(cfg.CONF)
             return _initialized(cfg.CONF, name)
     return _initialized(conf, name)
 
@@ -40,7 +39,7 @@ def worker_threads() -> int | None:
 
 
 def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApp:
-    store = start.store(conf)
+    store = bootstrap.store(conf)
     stores.warn_of_embedded(store)
     store.prepare()
     repository = store.open(conf.threads)

@@ -12,19 +12,20 @@ from typing import Any
 from oslo_config import cfg
 from sqlalchemy import URL
 
-from freezer_api import config, embedded, settings
+from freezer_api import embedded
+from freezer_api.conf import opts, reading
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.errors import StartFailed, StoreFailed, Unavailable
+from freezer_api.errors import ConfigurationError, StoreFailed, Unavailable
+from freezer_api.repository.admin import Upkeep
 from freezer_api.repository.elastic.access import Access, authorization, check_files, open_pool, parsed_hosts
+from freezer_api.repository.elastic.admin import ElasticUpkeep
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection, WrongServer
-from freezer_api.repository.elastic.upkeep import ElasticUpkeep
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.dialects import SQLITE
 from freezer_api.repository.sql.servers import Driver, Pooling, Waiting, open_server, server_upkeep
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_upkeep
-from freezer_api.repository.upkeep import Upkeep
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class SQLStore:
     max_values: int = MAX_VALUES
 
     def prepare(self) -> None:
-        """What has to be right before the service starts; ``StartFailed`` says what is not."""
+        """What has to be right before the service starts; ``ConfigurationError`` says what is not."""
         if self.embedded:
             embedded.prepare(self.path, self.max_values)
             return
@@ -104,8 +105,8 @@ class ServerStore:
     def _driver(self, *, bounded: bool = True) -> Driver:
         try:
             return urls.driver(self.url, **self.session, bounded=bounded)
-        except StartFailed as error:
-            raise StartFailed(f"{self.option}: {error}") from None
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{self.option}: {error}") from None
 
     def prepare(self) -> None:
         """Refuse what cannot work; a server that does not answer may come later."""
@@ -153,7 +154,7 @@ class ElasticStore:
         try:
             connection.introduce()
         except WrongServer as error:
-            raise StartFailed(f"{self.option}: {error.reason}") from None
+            raise ConfigurationError(f"{self.option}: {error.reason}") from None
 
     def prepare(self) -> None:
         """Refuse a server that is none of those supported. One that cannot be reached may come later."""
@@ -178,7 +179,9 @@ class ElasticStore:
                 self._introduce(connection)
             except Unavailable:
                 where = self.option
-                raise StartFailed(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
+                raise ConfigurationError(
+                    f"{where}: ElasticSearch cluster is not available. Cannot ping it"
+                ) from None
             on_error.pop_all()
         return ElasticUpkeep(connection, self.index, replicas=self.replicas, max_values=self.max_values)
 
@@ -190,8 +193,8 @@ Store = SQLStore | ServerStore | ElasticStore
 
 
 def store_of(conf: cfg.ConfigOpts) -> Store:
-    """The store that the configuration names; ``StartFailed`` when it names none, or one in a wrong way."""
-    settings.check(conf, "api")
+    """The store that the configuration names; ``ConfigurationError`` when it names none, or one in a wrong way."""
+    reading.check(conf, "api")
     return replace(_named(conf), max_values=conf.api.max_searchable_values)
 
 
@@ -203,32 +206,32 @@ def _named(conf: cfg.ConfigOpts) -> Store:
         return _sql(conf)
     if storage.driver:
         allowed = ", ".join((ELASTICSEARCH_DRIVERS[0], SQL_DRIVERS[0]))
-        raise settings.wrong(conf, "storage", "driver", f"{storage.driver} is none of {allowed}")
+        raise reading.wrong(conf, "storage", "driver", f"{storage.driver} is none of {allowed}")
     return _by_other_options(conf)
 
 
 def _by_other_options(conf: cfg.ConfigOpts) -> Store:
     storage = conf.storage
     if storage.db not in (None, "", "elasticsearch"):
-        raise settings.wrong(conf, "storage", "db", f"{storage.db} is not elasticsearch")
+        raise reading.wrong(conf, "storage", "db", f"{storage.db} is not elasticsearch")
     if (
         storage.db
         or storage.endpoint
         or storage.backend == "elasticsearch"
-        or settings.is_set(conf, "hosts", "elasticsearch")
+        or reading.is_set(conf, "hosts", "elasticsearch")
     ):
         return _elastic(conf, "elasticsearch")
     group = storage.backend if storage.backend not in (None, "", *_SQL_BACKENDS) else None
     if group:
-        config.register_elasticsearch(conf, group)
-        if settings.is_set(conf, "hosts", group):
+        opts.register_elasticsearch(conf, group)
+        if reading.is_set(conf, "hosts", group):
             return _elastic(conf, group)
     if storage.backend in _SQL_BACKENDS or sql_connection(conf):
         return _sql(conf)
     if group:
-        raise settings.wrong(conf, "storage", "backend", f"the group [{group}], which it names, has no hosts")
-    if any(settings.is_set(conf, option.dest, "elasticsearch") for option in config.ELASTICSEARCH):
-        raise StartFailed("[elasticsearch] is there, but neither its hosts nor [storage] driver are set")
+        raise reading.wrong(conf, "storage", "backend", f"the group [{group}], which it names, has no hosts")
+    if any(reading.is_set(conf, option.dest, "elasticsearch") for option in opts.ELASTICSEARCH):
+        raise ConfigurationError("[elasticsearch] is there, but neither its hosts nor [storage] driver are set")
     return embedded_store(None)
 
 
@@ -247,13 +250,13 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
     options = conf.database
     connection = sql_connection(conf)
     if not connection:
-        raise StartFailed("[database] connection is not set; it names the SQL store")
+        raise ConfigurationError("[database] connection is not set; it names the SQL store")
     try:
         url = urls.parsed(connection, options.connection_parameters or "")
-    except StartFailed as error:
-        raise settings.wrong(conf, "database", "connection", str(error)) from None
+    except ConfigurationError as error:
+        raise reading.wrong(conf, "database", "connection", str(error)) from None
     if not urls.is_sql_mode(options.mysql_sql_mode or ""):
-        raise settings.wrong(conf, "database", "mysql_sql_mode", "no words with commas between them")
+        raise reading.wrong(conf, "database", "mysql_sql_mode", "no words with commas between them")
     if url.drivername == SQLITE:
         return SQLStore(Path(url.database or ""))
     pooling = Pooling(
@@ -263,11 +266,11 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
         retries=options.db_max_retries,
     )
     return ServerStore(
-        settings.place(conf, "database", "connection"),
+        reading.place(conf, "database", "connection"),
         url,
         {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
         pooling,
-        options.max_pool_size if settings.is_set(conf, "max_pool_size", "database") else None,
+        options.max_pool_size if reading.is_set(conf, "max_pool_size", "database") else None,
         Waiting(options.max_retries, options.retry_interval),
     )
 
@@ -275,25 +278,25 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
 def _recycle_time(conf: cfg.ConfigOpts) -> int:
     """Seconds, by today's name or, where only that is set, by the old one."""
     options = conf.database
-    is_old = options.idle_timeout is not None and not settings.is_set(conf, "connection_recycle_time", "database")
+    is_old = options.idle_timeout is not None and not reading.is_set(conf, "connection_recycle_time", "database")
     return int(options.idle_timeout if is_old else options.connection_recycle_time)
 
 
 def sql_connection(conf: cfg.ConfigOpts) -> str | None:
     """The URL of the SQL store, None when it is not set."""
-    settings.check(conf, "database")
+    reading.check(conf, "database")
     connection: str | None = conf.database.connection
     return connection
 
 
 def _elastic(conf: cfg.ConfigOpts, group: str) -> ElasticStore:
-    config.register_elasticsearch(conf, group)
-    settings.check(conf, group)
+    opts.register_elasticsearch(conf, group)
+    reading.check(conf, group)
     options = conf[group]
     option, hosts, in_url = _hosts(conf, group)
     for name in _FILES:
         if options[name] and not os.access(options[name], os.R_OK):
-            raise settings.wrong(conf, group, name, f"{options[name]} cannot be read")
+            raise reading.wrong(conf, group, name, f"{options[name]} cannot be read")
     access = Access(
         hosts=hosts,
         authorization=authorization(_credentials(options) or in_url, options.api_key),
@@ -314,9 +317,9 @@ def _hosts(conf: cfg.ConfigOpts, group: str) -> tuple[str, tuple[str, ...], tupl
     option = ("storage", "endpoint") if endpoint else (group, "hosts")
     named = endpoint.split(",") if endpoint else conf[group].hosts
     try:
-        return settings.place(conf, *option), *parsed_hosts(named, use_ssl=conf[group].use_ssl)
-    except StartFailed as error:
-        raise settings.wrong(conf, *option, str(error)) from None
+        return reading.place(conf, *option), *parsed_hosts(named, use_ssl=conf[group].use_ssl)
+    except ConfigurationError as error:
+        raise reading.wrong(conf, *option, str(error)) from None
 
 
 def _warn(conf: cfg.ConfigOpts, group: str, access: Access) -> None:

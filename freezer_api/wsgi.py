@@ -4,8 +4,8 @@ The command line is the server's and is not read. Configuration comes from the u
 environment names in ``OS_FREEZER_CONFIG_FILES``, with semicolons between them.
 """
 
-from freezer_api.api.under_uwsgi import with_bodies
 from freezer_api.api.unread import Drained
+from freezer_api.middleware.uwsgi_body import with_bodies
 from freezer_api.service import initialize_app
 
 application = app = with_bodies(Drained(initialize_app()))

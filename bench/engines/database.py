@@ -22,7 +22,7 @@ from bench.wire import Request
 from freezer_api.documents.kind import Kind
 from freezer_api.repository.sql.schema import TABLES
 from tests.contract import databases
-from tests.servers.sql.server import SERVERS, SQLServer
+from tests.support.sql.server import SERVERS, SQLServer
 
 Statement = tuple[str, Any]
 

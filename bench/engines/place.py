@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from freezer_api.repository.elastic.access import Access, authorization, open_pool, parsed_hosts
+from freezer_api.repository.elastic.admin import ElasticUpkeep
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.transport import Answer, Connection
-from freezer_api.repository.elastic.upkeep import ElasticUpkeep
 
 _Connection = TypeVar("_Connection", bound=Connection)
 

@@ -16,7 +16,7 @@ from bench.floor import Bare
 from bench.wire import Request
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
-from tests.servers.search.cluster import Cluster, Wish
+from tests.support.search.cluster import Cluster, Wish
 
 URLS = {"elasticsearch": "FREEZER_BENCH_ES_URL", "opensearch": "FREEZER_BENCH_OPENSEARCH_URL"}
 """Variables that name a server that runs already."""

@@ -8,15 +8,15 @@ from typing import Any
 import falcon
 
 from freezer_api.api import discovery, errors
-from freezer_api.api.enforcement import Enforcement
-from freezer_api.api.identity import caller_of
 from freezer_api.api.routes import Route
 from freezer_api.api.shares import Shares
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Exchange
 from freezer_api.documents.fields import is_id
 from freezer_api.documents.limits import Limits
+from freezer_api.middleware.identity import caller_of
 from freezer_api.policies import roles
+from freezer_api.policy.enforcer import Enforcement
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]

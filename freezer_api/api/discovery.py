@@ -5,7 +5,7 @@ from typing import Any
 
 import falcon
 
-from freezer_api.documents.text import answer
+from freezer_api.documents.json_codec import answer
 
 _V1_ALONE = {
     "id": "1",

@@ -8,7 +8,7 @@ import falcon
 
 from freezer_api import errors
 from freezer_api.api.refusals import Refusals
-from freezer_api.documents.text import answer
+from freezer_api.documents.json_codec import answer
 
 LOG = logging.getLogger(__name__)
 

@@ -6,10 +6,10 @@ from functools import lru_cache
 from typing import Any
 
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Field, Index
+from freezer_api.documents.json_codec import one_line, parse
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import Value, as_epoch, as_value, is_digits, words_of
-from freezer_api.documents.text import one_line, parse
 from freezer_api.errors import Invalid, Malformed
 from freezer_api.repository import query as q
 

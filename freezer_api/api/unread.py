@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from freezer_api.api.middleware import Environ, StartResponse, WSGIApp
+from freezer_api.middleware.request_log import Environ, StartResponse, WSGIApp
 
 MAX_DRAIN_SIZE = 16 * 1024 * 1024
 """Bytes."""

@@ -5,11 +5,11 @@ from functools import partial
 from freezer_api.api.routes import ROUTES
 from freezer_api.api.search import View
 from freezer_api.api.version import Version
+from freezer_api.context import Caller
 from freezer_api.documents import actions, backups, clients, jobs, sessions
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.kinds import KINDS
-from freezer_api.operations.caller import Caller
+from freezer_api.documents.registry import KINDS
 from freezer_api.operations.scope import Scope
 
 _HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}

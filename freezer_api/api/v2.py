@@ -11,12 +11,12 @@ from typing import Any
 from freezer_api.api.routes import ROUTES_OF_V2
 from freezer_api.api.search import Meaning, View, nowhere_else
 from freezer_api.api.version import Accept, Version
+from freezer_api.context import Caller
 from freezer_api.documents import actions, backups, clients, jobs, sessions
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import NULL, Value, as_value
-from freezer_api.operations.caller import Caller
 from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from freezer_api.api.routes import Route
 from freezer_api.api.search import View
+from freezer_api.context import Caller
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
-from freezer_api.operations.caller import Caller
 from freezer_api.operations.scope import Scope
 
 Accept = Callable[[Document], Document]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from freezer_api.api.middleware import Environ, StartResponse, WSGIApp
+from freezer_api.middleware.request_log import Environ, StartResponse, WSGIApp
 
 PARTS = "freezer_api.parts"
 """The key under which factories of this service find what they need, beside what the paste file says."""

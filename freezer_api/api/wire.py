@@ -7,17 +7,17 @@ from contextlib import contextmanager
 import falcon
 
 from freezer_api.api import parameters
-from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.search import NOTHING_ASKED, Search, search_of
 from freezer_api.api.shares import Shares
 from freezer_api.api.version import Version
+from freezer_api.context import Caller
 from freezer_api.documents.fields import Document, is_id
+from freezer_api.documents.json_codec import answer, parse
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import Limits
-from freezer_api.documents.text import answer, parse
 from freezer_api.errors import FreezerError, Invalid, Malformed, RequestTimeout, TooLarge, UnsupportedEncoding
-from freezer_api.operations.caller import Caller
 from freezer_api.operations.job_trusts import Delegator
+from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.protocol import Page, Stored
 from freezer_api.repository.query import Condition, Query
 

@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from oslo_config import cfg
 
-from freezer_api import app, stores
-from freezer_api.api import middleware as access
-from freezer_api.api.middleware import WSGIApp
-from freezer_api.cmd import server, server_settings, start
+from freezer_api import app, bootstrap, stores
 from freezer_api.cmd.output import printed
-from freezer_api.errors import StartFailed
+from freezer_api.errors import ConfigurationError
+from freezer_api.middleware import request_log as access
+from freezer_api.middleware.request_log import WSGIApp
 from freezer_api.repository.protocol import Repository
+from freezer_api.server import application, settings
 
 LOG = logging.getLogger(__name__)
 
@@ -27,12 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if argv is None else argv
     try:
         plan = _plan(arguments)
-        listener = server.listen(plan.host, plan.port, plan.served.settings["backlog"])
-        address = server.shown(*listener.getsockname()[:2])
+        listener = application.listen(plan.host, plan.port, plan.served.settings["backlog"])
+        address = application.shown(*listener.getsockname()[:2])
         again = partial(_again, arguments, plan)
-        server.Server(listener, plan.served, ready=partial(plan.announce, address), again=again).run()
-    except StartFailed as error:
-        print(f"{start.PROGRAM}: {error}", file=sys.stderr)
+        application.Server(listener, plan.served, ready=partial(plan.announce, address), again=again).run()
+    except ConfigurationError as error:
+        print(f"{bootstrap.PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0
 
@@ -43,22 +43,22 @@ class _Plan(NamedTuple):
     host: str
     port: int
     announce: Callable[[str], None]
-    served: server.Served
+    served: application.Served
 
 
 def _plan(arguments: Sequence[str]) -> _Plan:
     """Read the configuration, begin to log, and make the application, up to where the address is needed."""
     conf = cfg.CONF
-    start.configure(conf, arguments)
+    bootstrap.configure(conf, arguments)
     if conf.standalone:
         # No line for each request, where nobody asked for it.
-        start.begin(conf, f"{access.LOG.name}=WARN")
+        bootstrap.begin(conf, f"{access.LOG.name}=WARN")
         return _standalone(conf)
-    start.begin(conf)
+    bootstrap.begin(conf)
     return _production(conf)
 
 
-def _again(arguments: Sequence[str], first: _Plan) -> server.Served:
+def _again(arguments: Sequence[str], first: _Plan) -> application.Served:
     cfg.CONF.reset()
     plan = _plan(arguments)
     if plan[:2] != first[:2]:
@@ -67,7 +67,7 @@ def _again(arguments: Sequence[str], first: _Plan) -> server.Served:
 
 
 def _production(conf: cfg.ConfigOpts) -> _Plan:
-    store = start.store(conf)
+    store = bootstrap.store(conf)
     stores.warn_of_embedded(store)
     repository = store.open(conf.threads)
     built = app.build(conf, repository, threads=conf.threads)
@@ -80,7 +80,7 @@ def _production(conf: cfg.ConfigOpts) -> _Plan:
 
 
 def _standalone(conf: cfg.ConfigOpts) -> _Plan:
-    store = start.store(conf)
+    store = bootstrap.store(conf)
     repository = store.open(conf.threads)
     built = app.build_standalone(conf, repository, threads=conf.threads)
     host = _loopback(conf, "standalone mode believes every token")
@@ -90,11 +90,11 @@ def _standalone(conf: cfg.ConfigOpts) -> _Plan:
     return _Plan(host, port, partial(_announce_standalone, conf, store), served)
 
 
-def _served(conf: cfg.ConfigOpts, app: WSGIApp, repository: Repository) -> server.Served:
-    return server.Served(
+def _served(conf: cfg.ConfigOpts, app: WSGIApp, repository: Repository) -> application.Served:
+    return application.Served(
         app,
         repository.close,
-        server_settings.settings_of(conf),
+        settings.settings_of(conf),
         request_head_timeout=conf.api.request_head_timeout,
         request_body_timeout=conf.api.request_body_timeout,
         max_body_size=conf.api.max_body_size,
@@ -102,7 +102,7 @@ def _served(conf: cfg.ConfigOpts, app: WSGIApp, repository: Repository) -> serve
 
 
 def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
-    """The address to listen on; ``StartFailed`` for one that others can reach."""
+    """The address to listen on; ``ConfigurationError`` for one that others can reach."""
     location = conf.get_location("bind_host")
     if location is None or location.location is cfg.Locations.opt_default:
         return "127.0.0.1"
@@ -110,9 +110,9 @@ def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
     except OSError as error:
-        raise StartFailed(f"cannot listen on {host}: {error.strerror}") from None
+        raise ConfigurationError(f"cannot listen on {host}: {error.strerror}") from None
     if not all(ipaddress.ip_address(address).is_loopback for address in found):
-        raise StartFailed(f"{reason}, so it listens on a loopback address only, not on {host}")
+        raise ConfigurationError(f"{reason}, so it listens on a loopback address only, not on {host}")
     return host
 
 
@@ -131,7 +131,7 @@ def _announce_standalone(conf: cfg.ConfigOpts, store: stores.Store, address: str
 
 def _say(*lines: str) -> None:
     # It serves though nobody can be told, as where stdout is a file on a full disk.
-    with suppress(StartFailed), printed():
+    with suppress(ConfigurationError), printed():
         print(*lines, sep="\n")
 
 

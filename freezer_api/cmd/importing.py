@@ -6,16 +6,16 @@ from pathlib import Path
 
 from oslo_config import cfg
 
-from freezer_api import config
-from freezer_api.cmd.start import UsageError
+from freezer_api.bootstrap import UsageError
+from freezer_api.compat.legacy.dump import STDIN, Dump
+from freezer_api.compat.legacy.findings import Refused, Source
+from freezer_api.compat.legacy.sql import Database
+from freezer_api.compat.legacy.transfer import Count, OnConflict, Transfer, refusal
+from freezer_api.conf import opts
 from freezer_api.documents.fields import is_id
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.kinds import KINDS
-from freezer_api.errors import StartFailed, Unavailable
-from freezer_api.legacy.dump import STDIN, Dump
-from freezer_api.legacy.found import Refused, Source
-from freezer_api.legacy.sql import Database
-from freezer_api.legacy.transfer import Count, OnConflict, Transfer, refusal
+from freezer_api.documents.registry import KINDS
+from freezer_api.errors import ConfigurationError, Unavailable
 from freezer_api.repository.protocol import Repository
 from freezer_api.stores import Store, sql_connection
 
@@ -90,7 +90,7 @@ def run(conf: cfg.ConfigOpts, store: Store) -> int:
             on_conflict=OnConflict(conf.on_conflict),
             is_trial=_is_trial(conf),
             tell=_tell,
-            limits=config.limits(conf),
+            limits=opts.limits(conf),
         )
         counts = [_taken(conf, transfer, kind) for kind in _kinds(conf)]
     oversized = sum(count.oversized for count in counts)
@@ -135,7 +135,7 @@ def _opened(store: Store) -> Repository:
         repository.check()
     except Unavailable:
         repository.close()
-        raise StartFailed(
+        raise ConfigurationError(
             f"the store {store} is not there, or not as this release needs it: run '{SYNC}' first"
         ) from None
     return repository
@@ -146,7 +146,7 @@ def _url(conf: cfg.ConfigOpts) -> str | None:
     if url == CONFIGURED:
         url = sql_connection(conf)
         if not url:
-            raise StartFailed(f"--from-sql {CONFIGURED}: [database] connection is not set")
+            raise ConfigurationError(f"--from-sql {CONFIGURED}: [database] connection is not set")
     return url
 
 
@@ -159,20 +159,20 @@ def _projects(name: str) -> dict[str, str]:
     try:
         lines = Path(name).read_text("utf-8-sig").splitlines()
     except OSError as error:
-        raise StartFailed(f"cannot read {name}: {error.strerror}") from None
+        raise ConfigurationError(f"cannot read {name}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise StartFailed(f"cannot read {name}: it is not UTF-8") from None
+        raise ConfigurationError(f"cannot read {name}: it is not UTF-8") from None
     projects: dict[str, str] = {}
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
             user_id, project_id = _pair(line, f"{name}, line {number}")
             if projects.setdefault(user_id, project_id) != project_id:
-                raise StartFailed(f"{name}, line {number}: the user has another project already")
+                raise ConfigurationError(f"{name}, line {number}: the user has another project already")
     return projects
 
 
 def _pair(line: str, place: str) -> tuple[str, str]:
     user_id, _, project_id = (part.strip() for part in line.rpartition(":"))
     if not user_id or not is_id(project_id):
-        raise StartFailed(f"{place}: it is not 'user_id: project_id'")
+        raise ConfigurationError(f"{place}: it is not 'user_id: project_id'")
     return user_id, project_id

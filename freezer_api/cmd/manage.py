@@ -12,15 +12,16 @@ from typing import Any
 
 from oslo_config import cfg
 
-from freezer_api import config, stores
-from freezer_api.cmd import importing, signals, start
+from freezer_api import bootstrap, stores
+from freezer_api.bootstrap import UsageError
+from freezer_api.cmd import importing, signals
 from freezer_api.cmd.output import printed
-from freezer_api.cmd.start import UsageError
-from freezer_api.documents.kinds import KINDS
-from freezer_api.errors import FreezerError, StartFailed
-from freezer_api.operations import doubles
+from freezer_api.conf import opts
+from freezer_api.documents.registry import KINDS
+from freezer_api.errors import ConfigurationError, FreezerError
+from freezer_api.operations import duplicates
 from freezer_api.operations.membership import Membership
-from freezer_api.repository.upkeep import Upkeep
+from freezer_api.repository.admin import Upkeep
 
 LOG = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ _ARGUMENTS: list[cfg.Opt] = [
     cfg.StrOpt(
         "index",
         short="i",
-        regex=config.INDEX_PREFIX,
+        regex=opts.INDEX_PREFIX,
         help="What index names start with, instead of the configured prefix.",
     ),
     cfg.BoolOpt(
@@ -80,15 +81,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             main(["--help"])
         return 2
     conf = cfg.CONF
-    config.register_stores(conf)
+    opts.register_stores(conf)
     conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
     # `db show | head` is no failure.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signals.raise_on_signals()
     try:
-        start.read(conf, arguments, PROGRAM, _ABOUT)
+        bootstrap.read(conf, arguments, PROGRAM, _ABOUT)
         _check_usage(conf)
-        start.begin(conf, program=PROGRAM)
+        bootstrap.begin(conf, program=PROGRAM)
         with printed():
             return _run(conf)
     except UsageError as error:
@@ -130,7 +131,7 @@ def _repair(store: stores.Store) -> None:
     """Complete changes of several documents that were interrupted."""
     with contextlib.closing(store.open(threads=1)) as repository:
         Membership(repository, lambda: int(time.time())).complete_all()
-        lines = list(doubles.unite_all(repository))
+        lines = list(duplicates.unite_all(repository))
     more = [f"{len(lines) - MAX_LINES} more clients are registered by several users"] if lines[MAX_LINES:] else []
     for line in [*lines[:MAX_LINES], *more]:
         print(f"{PROGRAM}: {line}", file=sys.stderr)
@@ -183,7 +184,7 @@ def _remove(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
         for kind in upkeep.remove(_kinds(conf)):
             print(f"Deleting {kind} is True")
     else:
-        raise StartFailed("nothing was removed")
+        raise ConfigurationError("nothing was removed")
 
 
 def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
@@ -191,7 +192,7 @@ def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
         return True
     # None when it was closed before the start.
     if sys.stdin is None or not sys.stdin.isatty():
-        raise StartFailed(f"{question} There is no terminal to ask at: use --yes")
+        raise ConfigurationError(f"{question} There is no terminal to ask at: use --yes")
     answer = ""
     while answer not in ("y", "n"):
         print(f"{question} (y/n) ", end="", file=sys.stderr, flush=True)

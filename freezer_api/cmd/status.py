@@ -17,18 +17,19 @@ from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
 
-from freezer_api import app, config, obsolete, pipeline, settings, stores
-from freezer_api.api import policy_files
-from freezer_api.api.enforcement import Enforcement
-from freezer_api.cmd import signals, start, unknown
+from freezer_api import app, bootstrap, pipeline, stores
+from freezer_api.cmd import signals
 from freezer_api.cmd.output import printed
-from freezer_api.documents.kinds import KINDS
+from freezer_api.conf import obsolete, opts, reading, unknown
+from freezer_api.documents.registry import KINDS
 from freezer_api.errors import FreezerError, Unavailable
 from freezer_api.operations import oversized, projects
-from freezer_api.operations.owned import shown_id
+from freezer_api.operations.scoped import shown_id
+from freezer_api.policy import policy_files
+from freezer_api.policy.enforcer import Enforcement
+from freezer_api.repository.admin import Upkeep
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.servers import Waiting
-from freezer_api.repository.upkeep import Upkeep
 
 PROGRAM = "freezer-status"
 
@@ -63,8 +64,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signals.raise_on_signals()
     try:
-        config.register(conf)
-        start.read(conf, sys.argv[1:] if argv is None else argv, PROGRAM, _ABOUT)
+        opts.register(conf)
+        bootstrap.read(conf, sys.argv[1:] if argv is None else argv, PROGRAM, _ABOUT)
         upgradecheck.CONF = conf
         with printed():
             return int(upgradecheck.run(conf))
@@ -134,7 +135,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _values(self) -> Result:
-        settings.check(self.conf)
+        reading.check(self.conf)
         return _GOOD
 
     @_telling
@@ -254,7 +255,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_reading
     def _oversized(self, repository: Repository, is_over: Callable[[], bool]) -> Result:
-        count, read = oversized.count_oversized(repository, config.limits(self.conf), is_over)
+        count, read = oversized.count_oversized(repository, opts.limits(self.conf), is_over)
         among = f" among the {read} that were read within {_SCAN_TIMEOUT} s" if is_over() else ""
         told = f"Documents above a limit of [api]{among}: {count}"
         if count:

@@ -16,8 +16,8 @@ from freezer_api.documents.fields import (
     enum,
     list_of,
 )
+from freezer_api.documents.json_codec import one_line
 from freezer_api.documents.kind import OWNERS, HotList, Kind, dropped, object_at
-from freezer_api.documents.text import one_line
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Unprocessable
 

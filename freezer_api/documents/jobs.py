@@ -17,10 +17,10 @@ from freezer_api.documents.fields import (
     Field,
     Index,
 )
+from freezer_api.documents.json_codec import size
 from freezer_api.documents.kind import OWNERS, HotList, Kind, dropped, object_at
 from freezer_api.documents.limits import Limits
 from freezer_api.documents.schedules import COMPLETED, SCHEDULE_FIELDS
-from freezer_api.documents.text import size
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from freezer_api.documents.fields import Document, Field, Index, walk
-from freezer_api.documents.text import size
+from freezer_api.documents.json_codec import size
 
 
 @dataclass(frozen=True)

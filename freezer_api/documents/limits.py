@@ -6,8 +6,8 @@ Each limit has the name of its option in the group ``[api]``.
 from dataclasses import dataclass
 
 from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import size
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.text import size
 from freezer_api.errors import TooLarge, TooMany
 
 MIB = 1024 * 1024

@@ -19,10 +19,10 @@ from freezer_api.documents.fields import (
     Field,
     Index,
 )
+from freezer_api.documents.json_codec import size
 from freezer_api.documents.kind import OWNERS, Kind, dropped, object_at
 from freezer_api.documents.schedules import COMPLETED, RESULTS, SCHEDULE_FIELDS, triggers
 from freezer_api.documents.search_index import is_digits
-from freezer_api.documents.text import size
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 

@@ -13,8 +13,8 @@ from jsonschema import Draft4Validator, ValidationError
 from jsonschema.exceptions import relevance
 
 from freezer_api.documents.fields import Document, Field, Schema, object_schema
+from freezer_api.documents.json_codec import LONGEST_QUOTE, one_line
 from freezer_api.documents.search_index import is_secret
-from freezer_api.documents.text import LONGEST_QUOTE, one_line
 from freezer_api.errors import Invalid
 
 _DRAFT = "http://json-schema.org/draft-04/schema#"

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from freezer_api.context import Caller
 from freezer_api.documents import backups
 from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.errors import NotFound
-from freezer_api.operations.caller import Caller
-from freezer_api.operations.owned import Owned, shown_id
 from freezer_api.operations.scope import Scope
+from freezer_api.operations.scoped import Owned, shown_id
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
 

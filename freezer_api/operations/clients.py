@@ -9,12 +9,12 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import AlreadyExists, Conflict, Forbidden
-from freezer_api.operations.doubles import unite
-from freezer_api.operations.owned import Owned
+from freezer_api.operations.client_lookup import OF_ALL_PROJECTS, Registered
+from freezer_api.operations.duplicates import unite
 from freezer_api.operations.pages import bounded_page
-from freezer_api.operations.registered import OF_ALL_PROJECTS, Registered
 from freezer_api.operations.rewrite import rewrite, until_settled
 from freezer_api.operations.scope import Scope, central_key
+from freezer_api.operations.scoped import Owned
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Any, Query
 

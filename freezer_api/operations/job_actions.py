@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from freezer_api.documents import actions, jobs
 from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import size
 from freezer_api.documents.limits import DEFAULTS, Limits
-from freezer_api.documents.text import size
 from freezer_api.errors import FreezerError, Unprocessable
-from freezer_api.operations.owned import Owned, owners_of
 from freezer_api.operations.scope import Scope
+from freezer_api.operations.scoped import Owned, owners_of
 from freezer_api.repository.protocol import Repository, Stored
 
 

@@ -2,18 +2,18 @@
 
 from collections.abc import Callable, Iterable
 
+from freezer_api.context import Caller
 from freezer_api.documents import actions, clients, jobs
 from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import Unprocessable
-from freezer_api.operations.caller import Caller
+from freezer_api.operations.client_lookup import Registered
 from freezer_api.operations.job_actions import JobActions, Plan
 from freezer_api.operations.job_trusts import Delegator, JobTrusts, Loan
 from freezer_api.operations.membership import Membership
-from freezer_api.operations.owned import Owned
-from freezer_api.operations.registered import Registered
 from freezer_api.operations.scope import Scope
+from freezer_api.operations.scoped import Owned
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Condition, Query
 

@@ -22,9 +22,9 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.search_index import as_value
 from freezer_api.errors import Conflict, NotFound, TooMany
-from freezer_api.operations.owned import Owned
 from freezer_api.operations.rewrite import until_settled
 from freezer_api.operations.scope import Scope
+from freezer_api.operations.scoped import Owned
 from freezer_api.repository.protocol import Repository, Stored
 from freezer_api.repository.query import HasMember, Is, Missing, Not, Query
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from freezer_api.documents.kinds import KINDS
 from freezer_api.documents.limits import Limits
-from freezer_api.operations.owned import every
+from freezer_api.documents.registry import KINDS
 from freezer_api.operations.pages import PART
+from freezer_api.operations.scoped import every
 from freezer_api.repository.protocol import Repository
 
 

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from freezer_api.documents.json_codec import size
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.text import size
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
 

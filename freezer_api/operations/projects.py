@@ -6,9 +6,9 @@ from typing import NamedTuple
 from freezer_api.documents.clients import CLIENTS, is_central
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.search_index import Value
-from freezer_api.operations.owned import every
-from freezer_api.operations.registered import Registered
+from freezer_api.operations.client_lookup import Registered
 from freezer_api.operations.scope import Scope
+from freezer_api.operations.scoped import every
 from freezer_api.repository.protocol import Repository, Stored
 from freezer_api.repository.query import MOST_CONDITIONS, Any, Is, Missing, Not, Query
 

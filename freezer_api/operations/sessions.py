@@ -8,8 +8,8 @@ from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge
 from freezer_api.errors import Invalid
 from freezer_api.operations.membership import Membership
-from freezer_api.operations.owned import Owned
 from freezer_api.operations.scope import Scope
+from freezer_api.operations.scoped import Owned
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
 

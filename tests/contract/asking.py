@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import Scalar, as_value
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Page, Repository, Stored

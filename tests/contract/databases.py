@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import make_url
 
 from freezer_api.repository.sql import urls
+from freezer_api.repository.sql.admin import SQLUpkeep
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
 from freezer_api.repository.sql.servers import Driver, Pooling, Waiting, open_server, server_upkeep
-from freezer_api.repository.sql.upkeep import SQLUpkeep
-from tests.servers.sql.server import PASSWORD
-from tests.servers.sql.shared import SHARED
+from tests.support.sql.server import PASSWORD
+from tests.support.sql.shared import SHARED
 
 __all__ = ["PASSWORD", "driver", "make", "open_repository", "set_clock", "sync", "upkeep"]
 

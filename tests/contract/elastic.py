@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.admin import ElasticUpkeep
 from freezer_api.repository.elastic.indices import alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
-from freezer_api.repository.elastic.upkeep import ElasticUpkeep
-from tests.servers.search.shared import SHARED
+from tests.support.search.shared import SHARED
 
 PREFIX = "contract"
 

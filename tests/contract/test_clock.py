@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job, keep
 from tests.contract.test_restore import original

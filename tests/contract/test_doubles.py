@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from freezer_api.documents.clients import made_central
-from freezer_api.operations.doubles import unite_all
+from freezer_api.operations.duplicates import unite_all
 from freezer_api.operations.scope import Scope, central_key
 from freezer_api.repository.protocol import Repository
 from tests.contract.asking import CLIENTS, found

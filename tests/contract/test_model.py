@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freezer_api.documents.fields import Index
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import as_value
 from freezer_api.repository import query as q
 from tests.contract.asking import exactly, keys_of

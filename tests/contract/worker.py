@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.errors import FreezerError
 from freezer_api.repository.protocol import Repository
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.devstack.stack import USER, Done, Stack
-from tests.servers.left_out import leave_out
-from tests.servers.search.node import free_ports
+from tests.support.left_out import leave_out
+from tests.support.search.node import free_ports
 
 _MODULES = Path("/usr/lib/apache2/modules")
 _CONFIGURATION = """

@@ -9,9 +9,9 @@ import pytest
 
 from tests.devstack.apache import Apache
 from tests.devstack.stack import Stack
-from tests.servers.left_out import leave_out
-from tests.servers.search.server import Server
-from tests.servers.search.shared import SearchServers
+from tests.support.left_out import leave_out
+from tests.support.search.server import Server
+from tests.support.search.shared import SearchServers
 
 VERSION = "9.5.3"
 

@@ -22,7 +22,7 @@ from tests.devstack.stack import (
     USER,
 )
 from tests.hosting.hosts import group_of
-from tests.servers.search.versions import choose
+from tests.support.search.versions import choose
 
 FIRST = (("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"))
 """These two have every server and every backend."""

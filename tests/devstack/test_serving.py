@@ -14,9 +14,9 @@ import pytest
 from tests.devstack.apache import ordinary
 from tests.devstack.stack import STACK
 from tests.devstack.tls import Curtain
-from tests.servers.left_out import leave_out
-from tests.servers.search.node import free_ports
-from tests.servers.service import Production
+from tests.support.left_out import leave_out
+from tests.support.search.node import free_ports
+from tests.support.service import Production
 
 pytestmark = pytest.mark.matrix
 

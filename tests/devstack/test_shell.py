@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.devstack.stack import PLUGIN, REPOSITORY
-from tests.servers.left_out import leave_out
+from tests.support.left_out import leave_out
 
 CHECK = REPOSITORY / ".ci/shellcheck"
 

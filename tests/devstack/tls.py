@@ -5,7 +5,7 @@ import ssl
 import subprocess
 from pathlib import Path
 
-from tests.servers.proxy import Proxy
+from tests.support.proxy import Proxy
 
 
 class Curtain(Proxy):

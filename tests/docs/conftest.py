@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.service import Service
+from tests.support.service import Service
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from freezer_reference import openapi
 from freezer_reference.operations import operations
-from tests.servers.keystone import Missing, environment
-from tests.servers.left_out import leave_out
-from tests.servers.service import Service
+from tests.support.keystone import Missing, environment
+from tests.support.left_out import leave_out
+from tests.support.service import Service
 
 CHECKS = (
     "not_a_server_error",

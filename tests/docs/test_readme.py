@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.docs import console
-from tests.servers.search.shared import SearchServers
-from tests.servers.service import Service, search_store
+from tests.support.search.shared import SearchServers
+from tests.support.service import Service, search_store
 
 README = console.ROOT / "README.rst"
 

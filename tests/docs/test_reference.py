@@ -17,8 +17,8 @@ from freezer_api.documents import jobs, sessions
 from freezer_api.errors import Invalid
 from freezer_reference.operations import GENERAL_ERRORS, Operation, operations
 from tests.docs import console
-from tests.http.notation import load, requests
-from tests.servers.service import Service
+from tests.functional.notation import load, requests
+from tests.support.service import Service
 
 DIRECTORY = console.ROOT / "doc" / "source" / "api"
 PAGES = [DIRECTORY / f"{name}.rst" for name in ("clients", "jobs", "actions", "sessions", "backups", "search")]

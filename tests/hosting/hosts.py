@@ -19,7 +19,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Self
 
-from tests.servers.left_out import leave_out
+from tests.support.left_out import leave_out
 
 ROOT = Path(__file__).parents[2]
 ETC = ROOT / "etc/freezer"

@@ -37,7 +37,7 @@ HOSTS: dict[str, Callable[[Place], Host]] = {
     "mod-wsgi-kolla": lambda place: hosts.DeployersModWSGI(place, "%{GLOBAL}", threads=1),
 }
 USUAL = ("uwsgi", "mod-wsgi")
-"""Of each kind one; the command is tried in `tests/live`."""
+"""Of each kind one; the command is tried in `tests/service`."""
 
 
 @pytest.fixture(

@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import config as options
-from freezer_api.cmd.server_settings import settings_of
-from freezer_api.errors import StartFailed
+from freezer_api.conf import opts as options
+from freezer_api.errors import ConfigurationError
+from freezer_api.server.settings import settings_of
 from tests.hosting.asking import JOB, ask, connect, send
 from tests.hosting.certificates import make_certificates
 from tests.hosting.load import Load
-from tests.servers.service import PRODUCTION, Production
+from tests.support.service import PRODUCTION, Production
 
 PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
 
@@ -390,7 +390,7 @@ def refusal(config: Path) -> str:
     conf = cfg.ConfigOpts()
     options.register(conf)
     conf(["--config-file", str(config)], project="freezer")
-    with pytest.raises(StartFailed) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         settings_of(conf)
     return str(refused.value)
 

@@ -12,7 +12,7 @@ import pytest
 from tests.hosting.asking import JOB, LIMIT, Answer, ask
 from tests.hosting.certificates import make_certificates
 from tests.hosting.hosts import ETC, FreezerAPI, Host, Nginx, Place
-from tests.servers.keystone import Keystone
+from tests.support.keystone import Keystone
 
 PAGE = Path(__file__).parents[2] / "doc/source/install/servers.rst"
 

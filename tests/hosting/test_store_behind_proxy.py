@@ -7,13 +7,13 @@ import pytest
 
 from freezer_api.errors import TooLarge
 from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.admin import ElasticUpkeep
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
-from freezer_api.repository.elastic.upkeep import ElasticUpkeep
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job
 from tests.hosting.hosts import Host, Nginx, Place
-from tests.servers.search.shared import SearchServers
+from tests.support.search.shared import SearchServers
 
 LIMIT = 64 << 10
 

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.servers.left_out import leave_out
+from tests.support.left_out import leave_out
 
 ROOT = Path(__file__).parents[2]
 

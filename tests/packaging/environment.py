@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.packaging.interpreters import find
-from tests.servers.left_out import leave_out
-from tests.servers.service import Service
+from tests.support.left_out import leave_out
+from tests.support.service import Service
 
 
 class Environment:

@@ -12,9 +12,9 @@ from tests.packaging import OPERATORS
 from tests.packaging.built import Built
 from tests.packaging.environment import Environment, Installed, running
 from tests.packaging.interpreters import VERSIONS
-from tests.servers.search.shared import SearchServers
-from tests.servers.service import Service
-from tests.servers.sql.shared import SQLServers
+from tests.support.search.shared import SearchServers
+from tests.support.service import Service
+from tests.support.sql.shared import SQLServers
 
 pytestmark = pytest.mark.matrix
 

@@ -13,7 +13,7 @@ from build.util import project_wheel_metadata
 from tests.packaging.built import ROOT, Built, build, clone, git, plain_tree
 from tests.packaging.environment import Environment, check_it_has_a_paste_file
 from tests.packaging.interpreters import VERSIONS, find
-from tests.servers.left_out import leave_out
+from tests.support.left_out import leave_out
 
 pytestmark = pytest.mark.matrix
 

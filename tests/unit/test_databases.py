@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import config, stores
-from freezer_api.errors import StartFailed
+from freezer_api import stores
+from freezer_api.conf import opts
+from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.mysql import MySQL
 from freezer_api.repository.sql.postgresql import PostgreSQL
@@ -32,7 +33,7 @@ def store(tmp_path):
         file = tmp_path / "freezer.conf"
         file.write_text("\n".join(["[database]", f"connection = {url}", *lines]))
         conf = cfg.ConfigOpts()
-        config.register_stores(conf)
+        opts.register_stores(conf)
         conf(["--config-file", str(file)], project="freezer", default_config_files=[], default_config_dirs=[])
         return stores.store_of(conf)
 
@@ -100,7 +101,7 @@ def test_every_usual_name_of_a_server(store, url, name):
 )
 def test_a_package_that_is_missing_is_named_with_its_extra(store, monkeypatch, url, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(StartFailed) as refusal:
+    with pytest.raises(ConfigurationError) as refusal:
         store(url=url)
     assert str(refusal.value).startswith("[database] connection in ")
     assert f": the package {package} is missing: pip install 'freezer-api[{extra}]'" in str(refusal.value)
@@ -117,7 +118,7 @@ def test_a_service_starts_before_its_server(store, caplog, url):
 
 def test_upkeep_of_a_server_that_is_not_there_ends(store):
     upkeep = store("max_retries = 0").upkeep()
-    with pytest.raises(StartFailed, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
+    with pytest.raises(ConfigurationError, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
         upkeep.show()
     upkeep.close()
 
@@ -139,7 +140,7 @@ def test_the_settings_of_a_session_on_mysql():
 
 
 def test_a_sql_mode_is_nothing_but_that(store):
-    with pytest.raises(StartFailed, match=r"^\[database\] mysql_sql_mode in \S+: no words"):
+    with pytest.raises(ConfigurationError, match=r"^\[database\] mysql_sql_mode in \S+: no words"):
         store("mysql_sql_mode = ANSI'; DROP TABLE jobs")
 
 
@@ -218,7 +219,7 @@ def test_a_password_is_written_in_utf_8():
     ],
 )
 def test_a_parameter_that_cannot_be(store, tmp_path, url, query, reason):
-    with pytest.raises(StartFailed) as refusal:
+    with pytest.raises(ConfigurationError) as refusal:
         store(url=f"{url}?{query}").prepare()
     assert str(refusal.value).startswith(f"[database] connection in {tmp_path}/freezer.conf: {reason}")
     assert "p@ss" not in str(refusal.value)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api.errors import StartFailed
-from tests.deployers import DEPLOYERS
+from freezer_api.errors import ConfigurationError
+from tests.compat.deployers import DEPLOYERS
 
 with warnings.catch_warnings():
     # WebOb, which keystonemiddleware is made of, needs a module that Python means to drop.
     warnings.simplefilter("ignore", DeprecationWarning)
-    from freezer_api import keystone
+    from freezer_api.keystone import options as keystone
 
 
 def _conf(tmp_path: Path, section: str) -> cfg.ConfigOpts:
@@ -68,7 +68,7 @@ def test_todays_names_win(tmp_path: Path) -> None:
 _MADE_BY_A_SERVICE = """
 import logging, sys
 from oslo_config import cfg
-from freezer_api import keystone
+from freezer_api.keystone import options as keystone
 logging.basicConfig()
 cfg.CONF(["--config-file", sys.argv[1]], project="freezer")
 keystone.auth_filter(cfg.CONF, {})(lambda _environ, _start: [])
@@ -116,7 +116,7 @@ def test_a_package_that_every_request_needs_is_named_at_the_start(
     monkeypatch.setitem(sys.modules, module, None)
     conf = _conf(tmp_path, f"{option}\nauth_type = password\nauth_url = http://127.0.0.1:1")
     name = option.partition(" ")[0]
-    with pytest.raises(StartFailed) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         keystone.auth_filter(conf, of_the_file)
     assert str(refused.value) == (
         f"[keystone_authtoken] {name} in {tmp_path}/freezer.conf: "

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import config, obsolete, settings
+from freezer_api.conf import obsolete, opts, reading
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def told(tmp_path: Path):  # type: ignore[no-untyped-def]
         file = tmp_path / "freezer.conf"
         file.write_text(text)
         conf = cfg.ConfigOpts()
-        config.register(conf)
-        settings.read(conf, ["--config-file", str(file)], [], files=[], directories=[], project="freezer")
+        opts.register(conf)
+        reading.read(conf, ["--config-file", str(file)], [], files=[], directories=[], project="freezer")
         return [line.replace(f" in {file}", "") for line in obsolete.in_use(conf)]
 
     return _told
@@ -35,9 +35,9 @@ def test_one_line_for_each_and_no_value(told) -> None:  # type: ignore[no-untype
 def test_the_file_is_named(tmp_path: Path, told) -> None:  # type: ignore[no-untyped-def]
     told("[DEFAULT]\nhost_href = x\n")
     conf = cfg.ConfigOpts()
-    config.register(conf)
+    opts.register(conf)
     files = [str(tmp_path / "freezer.conf")]
-    settings.read(conf, [], [], files=files, directories=[], project="freezer")
+    reading.read(conf, [], [], files=files, directories=[], project="freezer")
     assert list(obsolete.in_use(conf)) == [f"[DEFAULT] host_href in {files[0]} is ignored"]
 
 

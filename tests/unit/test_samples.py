@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg, generator
 
-from freezer_api import config, obsolete
+from freezer_api.conf import obsolete, opts
 
 with warnings.catch_warnings():
     # WebOb, which oslo.middleware is made of, needs a module that Python means to drop.
@@ -21,7 +21,7 @@ with warnings.catch_warnings():
 
 ETC = Path(__file__).parents[2] / "etc/freezer"
 SAMPLE = ETC / "freezer-api.conf.sample"
-OF_THE_COMMAND_LINE = {option.dest for option in config.STANDALONE} | {
+OF_THE_COMMAND_LINE = {option.dest for option in opts.STANDALONE} | {
     "config_file",
     "config_dir",
     "config_source",
@@ -86,7 +86,7 @@ def test_the_options_of_the_libraries_are_there(shipped: str, todays: str) -> No
 
 def test_every_option_that_is_read_is_listed(todays: str) -> None:
     conf = cfg.ConfigOpts()
-    config.register(conf)
+    opts.register(conf)
     pipeline.register(conf)
     conf([], default_config_files=[], default_config_dirs=[])
     read = {("DEFAULT", name) for name in conf if not isinstance(conf[name], cfg.ConfigOpts.GroupAttr)}

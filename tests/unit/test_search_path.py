@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import search_path
+from freezer_api.conf import search_path
 
 ROOT = Path(__file__).parents[2]
 

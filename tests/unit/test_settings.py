@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import config, settings
-from freezer_api.errors import StartFailed
+from freezer_api.conf import opts, reading
+from freezer_api.errors import ConfigurationError
 
 Read = Callable[..., cfg.ConfigOpts]
 
@@ -25,17 +25,17 @@ def read(tmp_path: Path) -> Read:
 
 def read_from(*arguments: str, files: tuple[str, ...] = (), directories: tuple[str, ...] = ()) -> cfg.ConfigOpts:
     conf = cfg.ConfigOpts()
-    config.register(conf)
-    common = [*config.BIND, *config.SERVER]
-    settings.read(
+    opts.register(conf)
+    common = [*opts.BIND, *opts.SERVER]
+    reading.read(
         conf, list(arguments), common, files=list(files), directories=list(directories), project="freezer"
     )
-    settings.check(conf)
+    reading.check(conf)
     return conf
 
 
 def refused(read: Callable[[], object]) -> str:
-    with pytest.raises(StartFailed) as refusal:
+    with pytest.raises(ConfigurationError) as refusal:
         read()
     assert "\n" not in str(refusal.value)
     return str(refusal.value)

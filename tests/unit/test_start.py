@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import stores
-from freezer_api.cmd import start
-from freezer_api.errors import StartFailed
+from freezer_api import bootstrap, stores
+from freezer_api.errors import ConfigurationError
 
 
 @pytest.mark.parametrize("line", ["standalone = true", "data_dir = /tmp", "port = 1"])
@@ -16,22 +15,22 @@ def test_no_file_turns_the_check_of_tokens_off(tmp_path: Path, line: str) -> Non
     file = tmp_path / "freezer.conf"
     file.write_text(f"[DEFAULT]\n{line}\n")
     name = line.partition(" ")[0]
-    with pytest.raises(StartFailed) as refusal:
-        start.configure(cfg.ConfigOpts(), ["--config-file", str(file)])
+    with pytest.raises(ConfigurationError) as refusal:
+        bootstrap.configure(cfg.ConfigOpts(), ["--config-file", str(file)])
     argument = f"--{name.replace('_', '-')}"
     assert str(refusal.value) == f"[DEFAULT] {name} in {file}: it is for the command line alone, as {argument}"
 
 
 def test_the_command_line_does() -> None:
     conf = cfg.ConfigOpts()
-    start.configure(conf, ["--config-file", "/dev/null", "--standalone", "--data-dir", "/tmp", "--port", "1"])
+    bootstrap.configure(conf, ["--config-file", "/dev/null", "--standalone", "--data-dir", "/tmp", "--port", "1"])
     assert (conf.standalone, conf.data_dir, conf.port) == (True, "/tmp", 1)
 
 
 def test_a_store_in_a_data_directory_has_the_configured_number_of_values(tmp_path: Path) -> None:
     conf, file = cfg.ConfigOpts(), tmp_path / "freezer.conf"
     file.write_text("[api]\nmax_searchable_values = 7\n")
-    start.configure(conf, ["--config-file", str(file), "--standalone", "--data-dir", str(tmp_path)])
-    store = start.store(conf)
+    bootstrap.configure(conf, ["--config-file", str(file), "--standalone", "--data-dir", str(tmp_path)])
+    store = bootstrap.store(conf)
     assert isinstance(store, stores.SQLStore)
     assert (store.path.parent, store.embedded, store.max_values) == (tmp_path, True, 7)

@@ -10,8 +10,9 @@ import pytest
 from oslo_config import cfg
 from oslo_log import formatters, log
 
-from freezer_api import config, embedded, stores
-from freezer_api.errors import StartFailed, Unavailable
+from freezer_api import embedded, stores
+from freezer_api.conf import opts
+from freezer_api.errors import ConfigurationError, Unavailable
 from freezer_api.repository.elastic.transport import WrongServer
 
 CLIENT = Path(__file__).with_name("client.pem")
@@ -36,7 +37,7 @@ def read(tmp_path):
         file = tmp_path / "freezer.conf"
         file.write_text(text)
         conf = cfg.ConfigOpts()
-        config.register_stores(conf)
+        opts.register_stores(conf)
         conf(["--config-file", str(file)], project="freezer", default_config_files=[], default_config_dirs=[])
         return conf
 
@@ -51,7 +52,7 @@ def store(read):
 
 def refused(store, text):
     """The one line that says why."""
-    with pytest.raises(StartFailed) as refusal:
+    with pytest.raises(ConfigurationError) as refusal:
         store(text)
     assert "\n" not in str(refusal.value)
     return str(refusal.value)
@@ -318,23 +319,25 @@ def test_a_file_that_holds_no_certificate_is_told(store, tmp_path, option):
     (tmp_path / "any.pem").write_text("nothing")
     (tmp_path / "directory").mkdir()
     found = store(elastic(f"hosts = https://es:1\n{option} = {tmp_path / 'any.pem'}"))
-    with pytest.raises(StartFailed, match=f"cannot use {tmp_path}/any.pem for TLS with the store: [a-z ]+$"):
+    with pytest.raises(
+        ConfigurationError, match=f"cannot use {tmp_path}/any.pem for TLS with the store: [a-z ]+$"
+    ):
         found.prepare()
     found = store(elastic(f"hosts = https://es:1\n{option} = {tmp_path / 'directory'}"))
-    with pytest.raises(StartFailed, match=f"cannot use {tmp_path}/directory for TLS with the store: "):
+    with pytest.raises(ConfigurationError, match=f"cannot use {tmp_path}/directory for TLS with the store: "):
         found.prepare()
 
 
 def test_a_key_without_a_certificate_is_refused(store):
     found = store(elastic(f"hosts = https://es:1\nclient_key = {CLIENT}"))
-    with pytest.raises(StartFailed, match="client_key is set, and client_cert is not"):
+    with pytest.raises(ConfigurationError, match="client_key is set, and client_cert is not"):
         found.prepare()
 
 
 @pytest.mark.parametrize("option", ["fingerprint = 00", "verify_certs = false"])
 def test_a_certificate_of_the_service_that_would_not_be_shown_is_refused(store, option):
     found = store(elastic(f"hosts = https://es:1\nclient_cert = {CLIENT}\n{option}"))
-    with pytest.raises(StartFailed, match="client_cert is shown only to a server that ca_certs vouch for"):
+    with pytest.raises(ConfigurationError, match="client_cert is shown only to a server that ca_certs vouch for"):
         found.prepare()
 
 
@@ -362,7 +365,7 @@ def test_an_embedded_store_that_cannot_be_made_keeps_the_service_from_starting(t
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
             connection.commit()
-    with pytest.raises(StartFailed, match=r"cannot use the data (directory|file) .*/data"):
+    with pytest.raises(ConfigurationError, match=r"cannot use the data (directory|file) .*/data"):
         stores.SQLStore(path, embedded=True).prepare()
 
 
@@ -439,7 +442,7 @@ def test_nobody_vouches_for_the_server_when_the_operator_wants_it_so(secure, rea
 )
 def test_a_server_for_which_nobody_vouches_gets_no_password(secure, reached, store, caplog, wrong, words):
     told = rf"the store's certificate is not believed, TlsError at {secure.url}: .*({words})"
-    with pytest.raises(StartFailed, match=rf"^\[elasticsearch\] hosts in \S+: {told}"):
+    with pytest.raises(ConfigurationError, match=rf"^\[elasticsearch\] hosts in \S+: {told}"):
         reached(wrong)
     repository = store(elastic(f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\n{wrong}")).open(1)
     with pytest.raises(WrongServer):
@@ -449,7 +452,7 @@ def test_a_server_for_which_nobody_vouches_gets_no_password(secure, reached, sto
 
 
 def test_a_wrong_password_is_told_in_one_line(secure, reached, store):
-    with pytest.raises(StartFailed) as refusal:
+    with pytest.raises(ConfigurationError) as refusal:
         reached(f"ca_certs = {secure.access.ca}", password=SECRET)
     where, _, reason = str(refusal.value).partition(": ")
     assert where.startswith("[elasticsearch] hosts in /")

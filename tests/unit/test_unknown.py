@@ -7,19 +7,18 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api import config, obsolete, settings
-from freezer_api.cmd import unknown
+from freezer_api.conf import obsolete, opts, reading, unknown
 from tests.unit.test_samples import made
 
 ROOT = Path(__file__).parents[2]
-DEPLOYERS = sorted((ROOT / "tests/deployers").glob("*freezer*.conf"))
+DEPLOYERS = sorted((ROOT / "tests/compat/deployers").glob("*freezer*.conf"))
 
 Told = Callable[[str], list[str]]
 
 
 def in_use(*files: Path) -> list[str]:
     conf = cfg.ConfigOpts()
-    config.register_stores(conf)
+    opts.register_stores(conf)
     conf([word for file in files for word in ("--config-file", str(file))])
     return list(unknown.in_use(conf))
 
@@ -82,7 +81,7 @@ def test_groups_of_libraries_are_for_who_reads_them(tmp_path: Path) -> None:
         "[oslo_policy]\npolcy_file = x\n[keystone_authtoken]\npasword = x\n[oslo_polcy]\n[storage]\ndrvier = x\n"
     )
     conf = cfg.ConfigOpts()
-    config.register_stores(conf)
+    opts.register_stores(conf)
     conf(["--config-file", str(file)])
     assert [line.partition(" in ")[0] for line in unknown.in_use(conf, libraries=False)] == [
         "[oslo_polcy]",
@@ -158,6 +157,6 @@ def test_a_place_is_found_whatever_the_letters_of_its_group(tmp_path: Path) -> N
     file = tmp_path / "freezer.conf"
     file.write_text("[Storage]\ndriver = x\n")
     conf = cfg.ConfigOpts()
-    config.register_stores(conf)
+    opts.register_stores(conf)
     conf(["--config-file", str(file)])
-    assert settings.place(conf, "storage", "driver") == f"[storage] driver in {file}"
+    assert reading.place(conf, "storage", "driver") == f"[storage] driver in {file}"

@@ -17,7 +17,7 @@ from freezer_api.api.v2 import V2
 from freezer_api.documents import actions, backups, clients, fields, jobs, sessions
 from freezer_api.documents.fields import Field, Schema
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.schedules import RESULTS
 
 VERSIONS = (V1, V2)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from freezer_api.api.identity import Confirmed
-from freezer_api.api.middleware import Environ, StartResponse, WSGIApp
+from freezer_api.middleware.identity import Confirmed
+from freezer_api.middleware.request_log import Environ, StartResponse, WSGIApp
 
 
 class ContextMiddleware(Confirmed):

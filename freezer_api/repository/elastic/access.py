@@ -12,7 +12,7 @@ from elastic_transport import NodePool
 from elastic_transport.client_utils import basic_auth_to_header
 from elasticsearch import Elasticsearch
 
-from freezer_api.errors import StartFailed
+from freezer_api.errors import ConfigurationError
 
 _LONGEST_REST = 5.0
 """Seconds after which a node that failed is tried again, however often it has failed."""
@@ -43,7 +43,7 @@ class Access:
 
 
 def parsed_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...], tuple[str, str] | None]:
-    """The URLs, and the user and password that stand in them. ``StartFailed`` for what is no address."""
+    """The URLs, and the user and password that stand in them. ``ConfigurationError`` for what is no address."""
     hosts, credentials = [], set()
     for text in filter(str.strip, texts):
         url = _split(text)
@@ -53,9 +53,9 @@ def parsed_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...
         name = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
         hosts.append(f"{scheme}://{name}:{url.port or _DEFAULT_PORTS[url.scheme]}{url.path.rstrip('/')}")
     if not hosts:
-        raise StartFailed("there is no address in it")
+        raise ConfigurationError("there is no address in it")
     if len(credentials) > 1:
-        raise StartFailed("they name several users; name one, by http_auth")
+        raise ConfigurationError("they name several users; name one, by http_auth")
     return tuple(hosts), credentials.pop() if credentials else None
 
 
@@ -67,7 +67,7 @@ def _split(text: str) -> SplitResult:
         good = False
     if not good:
         # The text may hold a password.
-        raise StartFailed("it holds what is no address such as https://es1.example.org:9200")
+        raise ConfigurationError("it holds what is no address such as https://es1.example.org:9200")
     return url
 
 
@@ -79,12 +79,12 @@ def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> s
 
 
 def check_files(access: Access) -> None:
-    """``StartFailed`` says what is wrong with the content of the files."""
+    """``ConfigurationError`` says what is wrong with the content of the files."""
     if access.client_key and not access.client_cert:
-        raise StartFailed("client_key is set, and client_cert is not")
+        raise ConfigurationError("client_key is set, and client_cert is not")
     if access.client_cert and (access.fingerprint or not access.verify_certs):
         # The client library would leave it out without a word.
-        raise StartFailed("client_cert is shown only to a server that ca_certs vouch for")
+        raise ConfigurationError("client_cert is shown only to a server that ca_certs vouch for")
     context = ssl.create_default_context()
     if access.ca_certs:
         _use(access.ca_certs, partial(context.load_verify_locations, access.ca_certs))
@@ -101,9 +101,9 @@ def _use(path: str, use: Callable[[], object]) -> None:
         use()
     except ssl.SSLError as error:
         reason = (error.reason or "it is none").replace("_", " ").lower()
-        raise StartFailed(f"cannot use {path} for TLS with the store: {reason}") from None
+        raise ConfigurationError(f"cannot use {path} for TLS with the store: {reason}") from None
     except (ValueError, OSError) as error:
-        raise StartFailed(f"cannot use {path} for TLS with the store: {error}") from None
+        raise ConfigurationError(f"cannot use {path} for TLS with the store: {error}") from None
 
 
 def open_pool(access: Access, connections: int) -> NodePool:

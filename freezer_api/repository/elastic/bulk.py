@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from freezer_api.documents.text import decode
+from freezer_api.documents.json_codec import decode
 from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.elastic.layout import Layout
 from freezer_api.repository.elastic.transport import Connection

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from freezer_api.repository.admin import Foreign
 from freezer_api.repository.elastic.layout import Layout
-from freezer_api.repository.upkeep import Foreign
 
 _NO_PIPELINE = "_none"
 

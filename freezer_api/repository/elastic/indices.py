@@ -12,10 +12,10 @@ from typing import Any
 
 from freezer_api.documents.kind import Kind
 from freezer_api.errors import Unavailable
+from freezer_api.repository.admin import Foreign
 from freezer_api.repository.elastic import foreign
 from freezer_api.repository.elastic.layout import LAYOUTS, RELEASE, Layout
 from freezer_api.repository.elastic.transport import Connection
-from freezer_api.repository.upkeep import Foreign
 
 LOG = logging.getLogger(__name__)
 

@@ -13,10 +13,10 @@ import orjson
 
 from freezer_api.documents import search_index as searched
 from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import encode
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import as_epoch, search_index, value_at
-from freezer_api.documents.text import encode
 from freezer_api.repository.elastic import terms
 
 RELEASE = 1

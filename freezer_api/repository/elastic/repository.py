@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import decode
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.documents.text import decode
 from freezer_api.errors import AlreadyExists, Conflict, FreezerError, SearchTooLong, StoreFailed, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk

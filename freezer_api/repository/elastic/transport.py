@@ -17,9 +17,9 @@ from elastic_transport import HttpHeaders, NodePool, TransportError
 from freezer_api.errors import TOO_LARGE, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.elastic import answers
 from freezer_api.repository.elastic import dialect as dialects
-from freezer_api.repository.elastic import trouble as troubles
+from freezer_api.repository.elastic import failures as troubles
 from freezer_api.repository.elastic.dialect import Dialect, NotSupported
-from freezer_api.repository.elastic.trouble import Trouble
+from freezer_api.repository.elastic.failures import Trouble
 from freezer_api.repository.outages import PROBE_TIMEOUT, Outages
 
 LOG = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT, CR, ER
 from sqlalchemy import URL
 
-from freezer_api.errors import StartFailed
+from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
 from freezer_api.repository.sql.servers import (
     LONGEST_AT_SERVER,
@@ -321,7 +321,7 @@ def _arguments(url: URL) -> dict[str, Any]:
     tls = {name: value for name, value in query.items() if name.startswith("ssl")}
     for name in tls:
         if name not in _TLS:
-            raise StartFailed(f"there is no parameter {name}, only {', '.join(_TLS)}")
+            raise ConfigurationError(f"there is no parameter {name}, only {', '.join(_TLS)}")
     disabled = _is_true(tls.pop("ssl_disabled", ""))
     arguments: dict[str, Any] = {
         "host": url.host or "localhost",
@@ -363,12 +363,12 @@ def _context(query: Mapping[str, str]) -> ssl.SSLContext:
             context.load_cert_chain(query["ssl_cert"], query.get("ssl_key"), password="")
     except OSError as error:
         files = ", ".join(query[name] for name in _TLS_FILES if name in query)
-        raise StartFailed(f"{files} cannot be used: {error.strerror}") from None
+        raise ConfigurationError(f"{files} cannot be used: {error.strerror}") from None
     if "ssl_cipher" in query:
         try:
             context.set_ciphers(query["ssl_cipher"])
         except ssl.SSLError:
-            raise StartFailed("ssl_cipher cannot be used: no cipher has this name") from None
+            raise ConfigurationError("ssl_cipher cannot be used: no cipher has this name") from None
     return context
 
 

@@ -13,7 +13,7 @@ from psycopg2.extensions import POLL_OK, POLL_READ, connection, make_dsn, set_wa
 from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
-from freezer_api.errors import StartFailed
+from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
 from freezer_api.repository.sql.servers import (
     LONGEST_AT_SERVER,
@@ -119,7 +119,9 @@ class PostgreSQL:
             make_dsn(**arguments)
         except (ArgumentError, psycopg2.ProgrammingError) as error:
             # It names the parameter alone.
-            raise StartFailed(f"its library says: {one_line(error).removeprefix('invalid dsn: ')}") from None
+            raise ConfigurationError(
+                f"its library says: {one_line(error).removeprefix('invalid dsn: ')}"
+            ) from None
         self._places = _places(arguments)
 
     def connect(self, seconds: float) -> _Bounded:

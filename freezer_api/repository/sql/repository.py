@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Delete, Select, Update, bindparam, delete, select, update
 
 from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import decode
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.documents.text import decode
 from freezer_api.errors import AlreadyExists, Conflict, TooLarge
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original, Page, Stored

@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table
 
 from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import encode
 from freezer_api.documents.kind import HotList, Kind
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import MAX_VALUES, as_epoch, search_index, value_at
-from freezer_api.documents.text import encode
 from freezer_api.repository.sql import index_text
 from freezer_api.repository.sql.dialects import TABLE_OPTIONS, exact_text
 

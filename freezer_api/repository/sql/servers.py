@@ -33,15 +33,15 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.errors import TOO_LARGE, SearchTooLong, StartFailed, StoreFailed, TooLarge, Unavailable
+from freezer_api.errors import TOO_LARGE, ConfigurationError, SearchTooLong, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import Taken
+from freezer_api.repository.sql.admin import SQLUpkeep, check_version
 from freezer_api.repository.sql.dialects import MYSQL, clock, creation
 from freezer_api.repository.sql.forks import start_anew_after_fork
 from freezer_api.repository.sql.held import HeldConnections
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES, VERSIONS
-from freezer_api.repository.sql.upkeep import SQLUpkeep, check_version
 
 LOG = logging.getLogger(__name__)
 
@@ -400,9 +400,9 @@ class _Server:
             yield
         except DBAPIError as error:
             trouble = self._driver.trouble(error.orig)
-            raise StartFailed(f"cannot use {self._name}: {trouble.text}") from None
-        except StartFailed as error:
-            raise StartFailed(f"cannot use {self._name}: {error}") from None
+            raise ConfigurationError(f"cannot use {self._name}: {trouble.text}") from None
+        except ConfigurationError as error:
+            raise ConfigurationError(f"cannot use {self._name}: {error}") from None
 
 
 class _Troubled(Exception):

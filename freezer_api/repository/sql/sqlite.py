@@ -31,22 +31,22 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import (
     TOO_LARGE,
+    ConfigurationError,
     FreezerError,
     SearchTooLong,
-    StartFailed,
     StoreFailed,
     TooLarge,
     Unavailable,
 )
 from freezer_api.repository.outages import CHECKING, EVERYWHERE, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import Taken
+from freezer_api.repository.sql.admin import SQLUpkeep, check_version, current_version
 from freezer_api.repository.sql.companions import Companions, Stuck
+from freezer_api.repository.sql.fair_lock import Turns
 from freezer_api.repository.sql.forks import start_anew_after_fork
 from freezer_api.repository.sql.held import HeldConnections
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.turns import Turns
-from freezer_api.repository.sql.upkeep import SQLUpkeep, check_version, current_version
 from freezer_api.repository.sql.written import written
 
 LOG = logging.getLogger(__name__)
@@ -295,11 +295,11 @@ class _File:
         try:
             yield
         except OSError as error:
-            raise StartFailed(f"cannot use the data file {self._path}: {error.strerror}") from None
+            raise ConfigurationError(f"cannot use the data file {self._path}: {error.strerror}") from None
         except DBAPIError as error:
-            raise StartFailed(f"cannot use the data file {self._path}: {error.orig}") from None
-        except StartFailed as error:
-            raise StartFailed(f"cannot use the data file {self._path}: {error}") from None
+            raise ConfigurationError(f"cannot use the data file {self._path}: {error.orig}") from None
+        except ConfigurationError as error:
+            raise ConfigurationError(f"cannot use the data file {self._path}: {error}") from None
 
 
 def _engine(

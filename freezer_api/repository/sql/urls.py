@@ -11,7 +11,7 @@ from sqlalchemy import URL
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from freezer_api.errors import StartFailed
+from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql.dialects import MYSQL, POSTGRESQL, SQLITE
 
 if TYPE_CHECKING:
@@ -25,19 +25,21 @@ _PACKAGES = {SQLITE: "pysqlite", MYSQL: "pymysql", POSTGRESQL: "psycopg2"}
 def parsed(connection: str, parameters: str = "") -> URL:
     """The URL with further parameters; its ``drivername`` is ``sqlite``, ``mysql`` or ``postgresql``.
 
-    ``StartFailed`` says why it cannot be used.
+    ``ConfigurationError`` says why it cannot be used.
     """
     try:
         # Plugins are for the engine that the original made; devstack puts one there.
         url = make_url(connection).update_query_string(parameters).difference_update_query(["plugin"])
     except (ArgumentError, ValueError):
-        raise StartFailed("no URL such as mysql+pymysql://user:password@host/database") from None
+        raise ConfigurationError("no URL such as mysql+pymysql://user:password@host/database") from None
     name, _, package = url.drivername.partition("+")
     if name not in _NAMES:
-        raise StartFailed(f"documents are kept in {', '.join(dict.fromkeys(_NAMES.values()))}, not in {name}")
+        raise ConfigurationError(
+            f"documents are kept in {', '.join(dict.fromkeys(_NAMES.values()))}, not in {name}"
+        )
     name = _NAMES[name]
     if package not in ("", _PACKAGES[name]):
-        raise StartFailed(f"{name} is reached over {_PACKAGES[name]} here, not over {package}")
+        raise ConfigurationError(f"{name} is reached over {_PACKAGES[name]} here, not over {package}")
     url = url.set(drivername=name)
     _check_place(url)
     return url
@@ -46,15 +48,15 @@ def parsed(connection: str, parameters: str = "") -> URL:
 def _check_place(url: URL) -> None:
     if url.drivername == SQLITE:
         if not url.database or url.database == ":memory:":
-            raise StartFailed("SQLite needs a file, such as sqlite:////var/lib/freezer/freezer.sqlite")
+            raise ConfigurationError("SQLite needs a file, such as sqlite:////var/lib/freezer/freezer.sqlite")
         return
     if not url.database:
-        raise StartFailed("it names no database")
+        raise ConfigurationError("it names no database")
     if "@" in (url.host or ""):
-        raise StartFailed("in a password @ is written %40, / is %2F and % is %25")
+        raise ConfigurationError("in a password @ is written %40, / is %2F and % is %25")
     package = _PACKAGES[url.drivername]
     if find_spec(package) is None:
-        raise StartFailed(f"the package {package} is missing: pip install 'freezer-api[{url.drivername}]'")
+        raise ConfigurationError(f"the package {package} is missing: pip install 'freezer-api[{url.drivername}]'")
 
 
 def is_sql_mode(text: str) -> bool:
@@ -69,7 +71,7 @@ def shown(url: URL) -> str:
 
 
 def driver(url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True) -> "Driver":
-    """The way to the server at the URL; ``StartFailed`` says what it cannot have. For more see the classes."""
+    """Return the driver for the server at the URL. Raises ``ConfigurationError`` if a parameter is invalid."""
     if url.drivername == MYSQL:
         from freezer_api.repository.sql.mysql import MySQL
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from freezer_api.repository.protocol import Repository
+from freezer_api.repository.sql.admin import sync
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
-from freezer_api.repository.sql.upkeep import sync
 
 
 def make(directory: Path) -> str:

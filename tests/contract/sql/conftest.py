@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from freezer_api.repository.sql.admin import sync
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
-from freezer_api.repository.sql.upkeep import sync
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from freezer_api.errors import StartFailed, Unavailable
+from freezer_api.errors import ConfigurationError, Unavailable
 from freezer_api.repository import query as q
-from freezer_api.repository.sql import upkeep
+from freezer_api.repository.sql import admin
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
 from freezer_api.stores import SQLStore
@@ -28,7 +28,7 @@ SYNC = """
 import sys
 from pathlib import Path
 from freezer_api.repository.sql.sqlite import sqlite_engine
-from freezer_api.repository.sql.upkeep import sync
+from freezer_api.repository.sql.admin import sync
 sys.stdin.readline()
 print(sync(sqlite_engine(Path(sys.argv[1]), timeout=20.0, connections=1)))
 """
@@ -63,7 +63,7 @@ def test_migrations_make_what_the_definitions_say(engine, fresh, tmp_path):
     defined = sqlite_engine(tmp_path / "defined.sqlite", timeout=5.0, connections=1)
     METADATA.create_all(defined)
     defined.dispose()
-    upkeep.sync(engine)
+    admin.sync(engine)
 
     assert layout(fresh) == layout(tmp_path / "defined.sqlite")
     assert len(layout(fresh)) > len(METADATA.tables) * 3
@@ -74,17 +74,17 @@ def test_migrations_make_what_the_definitions_say(engine, fresh, tmp_path):
 
 def test_the_newest_migration_is_the_layout_of_this_release():
     config = Config()
-    config.set_main_option("script_location", str(upkeep.MIGRATIONS))
+    config.set_main_option("script_location", str(admin.MIGRATIONS))
     config.set_main_option("path_separator", "os")
 
-    assert ScriptDirectory.from_config(config).get_heads() == [upkeep.HEAD]
+    assert ScriptDirectory.from_config(config).get_heads() == [admin.HEAD]
 
 
 def test_sync_does_something_once(engine):
-    assert upkeep.sync(engine) is True
-    assert upkeep.sync(engine) is False
+    assert admin.sync(engine) is True
+    assert admin.sync(engine) is False
     with engine.connect() as connection:
-        assert upkeep.current_version(connection) == upkeep.HEAD
+        assert admin.current_version(connection) == admin.HEAD
 
 
 def test_sync_leaves_documents_alone(path):
@@ -92,7 +92,7 @@ def test_sync_leaves_documents_alone(path):
     repository.create(JOBS, "one", job("one"))
     engine = sqlite_engine(path, timeout=5.0, connections=1)
 
-    assert upkeep.sync(engine) is False
+    assert admin.sync(engine) is False
     assert found(repository) == ["one"]
     engine.dispose()
     repository.close()
@@ -103,7 +103,7 @@ def test_sync_upgrades_a_store_of_the_first_layout(engine, fresh, tmp_path):
     first = {name: value for name, value in TABLES["clients"].contents(client).items() if name != "reach"}
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(upkeep.migrations(connection), "0001")
+        command.upgrade(admin.migrations(connection), "0001")
         row = {"key": "k1", "created": 7, "version": 3, **first}
         names = ", ".join(row)
         connection.exec_driver_sql(
@@ -111,7 +111,7 @@ def test_sync_upgrades_a_store_of_the_first_layout(engine, fresh, tmp_path):
         )
         connection.commit()
 
-    assert upkeep.sync(engine) is True
+    assert admin.sync(engine) is True
     defined = sqlite_engine(tmp_path / "defined.sqlite", timeout=5.0, connections=1)
     METADATA.create_all(defined)
     defined.dispose()
@@ -126,7 +126,7 @@ def test_sync_upgrades_a_store_of_the_first_layout(engine, fresh, tmp_path):
 def fill_store_of_version_0004(engine, documents):
     with engine.connect() as connection:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(upkeep.migrations(connection), "0004")
+        command.upgrade(admin.migrations(connection), "0004")
         for key, one in documents.items():
             # As the release before kept it: with every value among the texts of the document.
             row = {"key": key, "created": 7, "version": 3, **TABLES["jobs"].contents(one)}
@@ -142,7 +142,7 @@ def test_sync_indexes_documents_of_an_old_release_again(engine, fresh):
     others = {f"other{n}": job(f"other{n}", job_schedule={"current_pid": n}) for n in range(250)}
     fill_store_of_version_0004(engine, {"one": document, **others})
 
-    assert upkeep.sync(engine) is True
+    assert admin.sync(engine) is True
     repository = open_sqlite(fresh)
     stored = repository.get(JOBS, "one")
     assert (stored.document, stored.version) == (document, 3)
@@ -226,9 +226,9 @@ def test_sync_that_was_overtaken_does_nothing(engine, fresh):
     @event.listens_for(engine, "before_cursor_execute")
     def _overtake(_connection, _cursor, statement, *_):
         if statement == "BEGIN IMMEDIATE":
-            assert upkeep.sync(other) is True
+            assert admin.sync(other) is True
 
-    assert upkeep.sync(engine) is False
+    assert admin.sync(engine) is False
     other.dispose()
 
 
@@ -238,11 +238,11 @@ def test_sync_beside_a_writer_waits_for_it(fresh, engine):
         other.execute("BEGIN IMMEDIATE")
         waiting = sqlite_engine(fresh, timeout=0.2, connections=1)
         with pytest.raises(OperationalError, match="locked"):
-            upkeep.sync(waiting)
+            admin.sync(waiting)
         waiting.dispose()
         other.execute("ROLLBACK")
 
-    assert upkeep.sync(engine) is True
+    assert admin.sync(engine) is True
 
 
 def test_sync_leaves_the_tables_of_others_alone(engine, fresh):
@@ -251,7 +251,7 @@ def test_sync_leaves_the_tables_of_others_alone(engine, fresh):
         connection.execute("INSERT INTO alembic_version VALUES ('of the original')")
         connection.execute("CREATE TABLE jobs (id)")
         connection.commit()
-    upkeep.sync(engine)
+    admin.sync(engine)
 
     with closing(sqlite3.connect(fresh)) as connection:
         assert connection.execute("SELECT * FROM alembic_version").fetchall() == [("of the original",)]
@@ -263,11 +263,11 @@ def test_a_sync_that_fails_leaves_nothing(engine, fresh):
         connection.commit()
 
     with pytest.raises(OperationalError):
-        upkeep.sync(engine)
+        admin.sync(engine)
 
     assert list(layout(fresh)) == ["freezer_sessions"]
     with engine.connect() as connection:
-        assert upkeep.current_version(connection) is None
+        assert admin.current_version(connection) is None
 
 
 def test_a_newer_layout_is_refused(path):
@@ -275,8 +275,8 @@ def test_a_newer_layout_is_refused(path):
     before = layout(path)
     engine = sqlite_engine(path, timeout=5.0, connections=1)
 
-    with pytest.raises(StartFailed, match="9999 is of a newer release"):
-        upkeep.sync(engine)
+    with pytest.raises(ConfigurationError, match="9999 is of a newer release"):
+        admin.sync(engine)
 
     assert layout(path) == before
     engine.dispose()
@@ -287,7 +287,7 @@ def test_check_is_not_content_with_another_layout(path, repository):
     set_version(path, "9999")
     with pytest.raises(Unavailable, match="layout"):
         repository.check()
-    set_version(path, upkeep.HEAD)
+    set_version(path, admin.HEAD)
     repository.check()
 
 
@@ -304,7 +304,7 @@ def test_sync_of_a_file_that_cannot_be_made(tmp_path):
     engine = sqlite_engine(tmp_path / "nowhere" / "freezer.sqlite", timeout=1.0, connections=1)
 
     with pytest.raises(FileNotFoundError):
-        upkeep.sync(engine)
+        admin.sync(engine)
     engine.dispose()
 
 
@@ -313,7 +313,7 @@ def test_any_directory_will_do(tmp_path, name):
     path = tmp_path / name / "freezer.sqlite"
     path.parent.mkdir()
     engine = sqlite_engine(path, timeout=5.0, connections=1)
-    upkeep.sync(engine)
+    admin.sync(engine)
     engine.dispose()
     repository = open_sqlite(path)
     repository.create(JOBS, "one", job("one"))

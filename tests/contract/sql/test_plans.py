@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original

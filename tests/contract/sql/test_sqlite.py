@@ -19,9 +19,9 @@ from sqlalchemy import event
 from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import forks
+from freezer_api.repository.sql.admin import sync
 from freezer_api.repository.sql.companions import Stuck
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
-from freezer_api.repository.sql.upkeep import sync
 from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep
 
 SECRET = "a value that no error may show"
@@ -37,7 +37,7 @@ sys.stdin.readline()
 WRITE = """
 import sys
 from pathlib import Path
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.repository.sql.sqlite import open_sqlite
 repository = open_sqlite(Path(sys.argv[1]), timeout=30.0)
 number = 0

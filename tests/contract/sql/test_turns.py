@@ -7,8 +7,8 @@ import weakref
 
 import pytest
 
-from freezer_api.repository.sql import turns
-from freezer_api.repository.sql.turns import Turns
+from freezer_api.repository.sql import fair_lock
+from freezer_api.repository.sql.fair_lock import Turns
 
 
 def test_one_at_a_time():
@@ -77,7 +77,7 @@ def test_a_turn_that_comes_at_the_last_moment_is_taken():
 def test_restart():
     turn = Turns()
     with turn.taken(10.0):
-        turns._restart(weakref.ref(turn))
+        fair_lock._restart(weakref.ref(turn))
         with turn.taken(10.0):
             pass
 
@@ -88,4 +88,4 @@ def test_turns_that_are_gone_are_forgotten():
     del turn
     gc.collect()
     assert gone() is None
-    turns._restart(gone)
+    fair_lock._restart(gone)

@@ -7,11 +7,11 @@ import pytest
 from oslo_config import cfg
 
 from freezer_api.api.application import Application
-from freezer_api.api.enforcement import Enforcement
 from freezer_api.api.routes import Route
 from freezer_api.api.shares import Shares
 from freezer_api.api.v1 import V1
 from freezer_api.documents.limits import DEFAULTS
+from freezer_api.policy.enforcer import Enforcement
 
 
 class Resource:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api.api import enforcement
-from freezer_api.api.enforcement import REMEMBERED, Enforcement
-from freezer_api.errors import Forbidden, StartFailed
-from freezer_api.operations.caller import Caller
+from freezer_api.context import Caller
+from freezer_api.errors import ConfigurationError, Forbidden
+from freezer_api.policy import enforcer
+from freezer_api.policy.enforcer import REMEMBERED, Enforcement
 
 ALICE = Caller("alice", project_id="library", roles=("member",))
 
@@ -65,7 +65,7 @@ def test_a_changed_file_counts_in_time(rules: Enforcement, policy_file: Path, cl
 
 
 def test_no_more_is_remembered_than_there_is_room_for(rules: Enforcement, policy_file: Path) -> None:
-    for number in range(enforcement._MOST):
+    for number in range(enforcer._MOST):
         rules._remembered[("jobs:get", Caller(f"user{number}"), "library")] = True
     policy_file.write_text('"jobs:get": "!"\n')
     assert not _allows(rules)
@@ -85,7 +85,7 @@ def test_a_scope_that_is_no_projects_is_refused(rules: Enforcement) -> None:
 
 def test_a_file_that_is_broken_from_the_start_is_refused(policy_file: Path, clock: Clock) -> None:
     policy_file.write_text("jobs:get: [[\n")
-    with pytest.raises(StartFailed, match=r"policy.yaml cannot be used: .* line 2"):
+    with pytest.raises(ConfigurationError, match=r"policy.yaml cannot be used: .* line 2"):
         Enforcement(_configured(policy_file), clock)
 
 

@@ -14,7 +14,7 @@ import freezer_api
 from freezer_api import errors
 from freezer_api.api.errors import TABLE, install
 
-AT_START = {errors.StartFailed}
+AT_START = {errors.CommandError, errors.ConfigurationError}
 ONLY_SUBCLASSES_ARE_RAISED = {errors.LimitReached}
 
 
@@ -55,7 +55,7 @@ def test_every_subclass_in_any_module_is_answered_as_its_parent() -> None:
     subclasses = [
         error
         for error in _below(errors.FreezerError)
-        if error not in ONLY_SUBCLASSES_ARE_RAISED and not issubclass(error, errors.StartFailed)
+        if error not in ONLY_SUBCLASSES_ARE_RAISED and not issubclass(error, errors.CommandError)
     ]
     assert len(subclasses) > len(TABLE)
     for kind in subclasses:
@@ -68,10 +68,10 @@ def test_every_subclass_in_any_module_is_answered_as_its_parent() -> None:
 
 
 def test_error_of_a_start_is_answered_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
-    class Later(errors.StartFailed):
+    class Later(errors.CommandError):
         pass
 
-    for kind in (errors.StartFailed, Later, errors.FreezerError):
+    for kind in (errors.CommandError, Later, errors.FreezerError):
         answer = _answer(kind("/etc/freezer/secret.conf is broken"))
         assert answer.status == falcon.HTTP_500
         assert "secret.conf" not in answer.text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from oslo_context import context
 
-from freezer_api.api.middleware import WAITED, Entrance, LogContext
+from freezer_api.middleware.request_log import WAITED, Entrance, LogContext
 from freezer_api.repository.outages import Outages
 
 

@@ -6,9 +6,9 @@ import pytest
 from oslo_config import cfg
 from oslo_policy import opts
 
-from freezer_api.api import policy_files
-from freezer_api.errors import StartFailed
-from tests.deployers import DEPLOYERS
+from freezer_api.errors import ConfigurationError
+from freezer_api.policy import policy_files
+from tests.compat.deployers import DEPLOYERS
 
 
 @pytest.fixture
@@ -142,7 +142,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_rule_or_line(
     etc: Path, text: str | bytes, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (etc / "policy.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(StartFailed) as refused:
+    with pytest.raises(ConfigurationError) as refused:
         _read(_conf(etc))
     (line,) = str(refused.value).splitlines()
     assert line.startswith(f"the policy file {etc}/policy.yaml cannot be used: ")
@@ -154,20 +154,22 @@ def test_rules_that_refer_to_themselves(etc: Path) -> None:
     (etc / "policy.yaml").write_text(
         "{a: 'role:x or rule:b', b: 'not (rule:c and rule:d)', c: 'rule:a', d: role:x}"
     )
-    with pytest.raises(StartFailed, match="a -> b -> c -> a"):
+    with pytest.raises(ConfigurationError, match="a -> b -> c -> a"):
         _read(_conf(etc))
 
 
 def test_what_is_no_directory_of_files(etc: Path) -> None:
     (etc / "policy.d").write_text("")
-    with pytest.raises(StartFailed, match=r"the policy directory .*/policy.d cannot be used: Not a directory"):
+    with pytest.raises(
+        ConfigurationError, match=r"the policy directory .*/policy.d cannot be used: Not a directory"
+    ):
         policy_files.found(_conf(etc))
 
 
 def test_a_file_that_cannot_be_read(etc: Path) -> None:
     (etc / "policy.d").mkdir()
     (etc / "policy.yaml").mkdir()
-    with pytest.raises(StartFailed, match=r"policy.yaml cannot be used: Is a directory"):
+    with pytest.raises(ConfigurationError, match=r"policy.yaml cannot be used: Is a directory"):
         _read(_conf(etc))
 
 

@@ -6,7 +6,7 @@ from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Field, Index
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.kind import Kind, dropped, free_name, object_at
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.schedules import SCHEDULE_FIELDS
 from freezer_api.documents.sessions import SESSIONS
 

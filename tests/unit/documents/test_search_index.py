@@ -8,8 +8,8 @@ from freezer_api.documents.backups import BACKUPS, TIME_STAMP
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.kind import Kind
-from freezer_api.documents.kinds import KINDS
 from freezer_api.documents.merge import same
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import (
     LONGEST_NAME,
     LONGEST_VALUE,

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from freezer_api.documents import sessions
+from freezer_api.documents.json_codec import decode, encode
 from freezer_api.documents.merge import deep_merge
 from freezer_api.documents.sessions import End, Start
-from freezer_api.documents.text import decode, encode
 from freezer_api.errors import Invalid
 
 from .json_values import unchanged

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from freezer_api.documents import text
-from freezer_api.documents.text import DEEPEST, answer, decode, encode, one_line, parse
+from freezer_api.documents import json_codec
+from freezer_api.documents.json_codec import DEEPEST, answer, decode, encode, one_line, parse
 from freezer_api.errors import Malformed
 
 from .json_values import OBJECTS, VALUES, is_identical, nested
@@ -91,7 +91,7 @@ def test_the_quick_reader_reads_what_the_careful_one_does(data: bytes) -> None:
     with suppress(Malformed):
         quick = parse(data)
     with suppress(Malformed):
-        careful = text._carefully_parsed(data)
+        careful = json_codec._carefully_parsed(data)
     assert quick is careful or is_identical(quick, careful)
 
 

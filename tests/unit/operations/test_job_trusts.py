@@ -1,4 +1,4 @@
-"""When a trust is lent and taken back, whatever lends it; ``tests/identity`` asks a real Keystone."""
+"""When a trust is lent and taken back, whatever lends it; ``tests/keystone`` asks a real Keystone."""
 
 from collections.abc import Iterator
 from contextlib import suppress

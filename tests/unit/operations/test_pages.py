@@ -8,7 +8,7 @@ import pytest
 
 from freezer_api import embedded
 from freezer_api.documents.jobs import JOBS
-from freezer_api.documents.text import size
+from freezer_api.documents.json_codec import size
 from freezer_api.operations.pages import MIN_DOCUMENTS, PART, bounded_page
 from freezer_api.repository.protocol import Page, Repository
 from freezer_api.repository.query import Query

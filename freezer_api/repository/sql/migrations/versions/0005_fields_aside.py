@@ -5,9 +5,9 @@ may see under their own name only.
 import sqlalchemy as sa
 from alembic import op
 
-from freezer_api.documents.kinds import KINDS
+from freezer_api.documents.json_codec import decode
+from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import search_index
-from freezer_api.documents.text import decode
 from freezer_api.repository.sql import index_text
 from freezer_api.repository.sql.dialects import exact_text
 

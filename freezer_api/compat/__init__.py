@@ -1,0 +1,1 @@
+"""Support for names and data of older releases."""

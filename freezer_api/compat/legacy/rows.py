@@ -1,0 +1,171 @@
+"""Rows of the original's SQL tables, and the documents that they stand for. Pure.
+
+A row has the columns that its revision of the table has, as the database gives them: JSON as text, or as bytes
+where it is SQLite; times as text or as such; bytes of a text that are not UTF-8 as halves of surrogate pairs. A
+column without a value gives no key.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from freezer_api.documents import actions
+from freezer_api.documents.clients import CAPABILITIES
+from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import parse
+from freezer_api.errors import Invalid, Malformed
+from freezer_api.repository.texts import is_text
+
+Row = Mapping[str, Any]
+
+_OWNERS = ("project_id", "user_id")
+_RETRIES = ("max_retries", "max_retries_interval")
+_DEFINITION = (
+    ("action", "action"),
+    ("mode", "mode"),
+    ("actionmode", "mode"),
+    ("backup_name", "backup_name"),
+    ("container", "container"),
+    ("src_file", "path_to_backup"),
+    ("path_to_backup", "path_to_backup"),
+    ("timeout", "timeout"),
+    ("priority", "priority"),
+    ("log_file", "log_file"),
+)
+"""Columns of an action, and the keys of its definition that they win over."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def is_there(row: Row) -> bool:
+    """Whether the row was not deleted."""
+    return row["deleted"] is not None and row["deleted"] == 0
+
+
+def created_of(row: Row) -> int | None:
+    """Microseconds since the epoch, None when the row does not say it."""
+    value = row["created_at"]
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    since = value.replace(tzinfo=UTC) - _EPOCH
+    return max((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds, 0)
+
+
+def action(row: Row) -> Document:
+    """The action of a row of ``actions``."""
+    definition = _json(row, "backup_metadata", {})
+    if not isinstance(definition, dict):
+        raise Invalid("backup_metadata is no JSON object")
+    own = {key: _plain(row, column) for column, key in _DEFINITION if row.get(column) is not None}
+    document = {"action_id": row["id"], **_given(row, *_OWNERS, *_RETRIES), **_flag(row, "mandatory")}
+    return {**document, "freezer_action": {**definition, **own}}
+
+
+def job_item(row: Row) -> Document:
+    """A job's item, made of the row of its action."""
+    current = action(row)
+    return {name: value for name, value in current.items() if name != "mandatory"}
+
+
+def client(row: Row) -> Document:
+    """The client of a row of ``clients``."""
+    told = _given(row, "client_id", "hostname", "description")
+    uuid = {"uuid": row["uuid"] or row["id"]}
+    supported = {name: _json(row, name, []) for name in CAPABILITIES if name in row}
+    return {**_given(row, *_OWNERS), "client": {**told, **uuid, **_flag(row, "is_central"), **supported}}
+
+
+def job(row: Row, items: Iterable[Document] | None, credentials: Row | None) -> Document:
+    """The job of a row of ``jobs``; ``items`` are None where the row itself has them."""
+    held = job_items(row) if items is None else list(items)
+    document = {
+        "job_id": row["id"],
+        **_given(row, *_OWNERS, "client_id", "session_id", "session_tag", "description"),
+        "job_schedule": _json(row, "schedule", {}),
+        "job_actions": held,
+    }
+    if credentials is None:
+        return document
+    return {**document, "user_credentials": _given(credentials, "trust_id", "trustor_user_id")}
+
+
+def job_items(row: Row) -> Any:
+    """The items of a job that keeps them itself; one that has no id of its own gets one, the same each time."""
+    items = _json(row, "job_actions", [])
+    if not isinstance(items, list):
+        return items
+    return [_with_id(item, row["id"], position) for position, item in enumerate(items)]
+
+
+def _with_id(item: Any, job_id: str, position: int) -> Any:
+    has_definition = isinstance(item, dict) and isinstance(item.get("freezer_action"), dict)
+    if not has_definition or item.get("action_id"):
+        return item
+    return {**item, "action_id": sha256(f"{job_id}:{position}".encode()).hexdigest()[:32]}
+
+
+def library_entries(row: Row) -> Iterator[Document]:
+    """The actions of which a job's own items are copies."""
+    items = job_items(row)
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("freezer_action"), dict) and item.get("action_id"):
+            owners = _given(row, *_OWNERS) | _given(item, *_OWNERS)
+            yield {**actions.library_entry(item), "action_id": item["action_id"], **owners}
+
+
+def session(row: Row) -> Document:
+    """The session of a row of ``sessions``."""
+    times = ("time_start", "time_end", "time_started", "time_ended")
+    return {
+        "session_id": row["id"],
+        **_given(row, *_OWNERS, "session_tag", "description", "hold_off", "status", "result", *times),
+        "schedule": _json(row, "schedule", {}),
+        "jobs": _json(row, "job", {}),
+    }
+
+
+def backup(row: Row) -> Document:
+    """The backup of a row of ``backups``."""
+    told = _given(row, *_OWNERS, "user_name", "status")
+    return {"backup_id": row["id"], **told, "backup_metadata": _json(row, "backup_metadata", {})}
+
+
+def _given(row: Row, *names: str) -> Document:
+    return {name: _plain(row, name) for name in names if row.get(name) is not None}
+
+
+def _flag(row: Row, name: str) -> Document:
+    value = row.get(name)
+    return {} if value is None else {name: bool(value)}
+
+
+def _plain(row: Row, name: str) -> Any:
+    """The value as JSON has it."""
+    value = row[name]
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "surrogateescape")
+    if isinstance(value, str) and not is_text(value):
+        raise Invalid(f"{name} is not UTF-8")
+    if not isinstance(value, str | int | float):
+        raise Invalid(f"{name} is no text and no number")
+    return value
+
+
+def _json(row: Row, name: str, empty: Any) -> Any:
+    """The JSON value of a column; ``empty`` where there is none, or as good as none."""
+    value = row.get(name)
+    if isinstance(value, str):
+        value = value.encode("utf-8", "surrogateescape")
+    if not value:
+        return empty
+    try:
+        parsed = parse(value)
+    except Malformed as error:
+        raise Invalid(f"{name} cannot be kept: {error}") from None
+    return empty if parsed is None or parsed == "" else parsed

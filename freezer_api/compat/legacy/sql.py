@@ -1,0 +1,206 @@
+"""The original's SQL database: which revision it has, and its rows, read in one transaction."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Select, TableClause, column, inspect, literal_column, select, table
+
+from freezer_api.compat.legacy import rows
+from freezer_api.compat.legacy.databases import place_of
+from freezer_api.compat.legacy.findings import Found, Refused
+from freezer_api.compat.legacy.rows import Row
+from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import one_line
+from freezer_api.documents.kind import Kind
+from freezer_api.errors import ConfigurationError, Invalid
+
+REVISIONS = frozenset(
+    {
+        *("1", "2", "3"),
+        *("1333cef214d9", "e74c32f034c5", "23c8ad2655a6", "29a2fd19eb86", "30a3fd20ec97"),
+        *("4f8c679a1d3b", "a1b2c3d4e5f6", "5c9d21e87f34", "7a3b9c1d2e4f"),
+    }
+)
+"""Those of sqlalchemy-migrate, by number, and those of alembic."""
+
+_AT_ONCE = 200
+"""Rows of a page."""
+
+_ROW = ("id", "deleted", "created_at")
+_OWNED = (*_ROW, "user_id", "project_id")
+_NEEDED = {
+    "clients": (*_OWNED, "uuid", "client_id", "hostname", "description"),
+    "actions": (*_OWNED, "action", "backup_metadata", "max_retries", "max_retries_interval"),
+    "jobs": (*_OWNED, "client_id", "session_id", "session_tag", "description", "schedule"),
+    "sessions": (*_OWNED, "session_tag", "description", "hold_off", "schedule", "job", "status", "result"),
+    "backups": (*_OWNED, "backup_metadata"),
+}
+_NEEDED_IF_THERE = {
+    "job_actions": (*_ROW, "job_id", "action_id", "position"),
+    "user_credentials": (*_ROW, "job_id", "trust_id", "trustor_user_id"),
+}
+
+
+class Database:
+    """The database at the URL, as it is at this moment. ``ConfigurationError`` if it cannot be read or is not the
+    original's; ``any_revision``: one that is not known will do when it has all columns that are needed.
+    """
+
+    def __init__(self, url: str, *, any_revision: bool = False) -> None:
+        self._place = place_of(url)
+        self._readers: dict[str, Callable[[Kind], Iterator[Found | Refused]]] = {
+            "actions": self._actions,
+            "backups": partial(self._simple, rows.backup),
+            "clients": partial(self._simple, rows.client),
+            "jobs": self._jobs,
+            "sessions": partial(self._simple, rows.session),
+        }
+        with ExitStack() as on_error, self._place.in_our_words():
+            self._connection = on_error.enter_context(self._place.connected())
+            names = set(inspect(self._connection).get_table_names())
+            self._tables = {name: self._table(name) for name in (*_NEEDED, *_NEEDED_IF_THERE) if name in names}
+            self._check(self._revision(names), any_revision=any_revision)
+            self._open = on_error.pop_all()
+
+    def _table(self, name: str) -> TableClause:
+        """The table with the columns that it has."""
+        nothing: Select[Any] = select(literal_column("*")).select_from(table(name)).limit(0)
+        return table(name, *map(column, self._connection.execute(nothing).keys()))
+
+    def _revision(self, names: Collection[str]) -> str | None:
+        if "alembic_version" in names:
+            found: Select[Any] = select(column("version_num")).select_from(table("alembic_version"))
+        elif "migrate_version" in names:
+            found = select(column("version")).select_from(table("migrate_version"))
+            found = found.where(column("repository_id") == "freezer-api")
+        else:
+            return None
+        revision = self._connection.execute(found).scalar()
+        return None if revision is None else str(revision)
+
+    def _check(self, revision: str | None, *, any_revision: bool) -> None:
+        if not self._tables:
+            raise ConfigurationError("there are none of the original's tables")
+        lacking = list(self._lacking())
+        if revision not in REVISIONS and (lacking or not any_revision):
+            told = "no revision" if revision is None else f"the unknown revision {one_line(revision)}"
+            way = f"they lack {', '.join(lacking)}" if lacking else "all columns are there, --yes reads them"
+            raise ConfigurationError(f"the original's tables are of {told}; {way}")
+        if lacking:
+            raise ConfigurationError(f"the original's tables lack {', '.join(lacking)}")
+
+    def _lacking(self) -> Iterator[str]:
+        for name, needed in {**_NEEDED, **_NEEDED_IF_THERE}.items():
+            if name in _NEEDED or name in self._tables:
+                yield from (f"{name}.{one}" for one in needed if not self._has(name, one))
+        if not self._has("jobs", "job_actions") and "job_actions" not in self._tables:
+            yield "jobs.job_actions"
+
+    def _has(self, name: str, column_name: str) -> bool:
+        return name in self._tables and column_name in self._tables[name].c
+
+    def read(self, kind: Kind) -> Iterator[Found | Refused]:
+        with self._place.in_our_words():
+            yield from self._readers[kind.name](kind)
+
+    def strays(self) -> Iterator[Refused]:
+        return iter(())
+
+    def close(self) -> None:
+        self._open.close()
+
+    def _pages(self, name: str) -> Iterator[list[Row]]:
+        """The rows that were not deleted, in the order of their ids."""
+        there = self._tables[name]
+        page = select(*there.c).order_by(there.c.id).limit(_AT_ONCE)
+        last = None
+        while True:
+            query = page if last is None else page.where(there.c.id > last)
+            found = self._rows(query)
+            yield list(filter(rows.is_there, found))
+            if len(found) < _AT_ONCE:
+                return
+            last = found[-1]["id"]
+
+    def _where(self, name: str, column_name: str, values: Iterable[Any]) -> list[Row]:
+        """The rows that have one of these values there and were not deleted."""
+        there = self._tables[name]
+        query = select(*there.c).where(there.c[column_name].in_(list(values)))
+        return list(filter(rows.is_there, self._rows(query)))
+
+    def _rows(self, query: Select[Any]) -> list[Row]:
+        return [dict(row) for row in self._connection.execute(query).mappings()]
+
+    def _simple(self, make: Callable[[Row], Document], kind: Kind) -> Iterator[Found | Refused]:
+        for page in self._pages(kind.name):
+            for row in page:
+                yield _made(kind, row, partial(make, row))
+
+    def _actions(self, kind: Kind) -> Iterator[Found | Refused]:
+        yield from self._simple(rows.action, kind)
+        if self._jobs_hold_items:
+            yield from self._unlisted(kind)
+
+    @property
+    def _jobs_hold_items(self) -> bool:
+        return self._has("jobs", "job_actions")
+
+    def _unlisted(self, kind: Kind) -> Iterator[Found]:
+        """Actions that are in jobs only."""
+        given: set[Any] = set()
+        for page in self._pages("jobs"):
+            entries = [(row, entry) for row in page for entry in _library_entries(row)]
+            listed = self._where("actions", "id", {entry["action_id"] for _row, entry in entries})
+            given.update(row["id"] for row in listed)
+            for row, entry in entries:
+                if entry["action_id"] not in given:
+                    given.add(entry["action_id"])
+                    yield Found(kind, entry["action_id"], entry, created=rows.created_of(row))
+
+    def _jobs(self, kind: Kind) -> Iterator[Found | Refused]:
+        for page in self._pages("jobs"):
+            ids = [row["id"] for row in page]
+            items = None if self._jobs_hold_items else self._items(ids)
+            credentials = self._credentials(ids)
+            for row in page:
+                yield _made(kind, row, partial(_job, row, items, credentials.get(row["id"])))
+
+    def _items(self, job_ids: list[Any]) -> dict[Any, list[Row]]:
+        """The current actions of jobs, in their order."""
+        places = sorted(self._where("job_actions", "job_id", job_ids), key=lambda row: row["position"] or 0)
+        current = self._where("actions", "id", {place["action_id"] for place in places})
+        by_id = {row["id"]: row for row in current}
+        found = defaultdict(list)
+        for place in places:
+            if place["action_id"] in by_id:
+                found[place["job_id"]].append(by_id[place["action_id"]])
+        return found
+
+    def _credentials(self, job_ids: list[Any]) -> dict[Any, Row]:
+        if "user_credentials" not in self._tables:
+            return {}
+        return {row["job_id"]: row for row in self._where("user_credentials", "job_id", job_ids)}
+
+
+def _library_entries(row: Row) -> list[Document]:
+    try:
+        return list(rows.library_entries(row))
+    except Invalid:
+        # The job itself will be refused.
+        return []
+
+
+def _job(row: Row, items: dict[Any, list[Row]] | None, credentials: Row | None) -> Document:
+    current = None if items is None else map(rows.job_item, items.get(row["id"], ()))
+    return rows.job(row, current, credentials)
+
+
+def _made(kind: Kind, row: Row, make: Callable[[], Document]) -> Found | Refused:
+    label = str(row["client_id"] if kind.name == "clients" else row["id"])
+    try:
+        return Found(kind, label, make(), created=rows.created_of(row))
+    except Invalid as error:
+        return Refused(kind, label, str(error))

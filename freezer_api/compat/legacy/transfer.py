@@ -1,0 +1,174 @@
+"""Taking over what a source has, into a repository in use."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from itertools import islice
+
+from freezer_api.compat.legacy.findings import Found, Refused, Source
+from freezer_api.compat.legacy.repair import repaired, time_of
+from freezer_api.documents.fields import Document
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.limits import DEFAULTS, Limits
+from freezer_api.documents.merge import same
+from freezer_api.errors import ConfigurationError, Invalid, NotFound
+from freezer_api.operations.rewrite import rewrite
+from freezer_api.operations.scoped import shown_id
+from freezer_api.repository.protocol import Original, Repository, Stored
+
+_AT_ONCE = 200
+_PROGRESS = 1000
+"""Documents between two lines that report progress; a multiple of ``_AT_ONCE``."""
+
+
+class OnConflict(Enum):
+    """What is done with a document whose key has another document in the store."""
+
+    SKIP = "skip"
+    REPLACE = "replace"
+    FAIL = "fail"
+
+
+@dataclass
+class Count:
+    """What became of the documents of one kind. ``homeless``: those of them that no project has;
+    ``oversized``: those above a limit of the API.
+    """
+
+    new: int = 0
+    skipped: int = 0
+    replaced: int = 0
+    refused: int = 0
+    homeless: int = 0
+    oversized: int = 0
+
+
+class Transfer:
+    """Takes documents over, kind by kind. Whatever ends it, it may be run again and goes on.
+
+    ``projects`` are those of users whose documents have none. ``tell`` gets a line for everything that was refused
+    and whatever else the operator should know. ``is_trial``: nothing is written.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        repository: Repository,
+        *,
+        projects: Mapping[str, str],
+        on_conflict: OnConflict,
+        is_trial: bool,
+        tell: Callable[[str], None],
+        limits: Limits = DEFAULTS,
+    ) -> None:
+        self._limits = limits
+        self._source = source
+        self._repository = repository
+        self._projects = projects
+        self._on_conflict = on_conflict
+        self._is_trial = is_trial
+        self._tell = tell
+
+    def run(self, kind: Kind) -> Count:
+        """Import the documents of the kind. Raises ``ConfigurationError`` if another document has the same key."""
+        count = Count()
+        originals = self._originals(kind, count, self._tell)
+        if not kind.keyed_by_id:
+            originals = self._newest(kind, originals, count)
+        taken = 0
+        while batch := list(islice(originals, _AT_ONCE)):
+            self._take(kind, batch, count)
+            taken += len(batch)
+            if taken % _PROGRESS == 0:
+                self._tell(f"Importing {kind.name}: {taken} documents so far")
+        return count
+
+    def _originals(self, kind: Kind, count: Count, tell: Callable[[str], None]) -> Iterator[Original]:
+        """The documents as they will be. One that tells no time follows the one before it."""
+        created = 0
+        for item in self._source.read(kind):
+            try:
+                original = self._original(item, after=created)
+            except Invalid as error:
+                count.refused += 1
+                tell(refusal(Refused(kind, item.label, str(error))))
+                continue
+            created = original.created
+            yield original
+
+    def _original(self, item: Found | Refused, *, after: int) -> Original:
+        if isinstance(item, Refused):
+            raise Invalid(item.reason)
+        key, document = repaired(item.kind, item.document, self._projects)
+        created = item.created if item.created is not None else time_of(item.kind, document)
+        return Original(key, document, item.version, after + 1 if created is None else created)
+
+    def _newest(self, kind: Kind, originals: Iterable[Original], count: Count) -> Iterator[Original]:
+        """Of several with one key the newest, the last of those that are equally new."""
+        newest: dict[str, tuple[int, int]] = {}
+        for position, original in enumerate(self._originals(kind, Count(), lambda _line: None)):
+            newest[original.key] = max(newest.get(original.key, (0, 0)), (original.created, position))
+        for position, original in enumerate(originals):
+            if newest[original.key] == (original.created, position):
+                yield original
+            else:
+                count.skipped += 1
+                client_id = shown_id(original.document["client"]["client_id"])
+                self._tell(f"Client {client_id} is there more than once: only its newest registration counts")
+
+    def _take(self, kind: Kind, batch: list[Original], count: Count) -> None:
+        count.oversized += sum(not self._limits.allows(kind, original.document) for original in batch)
+        count.homeless += sum(not original.document.get("project_id") for original in batch)
+        if self._is_trial:
+            outcomes = [self._repository.get(kind, original.key) is None for original in batch]
+        else:
+            outcomes = self._repository.restore(kind, batch)
+        for original, is_new in zip(batch, outcomes, strict=True):
+            if is_new:
+                count.new += 1
+            elif self._on_conflict is OnConflict.SKIP:
+                count.skipped += 1
+            else:
+                self._meet(kind, original, count)
+
+    def _meet(self, kind: Kind, original: Original, count: Count) -> None:
+        """The key is taken."""
+        there = self._repository.get(kind, original.key)
+        if there is None or same(there.document, original.document):
+            count.skipped += 1
+        elif self._on_conflict is OnConflict.FAIL:
+            raise ConfigurationError(
+                f"{kind.title} {shown_id(original.key)}: the store has another one under this id"
+            )
+        elif not _is_of_one_owner(there.document, original.document):
+            count.refused += 1
+            self._tell(refusal(Refused(kind, original.key, "the store has one of another owner under this id")))
+        elif self._is_trial or self._replaced(kind, original):
+            count.replaced += 1
+        else:
+            count.skipped += 1
+
+    def _replaced(self, kind: Kind, original: Original) -> bool:
+        """Put it in the place of what is there, whose versions it continues; False when nothing is there now."""
+
+        def read() -> Stored:
+            stored = self._repository.get(kind, original.key)
+            if stored is None:
+                raise NotFound(original.key)
+            return stored
+
+        try:
+            rewrite(self._repository, kind, read, lambda _there: original.document)
+        except NotFound:
+            return False
+        return True
+
+
+def refusal(refused: Refused) -> str:
+    """The line that tells of it; nothing of the document is in it but its id."""
+    what = "" if refused.kind is None else f"{refused.kind.title.lower()} "
+    return f"Refused {what}{shown_id(refused.label)}: {refused.reason}"
+
+
+def _is_of_one_owner(left: Document, right: Document) -> bool:
+    return any(left.get(name) and left.get(name) == right.get(name) for name in ("user_id", "project_id"))

@@ -1,0 +1,1 @@
+"""The configuration: options, reading, search paths, removed and misspelt options."""

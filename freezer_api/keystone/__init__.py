@@ -1,0 +1,1 @@
+"""Keystone: options of the auth-token middleware, and trusts."""

@@ -1,0 +1,177 @@
+"""The documents of one kind, as a scope sees them: what is not the scope's own does not exist."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from freezer_api.documents.fields import Document
+from freezer_api.documents.json_codec import one_line
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.limits import DEFAULTS, Limits
+from freezer_api.errors import AlreadyExists, Conflict, NotFound
+from freezer_api.operations.pages import bounded_page
+from freezer_api.operations.rewrite import rewrite, until_settled
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Page, Repository, Stored
+from freezer_api.repository.query import Condition, Query
+
+LONGEST_ID = 255
+"""Characters of an id that a message shows: all that an id can have."""
+
+
+def shown_id(id_: str) -> str:
+    """An id, as it may stand in a message."""
+    return one_line(id_, LONGEST_ID)
+
+
+def owners_of(document: Document) -> Document:
+    """The properties of a document that say whose it is."""
+    return {name: document[name] for name in ("user_id", "project_id") if name in document}
+
+
+def every(repository: Repository, kind: Kind, *conditions: Condition, limit: int = 100) -> Iterator[Stored]:
+    """Yield all documents that fit, in the order of their creation, read in pages of ``limit``."""
+    query = Query(conditions, limit=limit)
+    while True:
+        page = repository.search(kind, query)
+        yield from page.items
+        if page.next is None:
+            return
+        query = replace(query, after=page.next)
+
+
+class Owned:
+    """Reads and changes of one kind. Ids are those that clients know; ``NotFound`` also means somebody else's.
+
+    ``limits`` apply to what requests make: :meth:`create`, :meth:`put` and :meth:`patch`, not :meth:`rewrite`.
+    """
+
+    def __init__(self, repository: Repository, kind: Kind, limits: Limits = DEFAULTS) -> None:
+        self._repository = repository
+        self._kind = kind
+        self._limits = limits
+
+    def _key(self, scope: Scope, id_: str) -> str:
+        return id_ if self._kind.keyed_by_id else scope.client_key(id_)
+
+    def find(self, scope: Scope, id_: str) -> Stored | None:
+        """The document, None when there is none of this scope."""
+        stored = self._repository.get(self._kind, self._key(scope, id_))
+        return stored if stored is not None and scope.owns(stored.document) else None
+
+    def get(self, scope: Scope, id_: str) -> Stored:
+        """The document, else ``NotFound``."""
+        stored = self.find(scope, id_)
+        if stored is None:
+            raise NotFound(shown_id(id_))
+        return stored
+
+    def find_or_free(self, scope: Scope, id_: str) -> Stored | None:
+        """The document, None when the id is free; ``AlreadyExists`` when it is a stranger's."""
+        stored = self._repository.get(self._kind, self._key(scope, id_))
+        if stored is not None and not scope.owns(stored.document):
+            raise self._taken(id_)
+        return stored
+
+    def _taken(self, id_: str) -> AlreadyExists:
+        return AlreadyExists(f"{self._kind.title} already registered with ID {id_}")
+
+    def search(self, scope: Scope, query: Query) -> Page:
+        """The scope's documents that fit the query."""
+        query = replace(query, conditions=(scope.condition, *query.conditions))
+        return bounded_page(self._repository, self._kind, query, self._limits.max_page_bytes)
+
+    def all(self, scope: Scope, condition: Condition) -> list[Stored]:
+        """Every document of the scope that fits; for conditions that few documents fit."""
+        return list(every(self._repository, self._kind, scope.condition, condition))
+
+    def create(self, scope: Scope, id_: str, document: Document) -> Stored:
+        """A new document of this scope. ``AlreadyExists`` when the id is taken, be it by a stranger."""
+        self._limits.check(self._kind, document)
+        try:
+            return self._repository.create(self._kind, self._key(scope, id_), scope.stamped(document))
+        except AlreadyExists:
+            raise self._taken(id_) from None
+
+    def create_all(self, scope: Scope, documents: Mapping[str, Document]) -> dict[str, Stored]:
+        """Create these documents of the scope, of a kind that is keyed by id, and return those whose id was free.
+
+        The limits are not checked.
+        """
+        return self._repository.create_all(
+            self._kind, {id_: scope.stamped(document) for id_, document in documents.items()}
+        )
+
+    def rewrite(
+        self,
+        scope: Scope,
+        id_: str,
+        change: Callable[[Document], Document],
+        before: Callable[[Document, Document], None] | None = None,
+    ) -> Stored:
+        """Change the document; see :func:`freezer_api.operations.rewrite.rewrite`."""
+        return rewrite(self._repository, self._kind, lambda: self.get(scope, id_), change, before)
+
+    def patch(
+        self,
+        scope: Scope,
+        id_: str,
+        change: Callable[[Document], Document],
+        before: Callable[[Document, Document], None] | None = None,
+    ) -> Stored:
+        """:meth:`rewrite` the document as a request wants it, within the limits."""
+
+        def changed(old: Document) -> Document:
+            new = change(old)
+            self._limits.check(self._kind, new, old)
+            return new
+
+        return self.rewrite(scope, id_, changed, before)
+
+    def put(
+        self,
+        scope: Scope,
+        id_: str,
+        make: Callable[[Document | None], Document],
+        before: Callable[[Document, Document], None] | None = None,
+    ) -> Stored:
+        """Create the document, or replace it whole by what ``make`` makes with the old one in view.
+
+        The creator stays the owner. ``AlreadyExists`` when the id is a stranger's. ``before`` is told the old and
+        the new document ahead of each replacement.
+        """
+
+        def attempt() -> Stored:
+            old = self.find_or_free(scope, id_)
+            made = {**make(None if old is None else old.document), self._kind.id_field: id_}
+            if old is None:
+                return self._created_or_conflict(scope, id_, made)
+            made = {**made, **owners_of(old.document)}
+            self._limits.check(self._kind, made, old.document)
+            if before is not None:
+                before(old.document, made)
+            return self._repository.replace(self._kind, old.key, made, old.token)
+
+        return until_settled(attempt)
+
+    def _created_or_conflict(self, scope: Scope, id_: str, document: Document) -> Stored:
+        """Create; ``Conflict`` when somebody else did so just now, be it a stranger: the next attempt will see."""
+        try:
+            return self.create(scope, id_, document)
+        except AlreadyExists as error:
+            raise Conflict(str(error)) from None
+
+    def delete(self, scope: Scope, id_: str, before: Callable[[Stored], None] = lambda _stored: None) -> bool:
+        """Delete the document and return true, or return false if the scope has none of this id.
+
+        ``before`` is called with the document ahead of each attempt.
+        """
+
+        def attempt() -> bool:
+            stored = self.find(scope, id_)
+            if stored is None:
+                return False
+            before(stored)
+            self._repository.delete(self._kind, stored.key, stored.token)
+            return True
+
+        return until_settled(attempt)

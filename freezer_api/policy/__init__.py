@@ -1,0 +1,1 @@
+"""oslo.policy: the enforcer and the policy files of the operator."""

@@ -1,0 +1,264 @@
+"""The indices: making them, bringing their layout up to date, taking them away."""
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from freezer_api.documents.search_index import MAX_VALUES
+from freezer_api.errors import ConfigurationError
+from freezer_api.repository.admin import Ask, Foreign
+from freezer_api.repository.elastic import bulk, copying
+from freezer_api.repository.elastic.indices import (
+    Found,
+    State,
+    added_to,
+    alias_of,
+    copying_alias_of,
+    look,
+    write_alias_of,
+)
+from freezer_api.repository.elastic.layout import LAYOUTS, Layout
+from freezer_api.repository.elastic.transport import Answer, Connection
+
+LOG = logging.getLogger(__name__)
+
+_TAKEN = "resource_already_exists_exception"
+
+
+class ElasticUpkeep:
+    """Upkeep of the indices ``<prefix>-<kind>-...``."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        prefix: str,
+        *,
+        replicas: int = 0,
+        layouts: Mapping[str, Layout] = LAYOUTS,
+        patience: float = copying.PATIENCE,
+        little: int = copying.LITTLE,
+        max_values: int = MAX_VALUES,
+    ) -> None:
+        self._connection = connection
+        self._prefix = prefix
+        self._replicas = replicas
+        self._layouts = layouts
+        self._patience = patience
+        self._little = little
+        self._max_values = max_values
+
+    def plan(self, kinds: Sequence[str]) -> list[str]:
+        return [self._planned(layout, self._look(layout)) for layout in map(self._layouts.__getitem__, kinds)]
+
+    def pending(self, kinds: Sequence[str]) -> list[str]:
+        looked = [(layout, self._look(layout)) for layout in map(self._layouts.__getitem__, kinds)]
+        return [self._planned(layout, found) for layout, found in looked if found.state is not State.CURRENT]
+
+    def shortcomings(self) -> list[str]:
+        nodes = self._connection.call("GET", "/_cluster/health").body["number_of_data_nodes"]
+        if self._replicas < nodes:
+            return []
+        wanted = f"number_of_replicas is {self._replicas}, and the cluster has {nodes} data node(s)"
+        return [f"{wanted}: every copy needs a node of its own"]
+
+    def size_limits(self) -> dict[str, int]:
+        nodes = self._connection.call("GET", "/_nodes/http").body["nodes"].values()
+        limits = [node["http"]["max_content_length_in_bytes"] for node in nodes if "http" in node]
+        return {"http.max_content_length": min(limits)} if limits else {}
+
+    def _planned(self, layout: Layout, found: Found) -> str:
+        alias = alias_of(self._prefix, layout.kind)
+        match found.state:
+            case State.CURRENT:
+                return f"{alias}: {found.index} is current"
+            case State.MISSING if found.is_nothing:
+                return f"{alias}: {found.next} would be created"
+            case State.ADDITIVE:
+                return f"{alias}: the mapping of {found.index} would be extended"
+            case State.OTHER:
+                return f"{alias}: {found.index} would be copied into {found.next}"
+        raise self._in_the_way(layout, found)
+
+    def _look(self, layout: Layout) -> Found:
+        return look(self._connection, self._prefix, layout)
+
+    def _in_the_way(self, layout: Layout, found: Found) -> ConfigurationError:
+        alias = alias_of(self._prefix, layout.kind)
+        match found.state:
+            case State.NEWER:
+                return ConfigurationError(f"{found.index} was made by a newer release")
+            case State.AMBIGUOUS:
+                return ConfigurationError(
+                    f"{', '.join((found.index, *found.others))}: all behind the alias {alias}"
+                )
+            case State.FOREIGN if not found.erasable:
+                return ConfigurationError(f"{found.index} is of another kind and has the alias {alias}")
+            case State.FOREIGN:
+                return ConfigurationError(f"{found.index} was not made by this service (--erase removes it)")
+        return ConfigurationError(f"{', '.join(self._all(found))}: there, but not behind the alias {alias}")
+
+    def sync(self, kinds: Sequence[str], erase: Ask) -> None:
+        for kind in kinds:
+            layout = self._layouts[kind]
+            while (found := self._look(layout)).state is not State.CURRENT or found.copies:
+                self._step(layout, found, erase)
+            self._refuse(found.index, found.foreign)
+            self._fill(layout)
+
+    def _step(self, layout: Layout, found: Found, erase: Ask) -> None:
+        """Do what is next, or wait for another process that does it."""
+        match found.state:
+            case State.CURRENT | State.ADDITIVE | State.OTHER if self._is_worked_on(found):
+                pass
+            case State.OTHER:
+                self._copy(layout, found)
+            case State.CURRENT | State.ADDITIVE if found.copies:
+                self._clear(layout, found)
+            case State.ADDITIVE:
+                mapping = {"properties": layout.mapping["properties"]}
+                self._connection.call("PUT", f"/{found.index}/_mapping", mapping)
+                self._fill(layout)
+                self._connection.call("PUT", f"/{found.index}/_mapping", {"_meta": copying.meta(layout)})
+            case State.MISSING if found.is_nothing:
+                self._create(layout, found.next, {alias_of(self._prefix, layout.kind): {}})
+            case State.FOREIGN if found.erasable and erase(
+                f"{found.index} was not made by this service. Remove it with all it holds?"
+            ):
+                self._connection.call("DELETE", f"/{found.index}")
+            case _:
+                raise self._in_the_way(layout, found)
+
+    def _is_worked_on(self, found: Found) -> bool:
+        return any(copying.goes_on(self._connection, index, patience=self._patience) for index in found.copies)
+
+    def _clear(self, layout: Layout, found: Found) -> bool:
+        """Take away copies on which nobody works; False when one is finished after all."""
+        alias = alias_of(self._prefix, layout.kind)
+        for index in found.copies:
+            LOG.info("Removing %s, a copy that was not finished", index)
+            if not copying.take_away(self._connection, index, alias):
+                return False
+            copying.unblock(self._connection, found.index)
+        return True
+
+    def _create(self, layout: Layout, index: str, aliases: Mapping[str, Any], beats: int | None = None) -> bool:
+        """Make an index; whether it was not there already."""
+        body = {
+            "settings": {"index": layout.settings(self._replicas)},
+            "mappings": {**layout.mapping, "_meta": copying.meta(layout, beats)},
+            "aliases": {**aliases, write_alias_of(index): {}},
+        }
+        answer: Answer = self._connection.answer("PUT", f"/{index}", body)
+        if answer.status == 400 and answer.error == _TAKEN:
+            return False
+        if answer.status >= 300:
+            raise ConfigurationError(f"the store does not make the index {index}: {answer.error}: {answer.reason}")
+        there = self._connection.call("GET", f"/{index}").body.get(index)
+        # Another process may have removed a copy.
+        if there is not None:
+            self._refuse(index, added_to(index, there, self._prefix, layout))
+        return True
+
+    @staticmethod
+    def _refuse(index: str, added: Iterable[Foreign]) -> None:
+        """Refuse an index of this service to which something was added with which requests fail."""
+        texts = "; ".join(one.text for one in added if one.breaks)
+        if texts:
+            raise ConfigurationError(f"others have changed the index {index}, or an index template has: {texts}")
+
+    def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
+        looked = [self._look(self._layouts[kind]) for kind in kinds]
+        return [Foreign(f"{found.index}: {text}", breaks) for found in looked for text, breaks in found.foreign]
+
+    def _copy(self, layout: Layout, found: Found) -> None:
+        if not self._create(layout, found.next, {copying_alias_of(found.next): {}}, beats=0):
+            return
+        if self._clear(layout, found):
+            LOG.info("Copying %s into %s", found.index, found.next)
+            copy = copying.Copy(
+                self._connection,
+                self._prefix,
+                layout,
+                found.index,
+                found.next,
+                little=self._little,
+                max_values=self._max_values,
+            )
+            copy.run()
+        else:
+            copying.take_away(self._connection, found.next, alias_of(self._prefix, layout.kind))
+
+    def _fill(self, layout: Layout) -> None:
+        """Make anew the fields of documents that a service of an older release has written."""
+        alias = alias_of(self._prefix, layout.kind)
+        body = {
+            "query": {"bool": {"must_not": [{"term": {"layout": layout.definition}}]}},
+            "sort": [{"created": "asc"}, {"key": "asc"}],
+            "seq_no_primary_term": True,
+        }
+        for hits in bulk.pages(self._connection, alias, body):
+            lines = ((self._place(hit), bulk.made_anew(layout, hit, self._max_values)) for hit in hits)
+            bulk.write(self._connection, lines)
+        self._connection.call("POST", f"/{alias}/_refresh")
+
+    @staticmethod
+    def _place(hit: dict[str, Any]) -> dict[str, Any]:
+        place = {"_index": write_alias_of(hit["_index"]), "_id": hit["_id"], "require_alias": True}
+        return {"index": {**place, "if_seq_no": hit["_seq_no"], "if_primary_term": hit["_primary_term"]}}
+
+    def notes(self) -> list[str]:
+        return [text for text, breaks in self.foreign(list(self._layouts)) if not breaks]
+
+    def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
+        removed = []
+        for kind in kinds:
+            found = self._look(self._layouts[kind])
+            if found.state is State.FOREIGN:
+                raise self._in_the_way(self._layouts[kind], found)
+            for index in self._all(found):
+                if not test_only:
+                    self._connection.call("DELETE", f"/{index}")
+                removed.append(kind)
+        return list(dict.fromkeys(removed))
+
+    @staticmethod
+    def _all(found: Found) -> list[str]:
+        return [*([found.index] if found.index else []), *found.others, *found.copies]
+
+    def show(self) -> Any:
+        shown = {}
+        for layout in self._layouts.values():
+            found = self._look(layout)
+            for index in self._all(found):
+                there = self._connection.call("GET", f"/{index}")
+                stats = self._connection.call("GET", f"/{index}/_stats/docs,store")
+                # It may have been replaced by its copy meanwhile.
+                if there.status == stats.status == 200:
+                    shown[index] = self._shown(there.body[index], stats.body["indices"][index])
+        return shown or None
+
+    @staticmethod
+    def _shown(there: dict[str, Any], stats: dict[str, Any]) -> dict[str, Any]:
+        meta = there["mappings"].get("_meta", {}).get("freezer", {})
+        return {
+            "aliases": sorted(there["aliases"]),
+            "mapping_version": meta.get("release"),
+            "mapping_digest": meta.get("mapping"),
+            "documents": stats["primaries"]["docs"]["count"],
+            "replicas": int(there["settings"]["index"]["number_of_replicas"]),
+            "size_in_bytes": stats["total"]["store"]["size_in_bytes"],
+            "mappings": there["mappings"],
+        }
+
+    def update_settings(self) -> str:
+        for layout in self._layouts.values():
+            found = self._look(layout)
+            if not found.index:
+                raise ConfigurationError(f"there is no index of {layout.kind.name}: run 'freezer-manage db sync'")
+            self._connection.call(
+                "PUT", f"/{found.index}/_settings", {"index": {"number_of_replicas": self._replicas}}
+            )
+        return f"number_of_replicas is {self._replicas}"
+
+    def close(self) -> None:
+        self._connection.close()

@@ -1,0 +1,1 @@
+"""gunicorn: application, arbiter, worker and settings."""

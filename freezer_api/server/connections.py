@@ -1,0 +1,280 @@
+"""Connections of clients, read and written without waiting, so that slow clients do not occupy threads."""
+
+import select
+import socket
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn import sock as tls
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers.gthread import TConn
+
+from freezer_api.api.unread import DRAIN_TIMEOUT, drain
+from freezer_api.middleware.request_log import HEALTH
+
+MAX_HEAD_SIZE = 64 * 1024
+"""Bytes of a request line and all headers; more is 431."""
+
+RECEIVE_SIZE = 64 * 1024
+"""Bytes that are read at once."""
+
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class _Incomplete(Exception):
+    """The parser wants more bytes of the head than have arrived."""
+
+
+class _Socket:
+    """A client's socket that never blocks: ``sendall`` keeps what the client does not take yet in ``unsent``."""
+
+    def __init__(self, client: socket.socket, connection: "Connection") -> None:
+        self._client = client
+        self.connection = connection
+        self.unsent: deque[memoryview] = deque()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def setblocking(self, _flag: bool) -> None:  # noqa: FBT001 - the signature is a socket's
+        """Ignored: gunicorn makes the socket blocking for its threads."""
+
+    def settimeout(self, _seconds: float | None) -> None:
+        """Ignored, for the same reason."""
+
+    def sendall(self, data: bytes) -> None:
+        self.unsent.append(memoryview(data))
+        self.flush()
+
+    def send(self, data: bytes) -> int:
+        self.sendall(data)
+        return len(data)
+
+    def flush(self) -> bool:
+        """Send as much as the client takes. Return whether that was anything."""
+        progress = False
+        while self.unsent:
+            try:
+                sent = self._client.send(self.unsent[0])
+            except WOULD_BLOCK:
+                break
+            progress = True
+            self.unsent[0] = self.unsent[0][sent:]
+            if not self.unsent[0]:
+                self.unsent.popleft()
+        return progress
+
+
+class _Unreader(SocketUnreader):  # type: ignore[misc]
+    """What has arrived of the requests. Only a body that has a ``deadline`` is waited for."""
+
+    ended = False
+    """The client has sent all that it will send."""
+    deadline: float | None = None
+    too_large = False
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        if self.ended:
+            return b""
+        if self.deadline is None:
+            raise LimitRequestHeaders(f"more than {MAX_HEAD_SIZE} bytes") if self.too_large else _Incomplete
+        while True:
+            try:
+                data: bytes = super().chunk(size_hint)
+            except WOULD_BLOCK:
+                self._wait(self.deadline - time.monotonic())
+            else:
+                self.ended = not data
+                return data
+
+    def _wait(self, seconds: float) -> None:
+        waiting = select.poll()
+        waiting.register(self.sock.fileno(), select.POLLIN)
+        if seconds <= 0 or not waiting.poll(seconds * 1000):
+            raise TimeoutError
+
+    def append(self, data: bytes) -> None:
+        self.buf.seek(0, 2)
+        self.buf.write(data)
+
+    @property
+    def size(self) -> int:
+        return len(self.buf.getbuffer())
+
+
+class _Parser(RequestParser):  # type: ignore[misc]
+    """Parses a request in the main thread, once its head is there. The thread that serves it takes the result."""
+
+    req_count: int
+
+    def __init__(self, cfg: Any, client: _Socket, address: Any) -> None:
+        super().__init__(cfg, client, address)
+        self.unreader = _Unreader(client)
+        self._next: Any = None
+
+    def prepare(self, received: bytes) -> bool:
+        """Return whether the bytes are a whole head, or wrong already."""
+        count: int = self.req_count
+        self.unreader.take_buffered()
+        self.unreader.append(received)
+        self.unreader.deadline = None
+        try:
+            self._next = super().__next__()
+        except _Incomplete:
+            self.req_count = count
+            return False
+        except Exception as error:  # noqa: BLE001 - raised again where gunicorn expects it
+            self._next = error
+        return True
+
+    def __next__(self) -> Any:
+        prepared, self._next = self._next, None
+        if isinstance(prepared, Exception):
+            raise prepared
+        return prepared
+
+    @property
+    def path(self) -> str:
+        """The path of the prepared request, empty if it cannot be served."""
+        return "" if isinstance(self._next, Exception) else str(self._next.path)
+
+    @property
+    def body_size(self) -> int | None:
+        """Bytes of the body of the prepared request; None if they have to be read by a thread to know it."""
+        if isinstance(self._next, Exception):
+            return 0
+        reader = self._next.body.reader
+        # Who sends Expect waits for a word of the application.
+        if isinstance(reader, ChunkedReader) or any(name == "EXPECT" for name, _ in self._next.headers):
+            return None
+        return int(reader.length)
+
+
+class Connection(TConn):  # type: ignore[misc]
+    """A connection and what has arrived on it."""
+
+    parser: _Parser
+    sock: _Socket
+
+    def __init__(self, cfg: Any, client: socket.socket, address: Any, server: Any) -> None:
+        super().__init__(cfg, client, address, server)
+        if cfg.is_ssl:
+            client = tls.ssl_context(cfg).wrap_socket(
+                client,
+                server_side=True,
+                suppress_ragged_eofs=cfg.suppress_ragged_eofs,
+                # Reading does it, without waiting.
+                do_handshake_on_connect=False,
+            )
+        self.sock = _Socket(client, self)
+        self.parser = _Parser(cfg, self.sock, address)
+        # gunicorn would wait for the client where it is false.
+        self.initialized = True
+        self.expire: Callable[[Connection], None] = lambda _: None
+        self.is_watched = False
+        """Whether the poller has it."""
+        self.keep = False
+        self.has_slot = False
+        self.reserved = 0
+        self.discarded = 0
+        self.begun = 0.0
+        """When the request was handed to the threads."""
+        self.has_head = False
+        self.is_admitted = False
+        """Whether it was decided how the body is received."""
+        self.body_size: int | None = 0
+        self._received = bytearray()
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing of a request has arrived."""
+        return not self.has_head and not self._received
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no thread has to wait for what is missing of the request."""
+        unreader = self.parser.unreader
+        return self.has_head and (
+            unreader.ended or (self.body_size is not None and unreader.size >= self.body_size)
+        )
+
+    @property
+    def asks_for_health(self) -> bool:
+        """Whether this is the health check, and nothing of its request is missing."""
+        return self.is_complete and self.parser.path.rstrip("/") == HEALTH
+
+    def receive(self) -> None:
+        """Take what has arrived, up to the end of the request. Raise ``OSError`` if there will be no request."""
+        pending = True
+        while pending and not self.is_complete:
+            try:
+                data = self.sock.recv(RECEIVE_SIZE)
+            except WOULD_BLOCK:
+                return
+            if not data and self.is_silent:
+                raise ConnectionAbortedError
+            self.parser.unreader.ended = not data
+            self._feed(data)
+            # The rest of a TLS record does not make the socket readable.
+            pending = bool(data) and self._has_pending_record()
+
+    def _has_pending_record(self) -> bool:
+        return bool(self.cfg.is_ssl and self.sock.pending())
+
+    def _feed(self, data: bytes) -> None:
+        if self.has_head:
+            self.parser.unreader.append(data)
+            return
+        # The line end of the last piece may go on in this one.
+        start = max(0, len(self._received) - 3)
+        self._received += data
+        new = self._received[start:]
+        unreader = self.parser.unreader
+        unreader.too_large = len(self._received) > MAX_HEAD_SIZE
+        if (
+            b"\r\n\r\n" in new
+            # The parser refuses a bare LF, and a request line that is too long, before the end of the head.
+            or new.count(b"\n") != new.count(b"\r\n")
+            or (len(self._received) > self.cfg.limit_request_line + 2 and b"\r\n" not in self._received)
+            or unreader.ended
+            or unreader.too_large
+        ) and self.parser.prepare(bytes(self._received)):
+            self.has_head = True
+            self._received.clear()
+            self.body_size = self.parser.body_size
+
+    def begin(self, body_deadline: float) -> None:
+        """Let the thread that serves the request wait for its body until then."""
+        self.begun = time.monotonic()
+        self.parser.unreader.deadline = body_deadline
+
+    def drain(self) -> None:
+        """Throw away what the application has not read of the body, or let the response announce the end."""
+        unreader, request = self.parser.unreader, self.parser.mesg
+        unreader.deadline = min(unreader.deadline or 0, time.monotonic() + DRAIN_TIMEOUT)
+        if request.body.failed or not drain(request.body):
+            request.force_close()
+
+    def next_request(self) -> bool:
+        """Begin to receive the next request. Return whether something of it has arrived already."""
+        self.has_head = self.is_admitted = False
+        self.body_size = 0
+        early = self.parser.unreader.take_buffered()
+        if early:
+            self._feed(early)
+        return bool(early) or self._has_pending_record()
+
+    def discard(self) -> bool:
+        """Throw away what has arrived. Return whether the client goes on sending."""
+        try:
+            data = self.sock.recv(RECEIVE_SIZE)
+        except WOULD_BLOCK:
+            return True
+        self.discarded += len(data)
+        return bool(data)

@@ -1,0 +1,368 @@
+"""``freezer-status upgrade check``, in processes of its own: nothing runs that it could ask but the store."""
+
+import json
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freezer_api.documents.clients import CLIENTS
+from freezer_api.documents.jobs import JOBS
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.commands.command import Done, configured, ended, start
+from tests.commands.conftest import Manage
+from tests.compat.deployers import DEPLOYERS
+from tests.stores.elasticsearch.place import WITH_ANOTHER_FIELD, Place
+
+WITHOUT_TIME = "from freezer_api.cmd import status; status._SCAN_TIMEOUT = -1; raise SystemExit(status.main())"
+NAMES = ("freezer-status", "freezer-manager-status")
+CHECKS = [
+    "Policy File JSON to YAML Migration",
+    "Policy Files",
+    "Option Values",
+    "Obsolete Options",
+    "Unknown Options",
+    "Paste File",
+    "Store",
+    "Store Layout",
+    "Foreign Settings",
+    "Replicas",
+    "Size Limits",
+    "Projects of Jobs and Clients",
+    "Documents Above Limits",
+]
+SECRET = "wonderland"
+
+Configure = Callable[..., tuple[str, ...]]
+
+
+def run(*arguments: str, name: str = NAMES[0], **environment: str) -> Done:
+    command = (sys.executable, str(Path(sys.executable).with_name(name)))
+    return ended(start(*arguments, command=command, **environment))
+
+
+def results(*config: str) -> tuple[int, dict[str, tuple[int, str | None]]]:
+    """The exit code, and the result and the details of each check."""
+    done = run(*config, "upgrade", "check", "--json")
+    assert (done.stderr, SECRET in done.stdout) == ("", False)
+    shown: dict[str, Any] = json.loads(done.stdout)
+    assert shown["name"] == "Upgrade Check Results"
+    assert [check["check"] for check in shown["checks"]] == CHECKS
+    assert done.code == max(check["result"] for check in shown["checks"])
+    return done.code, {check["check"]: (check["result"], check["details"]) for check in shown["checks"]}
+
+
+def troubles(*config: str) -> dict[str, tuple[int, str | None]]:
+    """Those checks that do not succeed."""
+    _, found = results(*config)
+    assert all(details is None for result, details in found.values() if result == 0)
+    return {name: result for name, result in found.items() if result[0] != 0}
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Configure:
+    """The arguments that name a file with this text, and a paste file with authtoken unless it names one."""
+
+    def _configure(text: str) -> tuple[str, ...]:
+        if "[paste_deploy]" not in text:
+            text += f"\n[paste_deploy]\nconfig_file = {DEPLOYERS / 'kolla-paste.ini'}\n"
+        account = f"auth_type = password\nauth_url = http://127.0.0.1:1\nusername = f\npassword = {SECRET}\n"
+        return configured(tmp_path / "freezer.conf", f"{text}\n[keystone_authtoken]\n{account}")
+
+    return _configure
+
+
+def test_all_is_well(manage: Manage, configure: Configure, file: Path) -> None:
+    config = configure(f"[database]\nconnection = sqlite:///{file}")
+    (line,) = troubles(*config).items()
+    assert line[0] == "Store Layout"
+    assert line[1][0] == 2
+    assert str(line[1][1]).endswith("run 'freezer-manage db sync'")
+    # It is not for this command to make it.
+    assert not file.exists()
+    assert manage(*config, "db", "sync").code == 0
+    assert results(*config) == (0, dict.fromkeys(CHECKS, (0, None)))
+    table = run(*config, "upgrade", "check", name=NAMES[1])
+    assert table.code == 0
+    assert table.stdout.count("| Result: Success") == len(CHECKS)
+    assert "| Upgrade Check Results " in table.stdout
+
+
+def test_what_an_operator_should_know(configure: Configure, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.json"
+    policy.write_bytes((DEPLOYERS / "e1-policy.json").read_bytes())
+    config = configure(
+        f"[DEFAULT]\nhost_href = {SECRET}\n[database]\nmysql_enable_ndb = {SECRET}\nconection = {SECRET}\n"
+        "[healthcheck]\ndetailed = x\n[storage]\ndriver = mongodb\n"
+        f"[oslo_policy]\npolicy_file = {policy}\n[paste_deploy]\nconfig_file = no.ini"
+    )
+    code, found = results(*config)
+    where = tmp_path / "freezer.conf"
+    assert code == 2
+    assert found["Policy File JSON to YAML Migration"][0] == 2
+    assert str(policy) in str(found["Policy File JSON to YAML Migration"][1])
+    assert found["Policy Files"] == (0, None)
+    assert found["Option Values"] == (2, f"[healthcheck] detailed in {where}: Unexpected boolean value 'x'")
+    assert found["Obsolete Options"] == (
+        1,
+        f"[DEFAULT] host_href in {where} is ignored; [database] mysql_enable_ndb in {where} is ignored",
+    )
+    misspelt = f"[database] conection in {where} is unknown and ignored; is it connection?"
+    assert found["Unknown Options"] == (1, misspelt)
+    driver = f"[storage] driver in {where}: mongodb is none of elasticsearch, sqlalchemy"
+    assert found["Paste File"] == found["Store"] == (2, driver)
+    assert {found["Store Layout"][0], found["Replicas"][0]} == {1}
+
+
+def test_it_offers_nothing_that_only_the_service_has_a_use_for() -> None:
+    shown = run("--help").stdout
+    assert "--config-file" in shown
+    for name in ("--bind-host", "--bind-port", "--workers", "--threads", "--standalone"):
+        assert name not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ((), 2),
+        pytest.param(("upgrade",), 2, marks=pytest.mark.matrix),
+        pytest.param(("upgrade", "everything"), 2, marks=pytest.mark.matrix),
+        pytest.param(("--config-file", "/no/such.conf", "upgrade", "check"), 255, marks=pytest.mark.matrix),
+        pytest.param(("--version",), 0, marks=pytest.mark.matrix),
+    ],
+)
+def test_usage(arguments: tuple[str, ...], code: int) -> None:
+    done = run(*arguments)
+    assert done.code == code
+    assert "Traceback" not in done.stderr
+    if code == 255:
+        assert done == (255, "", "freezer-status: there is no configuration file /no/such.conf\n")
+
+
+@pytest.mark.matrix
+class TestPolicy:
+    @pytest.mark.parametrize(
+        ("content", "name", "result"),
+        [
+            ("null\n", "Policy File JSON to YAML Migration", None),
+            ("{}\n", "Policy File JSON to YAML Migration", None),
+            ('"jobs:get": "role:x"\n', "Policy File JSON to YAML Migration", None),
+            ('{"jobs:get": "role:x"}', "Policy File JSON to YAML Migration", 2),
+            ("jobs:get: [[\n", "Policy Files", 2),
+            ("jobs:get: role:x or or\n", "Policy Files", 2),
+        ],
+    )
+    def test_a_file(
+        self, configure: Configure, tmp_path: Path, content: str, name: str, result: int | None
+    ) -> None:
+        (tmp_path / "policy.yaml").write_text(content)
+        found = results(*configure(f"[oslo_policy]\npolicy_file = {tmp_path}/policy.yaml"))[1]
+        assert found[name][0] == (result or 0)
+
+    def test_one_that_is_not_there(self, configure: Configure) -> None:
+        found = troubles(*configure("[oslo_policy]\npolicy_file = /no/policy.yaml"))
+        assert found["Policy Files"] == (1, "There is no policy file /no/policy.yaml, so the defaults count")
+
+
+@pytest.mark.matrix
+class TestPaste:
+    def test_none(self, configure: Configure) -> None:
+        found = troubles(*configure("[paste_deploy]\nconfig_file = no.ini"))
+        assert found["Paste File"] == (
+            2,
+            "the paste file no.ini is not there; [paste_deploy] config_file names it",
+        )
+
+    def test_one_without_authtoken(self, configure: Configure, tmp_path: Path) -> None:
+        paste = tmp_path / "paste.ini"
+        paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
+        found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
+        assert found["Paste File"][0] == 1
+
+    def test_one_with_an_audit_filter_that_sends_nothing(self, configure: Configure, tmp_path: Path) -> None:
+        paste = tmp_path / "paste.ini"
+        paste.write_text(
+            "[pipeline:main]\npipeline = authtoken audit app\n"
+            "[filter:authtoken]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\n"
+            "[filter:audit]\npaste.filter_factory = keystonemiddleware.audit:filter_factory\n"
+            "[app:app]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+        )
+        found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
+        assert found["Paste File"] == (
+            1,
+            "The audit filter sends no events, as oslo.messaging (the extra [audit]) is not installed",
+        )
+
+    def test_one_with_an_option_that_cannot_be(self, configure: Configure, tmp_path: Path) -> None:
+        paste = tmp_path / "paste.ini"
+        text = (DEPLOYERS / "kolla-paste.ini").read_text()
+        paste.write_text(text.replace("backends = disable_by_file", "backends = nonsense", 1))
+        found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
+        assert "there is no backend nonsense" in str(found["Paste File"][1])
+
+
+@pytest.mark.matrix
+class TestSQLite:
+    def test_the_embedded_store_is_made_by_the_service(self, configure: Configure, tmp_path: Path) -> None:
+        done = run(*configure(""), "upgrade", "check", "--json", XDG_DATA_HOME=str(tmp_path))
+        assert done.code == 1
+        assert "names no store" in done.stdout
+        assert not (tmp_path / "freezer-api").exists()
+
+    def test_a_file_that_is_none(self, configure: Configure, file: Path) -> None:
+        file.parent.mkdir()
+        file.write_bytes(b"garbage " * 1000)
+        found = troubles(*configure(f"[database]\nconnection = sqlite:///{file}"))
+        assert found["Store Layout"] == (2, f"cannot use the data file {file}: file is not a database")
+
+    def test_a_layout_of_a_newer_release(self, manage: Manage, configure: Configure, file: Path) -> None:
+        config = configure(f"[database]\nconnection = sqlite:///{file}")
+        assert manage(*config, "db", "sync").code == 0
+        connection = sqlite3.connect(file)
+        connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
+        connection.commit()
+        connection.close()
+        assert "9999 is of a newer release" in str(troubles(*config)["Store Layout"][1])
+
+
+def test_a_server_of_databases_that_is_down_is_not_waited_for(configure: Configure) -> None:
+    """Deployers have ``freezer-manage`` wait for it for ever."""
+    url = f"mysql+pymysql://freezer:{SECRET}@127.0.0.1:1/freezer"
+    result, details = troubles(*configure(f"[database]\nconnection = {url}\nmax_retries = -1"))["Store Layout"]
+    assert result == 2
+    assert str(details).startswith("cannot use mysql://127.0.0.1:1/freezer: Can't connect")
+
+
+class TestElasticsearch:
+    @pytest.fixture
+    def config(self, configure: Configure, place: Place) -> Configure:
+        return lambda *options: configure(
+            "\n".join(["[elasticsearch]", f"hosts = {place.url}", f"index = {place.prefix}", *options])
+        )
+
+    def test_from_nothing_to_all_is_well(self, manage: Manage, place: Place, config: Configure) -> None:
+        found = troubles(*config("number_of_replicas = 1"))
+        assert found["Store Layout"][0] == 2
+        assert found["Replicas"] == (
+            1,
+            "number_of_replicas is 1, and the cluster has 1 data node(s): every copy needs a node of its own",
+        )
+        assert manage(*config(), "db", "sync").code == 0
+        assert troubles(*config()) == {}
+        index = f"{place.prefix}-jobs-000001"
+        place.request("PUT", f"/{index}/_alias/everything", {})
+        assert troubles(*config()) == {"Foreign Settings": (1, f"{index}: it has the alias everything")}
+        place.request("PUT", f"/{index}/_settings", {"index": {"blocks.write": True}})
+        told = f"{index}: it has the alias everything; {index}: index.blocks.write is true"
+        assert troubles(*config()) == {"Foreign Settings": (2, told)}
+        place.request("PUT", f"/{index}/_settings", {"index": {"blocks.write": False}})
+        place.request("DELETE", f"/{index}/_alias/everything")
+        assert troubles(*config("[api]", "max_document_size = 50000000")) == {
+            "Size Limits": (
+                1,
+                (
+                    "The store's http.max_content_length is 104857600 bytes, less than 5 times "
+                    "[api] max_document_size: documents may be refused with 413. Set it to 250000000 or more"
+                ),
+            )
+        }
+
+    @pytest.mark.matrix
+    def test_indices_of_another_release(self, place: Place, config: Configure) -> None:
+        place.upkeep(WITH_ANOTHER_FIELD).sync(list(WITH_ANOTHER_FIELD), lambda _question: False)
+        before = place.indices()
+        (line,) = troubles(*config()).items()
+        assert line[0] == "Store Layout"
+        assert f"{place.prefix}-jobs-000001 would be copied into {place.prefix}-jobs-000002" in str(line[1][1])
+        assert place.indices() == before
+
+    @pytest.mark.matrix
+    def test_a_store_that_is_down(self, configure: Configure) -> None:
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", 0))
+            url = f"http://freezer:{SECRET}@127.0.0.1:{held.getsockname()[1]}"
+            config = configure(f"[elasticsearch]\nhosts = {url}")
+            found = troubles(*config)
+        told = "ElasticSearch cluster is not available. Cannot ping it"
+        assert found["Store"] == (2, f"[elasticsearch] hosts in {config[1]}: {told}")
+        unchecked = {found[name] for name in ("Store Layout", "Foreign Settings", "Replicas", "Size Limits")}
+        assert unchecked == {(1, "Not looked at, as the store cannot be reached")}
+
+    @pytest.mark.matrix
+    def test_a_server_that_is_not_supported(self, configure: Configure) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+            process = start(
+                *configure(f"[elasticsearch]\nhosts = http://127.0.0.1:{port}\nretries = 0"),
+                "upgrade",
+                "check",
+                "--json",
+                command=(sys.executable, str(Path(sys.executable).with_name(NAMES[0]))),
+            )
+            connection, _ = listener.accept()
+            connection.recv(1 << 16)
+            body = b'{"version": {"number": "1.7.5"}}'
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%s"
+                % (len(body), body)
+            )
+            done = ended(process)
+            connection.close()
+        assert done.code == 2
+        assert "1.7.5" in done.stdout
+
+
+def test_users_with_jobs_and_clients_in_different_projects(
+    manage: Manage, configure: Configure, file: Path
+) -> None:
+    config = configure(f"[database]\nconnection = sqlite:///{file}")
+    assert manage(*config, "db", "sync").code == 0
+    with closing(open_sqlite(file)) as repository:
+        for n in range(22):
+            user_id = f"user{n:02}"
+            key = Scope("user_id", user_id, user_id, None).client_key("node1")
+            owner = {"user_id": user_id, "project_id": "red"}
+            repository.create(CLIENTS, key, {"client": {"client_id": "node1"}, **owner})
+            job = {"job_id": user_id, "client_id": "node1", **owner, "project_id": "blue"}
+            repository.create(JOBS, user_id, job)
+
+    def check() -> list[str]:
+        result, details = troubles(*config)["Projects of Jobs and Clients"]
+        assert result == 1
+        return str(details).split("; ")
+
+    first, *_, last = lines = check()
+    assert len(lines) == 21
+    assert first == (
+        "User user00 has clients of version 1 in project red, but jobs in project blue: "
+        "a scheduler now sees only the jobs of its token's project"
+    )
+    assert last == "2 more users have them in different projects"
+    # It is asked before the upgrade of the store.
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("UPDATE freezer_schema_version SET version_num = '0003'")
+        connection.commit()
+    assert check() == lines
+
+
+def test_documents_above_a_limit_are_counted(manage: Manage, configure: Configure, file: Path) -> None:
+    config = configure(f"[database]\nconnection = sqlite:///{file}\n[api]\nmax_job_actions = 1")
+    assert manage(*config, "db", "sync").code == 0
+    with closing(open_sqlite(file)) as repository:
+        for n in range(1, 4):
+            repository.create(JOBS, str(n), {"job_id": str(n), "description": SECRET, "job_actions": [{}] * n})
+
+    told = "Documents above a limit of [api]: 2. They can be changed as long as they do not grow"
+    assert troubles(*config) == {"Documents Above Limits": (1, told)}
+    without_time = (sys.executable, "-c", WITHOUT_TIME)
+    done = ended(start(*config, "upgrade", "check", "--json", command=without_time))
+    found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
+    assert found["Documents Above Limits"]["result"] == 0
+    told = "Documents above a limit of [api] among the 0 that were read within -1 s: 0"
+    assert found["Documents Above Limits"]["details"] == told

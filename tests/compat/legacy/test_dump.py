@@ -1,0 +1,130 @@
+"""Dumps of the original's Elasticsearch."""
+
+import json
+
+import pytest
+
+from freezer_api.compat.legacy.dump import Dump
+from freezer_api.compat.legacy.repair import repaired
+from freezer_api.documents.registry import KINDS
+from freezer_api.errors import ConfigurationError
+from tests.compat.legacy import sample
+
+
+@pytest.fixture
+def read(tmp_path):
+    """What a dump of this text gives: what was found, by kind, and the strays."""
+
+    def _read(text):
+        file = tmp_path / "dump.json"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        dump = Dump(str(file))
+        items = {kind.name: [item[1:] for item in dump.read(kind)] for kind in KINDS}
+        assert {kind.name: [item[1:] for item in dump.read(kind)] for kind in KINDS} == items
+        strays = [(stray.label, stray.reason) for stray in dump.strays()]
+        dump.close()
+        return items, strays
+
+    return _read
+
+
+def lines(*values):
+    return "\n".join(map(json.dumps, values)) + "\n"
+
+
+def answer(hits):
+    return {"took": 1, "timed_out": False, "hits": {"total": len(hits), "max_score": None, "hits": hits}}
+
+
+HITS = sample.hits()
+FORMS = {
+    "a hit on a line": lines(*HITS),
+    "blank lines": "\n" + "\n\n".join(map(json.dumps, HITS)),
+    "an answer on one line": json.dumps(answer(HITS)),
+    "an answer on many lines": json.dumps(answer(HITS), indent=2),
+    "the answers of a scroll": lines(answer(HITS[:3]), answer(HITS[3:]), answer([])),
+    "windows": lines(*HITS).replace("\n", "\r\n"),
+    "a byte order mark": "\ufeff" + lines(*HITS),
+    "a byte order mark before an answer on many lines": "\ufeff" + json.dumps(answer(HITS), indent=2),
+}
+
+
+@pytest.mark.parametrize("text", FORMS.values(), ids=FORMS.keys())
+def test_every_form_gives_the_same_documents(read, text):
+    items, strays = read(text)
+
+    assert strays == []
+    for kind in KINDS:
+        found = [repaired(kind, document, {})[1] for _label, document, *_ in items[kind.name]]
+        assert found == sample.documents("30a3fd20ec97")[kind.name]
+        assert {(version, created) for *_, version, created in items[kind.name]} == {(7, None)}
+
+
+BY_CONTENT = [
+    ("backups", {"backup_metadata": {}, "action_id": "x", "job_schedule": {}}),
+    ("clients", {"client": {"client_id": "c"}, "session_id": "x"}),
+    ("jobs", {"job_actions": None, "session_id": "x", "action_id": "x"}),
+    ("jobs", {"job_schedule": {}, "client": "x"}),
+    ("actions", {"action_id": "x", "session_id": "x"}),
+    ("sessions", {"session_id": "x"}),
+]
+
+
+@pytest.mark.parametrize("type_", [{}, {"_type": "_doc"}, {"_type": 7}])
+def test_without_a_type_the_content_says_the_kind(read, type_):
+    items, strays = read(lines(*({**type_, "_id": "x", "_source": source} for _kind, source in BY_CONTENT)))
+
+    assert strays == []
+    for kind, those in items.items():
+        assert [document for _label, document, *_ in those if document] == [
+            {**source, **({} if kind == "clients" else {f"{kind[:-1]}_id": "x"})}
+            for name, source in BY_CONTENT
+            if name == kind
+        ]
+
+
+def test_what_is_no_hit_is_told_by_its_line(read):
+    bad = ["{", "7", "[]", '{"_source": 7}', '{"_source": {"x": 1}}', '{"_id": "x", "client": {}}', '{"n": 1e999}']
+    items, strays = read(
+        "\n".join([json.dumps(HITS[0]), *bad, '{"_source": {"x": "\\ud800"}}', json.dumps(HITS[1])])
+    )
+
+    assert sum(map(len, items.values())) == 2
+    assert [place for place, _reason in strays] == [f"line {number}" for number in range(2, 10)]
+    assert [reason for _place, reason in strays][3:5] == [
+        "it is no hit with a _source",
+        "it is of no kind that there is",
+    ]
+
+
+def test_bytes_that_are_no_text_are_told_by_their_line(read):
+    assert read(b"\xff\n")[1] == [("line 1", "The body is not UTF-8: byte 0")]
+
+
+VERSIONS = [(odd, 1) for odd in (None, 0, -3, "7", 2.5, True)] + [(1, 1), (9, 9), (2**62, 2**30), (10**30, 2**30)]
+
+
+@pytest.mark.parametrize(("given", "kept"), VERSIONS)
+def test_versions(read, given, kept):
+    items, _strays = read(lines({"_type": "jobs", "_id": "x", "_version": given, "_source": {}}))
+
+    assert items["jobs"] == [("x", {"job_id": "x"}, kept, None)]
+
+
+def test_an_id_within_the_document_counts(read):
+    items, _strays = read(lines({"_type": "jobs", "_id": "x", "_source": {"job_id": "y", "n": 2**70}}))
+
+    assert items["jobs"] == [("x", {"job_id": "y", "n": 2**70}, 1, None)]
+
+
+@pytest.mark.parametrize("text", ['{\n  "hits": [', "{\n} {\n}", b"{\n\xff"])
+def test_many_lines_that_are_no_answer(read, text):
+    with pytest.raises(ConfigurationError, match=r"cannot read .*dump\.json: "):
+        read(text)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigurationError, match="cannot read /no/such: No such file"):
+        Dump("/no/such")
+    with pytest.raises(ConfigurationError, match="Is a directory"):
+        Dump(str(tmp_path))

@@ -1,0 +1,294 @@
+"""The original's SQL database, of every revision."""
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from freezer_api.compat.legacy.findings import Refused
+from freezer_api.compat.legacy.repair import repaired
+from freezer_api.compat.legacy.sql import Database
+from freezer_api.documents.registry import KINDS
+from freezer_api.errors import ConfigurationError
+from tests.compat.legacy import sample
+from tests.compat.legacy.original import HEAD, REVISIONS, Json, row
+
+NAMES = {kind.name: kind for kind in KINDS}
+
+
+def found(url, kind, **options):
+    """What is read of a kind."""
+    database = Database(url, **options)
+    try:
+        assert list(database.strays()) == []
+        return list(database.read(NAMES[kind]))
+    finally:
+        database.close()
+
+
+def change(url, *statements):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def documents(url, kind, **options):
+    """What becomes of it."""
+    items = found(url, kind, **options)
+    return [repaired(NAMES[kind], item.document, {})[1] for item in items if not isinstance(item, Refused)]
+
+
+MARIADB = [
+    pytest.param(revision, "mariadb", marks=[] if revision in ("1", HEAD) else [pytest.mark.matrix])
+    for revision in REVISIONS
+]
+
+
+@pytest.mark.parametrize(("revision", "server"), [*((revision, None) for revision in REVISIONS), *MARIADB])
+def test_every_revision_gives_the_same_documents(old, revision, server):
+    url = old(revision, server=server)
+
+    for kind, expected in sample.documents(revision).items():
+        assert documents(url, kind) == expected
+
+
+def test_a_document_of_a_server_is_as_old_as_its_row(old):
+    rows = [row("b", "2020-01-02 03:04:05", **sample.ANN, backup_metadata=Json({}))]
+
+    (item,) = found(old(rows={"backups": rows}, server="mariadb"), "backups")
+    assert item.created == 1577934245000000
+
+
+def test_a_document_is_as_old_as_its_row(old):
+    times = ["2020-01-02 03:04:05.000006", "1969-01-01 00:00:00", None, "soon"]
+    rows = [row(f"b{n}", at, **sample.ANN, backup_metadata=Json({})) for n, at in enumerate(times)]
+
+    items = found(old(rows={"backups": rows}), "backups")
+    assert [item.created for item in items] == [1577934245000006, 0, None, None]
+
+
+@pytest.mark.parametrize("server", [None, "mariadb"])
+def test_rows_are_read_page_by_page(old, server):
+    rows = [row(f"b{n:04}", **sample.ANN, backup_metadata=Json({"n": n})) for n in range(600)]
+    rows[200]["deleted"] = 1
+
+    items = found(old(rows={"backups": rows}, server=server), "backups")
+    assert [item.label for item in items] == [row["id"] for row in rows if not row["deleted"]]
+
+
+def test_jobs_of_many_pages_have_their_own_actions(old):
+    count = 450
+    rows = {
+        "actions": [
+            row(f"a{n:03}", **sample.ANN, action="backup", backup_metadata=Json({"n": n})) for n in range(count)
+        ],
+        "jobs": [row(f"j{n:03}", **sample.ANN, client_id="web1", schedule=Json({})) for n in range(count)],
+        "job_actions": [
+            row(f"x{n:03}", job_id=f"j{n:03}", action_id=f"a{count - 1 - n:03}", position=0) for n in range(count)
+        ],
+    }
+    held = [job["job_actions"][0]["freezer_action"]["n"] for job in documents(old(rows=rows), "jobs")]
+
+    assert held == list(reversed(range(count)))
+
+
+def jobs_with(*lists):
+    return {
+        "actions": [row("known", **sample.BOB, action="exec", backup_metadata=Json({}))],
+        "jobs": [
+            row(f"j{n}", **sample.BOB, client_id="web1", schedule=Json({}), job_actions=Json(items))
+            for n, items in enumerate(lists)
+        ],
+    }
+
+
+def test_actions_that_only_jobs_have_are_made_once(old):
+    item = {"freezer_action": {"action": "backup"}, "max_retries": 3, "mandatory": True, "more": 1}
+    known, unknown, stranger = {**item, "action_id": "known"}, {**item, "action_id": "new"}, {"user_id": "eve"}
+    url = old(
+        "e74c32f034c5",
+        jobs_with([known, unknown, item], [{**unknown, **stranger}, {"action_id": "bare"}, item], None, "x"),
+    )
+    first, second, *others = documents(url, "jobs")
+    ids = [first["job_actions"][2]["action_id"], second["job_actions"][2]["action_id"]]
+    entry = {"freezer_action": {"action": "backup"}, "max_retries": 3, "mandatory": True, **sample.BOB}
+
+    assert first["job_actions"] == [known, unknown, {**item, "action_id": ids[0]}]
+    assert second["job_actions"][:2] == [{**unknown, **stranger}, {"action_id": "bare"}]
+    assert others == [{**first, "job_id": "j2", "job_actions": []}]
+    assert len({*ids, "known", "new"}) == 4
+    assert documents(url, "actions")[1:] == [{**entry, "action_id": id_} for id_ in ("new", *ids)]
+    assert documents(url, "jobs")[0] == first
+
+
+def test_an_upgrade_that_was_interrupted_left_the_lists_of_the_jobs(old):
+    url = old("4f8c679a1d3b")
+    change(url, "CREATE TABLE job_actions (id, created_at, deleted, job_id, action_id, position)")
+
+    assert documents(url, "jobs") == sample.documents("4f8c679a1d3b")["jobs"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "column", "value", "reason"),
+    [
+        ("backups", "backup_metadata", "{", "backup_metadata cannot be kept: Expecting property name"),
+        ("backups", "backup_metadata", '{"size": NaN}', "backup_metadata cannot be kept: NaN is no JSON"),
+        ("backups", "status", b"\xff", "status is not UTF-8"),
+        ("backups", "backup_metadata", b'"\xff"', "backup_metadata cannot be kept: The body is not UTF-8"),
+        ("actions", "backup_metadata", "[]", "backup_metadata is no JSON object"),
+        ("jobs", "description", b"\xff", "description is not UTF-8"),
+        ("sessions", "job", "{]", "job cannot be kept"),
+        ("clients", "supported_modes", "fs", "supported_modes cannot be kept"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_refused_alone(old, kind, column, value, reason):
+    url = old()
+    (first, *others) = found(url, kind)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"UPDATE {kind} SET {column} = CAST(? AS TEXT) WHERE id = (SELECT min(id) FROM {kind})", (value,)
+        )
+    engine.dispose()
+    refused, *rest = found(url, kind)
+
+    assert rest == others
+    assert refused[:2] == (first.kind, first.label)
+    assert refused.reason.startswith(reason)
+
+
+def test_a_job_whose_list_cannot_be_read_is_refused_and_its_actions_are_not_looked_for(old):
+    url = old("3", jobs_with([], "{"))
+    change(url, "UPDATE jobs SET job_actions = '[' WHERE id = 'j1'")
+
+    assert isinstance(found(url, "jobs")[1], Refused)
+    assert len(found(url, "actions")) == 1
+
+
+def test_what_is_written_meanwhile_is_not_seen(old):
+    url = old()
+    change(url, "PRAGMA journal_mode = WAL")
+    database = Database(url)
+    change(url, "DELETE FROM backups")
+    items = list(database.read(NAMES["backups"]))
+    database.close()
+
+    assert len(items) == 2
+    assert found(url, "backups") == []
+
+
+def test_what_is_written_to_a_server_meanwhile_is_not_seen(old, sql_servers):
+    url = old(server="mariadb")
+    database = Database(url)
+    name = make_url(url).database
+    sql_servers.server("mariadb").run("DELETE FROM backups", database=name)
+    items = list(database.read(NAMES["backups"]))
+    database.close()
+
+    assert len(items) == 2
+    assert found(url, "backups") == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"password": "wr0ng"}, "Access denied for user"),
+        ({"database": "none"}, "Access denied for user"),
+        ({"port": 1}, "Can't connect to MySQL server"),
+    ],
+)
+def test_a_server_that_cannot_be_read(old, change, told):
+    url = make_url(old(server="mariadb")).set(**change)
+
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        Database(url.render_as_string(hide_password=False))
+    assert str(caught.value).startswith(f"cannot read mysql://127.0.0.1:{url.port}/{url.database}: ")
+    assert len(str(caught.value).splitlines()) == 1
+    assert not any(password in str(caught.value) for password in ("wr0ng", "p@ss", "p%40"))
+
+
+def test_the_source_stays_as_it_is(old, tmp_path):
+    url = old()
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    for kind in NAMES:
+        found(url, kind)
+
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+UNKNOWN = "UPDATE alembic_version SET version_num = 'future'"
+
+
+def test_an_unknown_revision_is_refused_unless_the_operator_wants_it(old):
+    url = old()
+    change(url, UNKNOWN)
+
+    with pytest.raises(
+        ConfigurationError, match="of the unknown revision future; all columns are there, --yes reads them"
+    ):
+        found(url, "jobs")
+    assert documents(url, "jobs", any_revision=True) == sample.documents("7a3b9c1d2e4f")["jobs"]
+
+
+def test_no_revision_is_an_unknown_one(old):
+    url = old()
+    change(url, "DELETE FROM alembic_version")
+    with pytest.raises(ConfigurationError, match="of no revision"):
+        found(url, "jobs")
+    change(url, "DROP TABLE alembic_version")
+    with pytest.raises(ConfigurationError, match="of no revision"):
+        found(url, "jobs")
+
+    assert len(found(url, "jobs", any_revision=True)) == 2
+
+
+def test_the_version_of_another_service_is_none(old):
+    url = old("2")
+    change(url, "UPDATE migrate_version SET repository_id = 'other'")
+
+    with pytest.raises(ConfigurationError, match="of no revision"):
+        found(url, "jobs")
+
+
+@pytest.mark.parametrize("any_revision", [False, True])
+@pytest.mark.parametrize("revision", ["known", "unknown"])
+def test_columns_that_are_missing_are_named(old, revision, any_revision):
+    url = old()
+    change(url, "DROP TABLE sessions", "DROP TABLE job_actions", "ALTER TABLE backups DROP COLUMN user_id")
+    if revision == "unknown":
+        change(url, UNKNOWN)
+
+    with pytest.raises(ConfigurationError, match=r"lack .*sessions\.id, .*backups\.user_id, jobs\.job_actions$"):
+        found(url, "clients", any_revision=any_revision)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql", "--from-sql: no URL such as"),
+        ("postgresql://ann:s3cret@db/freezer", "the original keeps its documents in MySQL, MariaDB or SQLite"),
+        ("sqlite:///{}/none.sqlite", "there is no file"),
+        ("sqlite://", "SQLite needs a file"),
+        ("mysql://ann:s3cret@db", "--from-sql: it names no database"),
+        ("sqlite:///{}/empty.sqlite", "there are none of the original's tables"),
+        ("sqlite:///{}/text.sqlite", "file is not a database"),
+        ("mysql+nodriver://ann:s3cret@db/freezer", "mysql is reached over pymysql here, not over nodriver"),
+    ],
+)
+def test_what_is_no_database_of_the_original(tmp_path, url, told):
+    (tmp_path / "empty.sqlite").touch()
+    (tmp_path / "text.sqlite").write_text("text " * 1000)
+
+    with pytest.raises(ConfigurationError, match=told) as caught:
+        Database(url.format(tmp_path))
+    assert "s3cret" not in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_rows_after_an_id_that_is_no_text_cannot_be_asked_for(old):
+    rows = [row(f"b{n:03}", **sample.ANN, backup_metadata=Json({})) for n in range(250)]
+    url = old(rows={"backups": rows})
+    change(url, "UPDATE backups SET id = CAST(x'623139ff' AS TEXT) WHERE id = 'b199'")
+
+    with pytest.raises(ConfigurationError, match="an id is not UTF-8"):
+        found(url, "backups")

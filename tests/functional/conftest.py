@@ -1,0 +1,119 @@
+"""The wired service, called in this process: over the embedded store, and over those of servers."""
+
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api import embedded
+from freezer_api.conf import opts
+from freezer_api.middleware.request_log import WSGIApp
+from freezer_api.repository.protocol import Repository
+from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.contract import databases, elastic
+from tests.functional.client import Client
+from tests.functional.versions import V1, V2, Version
+
+with warnings.catch_warnings():
+    # WebOb, which oslo.middleware is made of, needs a module that Python means to drop.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from freezer_api import app
+
+Identity = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture
+def conf() -> cfg.ConfigOpts:
+    """A configuration with nothing set and no file read."""
+    conf = cfg.ConfigOpts()
+    opts.register(conf)
+    conf([], project="freezer", default_config_files=[], default_config_dirs=[])
+    return conf
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a store with nothing in it, to be copied."""
+    path = tmp_path_factory.mktemp("empty") / embedded.FILE
+    embedded.prepare(path)
+    return path
+
+
+@pytest.fixture
+def store_file(empty_store: Path, tmp_path: Path) -> Path:
+    """The file of this test's own store."""
+    return Path(shutil.copy(empty_store, tmp_path))
+
+
+SERVERS = ("elasticsearch", "mariadb", "postgresql")
+
+
+@pytest.fixture(
+    scope="session", params=["embedded", *(pytest.param(name, marks=pytest.mark.matrix) for name in SERVERS)]
+)
+def engine(request: pytest.FixtureRequest) -> str:
+    """What documents are kept in."""
+    engine: str = request.param
+    return engine
+
+
+@pytest.fixture
+def fresh_store(engine: str, empty_store: Path, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
+    """Gives empty stores; on a server it is the same one, emptied."""
+    opened: list[Repository] = []
+
+    def fresh() -> Repository:
+        if engine == "embedded":
+            path = shutil.copy(empty_store, tmp_path / f"{len(opened)}-{embedded.FILE}")
+            opened.append(open_sqlite(Path(path)))
+        elif engine == "elasticsearch":
+            opened.append(elastic.open_repository(elastic.make(engine, "9")))
+        else:
+            opened.append(databases.open_repository(databases.make(engine)))
+        return opened[-1]
+
+    yield fresh
+    for repository in opened:
+        repository.close()
+
+
+@pytest.fixture
+def repository(fresh_store: Callable[[], Repository]) -> Repository:
+    """The store behind the service."""
+    return fresh_store()
+
+
+@pytest.fixture
+def service(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
+    """The service as `make run` serves it, on an empty store."""
+    return app.build_standalone(conf, repository)
+
+
+@pytest.fixture(params=[V1, V2], ids=str)
+def version(request: pytest.FixtureRequest) -> Version:
+    """The version of the API that the test speaks; a test of one of them says so itself."""
+    version: Version = request.param
+    return version
+
+
+@pytest.fixture
+def identity(version: Version) -> Identity:
+    """The headers that say who asks: ``user``, ``user@project`` or ``user@project role,role``; ``nobody`` has a
+    token that is none.
+    """
+
+    def headers(who: str) -> dict[str, str]:
+        if who == "nobody":
+            return {"X-Auth-Token": "no token"}
+        user, project, roles = version.place(who)
+        return {"X-Auth-Token": ":".join(filter(None, (user, project, roles)))}
+
+    return headers
+
+
+@pytest.fixture
+def client(service: WSGIApp, version: Version, identity: Identity) -> Client:
+    return Client(service, version, identity)

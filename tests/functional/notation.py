@@ -1,0 +1,343 @@
+"""Conversations with the service, written as requests and answers.
+
+A file of ``conversations/`` is YAML: titles, and below each title what is asked and answered in turn.
+
+.. code-block:: yaml
+
+    a client registers once:
+    - POST clients/: {client_id: node1, uuid: u1}
+      201: {client_id: node1}
+    - POST clients/: {client_id: node1}
+      409: Document already existing - Client already registered with ID node1
+    - GET clients/node1:
+      by: bob
+      404: Not Found - No document found with ID node1
+
+A step is a request line with its body (none: no body at all), and the status of the answer with its body.
+Paths without a leading slash lie below the version's. Beside these a step may have
+
+``by``
+    who asks: ``user``, ``user@project``, ``user@project role,role``; ``nobody`` has a bad token, null has none.
+``with``
+    headers of the request; null leaves one out that is sent otherwise.
+``headers``
+    headers of the answer; null: it is not there.
+``each``
+    a table. The step is made once for every row, with ``$1``, ``$2`` ... standing for its columns; a row that is
+    no list has one.
+``only``
+    the version of the API that the step is for; the others skip it. Alone in a first step: for the conversation.
+    Files whose names begin with a version are for that one.
+
+``$name`` stands for a value. Where an answer first has it, it is taken from there; from then on it is that value,
+alone with its type, within a longer text as text.
+
+An expected object has exactly the keys of the answer, but for those by which a version differs from v1
+(``versions.py``) where the conversation is for both; an expected list has exactly its items. An error is written
+in one line, ``title - description``. Tags say less, or more:
+
+``!part {...}``       an object with at least these keys, objects within it likewise; ``!part [...]``: each item so
+``!has [...]``        a list with at least these items, each ``!part``, in any order
+``!any``              anything;  ``!any $name`` gives it a name, and so do the next three
+``!id``               32 hexadecimal digits
+``!int``              an integer
+``!now``              epoch seconds, of now
+``!match 'regex'``    a text that the pattern describes as a whole
+``!count n``          a list of n items
+``!absent``           in an object: the key is not there
+``!ago n``            in a request: the epoch seconds of n seconds ago
+``!raw "text"``       in a request: a body of exactly these bytes, one for each character
+"""
+
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from tests.functional.client import DEFAULT, NO_BODY, Answer, Client
+from tests.functional.versions import V1, Version
+
+DIRECTORY = Path(__file__).parent / "conversations"
+
+_REQUEST_LINE = re.compile(r"([A-Z]+) (\S*)")
+_NAME = re.compile(r"\$([a-z0-9_]+)")
+_OTHERS = {"by", "with", "headers", "each", "only"}
+_ALMOST = 20
+"""Seconds that may lie between an event and the look at it."""
+
+Names = dict[str, Any]
+
+
+class Mismatch(AssertionError):
+    """The answer is not the expected one."""
+
+
+@dataclass(frozen=True)
+class Tagged:
+    """An expectation that is no plain JSON value."""
+
+    tag: str
+    value: Any = None
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """YAML whose plain scalars are JSON's: no dates, no ``yes`` and ``no``, no sexagesimal numbers."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        assert len(mapping) == len(node.value), f"a key comes twice{node.start_mark}"
+        return mapping
+
+
+for _tag, _pattern, _first in (
+    ("null", r"null|~|", ["n", "~", ""]),
+    ("bool", r"true|false", ["t", "f"]),
+    ("int", r"-?(0|[1-9][0-9]*)", list("-0123456789")),
+    ("float", r"-?(0|[1-9][0-9]*)\.[0-9]+([eE][-+]?[0-9]+)?", list("-0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+
+
+def _tagged(loader: Any, suffix: str, node: yaml.Node) -> Tagged:
+    if isinstance(node, yaml.MappingNode):
+        return Tagged(suffix, loader.construct_mapping(node, deep=True))
+    if isinstance(node, yaml.SequenceNode):
+        return Tagged(suffix, loader.construct_sequence(node, deep=True))
+    if suffix in ("count", "ago"):
+        return Tagged(suffix, int(node.value))
+    return Tagged(suffix, node.value or None)
+
+
+_Loader.add_multi_constructor("!", _tagged)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    name: str
+    steps: list[dict[Any, Any]]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def only(self) -> str | None:
+        """The version that the conversation is for, None when it is for all."""
+        return self.steps[0]["only"] if self.steps[0].keys() == {"only"} else None
+
+    def is_for(self, version: Version) -> bool:
+        """Whether the conversation is one for clients of this version."""
+        return self.only in (None, version.name)
+
+    def hold(self, client: Client) -> None:
+        """Ask, and compare what is answered."""
+        __tracebackhide__ = True
+        names: Names = {}
+        differing = V1 if self.only else client.version
+        for step in self.steps:
+            if step.keys() == {"only"} or step.get("only", client.version.name) != client.version.name:
+                continue
+            for row in _filled(list(_rows(step)), names):
+                known = names | row
+                _play(client, step, known, differing)
+                names |= {name: value for name, value in known.items() if name not in row}
+
+
+def load(directory: Path = DIRECTORY) -> list[Conversation]:
+    """All conversations of all files."""
+    found: list[Conversation] = []
+    for path in sorted(directory.glob("*.yaml")):
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a loader of plain values
+        version = re.match("v[12]", path.stem)
+        first = [{"only": version[0]}] if version else []
+        found += (Conversation(f"{path.stem}: {title}", first + steps) for title, steps in content.items())
+    assert len({conversation.name for conversation in found}) == len(found), "a title comes twice"
+    return found
+
+
+def requests(conversation: Conversation) -> Iterator[tuple[str, str, int]]:
+    """Method, path below the version, and status of every request, as far as the text alone tells them."""
+    for step in conversation.steps:
+        if step.keys() == {"only"}:
+            continue
+        for row in _rows(step):
+            line, status = (_with_columns(str(part), row) for part in _parts(step))
+            match = _REQUEST_LINE.fullmatch(line)
+            if match and status.isdigit():
+                yield match[1], re.sub(r"^(/v1|/v2/[^/]*)?/?", "/", match[2]), int(status)
+
+
+def _with_columns(text: str, row: Names) -> str:
+    return _NAME.sub(lambda name: str(row.get(name[1], name[0])), text)
+
+
+def _rows(step: dict[Any, Any]) -> Iterator[Names]:
+    for row in step.get("each", [[]]):
+        columns = row if isinstance(row, list) else [row]
+        yield {str(number): column for number, column in enumerate(columns, 1)}
+
+
+def _play(client: Client, step: dict[Any, Any], known: Names, version: Version) -> None:
+    """One request. What the answer gives a name becomes ``known``."""
+    __tracebackhide__ = True
+    line, status = _parts(step)
+    match = _REQUEST_LINE.fullmatch(_filled(line, known))
+    assert match, f"no request line: {line}"
+    body = NO_BODY if step[line] is None else _filled(step[line], known)
+    by, headers = (_filled(step.get(name, default), known) for name, default in (("by", DEFAULT), ("with", {})))
+    answer = client(match[1], match[2], body, by=by, headers=headers)
+    try:
+        _compare(status, answer.status, known, "status")
+        _compare_body(step[status], answer, known, version)
+        for name, expected in step.get("headers", {}).items():
+            _compare(expected, answer.headers.get(name.lower()), known, name)
+    except Mismatch as error:
+        asked = " ".join((match[0], "" if body is NO_BODY else repr(body)))
+        raise Mismatch(f"{error}\n  asked:    {asked}\n  answered: {answer.status} {answer.data!r}") from None
+
+
+def _parts(step: dict[Any, Any]) -> tuple[str, Any]:
+    """The request line and the status."""
+    line, *others = (key for key in step if key not in _OTHERS)
+    (status,) = others
+    return line, status
+
+
+def _compare_body(expected: Any, answer: Answer, known: Names, version: Version) -> None:
+    in_one_line = isinstance(expected, str) or (isinstance(expected, Tagged) and expected.tag == "match")
+    if expected is None:
+        _compare("", answer.data.decode(), known, "body")
+    elif in_one_line and answer.status >= 400:
+        _compare(expected, " - ".join(answer.error[1:]), known, "error")
+    elif isinstance(expected, str) and not _NAME.fullmatch(expected):
+        _compare(expected, answer.data.decode(), known, "body")
+    else:
+        _compare(*_as_v1_says(expected, answer.json if answer.data else None, version), known, "body")
+
+
+def _as_v1_says(expected: Any, actual: Any, version: Version) -> tuple[Any, Any]:
+    """What is expected and what came, both without that by which the version differs from v1."""
+    if isinstance(expected, Tagged) and expected.tag == "part":
+        inner, actual = _as_v1_says(expected.value, actual, version)
+        return Tagged("part", inner), actual
+    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        pairs = [_as_v1_says(one, other, version) for one, other in zip(expected, actual, strict=True)]
+        return [one for one, _ in pairs], [other for _, other in pairs]
+    if not (isinstance(expected, dict) and isinstance(actual, dict)):
+        return expected, actual
+    wanted = {key: value for key, value in expected.items() if key in actual or key not in version.lacks}
+    absent = [key for key, value in wanted.items() if isinstance(value, Tagged) and value.tag == "absent"]
+    named = wanted.keys() - absent
+    shown = {key: value for key, value in actual.items() if key in named or not version.may_add(key, value)}
+    for key in named & shown.keys():
+        wanted[key], shown[key] = _as_v1_says(wanted[key], shown[key], version)
+    return wanted, shown
+
+
+def _filled(value: Any, known: Names) -> Any:
+    """A value of a request with the names in it replaced."""
+    if isinstance(value, Tagged):
+        if value.tag == "ago":
+            return int(time.time()) - value.value
+        return (value.value or "").encode("latin-1") if value.tag == "raw" else value
+    if isinstance(value, dict):
+        return {_filled(key, known): _filled(item, known) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(item, known) for item in value]
+    if not isinstance(value, str):
+        return value
+    alone = _NAME.fullmatch(value)
+    if alone:
+        return known[alone[1]]
+    return _NAME.sub(lambda match: str(known[match[1]]), value)
+
+
+def _compare(expected: Any, actual: Any, known: Names, where: str, *, partly: bool = False) -> None:
+    if isinstance(expected, Tagged):
+        _compare_tagged(expected, actual, known, where)
+    elif isinstance(expected, dict) and isinstance(actual, dict):
+        _compare_objects(expected, actual, known, where, partly=partly)
+    elif isinstance(expected, list) and isinstance(actual, list):
+        _require(len(expected) == len(actual), f"{where} has {len(actual)} items, expected {len(expected)}")
+        for number, (one, other) in enumerate(zip(expected, actual, strict=True)):
+            _compare(one, other, known, f"{where}[{number}]", partly=partly)
+    else:
+        _compare_plain(expected, actual, known, where)
+
+
+def _compare_plain(expected: Any, actual: Any, known: Names, where: str) -> None:
+    if isinstance(expected, str):
+        alone = _NAME.fullmatch(expected)
+        if alone and alone[1] not in known:
+            known[alone[1]] = actual
+            return
+        expected = _filled(expected, known)
+    same = expected == actual and isinstance(expected, bool) == isinstance(actual, bool)
+    _require(same, f"{where} is {actual!r}, expected {expected!r}")
+
+
+def _compare_objects(expected: Names, actual: Names, known: Names, where: str, *, partly: bool) -> None:
+    wanted = {_filled(key, known): value for key, value in expected.items()}
+    absent = {key for key, value in wanted.items() if isinstance(value, Tagged) and value.tag == "absent"}
+    missing = wanted.keys() - absent - actual.keys()
+    unwanted = (actual.keys() & absent) if partly else (actual.keys() - (wanted.keys() - absent))
+    _require(not missing, f"{where} lacks {sorted(missing)}")
+    _require(not unwanted, f"{where} has {sorted(unwanted)}")
+    for key, value in wanted.items():
+        if key not in absent:
+            _compare(value, actual[key], known, f"{where}.{key}", partly=partly)
+
+
+def _compare_tagged(expected: Tagged, actual: Any, known: Names, where: str) -> None:
+    tag, value = expected.tag, expected.value
+    if tag == "part":
+        _compare(_spread(value, actual), actual, known, where, partly=True)
+    elif tag == "has":
+        for item in value:
+            _require(_holds(item, actual, known), f"{where} has no item like {item}")
+    elif tag == "count":
+        _require(len(actual) == value, f"{where} has {len(actual)} items, expected {value}")
+    elif tag == "match":
+        pattern = _NAME.sub(lambda name: re.escape(str(known.get(name[1], name[0]))), value)
+        described = isinstance(actual, str) and re.fullmatch(pattern, actual) is not None
+        _require(described, f"{where} is {actual!r}, expected {pattern}")
+    else:
+        _require(_IS[tag](actual), f"{where} is {actual!r}, expected !{tag}")
+        if value:
+            _compare_plain(value, actual, known, where)
+
+
+def _spread(value: Any, actual: Any) -> Any:
+    return value if isinstance(value, dict) or not isinstance(actual, list) else [Tagged("part", v) for v in value]
+
+
+def _holds(item: Any, actual: Iterable[Any], known: Names) -> bool:
+    for candidate in actual:
+        try:
+            _compare(item, candidate, known, "", partly=True)
+        except Mismatch:
+            continue
+        return True
+    return False
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+_IS = {
+    "any": lambda _value: True,
+    "id": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) is not None,
+    "int": _is_int,
+    "now": lambda value: _is_int(value) and abs(time.time() - value) <= _ALMOST,
+}
+
+
+def _require(holds: bool, text: str) -> None:
+    if not holds:
+        raise Mismatch(text)

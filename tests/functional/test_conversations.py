@@ -1,0 +1,14 @@
+"""The conversations of ``conversations/``, held with the wired service. ``notation.py`` says how to read them."""
+
+import pytest
+
+from tests.functional.client import Client
+from tests.functional.notation import Conversation, load
+from tests.functional.versions import V1, V2
+
+HELD = [(version, conversation) for conversation in load() for version in (V1, V2) if conversation.is_for(version)]
+
+
+@pytest.mark.parametrize(("version", "conversation"), HELD, ids=str)
+def test_conversation(conversation: Conversation, client: Client) -> None:
+    conversation.hold(client)

@@ -1,0 +1,180 @@
+"""The health that load balancers look at (http-v1.md 3)."""
+
+import os
+import threading
+import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api.middleware.healthcheck import Readiness
+from freezer_api.repository.protocol import Repository
+from tests.functional.client import Client
+from tests.functional.conftest import Identity, app
+from tests.functional.versions import V1, Version
+from tests.support.disturbed import Disturbed, cut
+
+TEXT = {"Accept": None}
+
+PASTE = """
+[composite:main]
+use = egg:Paste#urlmap
+/healthcheck = healthcheck
+/ = api
+[app:healthcheck]
+paste.app_factory = oslo_middleware:Healthcheck.app_factory
+backends = freezer_store
+detailed = true
+[app:api]
+paste.app_factory = freezer_api.service:freezer_app_factory
+"""
+
+
+@pytest.fixture
+def switch(conf: cfg.ConfigOpts, tmp_path: Path) -> Path:
+    """The file that takes the service out of rotation while it is there."""
+    path = tmp_path / "disabled"
+    configuration = tmp_path / "freezer-api.conf"
+    configuration.write_text(f"[healthcheck]\ndisable_by_file_path = {path}\n")
+    conf(["--config-file", str(configuration)], project="freezer")
+    return path
+
+
+@pytest.mark.parametrize("path", ["/healthcheck", "/healthcheck/"])
+def test_a_file_disables_the_service_for_load_balancers(switch: Path, client: Client, path: str) -> None:
+    def health() -> tuple[int, bytes]:
+        answer = client.unchecked("GET", path, by=None, headers=TEXT)
+        assert answer.headers["content-type"].startswith("text/plain")
+        return answer.status, answer.data
+
+    assert health() == (200, b"OK")
+    switch.touch()
+    assert health() == (503, b"DISABLED BY FILE")
+    answer = client.unchecked("GET", path, by=None)
+    assert (answer.status, answer.json) == (503, {"detailed": False, "reasons": ["DISABLED BY FILE"]})
+    assert client.unchecked("HEAD", path, by=None).status == 503
+    assert client("GET", "jobs").status == 200
+    switch.unlink()
+    assert health() == (200, b"OK")
+
+
+class TestTheStore:
+    """Looked at where the operator wants it."""
+
+    @pytest.fixture
+    def store(self, repository: Repository) -> Disturbed:
+        return Disturbed(repository)
+
+    def _tells_of_the_store(self, client: Client, store: Disturbed) -> None:
+        answer = client.unchecked("GET", "/healthcheck", by=None, headers=TEXT)
+        assert (answer.status, answer.data) == (200, b"OK")
+        store.before("check", "*", cut)
+        answer = client.unchecked("GET", "/healthcheck", by=None, headers=TEXT)
+        assert (answer.status, answer.data) == (503, b"STORE NOT AVAILABLE")
+        assert client.unchecked("GET", "/healthcheck", by=None, headers=TEXT).status == 200
+
+    def test_by_an_option(
+        self, tmp_path: Path, conf: cfg.ConfigOpts, store: Disturbed, version: Version, identity: Identity
+    ) -> None:
+        configuration = tmp_path / "freezer-api.conf"
+        configuration.write_text("[healthcheck]\nbackends = freezer_store\n")
+        conf(["--config-file", str(configuration)], project="freezer")
+        service = app.build_standalone(conf, store)
+        self._tells_of_the_store(Client(service, version, identity), store)
+
+    def test_by_a_paste_file(
+        self, tmp_path: Path, conf: cfg.ConfigOpts, store: Disturbed, version: Version, identity: Identity
+    ) -> None:
+        paste = tmp_path / "freezer-paste.ini"
+        paste.write_text(PASTE)
+        configuration = tmp_path / "freezer-api.conf"
+        configuration.write_text(f"[paste_deploy]\nconfig_file = {paste}\n")
+        conf(["--config-file", str(configuration)], project="freezer")
+        self._tells_of_the_store(Client(app.build(conf, store).app, version, identity), store)
+
+    @pytest.fixture
+    def conf(self, conf: cfg.ConfigOpts, tmp_path: Path) -> cfg.ConfigOpts:
+        configuration = tmp_path / "freezer-api.conf"
+        configuration.write_text("[healthcheck]\nbackends = disable_by_file, freezer_store\n")
+        conf(["--config-file", str(configuration)], project="freezer")
+        return conf
+
+    def test_nobody_waits_long_for_a_store_that_hangs(self, conf: cfg.ConfigOpts, store: Disturbed) -> None:
+        client = Client(app.build_standalone(conf, store), V1, lambda _who: {})
+        goes_on = threading.Event()
+        looked = threading.Semaphore(0)
+        store.before("check", "*", lambda: (looked.release(), goes_on.wait(60)))
+
+        def health() -> tuple[int, bytes]:
+            answer = client.unchecked("GET", "/healthcheck", by=None, headers=TEXT)
+            return answer.status, answer.data
+
+        with ThreadPoolExecutor(8) as probes:
+            answers = [probes.submit(health) for _ in range(8)]
+        # Each backend has a line of its own.
+        assert {answer.result() for answer in answers} == {(503, b"OK\nSTORE NOT AVAILABLE")}
+        # However many ask, the store is looked at once.
+        assert looked.acquire(timeout=60)
+        assert not looked.acquire(blocking=False)
+        goes_on.set()
+        while health() != (200, b"OK\nOK"):
+            pass
+
+    def test_a_forked_process_asks_for_itself(self, conf: cfg.ConfigOpts, store: Disturbed) -> None:
+        readiness = Readiness(store.check)
+        assert readiness.trouble() is None
+        with warnings.catch_warnings():
+            # That there are threads is the point.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            child = os.fork()
+        if child == 0:
+            os._exit(0 if readiness.trouble() is None else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize("where", ["configuration", "paste file"])
+class TestOptions:
+    """Of the library, by both ways; the paste file wins."""
+
+    @pytest.fixture
+    def check(
+        self, where: str, conf: cfg.ConfigOpts, repository: Repository, tmp_path: Path
+    ) -> Callable[[str], Client]:
+        def checked(options: str) -> Client:
+            paste, configuration = tmp_path / "paste.ini", tmp_path / "freezer-api.conf"
+            text = PASTE.replace("backends = freezer_store\ndetailed = true\n", "{}")
+            paste.write_text(text.format(f"{options}\n" if where == "paste file" else ""))
+            configuration.write_text(
+                f"[paste_deploy]\nconfig_file = {paste}\n[healthcheck]\n"
+                + (
+                    options
+                    if where == "configuration"
+                    else "detailed = true\nallowed_source_ranges = 192.0.2.0/24"
+                )
+            )
+            conf(["--config-file", str(configuration)], project="freezer")
+            return Client(app.build(conf, repository).app, V1, lambda _who: {})
+
+        return checked
+
+    def test_in_detail(self, where: str, check: Callable[[str], Client]) -> None:
+        client = check("detailed = true\nallowed_source_ranges = 127.0.0.0/8, 192.0.2.0/24")
+        client.peer = "127.0.0.1"
+        body = client.unchecked("GET", "/healthcheck", by=None).json
+        assert body["detailed"]
+        assert [reason["reason"] for reason in body["reasons"]] == ["OK"]
+
+    def test_for_some_addresses_alone(self, where: str, check: Callable[[str], Client]) -> None:
+        client = check("allowed_source_ranges = 127.0.0.2/32, 192.0.2.0/24\ndetailed = false")
+        client.peer = "127.0.0.2"
+        assert client.unchecked("GET", "/healthcheck", by=None, headers=TEXT).data == b"OK"
+        client.peer = "127.0.0.1"
+        assert client.unchecked("GET", "/healthcheck", by=None).status == 404
+
+
+def test_the_file_that_disables_it_has_a_name_of_old(conf: cfg.ConfigOpts, repository: Repository) -> None:
+    app.build_standalone(conf, repository)
+    assert conf.healthcheck.disable_by_file_path == "/etc/freezer/healthcheck_disable"

@@ -1,0 +1,140 @@
+"""When the store does not do what it should (http-v1.md 2.2): 503 and 500, and never an empty list."""
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api.errors import Conflict, StoreFailed
+from freezer_api.operations.rewrite import ATTEMPTS
+from freezer_api.repository.protocol import Repository
+from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.functional.client import Client
+from tests.functional.conftest import Identity, app
+from tests.functional.versions import Version
+from tests.support.disturbed import Disturbed, cut
+
+BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
+AWAY = (503, "Service Unavailable", "The store is not available, try again later")
+FAILED = (500, "Internal Storage Error", "The store could not do this")
+UNEXPECTED = (500, "Internal Server Error", "An unexpected error occurred on the server.")
+
+
+class TestLockedStore:
+    """Another process writes and does not come to an end."""
+
+    @pytest.fixture
+    def repository(self, store_file: Path) -> Iterator[Repository]:
+        repository = open_sqlite(store_file, timeout=0.1)
+        yield repository
+        repository.close()
+
+    def test_fault_08_what_cannot_be_written_in_time_is_503(self, client: Client, store_file: Path) -> None:
+        assert client("POST", "clients", {"client_id": "node1"}).status == 201
+        rival = sqlite3.connect(store_file, isolation_level=None)
+        rival.execute("BEGIN IMMEDIATE")
+        try:
+            answer = client("POST", "backups", BACKUP)
+            assert answer.error == AWAY
+            assert int(answer.headers["retry-after"]) > 0
+            assert client("PATCH", "clients/node1", {"description": "d"}).error == AWAY
+            assert client("DELETE", "clients/node1").error == AWAY
+            assert client("GET", "clients/node1").status == 200
+        finally:
+            rival.close()
+        assert client("POST", "backups", BACKUP).status == 201
+        assert len(client("GET", "backups").json["backups"]) == 1
+
+
+class TestLostStore:
+    """The file goes, and comes again."""
+
+    @pytest.fixture
+    def repository(self, store_file: Path) -> Iterator[Repository]:
+        repository = open_sqlite(store_file)
+        yield repository
+        repository.close()
+
+    def test_fault_08_a_store_that_is_not_there_is_503(self, client: Client, store_file: Path) -> None:
+        assert client("POST", "backups", BACKUP).status == 201
+        aside = store_file.with_suffix(".aside")
+        files = list(store_file.parent.glob(f"{store_file.name}*"))
+        aside.mkdir()
+        for file in files:
+            shutil.move(file, aside)
+        for method, path in (("GET", "backups"), ("GET", "backups/x"), ("DELETE", "backups/x")):
+            assert client(method, path).error == AWAY
+        assert client("POST", "backups", BACKUP).error == AWAY
+        for file in aside.iterdir():
+            shutil.move(file, store_file.parent)
+        assert len(client("GET", "backups").json["backups"]) == 1
+
+
+@pytest.fixture
+def store(repository: Repository) -> Disturbed:
+    return Disturbed(repository)
+
+
+@pytest.fixture
+def client(conf: cfg.ConfigOpts, repository: Repository, identity: Identity, version: Version) -> Client:
+    return Client(app.build_standalone(conf, repository), version, identity)
+
+
+@pytest.fixture
+def disturbed_client(conf: cfg.ConfigOpts, store: Disturbed, identity: Identity, version: Version) -> Client:
+    return Client(app.build_standalone(conf, store), version, identity)
+
+
+def _raise(error: Exception) -> Callable[[], object]:
+    def happen() -> None:
+        raise error
+
+    return happen
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (StoreFailed(), FAILED),
+        (RuntimeError("SELECT secret FROM sqlite"), UNEXPECTED),
+        (KeyError("x"), UNEXPECTED),
+    ],
+    ids=repr,
+)
+def test_fault_09_whatever_breaks_is_answered_without_internals(
+    store: Disturbed, disturbed_client: Client, error: Exception, answer: tuple[int, str, str]
+) -> None:
+    for method, call, arguments in (
+        ("create", "POST", ("backups", BACKUP)),
+        ("search", "GET", ("backups",)),
+        ("get", "GET", ("backups/x",)),
+    ):
+        store.before(method, "backups", _raise(error))
+        assert disturbed_client(call, *arguments).error == answer
+
+
+def test_fault_08_a_store_that_is_away_gives_neither_404_nor_an_empty_list(
+    store: Disturbed, disturbed_client: Client
+) -> None:
+    for path in ("jobs", "clients/x", "jobs/x", "sessions/x"):
+        store.before("search" if path == "jobs" else "get", path.split("/")[0], cut)
+        assert disturbed_client("GET", path).error == AWAY
+
+
+def test_a_change_that_never_gets_through_is_409(store: Disturbed, disturbed_client: Client) -> None:
+    disturbed_client("POST", "actions/a1", {"freezer_action": {"action": "backup"}})
+    text = "Action with ID a1 was changed by another request"
+    store.before("replace", "actions", _raise(Conflict(text)), times=ATTEMPTS)
+    assert disturbed_client("PATCH", "actions/a1", {"freezer_action": {"mode": "fs"}}).error == (
+        409,
+        "Document already existing",
+        text,
+    )
+    store.before("replace", "actions", _raise(Conflict(text)), times=5)
+    assert disturbed_client("PATCH", "actions/a1", {"freezer_action": {"mode": "fs"}}).json == {
+        "action_id": "a1",
+        "version": 2,
+    }

@@ -1,8 +1,0 @@
-"""python -m tests.golden ENGINE VERSION URL: writes the file of one server anew."""
-
-import sys
-
-from tests.golden import write
-
-if __name__ == "__main__":
-    write(*sys.argv[1:4])

@@ -1,0 +1,64 @@
+"""The service behind Keystone's middleware and a real Keystone, called in this process."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from oslo_config import cfg
+
+from freezer_api import embedded
+from freezer_api.conf import opts
+from freezer_api.middleware.request_log import WSGIApp
+from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.functional.client import Client
+from tests.functional.conftest import app
+from tests.functional.versions import V1
+from tests.support.keystone import Keystone
+
+OURS = Path(__file__).parents[2] / "etc/freezer/freezer-paste.ini"
+
+Serve = Callable[..., WSGIApp]
+
+
+@pytest.fixture(scope="session")
+def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Composes services over one store."""
+    directory = tmp_path_factory.mktemp("identity")
+    repository = open_sqlite(embedded.prepare(directory / embedded.FILE))
+
+    def served(paste: Path = OURS, **settings: str) -> WSGIApp:
+        lines = "\n".join(f"{name} = {value}" for name, value in settings.items())
+        configuration = directory / "freezer-api.conf"
+        configuration.write_text(f"[paste_deploy]\nconfig_file = {paste}\n{keystone.section()}{lines}\n")
+        conf = cfg.ConfigOpts()
+        opts.register(conf)
+        conf(["--config-file", str(configuration)], project="freezer")
+        built = app.build(conf, repository)
+        assert not built.loopback_only
+        return built.app
+
+    yield served
+    repository.close()
+
+
+@pytest.fixture(scope="session")
+def service(serve: Serve) -> WSGIApp:
+    """The service as our paste file has it, with its cache of tokens."""
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def identity(keystone: Keystone) -> Callable[[str], dict[str, str]]:
+    """The headers that say who asks, ``user@project role,role``; without roles a member."""
+
+    def headers(who: str) -> dict[str, str]:
+        place, _, roles = who.partition(" ")
+        user, _, project = place.partition("@")
+        return {"X-Auth-Token": keystone.token(user, project or "library", *(roles or "member").split(","))}
+
+    return headers
+
+
+@pytest.fixture
+def client(service: WSGIApp, identity: Callable[[str], dict[str, str]]) -> Client:
+    return Client(service, V1, identity)

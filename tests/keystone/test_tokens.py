@@ -1,0 +1,196 @@
+"""Who a token of Keystone's makes one, and which tokens make nobody."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.compat.deployers import DEPLOYERS
+from tests.functional.client import Answer, Client
+from tests.functional.versions import V1
+from tests.keystone.conftest import OURS, Serve
+from tests.support.keystone import Keystone
+
+BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
+PASTE_FILES = {"ours": OURS} | {path.stem: path for path in DEPLOYERS.glob("*-paste.ini")}
+
+
+def _ask(client: Client, token: str | None, **headers: str) -> Answer:
+    return client.unchecked("GET", "backups", by=None, headers={"X-Auth-Token": token, **headers})
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it took too long"
+        time.sleep(0.2)
+
+
+def test_a_document_belongs_to_the_user_of_the_token(client: Client, keystone: Keystone) -> None:
+    created = client("POST", "backups", BACKUP, by="alice")
+    assert created.status == 201
+    backup = client("GET", f"backups/{created.json['backup_id']}", by="alice").json
+    assert (backup["user_id"], backup["user_name"]) == (keystone.user("alice"), "alice")
+    assert client("GET", f"backups/{created.json['backup_id']}", by="bob").status == 404
+
+
+@pytest.mark.parametrize("roles", ["reader", "member", "admin", "service", "nobody"])
+def test_roles_are_those_that_keystone_says(client: Client, roles: str) -> None:
+    by = f"{roles}-user@archive {roles}"
+    assert client("GET", "backups", by=by).status == (403 if roles == "nobody" else 200)
+    may_report = roles not in ("reader", "nobody")
+    assert client("POST", "backups", BACKUP, by=by).status == (201 if may_report else 403)
+    may_create = roles in ("member", "admin")
+    assert client("POST", "jobs", {"job_actions": "x"}, by=by).status == (400 if may_create else 403)
+
+
+@pytest.mark.parametrize("scope", ["none", "domain", "system"])
+def test_a_token_without_a_project_may_do_nothing(client: Client, keystone: Keystone, scope: str) -> None:
+    token = {
+        "none": lambda: keystone.token("carol", None),
+        "domain": lambda: keystone.domain_token("carol", "admin", "member"),
+        "system": lambda: keystone.system_token("carol", "admin"),
+    }[scope]()
+    for method, path in (("GET", "jobs"), ("GET", "jobs/x"), ("POST", "clients"), ("DELETE", "backups/x")):
+        assert client(method, path, by=None, headers={"X-Auth-Token": token}).status == 403
+    assert client("GET", "/v1", by=None, headers={"X-Auth-Token": token}).status == 200
+
+
+@pytest.mark.parametrize("token", [None, "", "rubbish", "alice:library", "x" * 5000])
+def test_no_token_of_keystones_is_401(client: Client, keystone: Keystone, token: str | None) -> None:
+    answer = _ask(client, token)
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == f'Keystone uri="{keystone.url}"'
+    assert answer.json["error"]["code"] == 401
+
+
+def test_a_revoked_token_is_401(client: Client, keystone: Keystone) -> None:
+    token = keystone.new_token("dave", "library", "member")
+    keystone.revoke(token)
+    assert _ask(client, token).status == 401
+
+
+def test_an_expired_token_is_401(client: Client, keystone: Keystone) -> None:
+    token = keystone.short_token("alice", "library", "member", 3)
+    assert _ask(client, token).status == 200
+    _wait_until(lambda: _ask(client, token).status == 401, 10)
+
+
+class TestServiceTokens:
+    """A service that acts for a user sends its own token beside the user's, which may have expired meanwhile."""
+
+    def test_one_that_counts(self, client: Client, keystone: Keystone) -> None:
+        token = keystone.short_token("alice", "library", "member", 2)
+        service = {"X-Service-Token": keystone.token("nova", "service", "service")}
+        _wait_until(lambda: _ask(client, token).status == 401, 10)
+        assert _ask(client, token, **service).status == 200
+
+    def test_one_without_the_role(self, client: Client, keystone: Keystone) -> None:
+        token = keystone.token("alice", "library", "member")
+        assert _ask(client, token, **{"X-Service-Token": keystone.token("bob", "library", "member")}).status == 401
+        assert _ask(client, token, **{"X-Service-Token": "rubbish"}).status == 401
+
+    def test_its_roles_are_not_the_users(self, client: Client, keystone: Keystone) -> None:
+        reader = keystone.token("eve", "library", "reader")
+        service = {"X-Service-Token": keystone.token("nova", "service", "service")}
+        answer = client("POST", "backups", BACKUP, by=None, headers={"X-Auth-Token": reader, **service})
+        assert answer.status == 403
+
+
+class TestAccessRules:
+    """Application credentials with access rules, by the rules that ``doc/source/install/keystone.rst`` shows."""
+
+    RULES = (("GET", "/v2/*/jobs"), ("GET", "/v2/*/jobs/"), ("POST", "/v2/*/jobs/*/event"), ("GET", "/v1/jobs/"))
+
+    @pytest.fixture(autouse=True)
+    def _catalog(self, keystone: Keystone) -> Iterator[None]:
+        service = keystone.register("backup", "http://backup.localhost:9090")
+        yield
+        keystone.unregister(service)
+
+    def test_rules_are_evaluated_without_an_option_in_the_file(self, client: Client, keystone: Keystone) -> None:
+        token = {"X-Auth-Token": keystone.restricted_token("gina", "library", *self.RULES)}
+        project = keystone.project("library")
+
+        def status(method: str, path: str) -> int:
+            return client.unchecked(method, path, b"{}", by=None, headers=token).status
+
+        # Clients differ in the slash; the middleware compares paths as they are sent.
+        assert status("GET", f"/v2/{project}/jobs") == 200
+        assert status("GET", f"/v2/{project}/jobs/") == 200
+        assert status("GET", f"/v2/{project}/jobs?limit=1") == 200
+        assert status("POST", f"/v2/{project}/jobs/none/event") == 400
+        assert status("GET", "/v1/jobs/") == 200
+        assert status("GET", "/v1/jobs") == 401
+        assert status("POST", f"/v2/{project}/jobs") == 401
+        assert status("GET", f"/v2/{project}/backups") == 401
+
+    def test_the_type_of_the_file_is_used(self, serve: Serve, keystone: Keystone) -> None:
+        token = {"X-Auth-Token": keystone.restricted_token("gina", "library", *self.RULES)}
+        other = Client(serve(service_type="another"), V1, lambda _who: {})
+        assert other.unchecked("GET", "/v1/jobs/", by=None, headers=token).status == 401
+
+
+@pytest.mark.parametrize("name", PASTE_FILES)
+def test_paste_files_serve_as_they_are(serve: Serve, keystone: Keystone, name: str, identity) -> None:
+    client = Client(serve(PASTE_FILES[name]), V1, identity)
+    if name == "e3-paste":
+        assert client("GET", "jobs").status == 404
+        return
+    forged = {"X-User-Id": "mallory", "X-Roles": "admin", "X-Identity-Status": "Confirmed"}
+    reader = "eve@library reader"
+    assert client("POST", "backups", BACKUP, by=reader, headers=forged).status == 403
+    created = client("POST", "backups", BACKUP, headers=forged)
+    backup = client("GET", f"backups/{created.json['backup_id']}").json
+    assert backup["user_id"] == keystone.user("alice")
+    client("POST", "backups", BACKUP)
+    link = client("GET", "backups?limit=1").headers["link"]
+    assert link.startswith("<http://backup.localhost:9090/v1/backups?limit=1&marker=")
+    assert client("GET", "backups/", headers={"X-Openstack-Request-Id": "mine"}).headers[
+        "x-openstack-request-id"
+    ] == ("req-mine")
+
+
+class TestOrder:
+    """401 before 404 before 405 before 406 before 403 before 400 (http-v1.md 2.3)."""
+
+    BROKEN = b"{"
+    REFUSED = "eve@library reader"
+
+    @pytest.mark.parametrize(
+        ("method", "path", "by", "accept", "status"),
+        [
+            ("BREW", "nonsense", None, "text/html", 401),
+            ("BREW", "nonsense", REFUSED, "text/html", 404),
+            ("BREW", "jobs", REFUSED, "text/html", 405),
+            ("POST", "jobs", REFUSED, "text/html", 406),
+            ("POST", "jobs", REFUSED, "application/json", 403),
+            ("POST", "jobs", "alice", "application/json", 400),
+        ],
+    )
+    def test_what_is_wrong_first_is_said_first(
+        self, client: Client, method: str, path: str, by: str | None, accept: str, status: int
+    ) -> None:
+        answer = client.unchecked(method, path, self.BROKEN, by=by, headers={"Accept": accept})
+        assert answer.status == status
+
+
+class TestKeystoneInTrouble:
+    @pytest.mark.parametrize("paste", [OURS, DEPLOYERS / "e1-paste.ini"], ids=["ours", "e1"])
+    def test_one_that_takes_requests_and_says_nothing(
+        self, serve: Serve, keystone: Keystone, identity, paste: Path
+    ) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}/v3"
+            client = Client(serve(paste, auth_url=url, http_connect_timeout="1"), V1, identity)
+            begun = time.monotonic()
+            answer = client("GET", "jobs")
+            assert answer.status == 503
+            assert time.monotonic() - begun < 10
+            assert client("GET", "/", by=None).status == 300
+
+    def test_one_that_does_not_know_the_service(self, serve: Serve, identity) -> None:
+        answer = Client(serve(password="wrong"), V1, identity)("GET", "jobs")
+        assert answer.status == 503

@@ -1,0 +1,109 @@
+"""The service as a real process with several workers, and many clients at once."""
+
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.search.shared import SearchServers
+from tests.support.service import Service, search_store, sql_store
+from tests.support.sql.shared import SQLServers
+
+Request = tuple[str, str, Any]
+"""Method, path, body (None: no body)."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+
+
+class Crowd:
+    """Clients with a connection each that send at the same moment."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def send(self, requests: Sequence[Request]) -> list[Answer]:
+        """The answers, in the order of the requests."""
+        ready = threading.Barrier(len(requests))
+        with ThreadPoolExecutor(len(requests)) as threads:
+            return list(threads.map(lambda request: self._one(ready, request), requests))
+
+    def _one(self, ready: threading.Barrier, request: Request) -> Answer:
+        method, path, body = request
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.connect()
+            data = None if body is None else json.dumps(body)
+            ready.wait(60)
+            connection.request(method, path, data)
+            answer = connection.getresponse()
+            text = answer.read()
+            return Answer(answer.status, json.loads(text) if text else None)
+        finally:
+            connection.close()
+
+
+STORES = [
+    "embedded",
+    *(pytest.param(name, marks=pytest.mark.matrix) for name in ("elasticsearch", "mariadb", "postgresql")),
+]
+
+
+def _configuration(store: str, directory: Path, search: SearchServers, sql: SQLServers) -> Path | None:
+    """The configuration file that names a new store, None for the embedded one."""
+    if store == "embedded":
+        return None
+    if store == "elasticsearch":
+        return search_store(directory, search.server(store, "9").url)
+    return sql_store(directory, sql.database(store))
+
+
+@pytest.fixture(params=STORES)
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers, sql_servers: SQLServers
+) -> Path | None:
+    """The configuration file of a new store, for tests that are made with every one."""
+    return _configuration(request.param, tmp_path, search_servers, sql_servers)
+
+
+@pytest.fixture(scope="module", params=STORES)
+def service(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    search_servers: SearchServers,
+    sql_servers: SQLServers,
+) -> Iterator[Service]:
+    """One service for all tests of a module; each makes documents of its own."""
+    directory = tmp_path_factory.mktemp("live")
+    config = _configuration(request.param, directory, search_servers, sql_servers)
+    service = Service(directory / "data", "--workers", "3", "--threads", "8", config=config)
+    yield service.start()
+    service.end()
+
+
+@pytest.fixture
+def crowd(service: Service) -> Crowd:
+    return Crowd(service.port)
+
+
+@pytest.fixture
+def start_service(tmp_path: Any) -> Iterator[Callable[..., Service]]:
+    """Makes services, on data directories of their own or on the store of ``config``, and ends them."""
+    made: list[Service] = []
+
+    def make(name: str = "data", *arguments: str, config: Path | None = None) -> Service:
+        made.append(Service(tmp_path / name, "--workers", "2", *arguments, config=config))
+        return made[-1].start()
+
+    yield make
+    for service in made:
+        service.end()

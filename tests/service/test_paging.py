@@ -1,0 +1,134 @@
+"""A poll in pages, while several processes serve others who change the jobs.
+
+What is promised: in pages by offset a job that matches throughout is neither missed nor repeated while others
+create and patch jobs; from marker to marker also while others complete and delete them. By default this goes on
+for a few seconds; ``make soak`` takes its time.
+"""
+
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.service import polls
+from tests.service.polls import Connection, Ledger, Life, Poll
+from tests.support.service import Service
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "3"))
+AT_FIRST = 45
+MOST = 150
+"""Jobs at a time, lest the polls become ever longer."""
+JOB = {
+    "client_id": "node1",
+    "job_actions": [],
+    "job_schedule": {"schedule_interval": "1 days", "status": "scheduled"},
+}
+
+Act = Callable[[Connection, str, Ledger, random.Random], None]
+
+
+@pytest.fixture
+def served(start_service: Callable[..., Service], store: Path | None) -> Service:
+    """Several processes on an empty store."""
+    return start_service("paging", "--workers", "3", config=store)
+
+
+def _create(connection: Connection, jobs: str, ledger: Ledger, _random: random.Random) -> None:
+    if sum(life.until == float("inf") for life in list(ledger.lives.values())) < MOST:
+        status, body, _ = connection.ask("POST", jobs, JOB)
+        assert status == 201, body
+        ledger.created(body["job_id"])
+
+
+def _patch(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
+    """What schedulers write all day, except that a job is done."""
+    job_id = chance.choice(list(ledger.lives))
+    schedule = {"status": chance.choice(["running", "scheduled", "stop"]), "current_pid": chance.randrange(10_000)}
+    status, body, _ = connection.ask("PATCH", f"{jobs}/{job_id}", {"job_schedule": schedule})
+    assert status in (200, 404), body
+
+
+def _complete(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
+    job_id = ledger.take(chance.randrange(1_000_000))
+    if job_id is not None:
+        status, body, _ = connection.ask("PATCH", f"{jobs}/{job_id}", {"job_schedule": {"status": "completed"}})
+        assert status == 200, body
+
+
+def _delete(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
+    job_id = ledger.take(chance.randrange(1_000_000))
+    if job_id is not None:
+        assert connection.ask("DELETE", f"{jobs}/{job_id}")[0] == 204
+
+
+def _replace(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
+    """The whole job anew under its id, which does not make it a younger one."""
+    job = {**JOB, "description": str(chance.random())}
+    assert connection.ask("POST", f"{jobs}/{chance.choice(list(ledger.lives))}", job)[0] == 201
+
+
+def _soak(port: int, jobs: str, poll: Callable[[Connection, str], Poll], others: list[Act]) -> Iterator[str]:
+    """What was wrong with any of the polls, of two schedulers, that were made meanwhile."""
+    ledger, over = Ledger(), threading.Event()
+    connection = Connection(port)
+    for _ in range(AT_FIRST):
+        _create(connection, jobs, ledger, random.Random(0))
+    connection.close()
+
+    def disturb(number: int) -> None:
+        own, chance = Connection(port), random.Random(number)
+        while not over.is_set():
+            others[number % len(others)](own, jobs, ledger, chance)
+        own.close()
+
+    def watch(_number: int) -> list[Poll]:
+        own, made = Connection(port), []
+        while not over.is_set():
+            made.append(poll(own, jobs))
+        own.close()
+        return made
+
+    with ThreadPoolExecutor(2 + 2 * len(others)) as threads:
+        watching = [threads.submit(watch, number) for number in range(2)]
+        disturbing = [threads.submit(disturb, number) for number in range(2 * len(others))]
+        over.wait(SECONDS)
+        over.set()
+        for future in disturbing:
+            future.result()
+        made = [poll for future in watching for poll in future.result()]
+    assert len(made) >= SECONDS, "hardly any poll was made"
+    for number, one in enumerate(made):
+        yield from (f"poll {number} of {len(made)}: {fault}" for fault in one.faults(ledger.lives))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("jobs", ["/v1/jobs", "/v2/demo/jobs"])
+class TestPolls:
+    @pytest.fixture(autouse=True)
+    def client(self, served: Service) -> None:
+        assert served.request("POST", "/v2/demo/clients", {"client_id": "node1"})[0] == 201
+
+    def test_by_offset_while_others_create_and_patch(self, served: Service, jobs: str) -> None:
+        assert list(_soak(served.port, jobs, polls.by_offset, [_create, _patch, _replace])) == []
+
+    def test_by_marker_while_others_complete_and_delete_as_well(self, served: Service, jobs: str) -> None:
+        everything = [_create, _patch, _complete, _delete]
+        assert list(_soak(served.port, jobs, polls.by_marker, everything)) == []
+
+
+@pytest.mark.parametrize(
+    ("seen", "faults"),
+    [
+        (["a", "b", "c"], []),
+        (["a", "c", "late", "gone"], ["b was missed"]),
+        (["a", "b", "c", "a"], ["a came 2 times"]),
+        (["b", "c", "c"], ["c came 2 times", "a was missed"]),
+    ],
+)
+def test_the_checker_notices(seen: list[str], faults: list[str]) -> None:
+    lives = {job_id: Life(1.0) for job_id in "abc"} | {"late": Life(5.5), "gone": Life(1.0, until=5.5)}
+    assert list(Poll(5.0, 6.0, seen).faults(lives)) == faults

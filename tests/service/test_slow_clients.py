@@ -1,0 +1,194 @@
+"""Clients that send slowly or do not read: other requests do not wait for them."""
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import Service
+
+CLIENTS = 64
+PROMISED = 5.0
+"""Seconds that no other request may exceed."""
+JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
+HOST = b"Host: localhost\r\n"
+
+
+def post(*lines: bytes) -> bytes:
+    return b"POST /v1/jobs HTTP/1.1\r\n" + HOST + b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+
+
+SLOW = {
+    "nothing": b"",
+    "half a request line": b"GET /v1/jo",
+    "half a head": b"GET /v1/jobs HTTP/1.1\r\n" + HOST + b"X-Auth",
+    "an empty line": b"\r\n",
+    "no body": post(b"Content-Length: 1000"),
+    "half a body": post(b"Content-Length: 1000") + b"{" * 500,
+    "half a large body": post(b"Content-Length: 1000000") + b"{" * 5000,
+    "a body above the limit": post(b"Content-Length: 8000000") + b"{" * 5000,
+    "half a chunk": post(b"Transfer-Encoding: chunked") + b"ff\r\n{",
+    "nothing after 100": post(b"Content-Length: 1000", b"Expect: 100-continue"),
+    "a body for nothing": post(b"Content-Length: 8000000").replace(b"/v1/jobs", b"/v1/nowhere"),
+}
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[[Service], socket.socket]]:
+    made: list[socket.socket] = []
+
+    def make(service: Service, read_buffer: int | None = None) -> socket.socket:
+        wire = socket.socket()
+        made.append(wire)
+        if read_buffer is not None:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_buffer)
+        wire.settimeout(60)
+        wire.connect(("127.0.0.1", service.port))
+        return wire
+
+    yield make
+    for wire in made:
+        wire.close()
+
+
+def serves_others(service: Service) -> None:
+    """Requests of every kind are answered in the promised time: small ones, and one with a large body."""
+    for method, path, body in (
+        ("GET", "/healthcheck", None),
+        ("POST", "/v1/jobs", JOB),
+        ("GET", "/v1/jobs?limit=1", None),
+        ("POST", "/v1/jobs", {**JOB, "description": "x" * 200_000}),
+    ):
+        started = time.monotonic()
+        status = answered(service, method, path, body)
+        assert time.monotonic() - started < PROMISED, (method, path)
+        assert status in (200, 201), (method, path, status)
+
+
+def answered(service: Service, method: str, path: str, body: object) -> int:
+    data = b"" if body is None else json.dumps(body).encode()
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", service.port), timeout=60) as wire:
+        wire.sendall(head.encode() + data)
+        return int(read_all(wire).split(maxsplit=2)[1])
+
+
+def read_all(wire: socket.socket) -> bytes:
+    answer = bytearray()
+    with suppress(ConnectionResetError):
+        while data := wire.recv(65536):
+            answer += data
+    return bytes(answer)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        name if name in ("half a head", "half a body") else pytest.param(name, marks=pytest.mark.matrix)
+        for name in SLOW
+    ],
+)
+def test_slow_senders_do_not_delay_others(start_service, connect, kind: str) -> None:
+    service: Service = start_service()
+    for _ in range(CLIENTS):
+        connect(service).sendall(SLOW[kind])
+    serves_others(service)
+
+
+@pytest.mark.matrix
+def test_all_kinds_of_slow_senders_at_once(start_service, connect) -> None:
+    service: Service = start_service("data", "--threads", "2")
+    for _ in range(10):
+        for sent in SLOW.values():
+            connect(service).sendall(sent)
+    serves_others(service)
+
+
+@pytest.mark.matrix
+def test_slow_senders_on_kept_connections(start_service, connect) -> None:
+    service: Service = start_service()
+    whole = b"GET /v1/jobs?limit=1 HTTP/1.1\r\n" + HOST + b"\r\n"
+    for _ in range(CLIENTS):
+        wire = connect(service)
+        wire.sendall(whole + SLOW["half a head"])
+        assert wire.recv(12) == b"HTTP/1.1 200"
+    serves_others(service)
+
+
+@pytest.mark.matrix
+def test_clients_that_do_not_close_do_not_delay_others(start_service, connect) -> None:
+    service: Service = start_service()
+    for _ in range(CLIENTS):
+        wire = connect(service)
+        wire.sendall(b"GET /v1/jobs?limit=1 HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        assert wire.recv(12) == b"HTTP/1.1 200"
+    serves_others(service)
+
+
+@pytest.mark.matrix
+def test_clients_that_do_not_read_do_not_delay_others(start_service, connect) -> None:
+    service: Service = start_service()
+    for number in range(8):
+        large = {**JOB, "description": "x" * 900_000}
+        assert service.request("POST", f"/v1/jobs/large-{number}", large)[0] == 201
+    expected = json.dumps(service.request("GET", "/v1/jobs")[1])
+    request = b"GET /v1/jobs HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+    for _ in range(32):
+        connect(service, read_buffer=4096).sendall(request)
+    serves_others(service)
+    # A client that is merely late gets all of its response.
+    late = connect(service, read_buffer=4096)
+    late.sendall(request)
+    serves_others(service)
+    jobs = json.loads(read_all(late).partition(b"\r\n\r\n")[2])["jobs"]
+    assert [job for job in jobs if job["job_id"].startswith("large-")] == json.loads(expected)["jobs"]
+    assert service.stop() == 0
+
+
+@pytest.fixture
+def impatient(start_service, tmp_path: Path) -> Service:
+    file = tmp_path / "freezer.conf"
+    file.write_text("[api]\nrequest_head_timeout = 1\nrequest_body_timeout = 1\n")
+    service: Service = start_service("data", "--config-file", str(file), "--threads", "4")
+    return service
+
+
+@pytest.mark.parametrize("kind", [name for name in SLOW if name != "nothing"])
+def test_request_that_does_not_arrive_is_refused(impatient: Service, connect, kind: str) -> None:
+    wire = connect(impatient)
+    wire.sendall(SLOW[kind])
+    head, _, body = read_all(wire).removeprefix(b"HTTP/1.1 100 Continue\r\n\r\n").partition(b"\r\n\r\n")
+    expected = 404 if "nothing" in kind and "8000000" in SLOW[kind].decode() else 413 if "above" in kind else 408
+    assert int(head.split()[1]) == expected
+    assert b"connection: close" in head.lower()
+    error = json.loads(body)
+    assert (isinstance(error["title"], str), isinstance(error["description"], str)) == (True, True)
+    assert answered(impatient, "GET", "/v1/jobs", None) == 200
+
+
+def test_silent_connection_is_closed(impatient: Service, connect) -> None:
+    assert read_all(connect(impatient)) == b""
+
+
+def test_slow_but_steady_request_is_answered(start_service, connect) -> None:
+    service: Service = start_service()
+    body = json.dumps(JOB).encode()
+    wire = connect(service)
+    for byte in post(b"Content-Length: %d" % len(body), b"Connection: close") + body:
+        wire.sendall(bytes((byte,)))
+    assert read_all(wire).startswith(b"HTTP/1.1 201 ")
+
+
+@pytest.mark.parametrize("size", [70_000, 1024 * 1024, 5 * 1024 * 1024])
+def test_head_that_does_not_end_is_refused(start_service, connect, size: int) -> None:
+    service: Service = start_service()
+    wire = connect(service)
+    with suppress(ConnectionError):
+        wire.sendall(b"GET / HTTP/1.1\r\n" + b"X-A: 1\r\n" * (size // 8))
+    assert read_all(wire).startswith(b"HTTP/1.1 431 ")

@@ -1,0 +1,609 @@
+"""The worker, run in the process of the tests, with each kind of client.
+
+Other modules test the worker as part of the service, in processes whose coverage is not measured.
+"""
+
+import gc
+import http.client
+import logging
+import os
+import signal
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gunicorn.workers import gthread
+
+from freezer_api.server import connections, worker
+from freezer_api.server.application import Served, Server, listen
+from freezer_api.server.worker import Worker
+from tests.hosting.certificates import make_certificates
+
+WAIT_TIMEOUT = 30.0
+"""Seconds that a test waits for a condition before it fails."""
+SHORT_TIMEOUT = 0.5
+"""Seconds of the timeouts that a test lets expire."""
+MAX_BODY_SIZE = 200_000
+"""Bytes."""
+BIG_SIZE = 16 * 1024 * 1024
+"""Bytes of a response that does not fit into the socket buffers."""
+
+
+class App:
+    """A small application, one path for each behaviour."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Semaphore(0)
+        """Released by each request for ``/gate``, which then waits for ``gate``."""
+        self.gate = threading.Event()
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        status, text = "200 OK", b"whole"
+        match environ["PATH_INFO"]:
+            case "/echo":
+                try:
+                    text = environ["wsgi.input"].read()
+                except OSError:
+                    status, text = "408 Request Timeout", b"late"
+            case "/gate":
+                self.entered.release()
+                assert self.gate.wait(WAIT_TIMEOUT)
+            case "/refused":
+                status, text = "401 Unauthorized", b"refused"
+            case "/big":
+                text = b"b" * BIG_SIZE
+            case "/broken":
+                raise RuntimeError("broken")
+            case "/bad-header":
+                start(status, [("X-Bad", "a\nb")])
+        start(status, [("Content-Length", str(len(text)))])
+        return [text]
+
+
+class Ticking(Worker):
+    """Runs in a thread, where no signal handlers can be set, and checks its timeouts often."""
+
+    def init_signals(self) -> None:
+        pass
+
+    def wait_for_and_dispatch_events(self, timeout: float) -> None:
+        super().wait_for_and_dispatch_events(min(timeout, 0.02))
+
+
+class Running:
+    """A worker and its clients."""
+
+    def __init__(self, kind: type[Worker] = Ticking, context: ssl.SSLContext | None = None, **made: Any) -> None:
+        listener = listen("127.0.0.1", 0)
+        self.port = listener.getsockname()[1]
+        descriptor = listener.fileno()
+        self.app = App()
+        settings = {"threads": 2, "errorlog": None, "limit_request_line": 8190, **made.pop("settings", {})}
+        served = Served(self.app, self.app.close, settings, max_body_size=MAX_BODY_SIZE, **made)
+        server = Server(listener, served)
+        listener = socket.socket(fileno=descriptor)
+        log = server.cfg.logger_class(server.cfg)
+        self.worker = kind(0, os.getppid(), [listener], server, 30, server.cfg, log)
+        self._listener = listener
+        self._context = context
+        self._wires: list[socket.socket] = []
+        self._thread = threading.Thread(target=self.worker.init_process)
+
+    def start(self) -> "Running":
+        self._thread.start()
+        return self
+
+    def connect(self, sent: bytes = b"", read_buffer: int | None = None) -> socket.socket:
+        wire = socket.socket()
+        self._wires.append(wire)
+        if read_buffer is not None:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, read_buffer)
+        wire.settimeout(WAIT_TIMEOUT)
+        wire.connect(("127.0.0.1", self.port))
+        if self._context is not None:
+            wire = self._context.wrap_socket(wire, server_hostname="127.0.0.1")
+            self._wires.append(wire)
+        wire.sendall(sent)
+        return wire
+
+    def until(self, condition: Callable[[], object]) -> None:
+        deadline = time.monotonic() + WAIT_TIMEOUT
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+    def wait_received(self, wire: socket.socket) -> None:
+        """Wait until the worker has received the beginning of a request on this connection."""
+        address = wire.getsockname()
+        self.until(lambda: any(c.client == address and not c.is_silent for c in [*self.worker.pending_conns]))
+
+    def wait_idle(self) -> None:
+        """Wait until the worker has no connection, and check that it released what these occupied."""
+        self.until(lambda: self.worker.nr_conns == 0)
+        found = self.worker
+        left = (found._reserved, found._body_readers, *found._waiting, *found.pending_conns)
+        assert left == (0, 0)
+
+    def stop(self) -> None:
+        self.worker.handle_exit(signal.SIGTERM, None)
+
+    def end(self) -> None:
+        self.app.gate.set()
+        for wire in self._wires:
+            wire.close()
+        if self._thread.is_alive():
+            self.stop()
+            self._thread.join(WAIT_TIMEOUT)
+            assert not self._thread.is_alive()
+        for descriptor in self.worker.PIPE:
+            os.close(descriptor)
+        self.worker.tmp.close()
+        self._listener.close()
+
+
+@pytest.fixture
+def run(monkeypatch) -> Iterator[Callable[..., Running]]:
+    """Creates workers, and ends them with the test."""
+    log = logging.getLogger("gunicorn.error")
+    for name in ("propagate", "parent", "level"):
+        monkeypatch.setattr(log, name, getattr(log, name))
+    # Each stop takes at least this long.
+    monkeypatch.setattr(worker, "LONGEST_HANDSHAKE", 0.05)
+    monkeypatch.setattr(gthread, "STOP_KEEPALIVE_LINGER", 0.05)
+    made: list[Running] = []
+
+    def make(*args: Any, **named: Any) -> Running:
+        made.append(Running(*args, **named))
+        return made[-1]
+
+    yield make
+    for running in made:
+        running.end()
+    gc.unfreeze()
+
+
+@pytest.fixture
+def served(run) -> Running:
+    return run().start()
+
+
+@pytest.fixture
+def impatient(run) -> Running:
+    return run(request_head_timeout=2 * SHORT_TIMEOUT, request_body_timeout=SHORT_TIMEOUT).start()
+
+
+@pytest.fixture
+def tls(run, tmp_path: Path) -> Running:
+    make_certificates(tmp_path)
+    context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    files = {"certfile": str(tmp_path / "server.pem"), "keyfile": str(tmp_path / "server.key")}
+    return run(context=context, settings=files)
+
+
+def request(path: str, *lines: str, body: bytes = b"", method: str = "POST") -> bytes:
+    length = f"Content-Length: {len(body)}" if body else ""
+    named = [line for line in ("Host: localhost", length, *lines) if line]
+    return "\r\n".join((f"{method} {path} HTTP/1.1", *named, "", "")).encode() + body
+
+
+def chunked(path: str, *chunks: bytes, lines: tuple[str, ...] = ()) -> bytes:
+    """Return a request without the last chunk of its body."""
+    pieces = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
+    return request(path, "Transfer-Encoding: chunked", *lines) + pieces
+
+
+LAST = b"0\r\n\r\n"
+CLOSE = "Connection: close"
+
+
+def answer(wire: socket.socket) -> tuple[int, bytes]:
+    """Return status and body of the next response."""
+    response = http.client.HTTPResponse(wire)
+    response.begin()
+    text = response.read()
+    response.close()
+    return response.status, text
+
+
+def read_all(wire: socket.socket) -> bytes:
+    """Return what arrives until the worker ends the connection, and close it."""
+    found = bytearray()
+    with wire, suppress(ConnectionResetError):
+        while data := wire.recv(65536):
+            found += data
+    return bytes(found)
+
+
+def status_of(text: bytes) -> int:
+    return int(text.split(maxsplit=2)[1])
+
+
+def reset(wire: socket.socket) -> None:
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wire.close()
+
+
+# --- Requests that are served.
+
+
+def test_kept_connection_serves_request_after_request(served: Running) -> None:
+    wire = served.connect()
+    for body in (b"one", b"t" * 100_000, b"three"):
+        wire.sendall(request("/echo", body=body))
+        assert answer(wire) == (200, body)
+        served.until(lambda: served.worker.keepalived_conns)
+    wire.close()
+    served.wait_idle()
+
+
+def test_pipelined_requests_are_answered_in_order(served: Running) -> None:
+    wire = served.connect(request("/echo", body=b"first") + request("/echo", body=b"second")[:-3])
+    assert answer(wire) == (200, b"first")
+    wire.sendall(b"ond" + request("/echo", CLOSE, body=b"third"))
+    text = read_all(wire)
+    assert text.index(b"second") < text.index(b"third")
+    served.wait_idle()
+
+
+def test_request_arrives_in_pieces(served: Running) -> None:
+    whole = request("/echo", CLOSE, body=b"pieces")
+    wire = served.connect(whole[:1])
+    served.wait_received(wire)
+    for byte in whole[1:]:
+        wire.sendall(bytes((byte,)))
+    assert status_of(read_all(wire)) == 200
+
+
+@pytest.mark.parametrize("size", [1000, 100_000, MAX_BODY_SIZE + 1])
+def test_body_arrives_after_the_head(served: Running, size: int) -> None:
+    body = b"x" * size
+    whole = request("/echo", body=body)
+    wire = served.connect(whole[:-500])
+    served.until(lambda: served.worker.nr_conns)
+    wire.sendall(whole[-500:])
+    assert answer(wire) == (200, body)
+    wire.close()
+    served.wait_idle()
+
+
+def test_body_for_which_there_is_no_memory_is_read_by_a_thread(served: Running, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "MAX_RECEIVED_SIZE", 150_000)
+    body = b"x" * 100_000
+    whole = request("/echo", body=body)
+    first = served.connect(whole[:-1])
+    served.until(lambda: served.worker._reserved)
+    second = served.connect(whole[:-1])
+    served.until(lambda: served.worker._body_readers)
+    for wire in (first, second):
+        wire.sendall(whole[-1:])
+        assert answer(wire) == (200, body)
+        wire.close()
+    served.wait_idle()
+
+
+def test_chunked_body(served: Running) -> None:
+    wire = served.connect(chunked("/echo", b"one ", b"two"))
+    served.until(lambda: served.worker._body_readers)
+    wire.sendall(b"6\r\n three\r\n" + LAST)
+    assert answer(wire) == (200, b"one two three")
+
+
+def test_expect_is_answered_before_the_body_comes(served: Running) -> None:
+    wire = served.connect(request("/echo", "Expect: 100-continue", "Content-Length: 4"))
+    expected = b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert wire.recv(len(expected)) == expected
+    wire.sendall(b"body")
+    assert answer(wire) == (200, b"body")
+
+
+def test_body_waits_for_a_reader(served: Running) -> None:
+    first = served.connect(chunked("/gate") + LAST)
+    assert served.app.entered.acquire(timeout=WAIT_TIMEOUT)
+    second = served.connect(chunked("/echo", b"second") + LAST)
+    served.until(lambda: served.worker._waiting)
+    served.app.gate.set()
+    assert answer(first) == (200, b"whole")
+    assert answer(second) == (200, b"second")
+    for wire in (first, second):
+        wire.close()
+    served.wait_idle()
+
+
+def test_health_is_answered_while_all_threads_work(served: Running) -> None:
+    for _ in range(2):
+        served.connect(request("/gate", method="GET"))
+        assert served.app.entered.acquire(timeout=WAIT_TIMEOUT)
+    wire = served.connect(request("/healthcheck", method="GET"))
+    assert answer(wire) == (200, b"whole")
+
+
+# --- Requests that are not.
+
+
+def test_late_request_is_refused(impatient: Running) -> None:
+    sent = (
+        b"GET / HT",
+        request("/echo", body=b"x" * 1000)[:-1],
+        request("/echo", body=b"x" * 100_000)[:-1],
+        chunked("/echo", b"x"),
+    )
+    for wire in [impatient.connect(each) for each in sent]:
+        assert status_of(read_all(wire)) == 408
+    impatient.wait_idle()
+
+
+def test_silent_connection_is_closed(impatient: Running) -> None:
+    assert read_all(impatient.connect()) == b""
+    impatient.wait_idle()
+
+
+def test_body_that_finds_no_reader_is_refused(impatient: Running) -> None:
+    impatient.connect(chunked("/gate") + LAST)
+    assert impatient.app.entered.acquire(timeout=WAIT_TIMEOUT)
+    assert status_of(read_all(impatient.connect(chunked("/echo", b"x")))) == 503
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (request("/echo", "Content-Length: x"), 400),
+        (request("/echo", "Transfer-Encoding: other"), 501),
+        (request("/echo", "Expect: other"), 417),
+        (b"GET /" + b"x" * 9000, 414),
+        (b"GET / HTTP/1.1\r\n" + b"X-A: 1\r\n" * 10_000, 431),
+        (request("/bad-header"), 500),
+        (request("/broken"), 500),
+    ],
+)
+def test_malformed_request_is_answered_in_json(served: Running, sent: bytes, status: int) -> None:
+    text = read_all(served.connect(sent))
+    assert status_of(text) == status
+    assert b"application/json" in text
+    served.wait_idle()
+
+
+# --- Clients that go away.
+
+
+@pytest.mark.parametrize("leave", [socket.socket.close, reset])
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"GET / HT",
+        request("/echo", body=b"x" * 1000)[:-1],
+        request("/echo", body=b"x" * 100_000)[:-1],
+        chunked("/echo", b"x"),
+        request("/refused", "Content-Length: 8000000"),
+    ],
+)
+def test_client_leaves_within_its_request(served: Running, sent: bytes, leave: Callable[..., None]) -> None:
+    wire = served.connect(sent)
+    served.until(lambda: served.worker.nr_conns)
+    leave(wire)
+    served.wait_idle()
+
+
+def test_client_ends_its_half_within_its_request(served: Running) -> None:
+    for sent in (b"GET / HT", request("/echo", body=b"x" * 1000)[:-1], chunked("/echo", b"x")):
+        wire = served.connect(sent)
+        wire.shutdown(socket.SHUT_WR)
+        read_all(wire)
+    served.wait_idle()
+
+
+def test_client_leaves_before_the_response(served: Running) -> None:
+    wires = [served.connect(request("/gate")) for _ in range(2)]
+    for wire in wires:
+        assert served.app.entered.acquire(timeout=WAIT_TIMEOUT)
+        reset(wire)
+    served.app.gate.set()
+    served.wait_idle()
+
+
+def test_client_leaves_within_the_response(served: Running) -> None:
+    wire = served.connect(request("/big"), read_buffer=4096)
+    served.until(lambda: any(c.sock.unsent for c in [*served.worker.pending_conns]))
+    reset(wire)
+    served.wait_idle()
+
+
+def test_client_is_gone_when_the_worker_begins(run) -> None:
+    running = run()
+    reset(running.connect())
+    running.start()
+    assert answer(running.connect(request("/"))) == (200, b"whole")
+    running.until(lambda: running.worker.nr_conns == 1)
+
+
+# --- Clients that read slowly.
+
+
+def test_slow_reader_gets_the_whole_response(served: Running) -> None:
+    wire = served.connect(request("/big"), read_buffer=4096)
+    served.until(lambda: any(c.sock.unsent for c in [*served.worker.pending_conns]))
+    status, text = answer(wire)
+    assert (status, len(text)) == (200, BIG_SIZE)
+
+
+def test_client_that_does_not_read_is_dropped(served: Running, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "SEND_TIMEOUT", SHORT_TIMEOUT)
+    served.connect(request("/big"), read_buffer=4096)
+    served.until(lambda: served.worker.nr_conns)
+    served.wait_idle()
+
+
+def test_oldest_slow_reader_is_cut_off(served: Running, monkeypatch, caplog) -> None:
+    monkeypatch.setattr(worker, "MAX_UNSENT_SIZE", BIG_SIZE)
+    first = served.connect(request("/big"), read_buffer=4096)
+    served.until(lambda: any(c.sock.unsent for c in [*served.worker.pending_conns]))
+    second = served.connect(request("/big"), read_buffer=4096)
+    assert len(read_all(first)) < BIG_SIZE
+    status, text = answer(second)
+    assert (status, len(text)) == (200, BIG_SIZE)
+    assert "too slowly" in caplog.text
+
+
+# --- Bodies that the application leaves unread.
+
+
+def test_small_unread_body_keeps_the_connection(served: Running) -> None:
+    wire = served.connect(request("/refused", body=b"x" * 1000) + request("/echo", CLOSE, body=b"next"))
+    text = read_all(wire)
+    assert status_of(text) == 401
+    assert text.endswith(b"next")
+
+
+def refused_early(served: Running, monkeypatch) -> socket.socket:
+    """Return a connection whose request was answered before its body arrived."""
+    monkeypatch.setattr(connections, "DRAIN_TIMEOUT", 0.05)
+    wire = served.connect(request("/refused", "Content-Length: 8000000") + b"x")
+    response = http.client.HTTPResponse(wire)
+    response.begin()
+    assert (response.status, response.headers["Connection"]) == (401, "close")
+    response.read()
+    response.close()
+    return wire
+
+
+def test_response_to_unread_body_announces_the_end(served: Running, monkeypatch) -> None:
+    wire = refused_early(served, monkeypatch)
+    wire.sendall(b"x" * 100_000)
+    wire.shutdown(socket.SHUT_WR)
+    assert wire.recv(1) == b""
+    served.wait_idle()
+
+
+def test_client_that_goes_on_sending_is_cut_off(served: Running, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "MAX_DRAIN_SIZE", 1000)
+    wire = refused_early(served, monkeypatch)
+    with suppress(ConnectionError):
+        wire.sendall(b"x" * BIG_SIZE)
+    served.wait_idle()
+
+
+def test_client_that_resets_after_the_response(served: Running, monkeypatch) -> None:
+    reset(refused_early(served, monkeypatch))
+    served.wait_idle()
+
+
+def test_client_that_does_not_close_is_dropped(served: Running, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "DRAIN_TIMEOUT", 0.05)
+    refused_early(served, monkeypatch)
+    served.wait_idle()
+
+
+# --- The end of the worker.
+
+
+def test_stop_serves_every_connection_made_until_then(run, monkeypatch) -> None:
+    monkeypatch.setattr(worker, "LONGEST_HANDSHAKE", 3 * SHORT_TIMEOUT)
+    running = run().start()
+    begun = running.connect(request("/gate", method="GET"))
+    kept = running.connect(request("/"))
+    assert answer(kept) == (200, b"whole")
+    silent = running.connect()
+    half = running.connect(b"GET / HT")
+    running.wait_received(half)
+    assert running.app.entered.acquire(timeout=WAIT_TIMEOUT)
+    running.stop()
+    late = running.connect(request("/"))
+    half.sendall(b"TP/1.1\r\nHost: a\r\n\r\n")
+    running.app.gate.set()
+    for wire in (begun, half, late):
+        assert status_of(read_all(wire)) == 200
+    for wire in (kept, silent):
+        assert read_all(wire) == b""
+    running.until(lambda: running.app.closed)
+    with pytest.raises(ConnectionRefusedError):
+        running.connect()
+
+
+@pytest.fixture
+def _signals() -> Iterator[None]:
+    """Restore what a worker changes in its process."""
+    handlers = {number: signal.getsignal(number) for number in Worker.SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    wakeup = signal.set_wakeup_fd(-1)
+    yield
+    signal.set_wakeup_fd(wakeup)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@pytest.mark.usefixtures("_signals")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_stops_the_worker(run, number: signal.Signals) -> None:
+    running = run(Worker)
+    found = []
+
+    def ask() -> None:
+        try:
+            with running.connect(request("/")) as wire:
+                found.append(answer(wire))
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), number)
+            running.until(lambda: not running.worker.alive)
+        finally:
+            # The main thread must not wait for ever for a signal that was not sent or had no effect.
+            running.worker.alive = False
+
+    client = threading.Thread(target=ask)
+    client.start()
+    running.worker.init_process()
+    client.join()
+    assert found == [(200, b"whole")]
+    assert running.app.closed
+
+
+# --- TLS.
+
+
+def test_tls_connection_serves_request_after_request(tls: Running) -> None:
+    tls.start()
+    wire = tls.connect()
+    for body in (b"one", b"t" * 150_000, b"l" * (MAX_BODY_SIZE + 1)):
+        wire.sendall(request("/echo", body=body))
+        assert answer(wire) == (200, body)
+    wire.sendall(request("/echo", body=b"first") + request("/echo", CLOSE, body=b"second"))
+    text = read_all(wire)
+    assert text.index(b"first") < text.index(b"second")
+
+
+def test_tls_client_reads_slowly(tls: Running) -> None:
+    tls.start()
+    wire = tls.connect(request("/big"), read_buffer=4096)
+    tls.until(lambda: any(c.sock.unsent for c in [*tls.worker.pending_conns]))
+    status, text = answer(wire)
+    assert (status, len(text)) == (200, BIG_SIZE)
+
+
+def test_tls_refuses_a_client_without(tls: Running) -> None:
+    tls.start()
+    with socket.create_connection(("127.0.0.1", tls.port), WAIT_TIMEOUT) as wire:
+        wire.sendall(request("/"))
+        assert b"HTTP" not in read_all(wire)
+    tls.wait_idle()
+
+
+# Python's ssl module does not close the socket that it could not wrap.
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_tls_client_is_gone_when_the_worker_begins(tls: Running) -> None:
+    with socket.create_connection(("127.0.0.1", tls.port), WAIT_TIMEOUT) as wire:
+        reset(wire)
+    tls.start()
+    assert answer(tls.connect(request("/"))) == (200, b"whole")

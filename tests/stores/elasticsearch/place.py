@@ -1,0 +1,180 @@
+"""A store under a prefix of its own on a real server, and what an older or newer release left there."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from freezer_api.documents.kind import HotList, Kind
+from freezer_api.documents.registry import KINDS
+from freezer_api.repository import query as q
+from freezer_api.repository.elastic import bulk
+from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.admin import ElasticUpkeep
+from freezer_api.repository.elastic.indices import alias_of, write_alias_of
+from freezer_api.repository.elastic.layout import LAYOUTS, Layout
+from freezer_api.repository.elastic.repository import ElasticRepository
+from freezer_api.repository.elastic.transport import Answer, Connection
+from freezer_api.repository.protocol import Stored
+from tests.contract.asking import JOBS, job
+from tests.support.search.shared import SearchServers
+
+Layouts = Mapping[str, Layout]
+ALL = list(LAYOUTS)
+
+
+def never(_question: str) -> bool:
+    return False
+
+
+def _release(**changed: Kind) -> Layouts:
+    return {kind.name: Layout(changed.get(kind.name, kind)) for kind in KINDS}
+
+
+WITHOUT_A_LIST = _release(jobs=replace(JOBS, hot=JOBS.hot[:2]))
+"""The release before the list by host: its mapping lacks two fields."""
+
+WITH_ANOTHER_FIELD = _release(jobs=replace(JOBS, hot=(*JOBS.hot, HotList(("user_name",)))))
+"""A release with a field that this one has dropped: its documents have to be copied."""
+
+
+class Counted(Connection):
+    """Calls ``happening`` before each request, with the number of those that have been made."""
+
+    happening: Callable[[int], object] = staticmethod(lambda _made: None)
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.calls: list[str] = []
+
+    def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
+        self._count(f"{method} {target}")
+        return super().answer(method, target, body)
+
+    def bulk(self, target: str, lines: bytes) -> Answer:
+        self._count(f"POST {target}")
+        return super().bulk(target, lines)
+
+    def _count(self, call: str) -> None:
+        self.happening(len(self.calls))
+        self.calls.append(call)
+
+
+class Marked(Counted):
+    """Knows at which of its calls the index that is copied is blocked."""
+
+    blocking = -1
+
+    def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
+        if target.endswith("/_block/write"):
+            self.blocking = len(self.calls)
+        return super().answer(method, target, body)
+
+
+@dataclass
+class Place:
+    """``opened`` are its connections, which its fixture closes."""
+
+    url: str
+    prefix: str
+    opened: list[Connection] = field(default_factory=list)
+
+    def connect(self, kind: type[Connection] = Connection, **options: Any) -> Any:
+        settings = {"deadline": 30.0, **options}
+        self.opened.append(kind(lambda: open_pool(Access((self.url,)), 16), **settings))
+        return self.opened[-1]
+
+    def request(self, method: str, path: str, body: Any = None) -> Any:
+        """The body of the answer to a request that ``{}`` in the path makes one for this place."""
+        return self.opened[0].call(method, self.named(path), body).body
+
+    def named(self, text: str) -> str:
+        """The text with the prefix in it."""
+        return text.replace("{}", self.prefix)
+
+    def upkeep(self, layouts: Layouts = LAYOUTS, **options: Any) -> ElasticUpkeep:
+        connection = options.pop("connection", None) or self.connect()
+        return ElasticUpkeep(connection, self.prefix, layouts=layouts, **{"patience": 0.1, **options})
+
+    def sync(self, layouts: Layouts = LAYOUTS, kinds: Iterable[str] = ("jobs",), **options: Any) -> None:
+        self.upkeep(layouts, **options).sync(list(kinds), never)
+
+    def repository(self, **options: Any) -> ElasticRepository:
+        return ElasticRepository(self.connect(**options), self.prefix)
+
+    def fill(self, layout: Layout, count: int, created: Callable[[int], int] = lambda number: number) -> None:
+        """Jobs ``job0`` and so on, as a service with this layout writes them."""
+        alias = alias_of(self.prefix, layout.kind)
+        index = next(iter(self.request("GET", f"/{alias}")))
+        lines = (
+            (
+                {"index": {"_index": write_alias_of(index), "_id": f"job{number}"}},
+                {
+                    **layout.fields(job(f"job{number}", n=number)),
+                    "key": f"job{number}",
+                    "created": created(number),
+                    "version": 1,
+                    "write": str(number),
+                },
+            )
+            for number in range(count)
+        )
+        assert bulk.write(self.opened[0], lines) == 0
+        self.request("POST", f"/{alias}/_refresh")
+
+    def indices(self) -> dict[str, list[str]]:
+        """All indices of the place and their aliases."""
+        found = self.request("GET", "/{},{}-*?ignore_unavailable=true&allow_no_indices=true")
+        return {name: sorted(index["aliases"]) for name, index in sorted(found.items())}
+
+    def clear(self) -> None:
+        for name in self.indices():
+            self.request("DELETE", f"/{name}")
+
+
+def opened(servers: SearchServers, engine: str, version: str) -> Iterator[Place]:
+    """A place of its own on this server, which is cleared at the end."""
+    place = Place(servers.server(engine, version).url, f"upkeep-{uuid.uuid4().hex[:8]}")
+    place.connect()
+    yield place
+    place.clear()
+    for connection in place.opened:
+        connection.close()
+
+
+def documents(repository: ElasticRepository) -> list[tuple[str, int, Any]]:
+    """Key, version and content of all jobs, in the order of lists."""
+    page = repository.search(JOBS, q.Query(limit=100_000, with_total=True))
+    assert page.total == len(page.items)
+    return [(stored.key, stored.version, stored.document) for stored in page.items]
+
+
+def changed(repository: ElasticRepository, stored: Stored, **more: Any) -> Stored:
+    return repository.replace(JOBS, stored.key, {**stored.document, **more}, stored.token)
+
+
+class Child:
+    """A forked process that does this; ``stopped`` and ``ended`` wait for it."""
+
+    def __init__(self, work: Callable[[], object]) -> None:
+        self.pid = os.fork()
+        if self.pid == 0:
+            code = 70
+            try:
+                work()
+                code = 0
+            except SystemExit as error:
+                code = int(error.code or 0)
+            finally:
+                os._exit(code)
+
+    def stopped(self) -> bool:
+        """Whether it has stopped itself; False when it has ended."""
+        _, status = os.waitpid(self.pid, os.WUNTRACED)
+        return os.WIFSTOPPED(status)
+
+    def ended(self) -> int:
+        """The exit code."""
+        _, status = os.waitpid(self.pid, 0)
+        return os.waitstatus_to_exitcode(status)

@@ -1,0 +1,340 @@
+"""A mapping that cannot be changed in place: its documents go into a new index, and nobody who reads or writes
+meanwhile loses anything.
+"""
+
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from elastic_transport import ConnectionTimeout, NodePool, Urllib3HttpNode
+from elastic_transport.client_utils import url_to_node_config
+
+from freezer_api.errors import AlreadyExists, ConfigurationError, Conflict, StoreFailed
+from freezer_api.repository import query as q
+from freezer_api.repository.elastic import bulk, copying
+from freezer_api.repository.elastic.indices import copying_alias_of
+from freezer_api.repository.elastic.transport import Connection
+from tests.contract.asking import JOBS, found, is_, job, keep
+from tests.stores.elasticsearch.place import LAYOUTS, WITH_ANOTHER_FIELD, Marked, changed, documents, never
+
+OLD = WITH_ANOTHER_FIELD
+FIRST, SECOND = "{}-jobs-000001", "{}-jobs-000002"
+
+
+class Writers:
+    """Threads that create, replace and delete jobs of their own; ``last`` is what was acknowledged of each key."""
+
+    def __init__(self, repository, seed):
+        self.last = {}
+        self.done = 0
+        self._repository = repository
+        self._seed = seed
+        self._stop = threading.Event()
+        self._threads = ThreadPoolExecutor(4)
+        self._running = [
+            *(self._threads.submit(self._write, number) for number in range(3)),
+            self._threads.submit(self._read),
+        ]
+
+    def _write(self, number):
+        chance = random.Random(self._seed + number)
+        old = [key for position, key in enumerate(f"job{n}" for n in range(300)) if position % 3 == number]
+        mine = {key: self._repository.get(JOBS, key) for key in old}
+        while not self._stop.is_set():
+            key = chance.choice([*mine, f"new{number}x{self.done}"])
+            mine[key] = self._changed(mine.get(key), key, chance)
+            self.last[key] = mine[key] and (mine[key].version, mine[key].document)
+            self.done += 1
+
+    def _changed(self, stored, key, chance):
+        try:
+            if stored is None:
+                return self._repository.create(JOBS, key, job(key, n=self.done))
+            if chance.random() < 0.4:
+                return self._repository.delete(JOBS, key, stored.token)
+            return changed(self._repository, stored, n=self.done)
+        except Conflict:
+            # The token is of the index that is gone: read anew, as every client of the service does.
+            return self._repository.get(JOBS, key)
+
+    def _read(self):
+        sample = q.Query((is_("client_id", "host"),), limit=5)
+        while not self._stop.is_set():
+            assert self._repository.get(JOBS, "steady") is not None
+            assert len(self._repository.search(JOBS, sample).items) == 5
+
+    def stop(self):
+        self._stop.set()
+        for running in self._running:
+            running.result(60)
+        self._threads.shutdown()
+
+
+def test_nothing_is_lost_while_the_service_reads_and_writes(every_place):
+    place = every_place
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 800, created=lambda number: 1_000_000 + number // 3)
+    repository = place.repository(deadline=20.0)
+    keep(repository, "steady")
+    before = {key: (version, document) for key, version, document in documents(repository)}
+    order = list(before)
+    writers = Writers(repository, seed=7)
+    while writers.done < 20:
+        time.sleep(0.01)
+    begun = writers.done
+    place.sync(little=100)
+    during = writers.done - begun
+    writers.stop()
+
+    assert during > 0
+    assert list(place.indices()) == [place.named(SECOND)]
+    after = documents(repository)
+    wanted = {**before, **writers.last}
+    assert {key: (version, document) for key, version, document in after} == {
+        key: value for key, value in wanted.items() if value is not None
+    }
+    untouched = {key for key in before if key not in writers.last}
+    assert [key for key, _, _ in after if key in untouched] == [key for key in order if key in untouched]
+
+
+def test_what_was_read_before_the_swap_cannot_be_changed_after_it(place):
+    place.sync(OLD)
+    repository = place.repository()
+    one, two = keep(repository, "one", "two")
+    place.sync()
+
+    with pytest.raises(Conflict):
+        changed(repository, one)
+    with pytest.raises(Conflict):
+        repository.delete(JOBS, "two", two.token)
+    with pytest.raises(AlreadyExists):
+        keep(repository, "one")
+    again = repository.get(JOBS, "one")
+    assert (again.document, again.version) == (one.document, one.version)
+    assert changed(repository, again, n=1).version == 2
+
+
+def test_documents_are_found_by_the_fields_of_the_new_mapping(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 30)
+    place.sync()
+
+    assert len(found(place.repository(), is_("client_id", "host"))) == 30
+    mappings = place.request("GET", f"/{SECOND}")[place.named(SECOND)]["mappings"]
+    assert mappings["properties"] == LAYOUTS["jobs"].mapping["properties"]
+    assert mappings["_meta"] == {"freezer": LAYOUTS["jobs"].meta}
+    assert place.indices() == {place.named(SECOND): [place.named("{}-jobs"), place.named(f"{SECOND}-write")]}
+
+
+def test_an_empty_index_is_replaced_too(place):
+    place.sync(OLD)
+    place.sync()
+    assert list(place.indices()) == [place.named(SECOND)]
+
+
+@pytest.mark.parametrize("little", [1, 7, 1000])
+def test_what_was_deleted_meanwhile_is_found_whatever_the_times_of_creation(place, little):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 120, created=lambda number: (number % 4) * 10 if number < 100 else 10**15 + number)
+    repository = place.repository()
+    gone = ["job0", "job1", "job5", "job6", "job50", "job99", "job100", "job119"]
+
+    def _meanwhile(made):
+        # Everything has been copied once, and the index is about to be blocked.
+        if made == connection.blocking:
+            for key in gone:
+                repository.delete(JOBS, key, repository.get(JOBS, key).token)
+            keep(repository, "job50")
+
+    connection = place.connect(Marked)
+    connection.happening = _meanwhile
+    place.sync(connection=connection, little=little)
+
+    left = [f"job{number}" for number in range(120) if f"job{number}" not in gone]
+    by_time = sorted(left, key=lambda key: (_created(int(key[3:])), key))
+    assert [key for key in found(repository) if key != "job50"] == by_time
+    assert repository.get(JOBS, "job50").version == 1
+
+
+def _created(number):
+    return (number % 4) * 10 if number < 100 else 10**15 + number
+
+
+def test_everything_may_have_been_deleted_meanwhile(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    repository = place.repository()
+
+    def _meanwhile(made):
+        if made == connection.blocking:
+            for key in found(repository):
+                repository.delete(JOBS, key, repository.get(JOBS, key).token)
+
+    connection = place.connect(Marked)
+    connection.happening = _meanwhile
+    place.sync(connection=connection, little=5)
+
+    assert found(repository) == []
+
+
+def test_a_copy_that_holds_something_else_than_the_source_is_not_put_in_its_place(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+
+    def _meanwhile(made):
+        if made == connection.blocking:
+            place.request("PUT", f"/{SECOND}/_doc/stray?refresh=true", {"created": None})
+
+    connection = place.connect(Marked)
+    connection.happening = _meanwhile
+    with pytest.raises(StoreFailed):
+        place.sync(connection=connection, little=5)
+    repository = place.repository()
+    assert len(found(repository)) == 20
+    keep(repository, "written")
+    place.sync()
+    assert len(found(repository)) == 21
+
+
+def test_large_documents_are_copied(place):
+    place.sync(OLD)
+    repository = place.repository(deadline=20.0)
+    keep(repository, *(f"job{number}" for number in range(7)), text="x" * 1_000_000)
+    before = documents(repository)
+    place.sync()
+    assert documents(repository) == before
+
+
+def test_what_the_store_refuses_of_many_documents_is_an_error(place):
+    place.sync()
+    connection = place.connect()
+    with pytest.raises(StoreFailed):
+        list(bulk.pages(connection, place.named("{}-nothing"), {"sort": [{"created": "asc"}]}))
+    with pytest.raises(StoreFailed):
+        bulk.write(connection, [({"explode": {"_index": place.named(FIRST)}}, None)])
+    with pytest.raises(StoreFailed):
+        bulk.write(connection, [({"index": {"_index": place.named(FIRST)}}, {"unknown": 1})])
+    line = {"create": {"_index": place.named(FIRST), "_id": "one"}}
+    assert bulk.write(connection, [(line, {"key": "one"}), (line, {"key": "one"})]) == 1
+
+
+def begun(place):
+    """A copy that has been begun and not gone on with."""
+    index = place.named(SECOND)
+    assert place.upkeep()._create(LAYOUTS["jobs"], index, {copying_alias_of(index): {}}, beats=0)
+    return copying.Copy(place.connect(), place.prefix, LAYOUTS["jobs"], place.named(FIRST), index)
+
+
+def test_a_copy_beats_while_it_is_made(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 2)
+    copy, index, pauses = begun(place), place.named(SECOND), []
+
+    def _pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            copy._last_beat -= 2
+            copy._beat()
+
+    assert copying.goes_on(place.connect(), index, _pause)
+    assert len(pauses) == 3
+    assert not copying.goes_on(place.connect(), index, patience=0.0)
+    copy.run()
+    assert copying.goes_on(place.connect(), index)
+    assert copying.goes_on(place.connect(), place.named(FIRST))
+
+
+def test_a_process_that_has_been_overtaken_gives_up(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    copy = begun(place)
+    place.sync()
+    with pytest.raises(ConfigurationError, match="another process has taken over"):
+        copy.run()
+    assert list(place.indices()) == [place.named("{}-jobs-000003")]
+
+
+def test_a_process_that_is_overtaken_just_before_writes_have_to_wait_gives_up(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    connection = place.connect(Marked)
+    connection.happening = lambda made: made == connection.blocking and place.sync()
+    with pytest.raises(ConfigurationError, match="another process has taken over"):
+        place.sync(connection=connection)
+    keep(place.repository(), "written")
+    assert list(place.indices()) == [place.named("{}-jobs-000003")]
+
+
+def test_whoever_took_a_copy_away_may_have_ended_in_between(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    copy, index = begun(place), place.named(SECOND)
+    action = {"remove": {"index": index, "alias": copying_alias_of(index)}}
+    place.request("POST", "/_aliases", {"actions": [action]})
+    with pytest.raises(ConfigurationError, match="another process has taken over"):
+        copy.run()
+    place.sync()
+    assert list(place.indices()) == [place.named("{}-jobs-000003")]
+
+
+def test_a_copy_that_is_finished_after_all_is_not_taken_away(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    copy = begun(place)
+    upkeep = place.upkeep()
+    found_before = upkeep._look(LAYOUTS["jobs"])
+    copy.run()
+    upkeep._step(LAYOUTS["jobs"], found_before, never)
+    upkeep._copy(LAYOUTS["jobs"], found_before)
+
+    assert list(place.indices()) == [place.named(SECOND)]
+    assert len(found(place.repository())) == 20
+
+
+def test_a_store_that_is_current_is_rid_of_a_copy_that_was_not_finished_and_takes_writes(place):
+    place.sync(OLD)
+    begun(place)
+    place.request("PUT", f"/{FIRST}/_block/write")
+    place.sync(OLD)
+
+    assert list(place.indices()) == [place.named(FIRST)]
+    keep(place.repository(), "one")
+
+
+def test_two_that_begin_a_copy_at_once_make_one(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    upkeep = place.upkeep()
+    seen = upkeep._look(LAYOUTS["jobs"])
+    begun(place)
+    upkeep._step(LAYOUTS["jobs"], seen, never)
+    assert list(place.indices()) == [place.named(FIRST), place.named(SECOND)]
+
+
+class Lost(Urllib3HttpNode):
+    """The answer to one swap is lost on its way, after the server has done it."""
+
+    lost = False
+
+    def perform_request(self, method, target, body=None, headers=None, request_timeout=None):
+        answer = super().perform_request(method, target, body, headers, request_timeout)
+        if target == "/_aliases" and b'"add"' in body and not Lost.lost:
+            Lost.lost = True
+            raise ConnectionTimeout("lost")
+        return answer
+
+
+def test_a_swap_whose_answer_was_lost_is_a_swap(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 20)
+    Lost.lost = False
+    pool = NodePool([url_to_node_config(place.url)], Lost)
+    connection = Connection(lambda: pool, deadline=30.0)
+    place.opened.append(connection)
+    place.sync(connection=connection)
+
+    assert Lost.lost
+    assert list(place.indices()) == [place.named(SECOND)]
+    assert len(found(place.repository())) == 20

@@ -1,0 +1,125 @@
+"""A copy that is killed or paused at any call it makes: another process takes over and nothing is lost."""
+
+import os
+import signal
+
+import pytest
+
+from freezer_api.errors import Unavailable
+from freezer_api.repository.elastic.indices import copying_alias_of
+from freezer_api.repository.elastic.layout import LAYOUTS
+from tests.contract.asking import JOBS, job, keep
+from tests.stores.elasticsearch.place import WITH_ANOTHER_FIELD as OLD
+from tests.stores.elasticsearch.place import Child, Marked, changed, documents
+
+KEYS = [f"job{number}" for number in range(6)]
+LITTLE = 7
+
+
+def prepared(place, *, abandoned=False):
+    """An index that has to be copied, and what is in it; with a copy that somebody has abandoned."""
+    place.clear()
+    place.sync(OLD)
+    for _ in range(2):
+        place.fill(OLD["jobs"], len(KEYS))
+    if abandoned:
+        index = place.named("{}-jobs-000002")
+        place.upkeep()._create(LAYOUTS["jobs"], index, {copying_alias_of(index): {}}, beats=0)
+        place.request("PUT", "/{}-jobs-000001/_block/write")
+    return {key: (1, job(key, n=number)) for number, key in enumerate(KEYS)}
+
+
+def copied(place, repository, happening):
+    """Copy; just before writes have to wait, documents are changed, created and deleted, unless it ended there."""
+
+    def _happening(made):
+        ended = happening(made)
+        if made == connection.blocking and not ended:
+            repository.delete(JOBS, "job3", repository.get(JOBS, "job3").token)
+            changed(repository, repository.get(JOBS, "job4"), n="changed")
+            keep(repository, "created")
+
+    connection = place.connect(Marked)
+    connection.happening = _happening
+    place.sync(connection=connection, little=LITTLE)
+    return connection
+
+
+def test_what_was_changed_just_before_writes_had_to_wait_is_in_the_copy(place):
+    expected = prepared(place)
+    copied(place, place.repository(), lambda _made: None)
+    assert in_store(place.repository()) == after_changes(expected)
+
+
+def after_changes(expected):
+    new = {"job4": (2, job("job4", n="changed")), "created": (1, job("created"))}
+    return {key: value for key, value in {**expected, **new}.items() if key != "job3"}
+
+
+def in_store(repository):
+    return {key: (version, document) for key, version, document in documents(repository)}
+
+
+def written(repository):
+    """Return what a write created while the copy is interrupted, nothing if the write was refused."""
+    try:
+        keep(repository, "meanwhile")
+    except Unavailable:
+        return {}
+    return {"meanwhile": (1, job("meanwhile"))}
+
+
+def is_write(call):
+    return not call.startswith("GET") and not any(word in call for word in ("_search", "_count", "_refresh"))
+
+
+def interrupted(place, ending, chosen, *, abandoned=False):
+    """Copies that end before each of the chosen calls, one after the other: the child, and what should be in the
+    store when the next sync has finished the work.
+    """
+    prepared(place, abandoned=abandoned)
+    repository, impatient = place.repository(), place.repository(deadline=0.2)
+    whole = copied(place, repository, lambda _made: None)
+    for last in chosen(whole.calls):
+        expected = prepared(place, abandoned=abandoned)
+        child = Child(lambda last=last: copied(place, repository, lambda made: made == last and ending()))
+        child.stopped()
+        if last > whole.blocking:
+            expected = after_changes(expected)
+        acknowledged = written(impatient)
+        place.sync(little=LITTLE)
+        found = in_store(repository)
+        if not acknowledged and "meanwhile" in found:
+            # The store was slow: a write that got no answer in time may have been carried out.
+            acknowledged = {"meanwhile": (1, job("meanwhile"))}
+        expected |= acknowledged
+        assert found == expected, whole.calls[last]
+        assert len(place.indices()) == 1
+        yield child, expected
+        keep(repository, "afterwards")
+
+
+@pytest.mark.parametrize("abandoned", [False, True])
+def test_at_whatever_call_it_is_killed_the_next_sync_finishes_and_nothing_is_lost(place, abandoned):
+    def _chosen(calls):
+        # The store is the same before a call and after it, unless that writes: before the next is enough.
+        return [0, *(number for number in range(1, len(calls)) if is_write(calls[number - 1]))]
+
+    killed = list(interrupted(place, lambda: os._exit(9), _chosen, abandoned=abandoned))
+    assert len(killed) >= 8
+
+
+def test_at_whatever_write_it_is_paused_another_takes_over_and_it_does_no_harm_when_it_wakes(place):
+    def _pause():
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return True
+
+    def _chosen(calls):
+        return [number for number, call in enumerate(calls) if is_write(call)]
+
+    repository = place.repository()
+    for child, expected in interrupted(place, _pause, _chosen):
+        os.kill(child.pid, signal.SIGCONT)
+        child.ended()
+        assert in_store(repository) == expected
+        assert len(place.indices()) == 1

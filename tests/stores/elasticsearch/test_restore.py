@@ -1,0 +1,108 @@
+"""Many documents at once, and what a store may have against them."""
+
+import pytest
+
+from freezer_api.errors import StoreFailed, Unavailable
+from freezer_api.repository.elastic.repository import ElasticRepository
+from freezer_api.repository.protocol import Original
+from tests.contract.asking import JOBS, found, job, keep
+from tests.stores.elasticsearch.place import WITHOUT_A_LIST, Counted
+
+ORIGINALS = [Original(f"job{number}", job(f"job{number}"), 1, number) for number in range(3)]
+
+
+def block(place, blocked=True):
+    """What keeps writes away while an index is copied; the engine answers each document of many by itself."""
+    place.request("PUT", "/{}-jobs/_settings", {"index.blocks.write": blocked})
+
+
+def test_documents_wait_while_the_index_is_copied(place):
+    place.sync()
+    block(place)
+    pauses = []
+
+    def _pause(seconds):
+        pauses.append(seconds)
+        block(place, len(pauses) < 3)
+
+    repository = ElasticRepository(place.connect(), place.prefix, pause=_pause)
+    assert repository.restore(JOBS, ORIGINALS) == [True, True, True]
+    assert pauses == [0.1, 0.2, 0.4]
+    assert found(repository) == ["job0", "job1", "job2"]
+
+
+def test_a_store_that_takes_none_is_unavailable(place, caplog):
+    place.sync()
+    block(place)
+    pauses = []
+    repository = ElasticRepository(place.connect(), place.prefix, pause=pauses.append)
+    with pytest.raises(Unavailable):
+        repository.restore(JOBS, ORIGINALS)
+
+    assert 5 < sum(pauses) < 15
+    assert f"The store takes no documents for {place.prefix}-jobs" in caplog.text
+    block(place, False)
+    assert found(repository) == []
+
+
+def test_only_those_that_were_not_taken_are_sent_again(place):
+    place.sync()
+    repository = place.repository()
+    keep(repository, "job1")
+    block(place)
+    waiting = ElasticRepository(place.connect(), place.prefix, pause=lambda _seconds: block(place, False))
+
+    assert waiting.restore(JOBS, ORIGINALS) == [True, False, True]
+    assert sorted(found(repository)) == ["job0", "job1", "job2"]
+
+
+def test_no_index_is_made(place, caplog):
+    with pytest.raises(Unavailable):
+        place.repository().restore(JOBS, ORIGINALS)
+
+    assert "run 'freezer-manage db sync'" in caplog.text
+    assert place.indices() == {}
+
+
+def test_a_store_of_an_older_release_is_unavailable(place, caplog):
+    place.sync(WITHOUT_A_LIST)
+    with pytest.raises(Unavailable):
+        place.repository().restore(JOBS, ORIGINALS)
+
+    assert "The store's layout is not the one of this release" in caplog.text
+
+
+def test_what_the_store_refuses_is_an_error(place):
+    place.sync()
+    with pytest.raises(StoreFailed):
+        place.repository().restore(JOBS, [Original("x" * 600, job("x"), 1, 1)])
+
+
+def test_creating_several_documents_does_not_wait_for_a_busy_store(place, caplog):
+    place.sync()
+    block(place)
+    pauses = []
+    repository = ElasticRepository(place.connect(), place.prefix, pause=pauses.append)
+    with pytest.raises(Unavailable):
+        repository.create_all(JOBS, {"one": job("one"), "two": job("two")})
+
+    assert pauses == []
+    assert f"The store takes no documents for {place.prefix}-jobs" in caplog.text
+    block(place, False)
+    assert repository.create_all(JOBS, {"one": job("one"), "two": job("two")}).keys() == {"one", "two"}
+
+
+def test_creation_reports_index_that_was_removed_after_its_search(place, caplog):
+    place.sync()
+
+    def _happening(made):
+        if made == 1:
+            place.clear()
+
+    connection = place.connect(Counted)
+    connection.happening = _happening
+    with pytest.raises(Unavailable):
+        ElasticRepository(connection, place.prefix).create(JOBS, "one", job("one"))
+
+    assert "run 'freezer-manage db sync'" in caplog.text
+    assert place.indices() == {}

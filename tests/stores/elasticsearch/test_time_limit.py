@@ -1,0 +1,57 @@
+"""A search that a real server stops at its time limit."""
+
+import pytest
+
+from freezer_api.errors import SearchTooLong
+from freezer_api.repository.elastic.repository import _TimeLimit
+from freezer_api.repository.protocol import Original
+from tests.contract import elastic
+from tests.contract.asking import BACKUPS
+from tests.stores.elasticsearch.conftest import ENGINES
+
+NEWEST = ("elasticsearch", "9")
+
+SLOW = {
+    "query": {
+        "bool": {
+            "must_not": [{"wildcard": {"entries": {"value": f"*{n}*a*b*z*{n}*"}}} for n in range(300)],
+        }
+    },
+    "sort": [{"created": "asc"}, {"key": "asc"}],
+    "track_total_hits": True,
+    "size": 10,
+}
+"""60,000 terms compared with 300 patterns: seconds of work."""
+
+
+@pytest.mark.parametrize(
+    ("engine", "version"),
+    [pytest.param(*one, marks=() if one == NEWEST else pytest.mark.matrix) for one in ENGINES],
+)
+def test_search_stopped_by_the_server_is_no_partial_page_and_no_outage(
+    engine: str, version: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    repository = elastic.open_repository(elastic.make(engine, version))
+    try:
+        originals = [
+            Original(
+                f"k{key}",
+                {
+                    "backup_id": f"k{key}",
+                    "backup_metadata": {f"x{n}": f"{key}-{n}-abcdefghijk" for n in range(20)},
+                },
+                1,
+                key,
+            )
+            for key in range(3000)
+        ]
+        assert all(repository.restore(BACKUPS, originals))
+        with pytest.raises(SearchTooLong, match=r"0\.05 s, the limit set by \[api\] max_search_time"):
+            repository._searched(BACKUPS, SLOW, _TimeLimit(0.05, 10.0))
+        with pytest.raises(SearchTooLong, match=r"0\.05 s, the limit set by .* and the store's deadline"):
+            repository._searched(BACKUPS, SLOW, _TimeLimit(10.0, 0.05))
+        assert caplog.messages == []
+        repository.check()
+        assert repository.get(BACKUPS, "k1") is not None
+    finally:
+        repository.close()

@@ -1,0 +1,284 @@
+"""What an operator does to the indices: made once, brought up to date in place, shown, set, taken away."""
+
+from dataclasses import replace
+
+import pytest
+
+from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.repository import query as q
+from freezer_api.repository.elastic.indices import alias_of
+from freezer_api.repository.elastic.layout import LAYOUTS, RELEASE, Layout
+from tests.contract.asking import CLIENTS, JOBS, found, is_, job, keep
+from tests.stores.elasticsearch.place import ALL, WITH_ANOTHER_FIELD, WITHOUT_A_LIST, Counted, never
+
+JOBS_1 = "{}-jobs-000001"
+
+
+@pytest.fixture
+def name(place):
+    """Makes names of this place."""
+    return place.named
+
+
+def test_fault_98_an_empty_store_is_made_and_found_current(place, name):
+    place.sync(kinds=ALL)
+
+    place.repository().check()
+    assert place.indices() == {
+        name(f"{{}}-{kind}-000001"): [name(f"{{}}-{kind}"), name(f"{{}}-{kind}-000001-write")]
+        for kind in sorted(ALL)
+    }
+
+
+def test_a_store_that_is_current_is_left_alone(place):
+    place.sync(kinds=ALL)
+    keep(place.repository(), "one")
+    before = place.upkeep().show()
+    place.sync(kinds=ALL)
+
+    assert place.upkeep().show() == before
+
+
+def test_a_store_without_indices_says_what_to_run(place, caplog):
+    with pytest.raises(Unavailable):
+        place.repository().check()
+    assert "run 'freezer-manage db sync'" in caplog.text
+
+
+def test_the_plan_says_what_would_be_done_and_nothing_is(place, name):
+    upkeep = place.upkeep()
+    assert upkeep.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be created")]
+    place.sync(WITHOUT_A_LIST)
+    assert upkeep.plan(["jobs"]) == [name("{}-jobs: the mapping of {}-jobs-000001 would be extended")]
+    place.sync()
+    assert upkeep.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 is current")]
+    assert place.upkeep(WITH_ANOTHER_FIELD).plan(["jobs"]) == [
+        name("{}-jobs: the mapping of {}-jobs-000001 would be extended")
+    ]
+    place.sync(WITH_ANOTHER_FIELD)
+    assert upkeep.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be copied into {}-jobs-000002")]
+    assert list(place.indices()) == [name(JOBS_1)]
+
+
+def test_a_field_that_is_new_is_added_in_place_and_old_documents_are_found_by_it(place, name):
+    place.sync(WITHOUT_A_LIST)
+    place.fill(WITHOUT_A_LIST["jobs"], 450)
+    repository = place.repository()
+    assert found(repository, is_("client_id", "host")) == []
+    before = repository.get(JOBS, "job7")
+    place.sync()
+
+    assert list(place.indices()) == [name(JOBS_1)]
+    assert len(found(repository, is_("client_id", "host"))) == 450
+    waiting = q.Not(is_("job_schedule.status", "completed"))
+    assert len(found(repository, is_("client_id", "host"), waiting)) == 450
+    after = repository.get(JOBS, "job7")
+    assert (after.document, after.version) == (before.document, before.version)
+
+
+def test_documents_that_a_service_of_the_old_release_still_wrote_are_brought_up_to_date_by_the_next_sync(place):
+    place.sync(WITHOUT_A_LIST)
+    place.sync()
+    place.fill(WITHOUT_A_LIST["jobs"], 3)
+    place.sync()
+
+    assert found(place.repository(), is_("client_id", "host")) == ["job0", "job1", "job2"]
+
+
+@pytest.mark.parametrize("layouts", [WITHOUT_A_LIST, WITH_ANOTHER_FIELD], ids=["in place", "copied"])
+def test_documents_indexed_again_have_the_configured_number_of_values(place, layouts):
+    place.sync(layouts)
+    place.fill(layouts["jobs"], 3)
+    assert found(place.repository(), is_("n", 1)) == ["job1"]
+    place.sync(max_values=1)
+
+    repository = place.repository()
+    assert found(repository, is_("client_id", "host")) == ["job0", "job1", "job2"]
+    assert found(repository, is_("n", 1)) == []
+
+
+def test_a_document_that_is_replaced_while_old_ones_are_brought_up_to_date_keeps_the_replacement(place):
+    place.sync(WITHOUT_A_LIST)
+    place.fill(WITHOUT_A_LIST["jobs"], 450)
+    repository = place.repository()
+    written = []
+
+    def _replace(made):
+        if made == 7:
+            seen = repository.get(JOBS, "job449")
+            written.append(repository.replace(JOBS, "job449", job("job449", n="new"), seen.token))
+            repository.delete(JOBS, "job448", repository.get(JOBS, "job448").token)
+
+    connection = place.connect(Counted)
+    connection.happening = _replace
+    place.sync(connection=connection)
+
+    assert repository.get(JOBS, "job449") == written[0]
+    assert repository.get(JOBS, "job448") is None
+    assert len(found(repository, is_("client_id", "host"))) == 449
+
+
+@pytest.mark.parametrize(
+    "meta", [None, {"freezer": "text"}, {"freezer": {"kind": "jobs"}}, {"freezer": {"kind": "x"}}]
+)
+def test_an_index_of_somebody_else_in_the_way_is_left_alone(place, name, meta):
+    place.request("PUT", "/{}-jobs", {"mappings": {"_meta": meta} if meta else {}})
+    for attempt in (
+        place.sync,
+        lambda: place.upkeep().remove(["jobs"]),
+        lambda: place.upkeep().plan(["jobs"]),
+    ):
+        with pytest.raises(ConfigurationError, match="was not made by this service"):
+            attempt()
+    assert list(place.indices()) == [name("{}-jobs")]
+
+
+def test_an_index_of_somebody_else_goes_when_the_operator_says_so(place, name):
+    place.request("PUT", "/{}-jobs")
+    questions = []
+    with pytest.raises(ConfigurationError, match="was not made by this service"):
+        place.upkeep().sync(["jobs"], lambda question: bool(questions.append(question)))
+    place.upkeep().sync(["jobs"], lambda question: True)
+
+    assert questions == [name("{}-jobs was not made by this service. Remove it with all it holds?")]
+    assert list(place.indices()) == [name(JOBS_1)]
+
+
+def test_of_two_indices_behind_the_alias_the_one_that_is_not_ours_goes(place, name):
+    place.sync()
+    keep(place.repository(), "one")
+    place.request("PUT", "/{}-aaa", {"aliases": {name("{}-jobs"): {}}})
+    place.upkeep().sync(["jobs"], lambda question: True)
+
+    assert list(place.indices()) == [name(JOBS_1)]
+    assert found(place.repository()) == ["one"]
+
+
+def test_two_of_our_indices_behind_the_alias_are_refused(place, name):
+    place.sync()
+    mappings = place.request("GET", "/{}-jobs")[name(JOBS_1)]["mappings"]
+    place.request("PUT", "/{}-jobs-000004", {"aliases": {name("{}-jobs"): {}}, "mappings": mappings})
+    with pytest.raises(ConfigurationError, match=r"-jobs-000001, .*-jobs-000004: all behind the alias"):
+        place.sync()
+    assert len(place.indices()) == 2
+    assert place.upkeep().remove(["jobs"]) == ["jobs"]
+    assert place.indices() == {}
+
+
+def test_an_index_that_is_not_behind_its_alias_is_refused(place, name):
+    place.sync()
+    alias = {"index": name(JOBS_1), "alias": name("{}-jobs")}
+    place.request("POST", "/_aliases", {"actions": [{"remove": alias}]})
+    for attempt in (place.sync, lambda: place.upkeep().plan(["jobs"])):
+        with pytest.raises(ConfigurationError, match="-jobs-000001: there, but not behind the alias"):
+            attempt()
+    assert list(place.upkeep().show()) == [name(JOBS_1)]
+    place.request("POST", "/_aliases", {"actions": [{"add": alias}]})
+    place.sync()
+
+
+def test_a_store_of_a_newer_release_is_left_alone(place):
+    place.sync()
+    meta = {**LAYOUTS["jobs"].meta, "release": RELEASE + 1}
+    place.request("PUT", "/{}-jobs-000001/_mapping", {"_meta": {"freezer": meta}})
+    before = place.upkeep().show()
+    for attempt in (place.sync, lambda: place.upkeep().plan(["jobs"])):
+        with pytest.raises(ConfigurationError, match="-jobs-000001 was made by a newer release"):
+            attempt()
+    assert place.upkeep().show() == before
+
+
+def test_fault_99_indices_of_other_people_and_of_other_prefixes_are_not_touched(place, name):
+    place.sync(kinds=ALL)
+    longer = replace(place, prefix=f"{place.prefix}-jobs")
+    longer.sync()
+    keep(longer.repository(), "other")
+    place.request("PUT", "/{}-jobs-000007")
+    place.request("PUT", "/{}-jobs-archive")
+    place.upkeep().remove(ALL)
+
+    assert list(place.indices()) == [
+        name("{}-jobs-000007"),
+        name("{}-jobs-archive"),
+        name("{}-jobs-jobs-000001"),
+    ]
+    assert found(longer.repository()) == ["other"]
+    place.sync()
+    assert name("{}-jobs-000008") in place.indices()
+
+
+def test_remove_takes_the_kinds_that_are_named_and_sync_makes_them_again(place):
+    place.sync(kinds=ALL)
+    repository = place.repository()
+    keep(repository, "one")
+    repository.create(CLIENTS, "c", {"client": {"client_id": "c"}})
+    upkeep = place.upkeep()
+
+    assert upkeep.remove(["jobs"], test_only=True) == ["jobs"]
+    assert found(repository) == ["one"]
+    assert upkeep.remove(["jobs"]) == ["jobs"]
+    assert upkeep.remove(["jobs"]) == []
+    assert found(repository, kind=CLIENTS) == ["c"]
+    assert upkeep.remove(ALL) == [kind for kind in ALL if kind != "jobs"]
+    assert upkeep.show() is None
+    place.sync(kinds=ALL)
+    assert found(repository) == []
+
+
+def test_show_tells_index_alias_version_documents_replicas_and_size(place, name):
+    place.sync(kinds=ALL, replicas=1)
+    keep(place.repository(), "one", "two")
+    shown = place.upkeep().show()
+
+    assert sorted(shown) == sorted(place.indices())
+    jobs = shown[name(JOBS_1)]
+    assert jobs.pop("size_in_bytes") > 0
+    mappings = jobs.pop("mappings")
+    assert mappings["properties"] == LAYOUTS["jobs"].mapping["properties"]
+    assert jobs == {
+        "aliases": [name("{}-jobs"), name("{}-jobs-000001-write")],
+        "mapping_version": RELEASE,
+        "mapping_digest": LAYOUTS["jobs"].meta["mapping"],
+        "documents": 2,
+        "replicas": 1,
+    }
+
+
+def test_an_index_that_goes_while_it_is_looked_at_is_not_shown(place):
+    place.sync(kinds=ALL)
+    connection = place.connect(Counted)
+    connection.happening = lambda made: made == 1 and place.request("DELETE", "/{}-backups-000001")
+
+    assert len(place.upkeep(connection=connection).show()) == len(ALL) - 1
+
+
+def test_the_number_of_replicas_can_be_set_at_any_time(place):
+    with pytest.raises(ConfigurationError, match="there is no index of backups: run 'freezer-manage db sync'"):
+        place.upkeep().update_settings()
+    place.sync(kinds=ALL)
+    assert place.upkeep(replicas=2).update_settings() == "number_of_replicas is 2"
+    assert {shown["replicas"] for shown in place.upkeep().show().values()} == {2}
+
+
+def test_what_is_to_be_done_and_what_is_lacking(place):
+    assert place.upkeep().pending(["jobs"]) == [place.named("{}-jobs: {}-jobs-000001 would be created")]
+    place.sync(kinds=ALL)
+    assert place.upkeep().pending(ALL) == []
+    assert place.upkeep(replicas=0).shortcomings() == []
+    assert place.upkeep().size_limits() == {"http.max_content_length": 104857600}
+    (lack,) = place.upkeep(replicas=1).shortcomings()
+    assert lack == (
+        "number_of_replicas is 1, and the cluster has 1 data node(s): every copy needs a node of its own"
+    )
+
+
+def test_what_the_store_refuses_to_make_is_told_in_its_words(place):
+    broken = {**LAYOUTS, "jobs": Layout(replace(JOBS, name="jobs*"))}
+    with pytest.raises(
+        ConfigurationError, match=r"the store does not make the index .*: invalid_index_name_exception"
+    ):
+        place.upkeep(broken).sync(["jobs"], never)
+
+
+def test_the_alias_is_named_for_the_kind():
+    assert alias_of("freezer", JOBS) == "freezer-jobs"

@@ -1,0 +1,52 @@
+"""Two services on one store, to which anything may happen."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.search.cluster import Cluster
+from tests.support.search.shared import SearchServers
+from tests.support.service import Service, search_store
+
+DEADLINE = 3
+"""Seconds, configured for the services."""
+
+BOUND = 10
+"""Seconds within which every answer comes: the deadline, and what a busy machine adds."""
+
+Start = Callable[..., tuple[Service, Service]]
+
+
+@pytest.fixture
+def start_both(tmp_path: Path) -> Iterator[Start]:
+    """Starts two services with this configuration file."""
+    started: list[Service] = []
+
+    def start(config: Path) -> tuple[Service, Service]:
+        both = (
+            Service(tmp_path / "one", "--workers", "2", config=config),
+            Service(tmp_path / "two", "--workers", "2", config=config),
+        )
+        for service in both:
+            started.append(service)
+            service.start()
+        return both
+
+    yield start
+    for service in started:
+        service.end()
+
+
+@pytest.fixture
+def start_services(tmp_path: Path, start_both: Start) -> Start:
+    """Starts two services on the search server at this URL."""
+    return lambda url, **options: start_both(search_store(tmp_path, url, deadline=DEADLINE, **options))
+
+
+@pytest.fixture(scope="module", params=["elasticsearch 9", "opensearch 3"])
+def node(request: pytest.FixtureRequest, search_servers: SearchServers) -> Iterator[Cluster]:
+    """A server that may be harmed; each test leaves it running."""
+    engine, version = request.param.split()
+    with search_servers.cluster(engine, version, nodes=1) as cluster:
+        yield cluster

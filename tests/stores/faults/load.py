@@ -1,0 +1,196 @@
+"""Clients that keep writing while the store is in trouble, remember what was acknowledged, and check it later."""
+
+import itertools
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+from tests.support.service import Service
+
+JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
+
+UNAVAILABLE = 503
+
+
+class Writer(threading.Thread):
+    """Creates, changes and deletes jobs until it is told to stop.
+
+    503 leaves a change in doubt; nothing else may be answered but success.
+    """
+
+    def __init__(self, service: Service, name: str) -> None:
+        super().__init__(name=name)
+        self.rounds = 0
+        self.refused = 0
+        self.longest = 0.0
+        self.wrong: list[Any] = []
+        self.present: dict[str, set[int]] = {}
+        """By job the pids that it may have."""
+        self.doubtful: set[str] = set()
+        """Jobs that may be there or not."""
+        self.deleted: set[str] = set()
+        self._service = service
+        self._stop_asked = threading.Event()
+
+    def stop(self) -> None:
+        self._stop_asked.set()
+
+    def run(self) -> None:
+        for number in itertools.count():
+            if self._stop_asked.is_set():
+                return
+            self._round(f"{self.name}-{number}")
+            self.rounds += 1
+
+    def _round(self, job: str) -> None:
+        if not self._done("POST", f"/v1/jobs/{job}", JOB):
+            self.doubtful.add(job)
+            return
+        self.present[job] = {-1}
+        for pid in range(2):
+            before = self.present[job]
+            self.present[job] = {*before, pid}
+            if self._done("PATCH", f"/v1/jobs/{job}", {"job_schedule": {"current_pid": pid}}):
+                self.present[job] = {pid}
+        if job.endswith(("3", "6", "9")):
+            del self.present[job]
+            (self.deleted if self._done("DELETE", f"/v1/jobs/{job}", None) else self.doubtful).add(job)
+
+    def _done(self, method: str, path: str, body: Any) -> bool:
+        begun = time.monotonic()
+        status, answer = self._service.request(method, path, body, timeout=60)
+        self.longest = max(self.longest, time.monotonic() - begun)
+        if status == UNAVAILABLE:
+            self.refused += 1
+            return False
+        if status >= 300:
+            self.wrong.append((method, path, status, answer))
+        return True
+
+
+class Reader(threading.Thread):
+    """Keeps listing the jobs: an empty list is never an answer while there are some."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(name="reader")
+        self.wrong: list[Any] = []
+        self.read = 0
+        self.longest = 0.0
+        self._service = service
+        self._stop_asked = threading.Event()
+
+    def stop(self) -> None:
+        self._stop_asked.set()
+
+    def run(self) -> None:
+        while not self._stop_asked.is_set():
+            begun = time.monotonic()
+            status, body = self._service.request("GET", "/v1/jobs?limit=5", timeout=60)
+            self.longest = max(self.longest, time.monotonic() - begun)
+            self.read += 1
+            if status != UNAVAILABLE and (status != 200 or not body["jobs"]):
+                self.wrong.append((status, body))
+
+
+class Load:
+    """Writers and a reader on services that share a store."""
+
+    def __init__(self, services: Sequence[Service]) -> None:
+        self._services = services
+        service = services[0]
+        assert service.request("POST", "/v1/jobs/first", JOB)[0] == 201
+        self.writers = [Writer(each, f"w{number}") for number, each in enumerate((*services, *services))]
+        self.readers = [Reader(each) for each in services]
+
+    def __enter__(self) -> Self:
+        for thread in (*self.writers, *self.readers):
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for thread in (*self.writers, *self.readers):
+            thread.stop()
+        for thread in (*self.writers, *self.readers):
+            thread.join(120)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of all writers; a round that was refused counts as well."""
+        return sum(writer.rounds for writer in self.writers)
+
+    @property
+    def refused(self) -> int:
+        return sum(writer.refused for writer in self.writers)
+
+    @property
+    def longest(self) -> float:
+        return max(thread.longest for thread in (*self.writers, *self.readers))
+
+    def go_on(self, rounds: int) -> None:
+        """Return when so many further rounds were made, acknowledged by the store."""
+        done = sum(len(writer.present) for writer in self.writers)
+        until(lambda: sum(len(writer.present) for writer in self.writers) >= done + rounds)
+
+    def check(self) -> None:
+        """Everything acknowledged is there, nothing deleted is, and what is there is whole."""
+        for thread in (*self.writers, *self.readers):
+            assert not thread.wrong, thread.wrong
+        for writer in self.writers:
+            assert writer.present
+        listed = self._listed()
+        actions = self._all("actions", "action_id")
+        for writer in self.writers:
+            for job, pids in writer.present.items():
+                assert listed[job]["job_schedule"].get("current_pid", -1) in pids, job
+            assert not writer.deleted & listed.keys()
+        doubtful = set().union(*(writer.doubtful for writer in self.writers))
+        known = {"first"}.union(*(writer.present for writer in self.writers))
+        assert listed.keys() <= known | doubtful
+        for job in listed.values():
+            assert {item["action_id"] for item in job["job_actions"]} <= actions.keys()
+
+    def _listed(self) -> dict[str, Any]:
+        """The jobs as every service lists them, and as it gives them one by one."""
+        first, *others = (self._all("jobs", "job_id", service) for service in self._services)
+        assert all(other == first for other in others)
+        return first
+
+    def _all(self, collection: str, name: str, service: Service | None = None) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        while True:
+            status, body = (service or self._services[0]).request(
+                "GET", f"/v1/{collection}?limit=500&offset={len(found)}"
+            )
+            assert status == 200
+            page = {document[name]: document for document in body[collection]}
+            assert not found.keys() & page.keys()
+            found |= page
+            if len(page) < 500:
+                return found
+
+
+def until(condition: Callable[[], bool], patience: float = 60) -> None:
+    end = time.monotonic() + patience
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.02)
+
+
+def check_a_store_that_is_away(service: Service, stop: Callable[[], object], start: Callable[[], object]) -> None:
+    """While it is, everything is 503 and no list is empty; when it is back, so is what was in it."""
+    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+    stop()
+    for method, path, body in (
+        ("GET", "/v1/jobs", None),
+        ("GET", "/v1/jobs/j1", None),
+        ("POST", "/v1/jobs/j2", JOB),
+        ("PATCH", "/v1/jobs/j1", {"description": "d"}),
+        ("DELETE", "/v1/jobs/j1", None),
+    ):
+        status, answer = service.request(method, path, body)
+        assert (status, answer["title"]) == (UNAVAILABLE, "Service Unavailable")
+        assert "127.0.0.1" not in answer["description"]
+    start()
+    until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
+    assert [job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]] == ["j1"]

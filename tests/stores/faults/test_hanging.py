@@ -1,0 +1,228 @@
+"""The store hangs under many more clients than there are threads: each of them is answered in time.
+
+``make soak`` makes three rounds of 15 seconds with 120 clients; the matrix has one short round.
+"""
+
+import http.client
+import itertools
+import json
+import math
+import os
+import shutil
+import sqlite3
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import pytest
+
+from tests.stores.faults.load import JOB, until
+from tests.support.left_out import leave_out
+from tests.support.search.shared import SearchServers
+from tests.support.service import Service, search_store, sql_store
+from tests.support.sql.shared import SQLServers
+
+pytestmark = [pytest.mark.matrix, pytest.mark.soak]
+
+ROUNDS, SECONDS = (3, 15.0) if "SOAK_ROUNDS" in os.environ else (1, 7.0)
+CLIENTS = 120
+
+HEALTH_BOUND = 1.0
+"""Seconds within which ``/healthcheck`` is answered while all threads are busy."""
+
+
+class Store(NamedTuple):
+    """``arguments`` start a service on it. ``hang`` stops it for the length of a context."""
+
+    arguments: tuple[str, ...]
+    config: Path | None
+    hang: Callable[[], AbstractContextManager[object]]
+    bound: float = 10.0
+    """Seconds within which every request is answered."""
+    writers: int = CLIENTS
+    """Clients that write. The others read only."""
+    pause: float = 0.5
+    """Seconds between requests of a client."""
+
+
+@contextmanager
+def _paused(server: object) -> Iterator[None]:
+    server.pause()  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        server.resume()  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _locked(file: Path) -> Iterator[None]:
+    """Another process writes, and does not come to an end."""
+    rival = sqlite3.connect(file, isolation_level=None, timeout=30)
+    rival.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        rival.close()
+
+
+@contextmanager
+def _mounted(directory: Path) -> Iterator[Path]:
+    """A file system of its own, which can be frozen."""
+    image, place = directory / "image", directory / "mounted"
+    place.mkdir()
+    with image.open("wb") as file:
+        file.truncate(256 << 20)
+    for command in (("mkfs.ext4", "-q", str(image)), ("mount", "-o", "loop", str(image), str(place))):
+        if (
+            shutil.which(command[0]) is None
+            or subprocess.run(command, capture_output=True, check=False).returncode
+        ):
+            leave_out(f"a frozen file system: {command[0]} is not possible here")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@contextmanager
+def _frozen(place: Path) -> Iterator[None]:
+    subprocess.run(["fsfreeze", "--freeze", str(place)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["fsfreeze", "--unfreeze", str(place)], check=True)
+
+
+@pytest.fixture(
+    params=["mariadb", "postgresql", "sqlite locked", "sqlite frozen", "elasticsearch 9", "opensearch 3"]
+)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    name, _, version = request.param.partition(" ")
+    if name == "sqlite":
+        with _mounted(tmp_path) if version == "frozen" else contextmanager(lambda: iter([tmp_path]))() as place:
+            data = place / "data"
+            hang = (lambda: _frozen(place)) if version == "frozen" else lambda: _locked(data / "freezer.sqlite")
+            yield Store(("--data-dir", str(data)), None, hang)
+    elif name in ("elasticsearch", "opensearch"):
+        servers: SearchServers = request.getfixturevalue("search_servers")
+        with servers.cluster(name, version, nodes=1) as cluster:
+            config = search_store(tmp_path, cluster.url)
+            # A write holds a thread for a second until searches see it. With more writers, requests would queue
+            # for longer than the bound while the store is well.
+            yield Store((), config, lambda: _paused(cluster), 5.0, writers=8, pause=2.0)
+    else:
+        databases: SQLServers = request.getfixturevalue("sql_servers")
+        with databases.own(name) as server:
+            config = sql_store(tmp_path, server.create_database(f"f{time.monotonic_ns()}"))
+            yield Store((), config, lambda: _paused(server))
+
+
+class Clients:
+    """Clients that create, list and read jobs one request after the other, and one that asks for the health."""
+
+    def __init__(self, port: int, store: Store) -> None:
+        self._port = port
+        self._store = store
+        self._over = threading.Event()
+        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(CLIENTS)]
+        self._threads.append(threading.Thread(target=self._ask_for_the_health))
+        self.is_hanging = False
+        self.longest = 0.0
+        """Seconds that an answer took, of the requests that began or ended while the store was hanging."""
+        self.longest_of_health = 0.0
+        self._latest = [math.inf] * CLIENTS
+        self.statuses: dict[int, int] = {}
+        self.acknowledged: list[str] = []
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(120)
+
+    @property
+    def are_settled(self) -> bool:
+        """Whether requests do not queue any more as at the beginning, when all clients come at once."""
+        return max(self._latest) < 0.4 * self._store.bound
+
+    @contextmanager
+    def hanging(self, store: Store) -> Iterator[None]:
+        with store.hang():
+            self.is_hanging = True
+            yield
+            self.is_hanging = False
+
+    def _ask(self, client: int, method: str, path: str, body: object = None) -> int:
+        counts = self.is_hanging
+        status, seconds = self._asked(method, path, body)
+        self._latest[client] = seconds
+        if counts or self.is_hanging:
+            self.longest = max(self.longest, seconds)
+        return status
+
+    def _asked(self, method: str, path: str, body: object = None) -> tuple[int, float]:
+        data = None if body is None else json.dumps(body)
+        begun = time.monotonic()
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
+        try:
+            connection.request(method, path, data)
+            answer = connection.getresponse()
+            answer.read()
+        finally:
+            connection.close()
+        self.statuses[answer.status] = self.statuses.get(answer.status, 0) + 1
+        return answer.status, time.monotonic() - begun
+
+    def _work(self, client: int) -> None:
+        for number in itertools.count():
+            job = f"job-{client}-{number}"
+            writes = client < self._store.writers
+            if writes and self._ask(client, "POST", f"/v1/jobs/{job}", JOB) == 201:
+                self.acknowledged.append(job)
+            for path in ("/v1/jobs?limit=5", f"/v1/jobs/job-{client % self._store.writers}-0"):
+                if self._over.is_set():
+                    return
+                self._ask(client, "GET", path)
+                # As clients do, and so that they leave something of the processors to the service.
+                self._over.wait(self._store.pause)
+
+    def _ask_for_the_health(self) -> None:
+        while not self._over.wait(0.2):
+            status, seconds = self._asked("GET", "/healthcheck")
+            assert status == 200
+            self.longest_of_health = max(self.longest_of_health, seconds)
+
+
+def test_requests_and_health_are_answered_in_time_while_the_store_hangs(store: Store, tmp_path: Path) -> None:
+    service = Service(tmp_path / "one", "--workers", "2", "--threads", "8", *store.arguments, config=store.config)
+    if store.config is None:
+        service.data_dir = Path(store.arguments[1])
+    service.start()
+    try:
+        for _ in range(ROUNDS):
+            _round(service, store)
+    finally:
+        service.end()
+
+
+def _round(service: Service, store: Store) -> None:
+    with Clients(service.port, store) as clients:
+        until(lambda: len(clients.acknowledged) >= store.writers and clients.are_settled)
+        with clients.hanging(store):
+            time.sleep(SECONDS)
+        done = len(clients.acknowledged)
+        until(lambda: len(clients.acknowledged) >= done + store.writers)
+    assert clients.longest < store.bound
+    assert clients.longest_of_health < HEALTH_BOUND
+    assert clients.statuses.keys() <= {200, 201, 404, 429, 503}
+    assert clients.statuses[503]
+    lost = [job for job in clients.acknowledged if service.request("GET", f"/v1/jobs/{job}")[0] != 200]
+    assert not lost

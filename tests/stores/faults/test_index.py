@@ -1,0 +1,80 @@
+"""The server runs, and its indices are not what they should be."""
+
+import pytest
+
+from tests.stores.faults.conftest import BOUND, Start
+from tests.stores.faults.load import JOB, Load, until
+from tests.support.search.cluster import Cluster
+from tests.support.search.shared import SearchServers
+from tests.support.service import Service
+
+pytestmark = pytest.mark.matrix
+
+
+def _set(node: Cluster, service: Service, settings: dict[str, object]) -> None:
+    status, answer = node.access.request("PUT", f"{node.url}/{service.index}-*/_settings", settings)
+    assert status == 200, answer
+
+
+def test_a_full_disk_refuses_writes_and_nothing_else(node: Cluster, start_services: Start) -> None:
+    block = "index.blocks.read_only_allow_delete"
+    services = start_services(node.url)
+    with Load(services) as load:
+        load.go_on(10)
+        _set(node, services[0], {block: True})
+        until(lambda: load.refused >= 4)
+        assert services[1].request("GET", "/v1/jobs/first")[0] == 200
+        assert services[1].request("GET", "/v1/jobs")[1]["jobs"]
+        _set(node, services[0], {block: None})
+        load.go_on(10)
+    load.check()
+    assert load.longest < BOUND
+
+
+def test_a_red_index_is_503_and_serves_again_when_it_is_there(
+    search_servers: SearchServers, start_services: Start
+) -> None:
+    with search_servers.cluster("elasticsearch", "9", nodes=3) as cluster:
+        service, _ = start_services(",".join(cluster.urls))
+        assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+        _, shards = cluster.access.request("GET", f"{cluster.urls[0]}/_cat/shards/{service.index}-*?format=json")
+        places = {shard["index"].split("-")[1]: shard["node"] for shard in shards}
+        (node,) = (node for node in cluster.nodes if node.name == places["jobs"])
+        cluster.kill(node)
+        for method, path, body in (
+            ("GET", "/v1/jobs", None),
+            ("GET", "/v1/jobs/j1", None),
+            ("POST", "/v1/jobs/j2", JOB),
+        ):
+            assert service.request(method, path, body)[0] == 503
+        for kind in ("clients", "backups", "sessions"):
+            if places[kind] != node.name:
+                assert service.request("GET", f"/v1/{kind}")[0] == 200
+        cluster.start(node)
+        until(lambda: service.request("GET", "/v1/jobs/j1")[0] == 200)
+        assert [job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]] == ["j1"]
+
+
+@pytest.mark.parametrize("round_", range(2))
+def test_a_replica_takes_over_when_the_master_is_killed(
+    search_servers, start_services: Start, round_: int
+) -> None:
+    with search_servers.cluster("elasticsearch", "9" if round_ else "8", nodes=3) as cluster:
+        services = start_services(",".join(cluster.urls), number_of_replicas=1)
+        _wait_for_green(cluster)
+        with Load(services) as load:
+            load.go_on(20)
+            master = cluster.master()
+            cluster.kill(master)
+            load.go_on(40)
+            cluster.start(master)
+            load.go_on(10)
+        load.check()
+        assert load.longest < BOUND
+
+
+def _wait_for_green(cluster: Cluster) -> None:
+    status, _ = cluster.access.request(
+        "GET", f"{cluster.urls[0]}/_cluster/health?wait_for_status=green&timeout=60s"
+    )
+    assert status == 200

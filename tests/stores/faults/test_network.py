@@ -1,0 +1,56 @@
+"""Answers of the store come late, in part, or not at all."""
+
+import itertools
+import random
+
+import pytest
+
+from tests.stores.faults.conftest import BOUND, Start
+from tests.stores.faults.load import JOB, Load, until
+from tests.support.proxy import Proxy, Trouble
+from tests.support.search.cluster import Cluster
+
+pytestmark = pytest.mark.matrix
+
+
+@pytest.mark.parametrize("trouble", ["drop", "cut", "delay"])
+def test_now_and_then_is_noticed_by_nobody(node: Cluster, start_services: Start, trouble: Trouble) -> None:
+    with Proxy(node.url) as proxy:
+        services = start_services(proxy.url)
+        number = itertools.count()
+        with Load(services) as load:
+            proxy.trouble = lambda _answer: trouble if next(number) % 7 == 0 else "pass"
+            load.go_on(60)
+            proxy.always("pass")
+        load.check()
+        assert load.refused == 0
+        assert load.longest < BOUND
+
+
+def test_any_trouble_at_any_time_loses_nothing(node: Cluster, start_services: Start) -> None:
+    troubles: list[Trouble] = ["drop", "cut", "delay", "refuse", "drop", "cut", "hang"]
+    chance = random.Random(4)
+    with Proxy(node.url) as proxy:
+        services = start_services(proxy.url)
+        with Load(services) as load:
+            proxy.trouble = lambda _answer: chance.choice(troubles) if chance.random() < 0.2 else "pass"
+            load.go_on(30)
+            proxy.always("pass")
+            load.go_on(10)
+        load.check()
+        assert load.longest < BOUND
+
+
+@pytest.mark.parametrize("trouble", ["drop", "cut", "refuse", "hang"])
+def test_all_the_time_is_503_until_it_ends(node: Cluster, start_services: Start, trouble: Trouble) -> None:
+    with Proxy(node.url) as proxy:
+        service, _ = start_services(proxy.url)
+        assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+        proxy.always(trouble)
+        assert service.request("GET", "/v1/jobs")[0] == 503
+        assert service.request("POST", "/v1/jobs/j2", JOB)[0] == 503
+        proxy.always("pass")
+        until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
+        # The one in doubt may have been stored: the store did what it was asked and nobody heard of it.
+        jobs = {job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]}
+        assert {"j1"} <= jobs <= {"j1", "j2"}

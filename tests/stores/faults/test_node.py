@@ -1,0 +1,71 @@
+"""The only node of the store stops, is stopped and is killed in the middle of a load."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.stores.faults.conftest import BOUND, Start
+from tests.stores.faults.load import JOB, Load, check_a_store_that_is_away, until
+from tests.support.search.cluster import Cluster
+from tests.support.service import sync
+
+_AWAY: dict[str, tuple[Callable[[Cluster], None], Callable[[Cluster], object]]] = {
+    "stopped": (Cluster.stop, Cluster.start),
+    "killed": (Cluster.kill, Cluster.start),
+    "hanging": (Cluster.pause, Cluster.resume),
+}
+
+pytestmark = pytest.mark.matrix
+
+
+@pytest.mark.parametrize("how", _AWAY)
+def test_nothing_acknowledged_is_lost_and_the_service_recovers(
+    node: Cluster, start_services: Start, how: str
+) -> None:
+    go, come_back = _AWAY[how]
+    services = start_services(node.url)
+    with Load(services) as load:
+        load.go_on(20)
+        go(node)
+        until(lambda: load.refused >= 4)
+        come_back(node)
+        load.go_on(20)
+    load.check()
+    assert load.longest < BOUND
+
+
+def test_a_store_that_is_away_is_503_with_retry_after_and_no_empty_list(
+    node: Cluster, start_services: Start
+) -> None:
+    service, _ = start_services(node.url)
+    check_a_store_that_is_away(service, node.stop, node.start)
+
+
+def test_a_service_that_starts_before_its_store_serves_when_that_comes(
+    node: Cluster, start_services: Start
+) -> None:
+    service, _ = start_services(node.url)
+    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+    node.stop()
+    service.stop()
+    service.start()
+    assert service.request("GET", "/v1/jobs")[0] == 503
+    node.start()
+    until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
+    assert service.request("GET", "/v1/jobs/j1")[0] == 200
+    assert "The store cannot be used yet" in service.log.read_text()
+
+
+def test_indices_that_are_missing_are_named_in_the_log(node: Cluster, start_services: Start) -> None:
+    service, _ = start_services(node.url)
+    _, indices = node.access.request("GET", f"{node.url}/{service.index}-*")
+    for index in indices:
+        assert node.access.request("DELETE", f"{node.url}/{index}")[0] == 200
+    for method, path, body in (("GET", "/v1/jobs", None), ("POST", "/v1/jobs/j1", JOB)):
+        assert service.request(method, path, body)[0] == 503
+    assert service.log.read_text().count("run 'freezer-manage db sync'") >= 2
+    assert service.config is not None
+    sync(service.config)
+    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+    _, indices = node.access.request("GET", f"{node.url}/{service.index}-*")
+    assert all(index["mappings"]["dynamic"] == "strict" for index in indices.values())

@@ -1,0 +1,63 @@
+"""MariaDB and PostgreSQL: an empty store, and the administrator's way to the same server."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event, make_url
+
+from freezer_api.repository.sql.repository import SQLRepository
+from freezer_api.repository.sql.servers import Pooling, open_server
+from tests.contract import databases
+from tests.support.sql.server import SQLServer
+from tests.support.sql.shared import SQLServers
+
+
+@pytest.fixture(scope="module", params=["mariadb", "postgresql"])
+def server(request: pytest.FixtureRequest, sql_servers: SQLServers) -> SQLServer:
+    """The server that all tests share."""
+    return sql_servers.server(request.param)
+
+
+@pytest.fixture
+def address(server: SQLServer) -> str:
+    """The URL of a current store without documents."""
+    return databases.make(server.name)
+
+
+@pytest.fixture
+def admin(server: SQLServer, address: str) -> Callable[..., list[Any]]:
+    """Runs the administrator's statements in the store's database."""
+    return lambda *statements: server.run(*statements, database=make_url(address).database)
+
+
+@pytest.fixture
+def opened(address: str) -> Iterator[Callable[..., SQLRepository]]:
+    """Opens the store with this pooling."""
+    repositories: list[SQLRepository] = []
+
+    def _open(**pooling: Any) -> SQLRepository:
+        repositories.append(open_server(databases.driver(address), Pooling(**pooling)))
+        return repositories[-1]
+
+    yield _open
+    for repository in repositories:
+        repository.close()
+
+
+@pytest.fixture
+def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
+    return opened()
+
+
+@pytest.fixture
+def asked(repository: SQLRepository) -> list[tuple[str, Any]]:
+    """The statements that are sent, with their parameters."""
+    repository.check()
+    statements: list[tuple[str, Any]] = []
+
+    @event.listens_for(repository._access.engine, "before_cursor_execute")
+    def _note(_connection, _cursor, statement, parameters, _context, _many):
+        statements.append((statement, parameters))
+
+    return statements

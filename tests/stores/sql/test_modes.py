@@ -1,0 +1,46 @@
+"""``mysql_sql_mode``: whatever it says, what is written is what is read, or it is refused."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from freezer_api.errors import StoreFailed
+from freezer_api.repository import query as q
+from freezer_api.repository.sql.repository import SQLRepository
+from freezer_api.repository.sql.servers import Pooling, open_server
+from tests.contract import databases
+from tests.contract.asking import JOBS, found, is_, job
+from tests.support.sql.server import SQLServer
+from tests.support.sql.shared import SQLServers
+
+AWKWARD = "'\"\\', `--\n%s"
+
+
+@pytest.fixture(scope="module")
+def server(sql_servers: SQLServers) -> SQLServer:
+    return sql_servers.server("mariadb")
+
+
+@pytest.fixture(params=["", "ANSI", "no_backslash_escapes , ansi", "ORACLE"])
+def repository(request: pytest.FixtureRequest, server: SQLServer, address: str) -> Iterator[SQLRepository]:
+    """A store in this mode. The server's own is not strict, and reads much in another way."""
+    ((before,),) = server.run("SELECT @@GLOBAL.sql_mode")
+    server.run("SET GLOBAL sql_mode = 'ORACLE,NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE'")
+    repository = open_server(databases.driver(address, sql_mode=request.param), Pooling())
+    yield repository
+    repository.close()
+    server.run(f"SET GLOBAL sql_mode = '{before}'")
+
+
+def test_nothing_is_cut(repository: SQLRepository) -> None:
+    with pytest.raises(StoreFailed):
+        repository.create(JOBS, "k" * 601, job("long"))
+    assert found(repository) == []
+
+
+def test_nothing_is_read_in_another_way_than_it_was_written(repository: SQLRepository) -> None:
+    made = repository.create(JOBS, "one", job("one", n=AWKWARD, user_id=""))
+    assert repository.get(JOBS, "one") == made
+    repository.replace(JOBS, "one", job("one", n=AWKWARD, user_id=AWKWARD), made.token)
+    assert found(repository, is_("user_id", AWKWARD)) == ["one"]
+    assert found(repository, q.Not(is_("user_id", AWKWARD))) == []

@@ -1,0 +1,686 @@
+"""What goes wrong between the service and its server: what is asked again, and what is answered with 503."""
+
+import os
+import re
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+
+import psycopg2
+import pymysql
+import pytest
+from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from freezer_api import stores
+from freezer_api.errors import AlreadyExists, StoreFailed, TooLarge, Unavailable
+from freezer_api.repository import query as q
+from freezer_api.repository.protocol import Original
+from freezer_api.repository.sql import admin, servers, urls
+from freezer_api.repository.sql.servers import Verdict
+from tests.contract import databases
+from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep, keys_of
+from tests.support.left_out import leave_out
+
+CERTIFICATE = Path(__file__).parents[2] / "unit" / "client.pem"
+SECRET = "a value that no error may show"
+
+
+def every_call(repository):
+    """Each way to use the repository; the document ``one`` is there."""
+    token = repository.get(JOBS, "one").token
+    return {
+        "get": lambda: repository.get(JOBS, "one"),
+        "search": lambda: repository.search(JOBS, q.Query(with_total=True)),
+        "check": repository.check,
+        "create": lambda: repository.create(JOBS, "new", job("new", n=SECRET)),
+        "replace": lambda: repository.replace(JOBS, "one", job("one", n=SECRET), token),
+        "delete": lambda: repository.delete(JOBS, "one", token),
+    }
+
+
+READS = ("get", "search", "check")
+WRITES = ("create", "replace", "delete")
+
+
+@pytest.fixture
+def calls(repository):
+    keep(repository, "one")
+    return every_call(repository)
+
+
+@pytest.fixture
+def on_mariadb(server):
+    return server.name == "mariadb"
+
+
+@pytest.fixture
+def before_next(repository):
+    """Lets something happen once, when a statement is about to be sent."""
+
+    def _arrange(happening):
+        to_come = [happening]
+
+        @event.listens_for(repository._access.engine, "before_cursor_execute")
+        def _once(*_):
+            if to_come:
+                to_come.pop()()
+
+    return _arrange
+
+
+class TestAConnectionThatIsGone:
+    def test_while_nobody_used_it_is_noticed_by_nobody(self, repository, server, calls, caplog):
+        for name in (*READS, *WRITES):
+            server.kill_connections()
+            _closed(repository)
+            calls[name]() if name != "delete" else None
+        assert not caplog.records
+
+    def test_as_the_driver_has_closed_it_is_noticed_by_nobody(self, repository, calls, on_mariadb, caplog):
+        for name in READS:
+            calls[name]()
+            connection = repository._access._held().connection.dbapi_connection
+            connection._force_close() if on_mariadb else connection.close()
+        calls["get"]()
+        assert not caplog.records
+
+    @pytest.mark.parametrize("name", READS)
+    def test_under_a_read_is_replaced(self, server, calls, before_next, name, caplog):
+        before_next(server.kill_connections)
+        calls[name]()
+        assert not caplog.records
+
+    @pytest.mark.parametrize("name", WRITES)
+    def test_under_a_write_leaves_it_in_doubt(self, repository, server, calls, before_next, name, caplog):
+        before_next(server.kill_connections)
+        with pytest.raises(Unavailable):
+            calls[name]()
+        (record,) = caplog.records
+        assert record.getMessage().startswith("The store is not available (everything), after ")
+        assert SECRET not in caplog.text
+        calls[name]()
+
+    def test_twice_is_too_much(self, repository, server, calls):
+        event.listen(repository._access.engine, "before_cursor_execute", lambda *_: server.kill_connections())
+        with pytest.raises(Unavailable):
+            calls["get"]()
+
+
+def _closed(repository):
+    """Wait until the server's good-bye has come."""
+    for held in repository._access._held._all:
+        connection = held.connection.dbapi_connection
+        while not servers._can_be_read(repository._access._driver.socket(connection)):
+            time.sleep(0.001)
+
+
+class TestAThread:
+    def test_keeps_its_connection(self, repository, on_mariadb):
+        assert _served_by(repository, on_mariadb) == _served_by(repository, on_mariadb)
+
+    def test_has_another_one_when_that_is_old(self, opened, on_mariadb):
+        repository = opened(recycle=0)
+        assert len({_served_by(repository, on_mariadb) for _ in range(3)}) > 1
+
+    def test_that_keeps_none_finds_one(self, opened, caplog):
+        repository = opened(kept=2, more=0, wait=20)
+        with ThreadPoolExecutor(4) as threads:
+            barrier = threading.Barrier(4)
+            for reading in [threads.submit(_read_together, repository, barrier) for _ in range(4)]:
+                reading.result()
+        assert not caplog.records
+
+
+def _served_by(repository, on_mariadb):
+    """The server's number of the connection."""
+    asking = text("SELECT connection_id()" if on_mariadb else "SELECT pg_backend_pid()")
+    return repository._access._done(lambda connection: connection.execute(asking).scalar())
+
+
+def _read_together(repository, barrier):
+    for _ in range(5):
+        barrier.wait(20)
+        repository.get(JOBS, "one")
+
+
+class TestOthersInTheWay:
+    def test_a_deadlock_is_tried_again(self, repository, server, address, admin, on_mariadb, caplog):
+        """The server undoes one of the two, mostly ours; so it is tried until it was."""
+        inserts = []
+
+        @event.listens_for(repository._access.engine, "before_cursor_execute")
+        def _note(_connection, _cursor, statement, *_):
+            inserts.append(statement)
+
+        for attempt in range(1, 20):
+            inserts.clear()
+            key = f"one{attempt}"
+            with closing(_begun(server, address, on_mariadb)) as other:
+                assert _deadlocked(repository, server, other, key, on_mariadb).version == 1
+            assert repository.get(JOBS, key).document == job(key)
+            if len([insert for insert in inserts if "INSERT" in insert]) > 1:
+                break
+        else:
+            pytest.fail("it was never ours that was undone")
+        assert not caplog.records
+
+    def test_who_do_not_end_are_waited_for_in_vain(self, opened, server, address, on_mariadb, monkeypatch, caplog):
+        repository = opened(retries=0)
+        keep(repository, "one")
+        calls = every_call(repository)
+        other = server.connect(make_url(address).database)
+        other.autocommit(False) if on_mariadb else setattr(other, "autocommit", False)
+        cursor = other.cursor()
+        cursor.execute("UPDATE freezer_jobs SET version = 9")
+        setting = "innodb_lock_wait_timeout = 1" if on_mariadb else "lock_timeout = 50"
+        repository._access._done(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
+        with pytest.raises(Unavailable):
+            calls["replace"]()
+        for name in READS:
+            calls[name]()
+        other.rollback()
+        other.close()
+        calls["replace"]()
+
+    def test_a_full_pool(self, opened, caplog):
+        repository = opened(kept=1, more=0, wait=0.05)
+
+        def _while_it_is_in_use(_connection):
+            with pytest.raises(Unavailable):
+                repository.get(JOBS, "one")
+
+        repository._access._done(_while_it_is_in_use)
+        assert caplog.messages == [
+            "No connection to the SQL store is free: all connections of the pool are in use"
+        ]
+        assert repository.get(JOBS, "one") is None
+
+
+def _begun(server, address, on_mariadb):
+    """A transaction of somebody else's, who has done much: of two the one that has done less is undone."""
+    other = server.connect(make_url(address).database)
+    with other.cursor() as cursor:
+        if on_mariadb:
+            other.autocommit(False)
+            cursor.execute("CREATE TEMPORARY TABLE weight AS SELECT seq FROM seq_1_to_5000")
+        else:
+            other.autocommit = False
+            cursor.execute("SET deadlock_timeout = '20s'")
+    return other
+
+
+def _deadlocked(repository, server, other, key, on_mariadb):
+    """What our creation gives, which has its turn and waits for the key, when the other has that and waits for the
+    turn.
+    """
+    name = "`key`" if on_mariadb else "key"
+    rows = "".join(f", ('other{n}', 1, 1, true, '', '', '')" for n in range(200))
+    turn = (
+        f"SELECT * FROM {admin.VERSION_TABLE} FOR UPDATE"
+        if on_mariadb
+        else f"SELECT pg_advisory_xact_lock({_advisory_lock(repository)})"
+    )
+    with other.cursor() as cursor, ThreadPoolExecutor(1) as thread:
+        cursor.execute(
+            f"INSERT INTO freezer_jobs ({name}, created, version, pending, body, entries, texts) "
+            f"VALUES ('{key}', 1, 1, true, '', '', ''){rows}"
+        )
+        creating = thread.submit(repository.create, JOBS, key, job(key))
+        try:
+            _until(lambda: _waits(server, on_mariadb))
+            with suppress(server.errors):
+                cursor.execute(turn)
+        finally:
+            other.rollback()
+        return creating.result(20)
+
+
+def _advisory_lock(repository):
+    statement = repository._access._creations["jobs"].statement
+    return re.search(r"\((.*)\)", statement.get_execution_options()["first"])[1]
+
+
+def _waits(server, on_mariadb):
+    if on_mariadb:
+        return server.run("SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'")
+    return server.run("SELECT 1 FROM pg_locks WHERE NOT granted")
+
+
+def _until(condition):
+    end = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < end
+        # MariaDB says the same for a tenth of a second, from the last question on.
+        time.sleep(0.12)
+
+
+class TestAServerThat:
+    def test_ends_a_statement_with_its_connection(self, repository, server, on_mariadb):
+        sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
+        repository.check()
+        with ThreadPoolExecutor(1) as thread:
+            sleeping = thread.submit(repository._access._done, lambda connection: connection.execute(sleep))
+            _until(lambda: _sleeps(server, on_mariadb))
+            server.kill_connections()
+            with pytest.raises(Unavailable):
+                sleeping.result(20)
+
+    def test_ends_every_connection_that_is_made(self, address, server):
+        repository = databases.open_repository(address)
+        access = repository._access
+
+        @event.listens_for(access.engine, "connect")
+        def _end(connection, _record):
+            server.kill_connections()
+            _until(lambda: servers._can_be_read(access._driver.socket(connection)))
+
+        with pytest.raises(Unavailable):
+            repository.get(JOBS, "one")
+        repository.close()
+
+    def test_takes_too_long_is_not_waited_for(self, repository, on_mariadb, caplog):
+        sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
+        begun = time.monotonic()
+        with pytest.raises(Unavailable):
+            repository._access._done(lambda connection: connection.execute(sleep), seconds=0.2, repeatable=True)
+        assert time.monotonic() - begun < 5
+        assert repository.get(JOBS, "one") is None
+
+    def test_gives_up_itself(self, repository, on_mariadb, caplog):
+        seconds = "SET SESSION max_statement_time = 0.1" if on_mariadb else "SET statement_timeout = 100"
+        sleep = (
+            "SELECT count(*) FROM seq_1_to_90000 a, seq_1_to_90000 b WHERE a.seq + b.seq = 1"
+            if on_mariadb
+            else "SELECT pg_sleep(30)"
+        )
+
+        def _sleep(connection):
+            connection.exec_driver_sql(seconds)
+            connection.exec_driver_sql(sleep)
+
+        with pytest.raises(Unavailable):
+            repository._access._done(_sleep)
+
+    def test_is_not_there(self, address, caplog):
+        repository = databases.open_repository(_elsewhere(address))
+        for call in (
+            repository.check,
+            lambda: repository.get(JOBS, "one"),
+            lambda: repository.create(JOBS, "x", {}),
+        ):
+            with pytest.raises(Unavailable):
+                call()
+        assert len(caplog.records) == 2
+        assert databases.PASSWORD not in caplog.text
+        repository.close()
+
+    def test_speaks_no_tls(self, address, on_mariadb, caplog):
+        """So says whoever is in between, to be given everything as it is."""
+        wanted = "ssl_ca" if on_mariadb else "sslmode=verify-full&sslrootcert"
+        joined = "&" if "?" in address else "?"
+        repository = databases.open_repository(f"{address}{joined}{wanted}={CERTIFICATE}")
+        with pytest.raises(Unavailable):
+            repository.check()
+        repository.close()
+        (line,) = caplog.messages
+        assert line.endswith("the server does not speak TLS" if on_mariadb else "but SSL was required")
+
+    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+    def test_accepts_and_does_not_answer_leaves_time_for_the_next_host(self, address):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = make_url(address)
+            ports = f"{silent.getsockname()[1]},{url.port}"
+            hosts = url.set(host=None, port=None).update_query_dict({"host": "127.0.0.1,127.0.0.1", "port": ports})
+            repository = databases.open_repository(hosts.render_as_string(hide_password=False))
+            repository.check()
+            repository.close()
+
+    def test_takes_no_writes(self, repository, server, calls, on_mariadb):
+        if on_mariadb:
+            server.run("SET GLOBAL read_only = 1")
+        else:
+            server.run("ALTER ROLE freezer SET default_transaction_read_only = on")
+            server.kill_connections()
+        try:
+            for name in WRITES:
+                with pytest.raises(Unavailable):
+                    calls[name]()
+            for name in READS:
+                calls[name]()
+        finally:
+            server.run(
+                "SET GLOBAL read_only = 0"
+                if on_mariadb
+                else "ALTER ROLE freezer RESET default_transaction_read_only"
+            )
+        calls["replace"]()
+
+    def test_has_no_tables_yet(self, address, repository, admin, caplog):
+        made = databases.upkeep(address)
+        made.remove(["backups", "clients", "jobs", "actions", "sessions"])
+        for call in (
+            repository.check,
+            lambda: repository.get(JOBS, "one"),
+            lambda: repository.create(JOBS, "one", job("one")),
+        ):
+            with pytest.raises(Unavailable):
+                call()
+        made.sync([], erase=lambda _question: False)
+        made.close()
+        repository.check()
+        assert repository.create(JOBS, "one", job("one")).version == 1
+
+    def test_has_another_layout(self, repository, admin, on_mariadb):
+        admin(f"UPDATE {admin.VERSION_TABLE} SET version_num = '9999'")
+        try:
+            with pytest.raises(Unavailable, match="layout"):
+                repository.check()
+        finally:
+            admin(f"UPDATE {admin.VERSION_TABLE} SET version_num = '{admin.HEAD}'")
+
+    def test_cannot_tell_its_layout_lets_the_service_start(self, server, on_mariadb, caplog):
+        url = server.create_database("untellable")
+        view = (
+            "CREATE DEFINER=nobody@nowhere VIEW freezer_schema_version AS SELECT '1' AS version_num"
+            if on_mariadb
+            else "CREATE VIEW freezer_schema_version AS SELECT (1 / (random() * 0)::int)::varchar AS version_num"
+        )
+        grant = "freezer@'127.0.0.1'" if on_mariadb else "freezer"
+        server.run(view, f"GRANT SELECT ON freezer_schema_version TO {grant}", database="untellable")
+        stores.ServerStore(
+            "[database] connection", urls.parsed(url), {}, servers.Pooling(), None, servers.Waiting()
+        ).prepare()
+        away = "The store is not available (the health check), after "
+        assert caplog.messages[0].startswith(away if on_mariadb else "The SQL store failed: ")
+        assert caplog.messages[1].startswith("The store cannot be used yet")
+
+    def test_has_lost_its_version(self, repository, server, admin, caplog):
+        """Without the row there are no turns on MariaDB, so nothing is created."""
+        admin(f"DELETE FROM {admin.VERSION_TABLE}")
+        try:
+            if server.name == "mariadb":
+                with pytest.raises(Unavailable):
+                    repository.create(JOBS, "one", job("one"))
+                assert caplog.messages == ["The SQL store has no layout: run 'freezer-manage db sync'"]
+            with pytest.raises(Unavailable):
+                repository.check()
+        finally:
+            admin(f"INSERT INTO {admin.VERSION_TABLE} VALUES ('{admin.HEAD}')")
+
+
+@pytest.mark.matrix
+def test_a_server_of_another_language_that_has_no_room_is_waited_for(sql_servers, monkeypatch):
+    monkeypatch.setenv("LANGUAGE", "de")
+    with sql_servers.own("postgresql", "-c", "lc_messages=C.UTF-8", quick=True) as server:
+        driver = databases.driver(server.create_database("german"))
+        server.run("ALTER ROLE freezer CONNECTION LIMIT 0")
+        with pytest.raises(psycopg2.OperationalError) as caught:
+            driver.connect(5)
+    if "too many" in str(caught.value):
+        leave_out("postgresql: it has no messages in German")
+    assert driver.trouble(caught.value).passing
+
+
+def _sleeps(server, on_mariadb):
+    if on_mariadb:
+        return server.run("SELECT 1 FROM information_schema.processlist WHERE info LIKE 'SELECT SLEEP%'")
+    return server.run("SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'")
+
+
+def _elsewhere(address):
+    return make_url(address).set(port=1).render_as_string(hide_password=False)
+
+
+SAID = {
+    "mariadb": {
+        Verdict.BUSY: (1205, 1213, 1047, 3101),
+        Verdict.LOST: (
+            1053,
+            1080,
+            1152,
+            1158,
+            1159,
+            1160,
+            1161,
+            1180,
+            1184,
+            1927,
+            2006,
+            2013,
+            2027,
+            2055,
+            3169,
+            4031,
+        ),
+        Verdict.AWAY: (
+            *(1021, 1030, 1037, 1041, 1114, 1206, 1290, 1637, 1792, 1836, 1878, 1969, 3024, 3100, 3168),
+            *(1040, 1129, 1203, 1226),
+            *(1044, 1045, 1049, 1142, 1146, 1227, 1820),
+            *(9001, 9002, 9004, 9006),
+        ),
+        Verdict.TOO_LARGE: (1153, 1301, 1118),
+        Verdict.FAILED: (1366, 1406),
+    },
+    "postgresql": {
+        Verdict.BUSY: ("40000", "40001", "40P01", "55P03"),
+        Verdict.LOST: ("57P01", "57P02", "57P04", "57P05", "25P03", "25P04", "08006", "08P01", "40003"),
+        Verdict.AWAY: (
+            *("53000", "53100", "53200", "53300", "57000", "57014", "57P03", "25006"),
+            *("58000", "58030", "58P01", "42501", "42P01"),
+        ),
+        Verdict.TOO_LARGE: ("54000",),
+        Verdict.FAILED: ("22001", "XX000"),
+    },
+}
+
+
+def _says(server, code, text="because"):
+    if server.name == "mariadb":
+        return f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = '{text}'"
+    return f"DO $$ BEGIN RAISE '{text}' USING ERRCODE = '{code}'; END $$"
+
+
+def _heard(repository, saying):
+    """What the driver makes of it."""
+
+    def _hear(connection):
+        with pytest.raises(DBAPIError) as caught:
+            connection.exec_driver_sql(saying)
+        return repository._access._driver.trouble(caught.value.orig)
+
+    return repository._access._done(_hear)
+
+
+@pytest.mark.parametrize("verdict", list(SAID["mariadb"]), ids=str)
+def test_what_a_server_may_say(repository, server, verdict):
+    for code in SAID[server.name][verdict]:
+        heard = _heard(repository, _says(server, code))
+        assert heard.verdict is verdict, code
+        assert ("because" in heard.text) == (verdict is not Verdict.FAILED)
+
+
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+@pytest.mark.parametrize(
+    ("said", "verdict"),
+    [
+        ('Got error 149 "Lock deadlock" during COMMIT', Verdict.BUSY),
+        ('Got error 35 "deadlock avoided" during COMMIT', Verdict.BUSY),
+        ("Got error 5 during COMMIT", Verdict.LOST),
+    ],
+)
+def test_a_commit_that_met_another_one_is_tried_again(repository, server, said, verdict):
+    assert _heard(repository, _says(server, 1180, said)).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("server", "code"),
+    [*(("mariadb", code) for code in (1047, 3100, 3168, 1290, 1836, 9006)), ("postgresql", "25006")],
+    indirect=["server"],
+)
+def test_another_node_may_do_better(repository, server, code):
+    """So the next attempt has a connection of its own, which whoever is in between may lead elsewhere."""
+    assert _heard(repository, _says(server, code)).drops
+
+
+def test_a_driver_that_has_lost_its_place_has_lost_the_connection(repository, on_mariadb):
+    errors = (
+        [pymysql.InternalError("Packet sequence number wrong - got 7 expected 1"), pymysql.InterfaceError(0, "")]
+        if on_mariadb
+        else [psycopg2.DatabaseError("lost synchronization with server"), psycopg2.InterfaceError("closed")]
+    )
+    for error in errors:
+        heard = repository._access._driver.trouble(error)
+        assert (heard.verdict, heard.drops) == (Verdict.LOST, True)
+
+
+@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+class TestADocumentThatIsLargerThanAPacket:
+    @pytest.fixture
+    def limit(self, request, server):
+        """Bytes of ``max_allowed_packet`` for the connections of the test; None for the server's default."""
+        bytes_ = getattr(request, "param", None)
+        if bytes_ is None:
+            yield 16 << 20
+            return
+        server.run(f"SET GLOBAL max_allowed_packet = {bytes_}")
+        yield bytes_
+        server.run("SET GLOBAL max_allowed_packet = DEFAULT")
+
+    @pytest.mark.parametrize(
+        "limit", [1 << 20, pytest.param(64 << 10, marks=pytest.mark.matrix), None], indirect=True
+    )
+    def test_is_refused_at_once_and_nothing_is_lost(self, limit, repository, opened, caplog):
+        kept = repository.create(JOBS, "one", job("one"))
+        quoted = "'" * (limit * 3 // 4)
+        for long in ("x" * limit, quoted):
+            for call in (
+                lambda long=long: repository.create(JOBS, "new", job("new", n=long)),
+                lambda long=long: repository.replace(JOBS, "one", job("one", n=long), kept.token),
+            ):
+                caplog.clear()
+                with pytest.raises(TooLarge, match="The store refuses a document of this size"):
+                    call()
+                (line,) = caplog.messages
+                assert line.startswith("The SQL store refuses a statement for its size: ")
+                assert line.endswith(f" bytes, and max_allowed_packet is {limit}")
+                assert repository.get(JOBS, "one") == kept
+        assert found(repository) == ["one"]
+        # One connection did it all.
+        assert repository._access.engine.pool.checkedout() == 1
+
+    @pytest.mark.parametrize("limit", [256 << 10], indirect=True)
+    def test_is_measured_as_the_server_does(self, limit, repository):
+        with closing(repository._access._driver.connect(5)) as connection, connection.cursor() as cursor:
+            largest = connection.max_statement
+            statement = "SELECT 'a'".ljust(largest)
+            cursor.execute(statement)
+            with pytest.raises(pymysql.OperationalError):
+                cursor.execute(f"{statement} ")
+            cursor.execute(statement)
+            connection.max_statement = None
+            with pytest.raises(pymysql.MySQLError):
+                cursor.execute(f"{statement} ")
+
+    @pytest.mark.parametrize("limit", [1 << 20], indirect=True)
+    def test_does_not_prevent_that_others_are_restored(self, limit, repository):
+        text = "x" * (limit // 3)
+        assert (
+            repository.restore(JOBS, [Original(f"j{n}", job(f"j{n}", n=text), 1, n) for n in range(5)])
+            == [True] * 5
+        )
+        with pytest.raises(TooLarge):
+            repository.restore(JOBS, [Original("large", job("large", n=text * 3), 1, 9)])
+        assert found(repository) == [f"j{n}" for n in range(5)]
+
+
+def test_the_largest_statement_is_known_to_commands(address, server, on_mariadb):
+    made = databases.upkeep(address)
+    assert made.size_limits() == ({"max_allowed_packet": 16 << 20} if on_mariadb else {})
+    made.close()
+
+
+class TestWhatCannotBeDone:
+    def test_is_told_without_what_it_was_about(self, repository, caplog):
+        for action in (
+            lambda connection: connection.exec_driver_sql(f"SELECT '{SECRET}' FROM FROM"),
+            lambda connection: connection.exec_driver_sql(
+                f"INSERT INTO freezer_jobs (version) VALUES ('{SECRET}')"
+            ),
+        ):
+            with pytest.raises(StoreFailed) as caught:
+                repository._access._done(action)
+            assert SECRET not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}{caplog.text}"
+
+    def test_text_that_is_none(self, repository, caplog):
+        with pytest.raises(StoreFailed):
+            repository.create(JOBS, "one", job("one", n=f"{SECRET}\ud800"))
+        assert caplog.messages == ["The SQL store failed: UnicodeEncodeError"]
+        assert found(repository) == []
+
+    def test_errors_of_other_kinds_are_no_ones_business(self, repository):
+        assert repository._access._driver.trouble(ValueError(SECRET)).verdict is Verdict.FAILED
+
+
+def test_a_taken_key_is_told_from_other_violations(repository, admin):
+    keep(repository, "one")
+    with pytest.raises(AlreadyExists):
+        repository.create(JOBS, "one", job("one"))
+
+
+def test_a_forked_process_uses_connections_of_its_own(repository):
+    keep(repository, "one")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            assert repository._access.engine.pool.checkedin() == 0
+            repository.create(JOBS, "child", job("child"))
+            code = len(found(repository)) == 2 and 7
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert found(repository) == ["one", "child"]
+
+
+def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):
+    check_that_a_reader_misses_nothing(opened)
+
+
+def test_creations_of_many_threads_are_in_the_order_in_which_they_are_seen(repository):
+    """Each is listed behind all that were listed before it was asked for."""
+    stop = threading.Event()
+    listed = []
+
+    def watch():
+        while not stop.is_set():
+            listed.append(keys_of(repository.search(JOBS, q.Query(limit=1000))))
+
+    with ThreadPoolExecutor(9) as threads:
+        watching = threads.submit(watch)
+        for one in [threads.submit(_create_many, repository, name) for name in "abcdefgh"]:
+            one.result()
+        stop.set()
+        watching.result()
+
+    whole = found(repository)
+    assert len(whole) == 8 * 20
+    assert all(seen == whole[: len(seen)] for seen in listed)
+
+
+def _create_many(repository, name):
+    for n in range(20):
+        repository.create(JOBS, f"{name}{n}", job("any"))
+
+
+def test_texts_are_compared_byte_for_byte_whatever_the_database_was_made_with(repository):
+    users = ["Ann", "ann", "ann ", "änn", "\N{GRINNING FACE}", "a\0"]
+    for n, user in enumerate(users):
+        keep(repository, f"job{n}", user_id=user)
+
+    for n, user in enumerate(users):
+        assert found(repository, is_("user_id", user)) == [f"job{n}"]
