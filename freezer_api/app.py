@@ -4,6 +4,7 @@ import logging
 import time
 import uuid
 from typing import Any, NamedTuple
+from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
@@ -22,7 +23,7 @@ from freezer_api.conf import opts, reading
 from freezer_api.keystone import trusts
 from freezer_api.middleware.healthcheck import Health
 from freezer_api.middleware.identity import Unforged
-from freezer_api.middleware.request_log import Entrance, WSGIApp
+from freezer_api.middleware.request_log import Entrance
 from freezer_api.middleware.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
@@ -48,7 +49,7 @@ class Built(NamedTuple):
     Without the auth-token middleware in the pipeline it answers only this machine, and so should the server.
     """
 
-    app: WSGIApp
+    app: WSGIApplication
     loopback_only: bool
     audit_is_logged: bool
     """See :class:`pipeline.Pipeline`."""
@@ -74,12 +75,14 @@ def build(
     return Built(whole, loopback_only=True, audit_is_logged=made.audit_is_logged)
 
 
-def build_standalone(conf: cfg.ConfigOpts, repository: Repository, *, threads: int | None = None) -> WSGIApp:
+def build_standalone(
+    conf: cfg.ConfigOpts, repository: Repository, *, threads: int | None = None
+) -> WSGIApplication:
     """Return the service without Keystone. It serves loopback requests only."""
     return Entrance(Unforged(LoopbackOnly(StandaloneIdentity(Parts(conf, repository, threads=threads).whole()))))
 
 
-def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
+def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApplication:
     """The API itself, behind something that vouches for identities."""
     return Parts(conf, repository).api()
 
@@ -126,27 +129,27 @@ class Parts:
         """Whether there is a version below this path, and it is not switched off."""
         return mount in self._versions
 
-    def api(self) -> WSGIApp:
+    def api(self) -> WSGIApplication:
         """All versions and ``GET /``."""
         self._offered.update(self._versions)
         return self._application.build(self._versions.values())
 
-    def whole(self) -> WSGIApp:
+    def whole(self) -> WSGIApplication:
         """The same with the health."""
         return self._with_health(self.api())
 
-    def version(self, mount: str) -> WSGIApp:
+    def version(self, mount: str) -> WSGIApplication:
         """One version, for whoever mounts it; nothing but 404 where it is switched off."""
         if not self.offers(mount):
             return self._application.build([], mount)
         self._offered.add(mount)
         return self._application.build([self._versions[mount]], mount)
 
-    def versions(self) -> WSGIApp:
+    def versions(self) -> WSGIApplication:
         """``GET /`` and the health."""
         return self._with_health(self._application.build([]))
 
-    def _with_health(self, others: WSGIApp) -> WSGIApp:
+    def _with_health(self, others: WSGIApplication) -> WSGIApplication:
         return self.health.filter()(others)
 
 

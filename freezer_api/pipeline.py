@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
+from wsgiref.types import WSGIApplication
 
 from keystoneauth1.exceptions import ClientException
 from keystonemiddleware import auth_token
@@ -22,7 +23,6 @@ from freezer_api.conf import opts, search_path
 from freezer_api.errors import ConfigurationError
 from freezer_api.keystone import options as keystone
 from freezer_api.middleware.healthcheck import Health
-from freezer_api.middleware.request_log import WSGIApp
 
 LOG = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ _UNUSABLE = (
 class Pipeline(NamedTuple):
     """What a section of a paste file makes."""
 
-    app: WSGIApp
+    app: WSGIApplication
     authenticated: bool
     """Whether the auth-token middleware is part of it."""
     audit_is_logged: bool
@@ -155,6 +155,8 @@ class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
                 _AUDIT,
             )
 
-    def _auth_token(self, global_conf: Mapping[str, Any], **settings: Any) -> Callable[[WSGIApp], WSGIApp]:
+    def _auth_token(
+        self, global_conf: Mapping[str, Any], **settings: Any
+    ) -> Callable[[WSGIApplication], WSGIApplication]:
         of_the_file = {name: value for name, value in global_conf.items() if name != PARTS}
         return keystone.auth_filter(self._conf, {**of_the_file, **settings})

@@ -7,15 +7,16 @@ import atexit
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
 from freezer_api import app, bootstrap, stores
 from freezer_api.api.versions import PARTS
-from freezer_api.middleware.request_log import Mounts, WSGIApp
+from freezer_api.middleware.request_log import Mounts
 
 
-def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WSGIApp:
+def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WSGIApplication:
     """The service for a WSGI server, as the section ``name`` of the paste file composes it.
 
     Without a ``conf`` the configuration is read, though not the command line, which is the server's.
@@ -38,7 +39,7 @@ def worker_threads() -> int | None:
     return None
 
 
-def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApp:
+def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApplication:
     store = bootstrap.store(conf)
     stores.warn_of_embedded(store)
     store.prepare()
@@ -47,25 +48,25 @@ def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApp:
     return app.build(conf, repository, name, threads=worker_threads()).app
 
 
-def freezer_app_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApp:
+def freezer_app_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApplication:
     """All versions and ``GET /``, at the root."""
-    made: WSGIApp = global_conf[PARTS].whole()
+    made: WSGIApplication = global_conf[PARTS].whole()
     return made
 
 
-def freezer_appv1_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApp:
+def freezer_appv1_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApplication:
     """Version 1, for a mount."""
-    made: WSGIApp = global_conf[PARTS].version("/v1")
+    made: WSGIApplication = global_conf[PARTS].version("/v1")
     return made
 
 
-def freezer_appv2_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApp:
+def freezer_appv2_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApplication:
     """Version 2, for a mount."""
-    made: WSGIApp = global_conf[PARTS].version("/v2")
+    made: WSGIApplication = global_conf[PARTS].version("/v2")
     return made
 
 
-def root_app_factory(loader: Any, global_conf: dict[str, Any], **mounts: str) -> WSGIApp:
+def root_app_factory(loader: Any, global_conf: dict[str, Any], **mounts: str) -> WSGIApplication:
     """Requests by their path: each setting is a path and the name of the section whose app is there.
 
     A version that is switched off is not there, and its section is never looked at.

@@ -7,8 +7,7 @@ has not read yet, and answers 502.
 import time
 from collections.abc import Iterable
 from typing import Any
-
-from freezer_api.middleware.request_log import Environ, StartResponse, WSGIApp
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 MAX_DRAIN_SIZE = 16 * 1024 * 1024
 """Bytes."""
@@ -36,10 +35,10 @@ def drain(body: Any) -> bool:
 class Drained:
     """Read every body to its end before the response is sent."""
 
-    def __init__(self, app: WSGIApp) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         body = environ["wsgi.input"]
         response = self._app(environ, start_response)
         if environ.get("CONTENT_LENGTH") or environ.get("wsgi.input_terminated"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
+from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
@@ -15,7 +16,6 @@ from freezer_api import app, bootstrap, stores
 from freezer_api.cmd.output import printed
 from freezer_api.errors import ConfigurationError
 from freezer_api.middleware import request_log as access
-from freezer_api.middleware.request_log import WSGIApp
 from freezer_api.repository.protocol import Repository
 from freezer_api.server import application, settings
 
@@ -90,7 +90,7 @@ def _standalone(conf: cfg.ConfigOpts) -> _Plan:
     return _Plan(host, port, partial(_announce_standalone, conf, store), served)
 
 
-def _served(conf: cfg.ConfigOpts, app: WSGIApp, repository: Repository) -> application.Served:
+def _served(conf: cfg.ConfigOpts, app: WSGIApplication, repository: Repository) -> application.Served:
     return application.Served(
         app,
         repository.close,

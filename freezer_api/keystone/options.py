@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import falcon
 from keystoneauth1 import loading
@@ -14,7 +15,7 @@ from oslo_config import cfg
 
 from freezer_api.api.errors import RETRY_AFTER, refuse
 from freezer_api.conf import obsolete, reading
-from freezer_api.middleware.request_log import Environ, StartResponse, WSGIApp, is_open
+from freezer_api.middleware.request_log import is_open
 
 LOG = logging.getLogger(__name__)
 
@@ -83,7 +84,9 @@ def _password_plugin(old: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def auth_filter(conf: cfg.ConfigOpts, of_the_file: Mapping[str, Any]) -> Callable[[WSGIApp], WSGIApp]:
+def auth_filter(
+    conf: cfg.ConfigOpts, of_the_file: Mapping[str, Any]
+) -> Callable[[WSGIApplication], WSGIApplication]:
     """Return the filter; settings of its paste section win. Raises ``ConfigurationError`` if one is missing."""
     register(conf)
     complete = {**of_the_file, "oslo_config_config": conf}
@@ -113,11 +116,11 @@ class AuthToken:
     asked is answered as the API answers everything.
     """
 
-    def __init__(self, app: WSGIApp, protocol: WSGIApp) -> None:
+    def __init__(self, app: WSGIApplication, protocol: WSGIApplication) -> None:
         self._app = app
         self._protocol = protocol
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if is_open(environ):
             return self._app(environ, start_response)
         unavailable = []

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import entry_points
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import falcon
 from oslo_config import cfg
@@ -21,7 +22,7 @@ from oslo_middleware.healthcheck.pluginbase import HealthcheckBaseExtension, Hea
 from freezer_api.api.errors import refuse
 from freezer_api.errors import ConfigurationError, FreezerError
 from freezer_api.keystone import options as keystone
-from freezer_api.middleware.request_log import HEALTH, Paths, WSGIApp
+from freezer_api.middleware.request_log import HEALTH, Paths
 from freezer_api.repository.protocol import Repository
 
 GROUP = "healthcheck"
@@ -56,21 +57,21 @@ class Health:
         except (ValueError, ConfigInvalid) as error:
             raise ConfigurationError(f"[{GROUP}] cannot be used: {error}") from None
 
-    def app(self, _global_conf: Mapping[str, str] | None = None, **settings: str) -> WSGIApp:
+    def app(self, _global_conf: Mapping[str, str] | None = None, **settings: str) -> WSGIApplication:
         """The check as an app; the settings of a paste file win. ``ValueError`` says what cannot be."""
         return self._made(_not_found, settings)
 
     def filter(
         self, _global_conf: Mapping[str, str] | None = None, **settings: str
-    ) -> Callable[[WSGIApp], WSGIApp]:
+    ) -> Callable[[WSGIApplication], WSGIApplication]:
         """The same as a filter, which leaves everything else to what is behind it."""
         return lambda others: Paths(HEALTH, self._made(others, settings), others)
 
-    def _made(self, others: WSGIApp, settings: Mapping[str, str]) -> WSGIApp:
+    def _made(self, others: WSGIApplication, settings: Mapping[str, str]) -> WSGIApplication:
         options: dict[str, Any] = {**self._options, **settings}
         backends = options["backends"]
         _refuse_unknown(backends if isinstance(backends, list) else backends.split(","))
-        made: WSGIApp = Healthcheck(others, {**options, _READY: self._ready})
+        made: WSGIApplication = Healthcheck(others, {**options, _READY: self._ready})
         return made
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import falcon
 
 from freezer_api.api.errors import refuse
 from freezer_api.context import Caller
 from freezer_api.errors import Unauthorized
-from freezer_api.middleware.request_log import Environ, StartResponse, WSGIApp, is_open
+from freezer_api.middleware.request_log import is_open
 
 HEADERS = (
     "HTTP_X_USER_ID",
@@ -82,10 +83,10 @@ class Unforged:
     there.
     """
 
-    def __init__(self, app: WSGIApp) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         for name in _FORGEABLE & environ.keys():
             del environ[name]
         stored = environ.pop("HTTP_X_STORAGE_TOKEN", None)
@@ -97,10 +98,10 @@ class Unforged:
 class Confirmed:
     """Lets through who has a confirmed identity, and what is open to everybody."""
 
-    def __init__(self, app: WSGIApp) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not is_open(environ):
             try:
                 caller_of(environ)

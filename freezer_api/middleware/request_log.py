@@ -4,8 +4,9 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from oslo_context.context import RequestContext
 
@@ -17,11 +18,6 @@ LOG = logging.getLogger("freezer_api.access")
 _LINE = "%s %s %s %s %.1fms %s user=%s project=%s"
 _ADDRESS = re.compile(r"[\w.:\[\]\"%-]{1,64}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
-
-Environ = dict[str, Any]
-StartResponse = Callable[..., Any]
-WSGIApp = Callable[[Environ, StartResponse], Iterable[bytes]]
-
 
 HEALTH = "/healthcheck"
 
@@ -45,10 +41,10 @@ class Entrance:
     ``x-openstack-request-id`` and stands in all log lines, and logs one line for each.
     """
 
-    def __init__(self, app: WSGIApp) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         started = time.perf_counter()
         if environ["PATH_INFO"].startswith("//"):
             environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
@@ -78,7 +74,7 @@ class Entrance:
 class LogContext(RequestContext):
     """What oslo.log writes of the request that this thread serves, looked up when a line is written."""
 
-    def __init__(self, environ: Environ) -> None:
+    def __init__(self, environ: WSGIEnvironment) -> None:
         # Not the parent's: it copies thirty attributes, and few requests have anything to log but their own line.
         self._environ = environ
         self.update_store()
@@ -112,13 +108,13 @@ def _request_id(sent: str | None) -> str:
     return f"req-{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
-def _path(environ: Environ) -> str:
+def _path(environ: WSGIEnvironment) -> str:
     """Return the path for a log line, without the query string, as a search may hold anything."""
     path: str = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     return path if path.isprintable() else ascii(path)
 
 
-def _log(environ: Environ, status: str, request_id: str, seconds: float) -> None:
+def _log(environ: WSGIEnvironment, status: str, request_id: str, seconds: float) -> None:
     path = _path(environ)
     # Behind a trusted proxy this is what the proxy says, of several addresses the client's is the first.
     address = environ.get("REMOTE_ADDR", "").partition(",")[0].strip()
@@ -139,12 +135,12 @@ def _log(environ: Environ, status: str, request_id: str, seconds: float) -> None
 class Paths:
     """Sends requests for one path, with or without a trailing slash, to an app of its own."""
 
-    def __init__(self, path: str, app: WSGIApp, others: WSGIApp) -> None:
+    def __init__(self, path: str, app: WSGIApplication, others: WSGIApplication) -> None:
         self._paths = frozenset((path, path + "/"))
         self._app = app
         self._others = others
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         app = self._app if environ["PATH_INFO"] in self._paths else self._others
         return app(environ, start_response)
 
@@ -154,12 +150,12 @@ class Mounts:
     ``root``.
     """
 
-    def __init__(self, apps: Mapping[str, WSGIApp], root: WSGIApp) -> None:
+    def __init__(self, apps: Mapping[str, WSGIApplication], root: WSGIApplication) -> None:
         # The longest first.
         self._apps = sorted(apps.items(), key=lambda item: -len(item[0]))
         self._root = root
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         for prefix, app in self._apps:
             if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):

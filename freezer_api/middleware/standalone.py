@@ -7,11 +7,12 @@ headers. Only requests that a program on this machine sends to a loopback addres
 import ipaddress
 import re
 from collections.abc import Iterable
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import falcon
 
 from freezer_api.api.errors import refuse
-from freezer_api.middleware.request_log import Environ, StartResponse, WSGIApp, is_open
+from freezer_api.middleware.request_log import is_open
 
 _ANYBODY = ("demo", "demo", "member")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -25,10 +26,10 @@ _FORWARDED = "HTTP_X_FORWARDED_"
 class StandaloneIdentity:
     """Takes ``X-Auth-Token: <user>:<project>[:<role>,<role>...]``; without a token everybody is ``demo``."""
 
-    def __init__(self, app: WSGIApp) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         identity = _identity(environ.get("HTTP_X_AUTH_TOKEN", ""))
         if identity is not None:
             _vouch(environ, *identity)
@@ -49,7 +50,7 @@ def _identity(token: str) -> tuple[str, str, str] | None:
     return user, project, roles
 
 
-def _vouch(environ: Environ, user: str, project: str, roles: str) -> None:
+def _vouch(environ: WSGIEnvironment, user: str, project: str, roles: str) -> None:
     environ["HTTP_X_IDENTITY_STATUS"] = "Confirmed"
     environ["HTTP_X_USER_ID"] = environ["HTTP_X_USER_NAME"] = user
     environ["HTTP_X_PROJECT_ID"] = project
@@ -64,22 +65,22 @@ class LoopbackOnly:
     the health check stay open. Must run before filters that evaluate the headers of proxies.
     """
 
-    def __init__(self, app: WSGIApp) -> None:
+    def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         reason = None if _is_exempt(environ) else _foreign(environ)
         if reason is not None:
             return refuse(start_response, falcon.HTTP_403, "Access Forbidden", reason)
         return self._app(environ, start_response)
 
 
-def _is_exempt(environ: Environ) -> bool:
+def _is_exempt(environ: WSGIEnvironment) -> bool:
     is_root = environ["PATH_INFO"] in ("", "/")
     return is_open(environ) and (not is_root or environ["REQUEST_METHOD"] == "GET")
 
 
-def _foreign(environ: Environ) -> str | None:
+def _foreign(environ: WSGIEnvironment) -> str | None:
     """Return why the request does not come from a program on this machine, or None if it does."""
     if not is_loopback(environ.get("REMOTE_ADDR", "")):
         return "Tokens are not verified, so only requests from this machine are served"

@@ -1,8 +1,7 @@
 """What uWSGI leaves to applications."""
 
 from collections.abc import Callable, Iterable
-
-from freezer_api.middleware.request_log import Environ, StartResponse, WSGIApp
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 try:
     from uwsgi import chunked_read
@@ -10,7 +9,7 @@ except ImportError:
     chunked_read = None
 
 
-def with_bodies(app: WSGIApp) -> WSGIApp:
+def with_bodies(app: WSGIApplication) -> WSGIApplication:
     """The application, which reads bodies as uWSGI has them when that is the server."""
     return app if chunked_read is None else Bodies(app, chunked_read)
 
@@ -18,11 +17,11 @@ def with_bodies(app: WSGIApp) -> WSGIApp:
 class Bodies:
     """Hands on bodies that come in chunks, which uWSGI gives to who asks for each chunk."""
 
-    def __init__(self, app: WSGIApp, read_chunk: Callable[[], bytes]) -> None:
+    def __init__(self, app: WSGIApplication, read_chunk: Callable[[], bytes]) -> None:
         self._app = app
         self._read_chunk = read_chunk
 
-    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
             environ["wsgi.input"] = Chunks(self._read_chunk)
             environ["wsgi.input_terminated"] = True

@@ -9,11 +9,11 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 from gunicorn.app.base import BaseApplication
 
 from freezer_api.errors import ConfigurationError
-from freezer_api.middleware.request_log import WSGIApp
 from freezer_api.server.arbiter import Master
 from freezer_api.server.log import Log
 from freezer_api.server.worker import Worker
@@ -28,7 +28,7 @@ class Served:
     The timeouts are those of ``[api]``, in seconds; larger bodies than ``max_body_size`` are not waited for.
     """
 
-    app: WSGIApp
+    app: WSGIApplication
     close: Callable[[], None]
     settings: Mapping[str, Any] = field(default_factory=dict)
     request_head_timeout: float = 5
@@ -71,7 +71,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         for name, value in settings.items():
             self.cfg.set(name, value)
 
-    def load(self) -> WSGIApp:
+    def load(self) -> WSGIApplication:
         # What is there now stays to the end: the collector need not look through it again and again.
         gc.freeze()
         return self._served.app

@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
 
 import falcon
 from gunicorn.http import errors as http_errors
@@ -20,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from freezer_api.api.errors import error_body
 from freezer_api.api.unread import DRAIN_TIMEOUT, MAX_DRAIN_SIZE
-from freezer_api.middleware.request_log import WAITED, Environ, StartResponse
+from freezer_api.middleware.request_log import WAITED
 from freezer_api.server.connections import Connection
 
 LOG = logging.getLogger(__name__)
@@ -362,7 +363,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
 
 def _drained(
-    app: Callable[[Environ, StartResponse], Iterable[bytes]], environ: Environ, start_response: StartResponse
+    app: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]],
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
 ) -> Iterable[bytes]:
     """Call the application, which has its response ready before it is sent, and read away what it left unread."""
     connection = environ["gunicorn.socket"].connection

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIApplication
 from wsgiref.validate import WSGIWarning, validator
 
-from freezer_api.middleware.request_log import WSGIApp
 from tests.functional.versions import Version
 
 Headers = Mapping[str, str | None]
@@ -47,7 +47,9 @@ class Client:
     the headers that say who asks, ``peer`` is the address that a request comes from, ``protocol`` that of HTTP.
     """
 
-    def __init__(self, service: WSGIApp, version: Version, identity: Callable[[str], dict[str, str]]) -> None:
+    def __init__(
+        self, service: WSGIApplication, version: Version, identity: Callable[[str], dict[str, str]]
+    ) -> None:
         self.version = version
         self.base = version.base(DEFAULT)
         self.peer = "127.0.0.1"

@@ -4,13 +4,13 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from wsgiref.types import WSGIApplication
 
 import pytest
 from oslo_config import cfg
 
 from freezer_api import embedded
 from freezer_api.conf import opts
-from freezer_api.middleware.request_log import WSGIApp
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.contract import databases, elastic
@@ -87,7 +87,7 @@ def repository(fresh_store: Callable[[], Repository]) -> Repository:
 
 
 @pytest.fixture
-def service(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApp:
+def service(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApplication:
     """The service as `make run` serves it, on an empty store."""
     return app.build_standalone(conf, repository)
 
@@ -115,5 +115,5 @@ def identity(version: Version) -> Identity:
 
 
 @pytest.fixture
-def client(service: WSGIApp, version: Version, identity: Identity) -> Client:
+def client(service: WSGIApplication, version: Version, identity: Identity) -> Client:
     return Client(service, version, identity)

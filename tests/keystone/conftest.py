@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from wsgiref.types import WSGIApplication
 
 import pytest
 from oslo_config import cfg
 
 from freezer_api import embedded
 from freezer_api.conf import opts
-from freezer_api.middleware.request_log import WSGIApp
 from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.functional.client import Client
 from tests.functional.conftest import app
@@ -17,7 +17,7 @@ from tests.support.keystone import Keystone
 
 OURS = Path(__file__).parents[2] / "etc/freezer/freezer-paste.ini"
 
-Serve = Callable[..., WSGIApp]
+Serve = Callable[..., WSGIApplication]
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Itera
     directory = tmp_path_factory.mktemp("identity")
     repository = open_sqlite(embedded.prepare(directory / embedded.FILE))
 
-    def served(paste: Path = OURS, **settings: str) -> WSGIApp:
+    def served(paste: Path = OURS, **settings: str) -> WSGIApplication:
         lines = "\n".join(f"{name} = {value}" for name, value in settings.items())
         configuration = directory / "freezer-api.conf"
         configuration.write_text(f"[paste_deploy]\nconfig_file = {paste}\n{keystone.section()}{lines}\n")
@@ -42,7 +42,7 @@ def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture(scope="session")
-def service(serve: Serve) -> WSGIApp:
+def service(serve: Serve) -> WSGIApplication:
     """The service as our paste file has it, with its cache of tokens."""
     return serve()
 
@@ -60,5 +60,5 @@ def identity(keystone: Keystone) -> Callable[[str], dict[str, str]]:
 
 
 @pytest.fixture
-def client(service: WSGIApp, identity: Callable[[str], dict[str, str]]) -> Client:
+def client(service: WSGIApplication, identity: Callable[[str], dict[str, str]]) -> Client:
     return Client(service, V1, identity)
