@@ -18,7 +18,7 @@ from oslo_log import log
 import freezer_api
 from freezer_api import stores
 from freezer_api.conf import obsolete, opts, reading, search_path, unknown
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError, ConfigurationError
 
 LOG = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def refusing(conf: cfg.ConfigOpts) -> Iterator[None]:
     """
     try:
         yield
-    except ConfigurationError as error:
+    except CommandError as error:
         conf.reset()
         print(f"{PROGRAM}: {error}", file=sys.stderr, flush=True)
         sys.excepthook = partial(_but_told, sys.excepthook)
@@ -102,7 +102,7 @@ def refusing(conf: cfg.ConfigOpts) -> Iterator[None]:
 
 def _but_told(others: Callable[..., object], kind: type[BaseException], *rest: Any) -> None:
     """Servers show an error that ends a module by this hook: one that was told needs no way through the code."""
-    if not issubclass(kind, ConfigurationError):
+    if not issubclass(kind, CommandError):
         others(kind, *rest)
 
 

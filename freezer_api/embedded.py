@@ -16,7 +16,7 @@ def data_dir(named: str | None) -> Path:
 
 
 def prepare(path: Path, max_values: int = MAX_VALUES) -> Path:
-    """Make the store, or bring it up to date; its path. ``ConfigurationError`` says what is in the way."""
+    """Make the store, or bring it up to date; its path. ``CommandError`` says what is in the way."""
     upkeep = sqlite_upkeep(path, max_values)
     try:
         upkeep.sync([], erase=lambda _question: False)

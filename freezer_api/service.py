@@ -20,7 +20,7 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
     """The service for a WSGI server, as the section ``name`` of the paste file composes it.
 
     Without a ``conf`` the configuration is read, though not the command line, which is the server's.
-    ``ConfigurationError`` says what is wrong with it, as a line on stderr does when it is read here.
+    ``CommandError`` says what is wrong, as a line on stderr does when it is read here.
     """
     if conf is None:
         with bootstrap.refusing(cfg.CONF):

@@ -15,7 +15,7 @@ from sqlalchemy import URL
 from freezer_api import embedded
 from freezer_api.conf import opts, reading
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.errors import ConfigurationError, StoreFailed, Unavailable
+from freezer_api.errors import CommandError, ConfigurationError, StoreFailed, Unavailable
 from freezer_api.repository.admin import Upkeep
 from freezer_api.repository.elastic.access import Access, authorization, check_files, open_pool, parsed_hosts
 from freezer_api.repository.elastic.admin import ElasticUpkeep
@@ -54,7 +54,7 @@ class SQLStore:
     max_values: int = MAX_VALUES
 
     def prepare(self) -> None:
-        """What has to be right before the service starts; ``ConfigurationError`` says what is not."""
+        """What has to be right before the service starts; ``CommandError`` says what is not."""
         if self.embedded:
             embedded.prepare(self.path, self.max_values)
             return
@@ -179,9 +179,7 @@ class ElasticStore:
                 self._introduce(connection)
             except Unavailable:
                 where = self.option
-                raise ConfigurationError(
-                    f"{where}: ElasticSearch cluster is not available. Cannot ping it"
-                ) from None
+                raise CommandError(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
             on_error.pop_all()
         return ElasticUpkeep(connection, self.index, replicas=self.replicas, max_values=self.max_values)
 

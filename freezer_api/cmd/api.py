@@ -14,7 +14,7 @@ from oslo_config import cfg
 
 from freezer_api import app, bootstrap, stores
 from freezer_api.cmd.output import printed
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError, ConfigurationError
 from freezer_api.middleware import request_log as access
 from freezer_api.repository.protocol import Repository
 from freezer_api.server import application, settings
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         address = application.shown(*listener.getsockname()[:2])
         again = partial(_again, arguments, plan)
         application.Server(listener, plan.served, ready=partial(plan.announce, address), again=again).run()
-    except ConfigurationError as error:
+    except CommandError as error:
         print(f"{bootstrap.PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0
@@ -102,7 +102,7 @@ def _served(conf: cfg.ConfigOpts, app: WSGIApplication, repository: Repository) 
 
 
 def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
-    """The address to listen on; ``ConfigurationError`` for one that others can reach."""
+    """The address to listen on; ``CommandError`` for one that others can reach."""
     location = conf.get_location("bind_host")
     if location is None or location.location is cfg.Locations.opt_default:
         return "127.0.0.1"
@@ -110,7 +110,7 @@ def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
     try:
         found = {info[4][0] for info in socket.getaddrinfo(host, None)}
     except OSError as error:
-        raise ConfigurationError(f"cannot listen on {host}: {error.strerror}") from None
+        raise CommandError(f"cannot listen on {host}: {error.strerror}") from None
     if not all(ipaddress.ip_address(address).is_loopback for address in found):
         raise ConfigurationError(f"{reason}, so it listens on a loopback address only, not on {host}")
     return host
@@ -131,7 +131,7 @@ def _announce_standalone(conf: cfg.ConfigOpts, store: stores.Store, address: str
 
 def _say(*lines: str) -> None:
     # It serves though nobody can be told, as where stdout is a file on a full disk.
-    with suppress(ConfigurationError), printed():
+    with suppress(CommandError), printed():
         print(*lines, sep="\n")
 
 

@@ -15,7 +15,7 @@ from freezer_api.conf import opts
 from freezer_api.documents.fields import is_id
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.errors import CommandError, ConfigurationError, Unavailable
 from freezer_api.repository.protocol import Repository
 from freezer_api.stores import Store, sql_connection
 
@@ -135,7 +135,7 @@ def _opened(store: Store) -> Repository:
         repository.check()
     except Unavailable:
         repository.close()
-        raise ConfigurationError(
+        raise CommandError(
             f"the store {store} is not there, or not as this release needs it: run '{SYNC}' first"
         ) from None
     return repository
@@ -159,20 +159,20 @@ def _projects(name: str) -> dict[str, str]:
     try:
         lines = Path(name).read_text("utf-8-sig").splitlines()
     except OSError as error:
-        raise ConfigurationError(f"cannot read {name}: {error.strerror}") from None
+        raise CommandError(f"cannot read {name}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise ConfigurationError(f"cannot read {name}: it is not UTF-8") from None
+        raise CommandError(f"cannot read {name}: it is not UTF-8") from None
     projects: dict[str, str] = {}
     for number, line in enumerate(map(str.strip, lines), 1):
         if line and not line.startswith("#"):
             user_id, project_id = _pair(line, f"{name}, line {number}")
             if projects.setdefault(user_id, project_id) != project_id:
-                raise ConfigurationError(f"{name}, line {number}: the user has another project already")
+                raise CommandError(f"{name}, line {number}: the user has another project already")
     return projects
 
 
 def _pair(line: str, place: str) -> tuple[str, str]:
     user_id, _, project_id = (part.strip() for part in line.rpartition(":"))
     if not user_id or not is_id(project_id):
-        raise ConfigurationError(f"{place}: it is not 'user_id: project_id'")
+        raise CommandError(f"{place}: it is not 'user_id: project_id'")
     return user_id, project_id

@@ -18,7 +18,7 @@ from freezer_api.cmd import importing, signals
 from freezer_api.cmd.output import printed
 from freezer_api.conf import opts
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import ConfigurationError, FreezerError
+from freezer_api.errors import CommandError, FreezerError
 from freezer_api.operations import duplicates
 from freezer_api.operations.membership import Membership
 from freezer_api.repository.admin import Upkeep
@@ -184,7 +184,7 @@ def _remove(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
         for kind in upkeep.remove(_kinds(conf)):
             print(f"Deleting {kind} is True")
     else:
-        raise ConfigurationError("nothing was removed")
+        raise CommandError("nothing was removed")
 
 
 def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
@@ -192,7 +192,7 @@ def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
         return True
     # None when it was closed before the start.
     if sys.stdin is None or not sys.stdin.isatty():
-        raise ConfigurationError(f"{question} There is no terminal to ask at: use --yes")
+        raise CommandError(f"{question} There is no terminal to ask at: use --yes")
     answer = ""
     while answer not in ("y", "n"):
         print(f"{question} (y/n) ", end="", file=sys.stderr, flush=True)

@@ -4,12 +4,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 
 
 @contextmanager
 def printed() -> Iterator[None]:
-    """Flush stdout at the end of the block. Raises ``ConfigurationError`` if that fails, as on a full disk."""
+    """Flush stdout at the end of the block. Raises ``CommandError`` if that fails, as on a full disk."""
     try:
         yield
         # None when it was closed before the start.
@@ -18,4 +18,4 @@ def printed() -> Iterator[None]:
     except OSError as error:
         # What it still holds would be tried once more at the end of the process.
         sys.stdout = None
-        raise ConfigurationError(f"nothing can be printed: {error.strerror}") from None
+        raise CommandError(f"nothing can be printed: {error.strerror}") from None

@@ -16,7 +16,7 @@ class Foreign(NamedTuple):
 
 class Upkeep(Protocol):
     """Upkeep of one store. Every method may raise ``Unavailable``, ``StoreFailed`` and, with a message
-    of one line, ``ConfigurationError``.
+    of one line, ``CommandError``.
     """
 
     def plan(self, kinds: Sequence[str]) -> list[str]:

@@ -13,7 +13,7 @@ from wsgiref.types import WSGIApplication
 
 from gunicorn.app.base import BaseApplication
 
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 from freezer_api.server.arbiter import Master
 from freezer_api.server.log import Log
 from freezer_api.server.worker import Worker
@@ -109,7 +109,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
 
 def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
-    """A listening socket, at ``::`` for IPv4 too; ``ConfigurationError`` says why there is none."""
+    """A listening socket, at ``::`` for IPv4 too; ``CommandError`` says why there is none."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = address[0] == "::" and socket.has_dualstack_ipv6()
@@ -117,7 +117,7 @@ def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
     except OSError as error:
         # Python appends the address in its own notation.
         reason = str(error.strerror).partition(" (while ")[0]
-        raise ConfigurationError(f"cannot listen on {shown(host, port)}: {reason}") from None
+        raise CommandError(f"cannot listen on {shown(host, port)}: {reason}") from None
 
 
 def shown(host: str, port: int) -> str:

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from gunicorn.arbiter import Arbiter
 
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 
 LOG = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Master(Arbiter):  # type: ignore[misc]
         if reason is None:
             try:
                 self.app.renew()
-            except ConfigurationError as error:
+            except CommandError as error:
                 reason = str(error)
         if reason is not None:
             LOG.error("The service goes on as it was, for the configuration cannot be used: %s", reason)
@@ -135,7 +135,7 @@ def _rehearse(work: Callable[[], object], writing: int) -> NoReturn:
     try:
         work()
         code = 0
-    except ConfigurationError as error:
+    except CommandError as error:
         os.write(writing, str(error).encode())
     except BaseException:  # noqa: BLE001 - whatever it is, this process must not go on as a second master
         traceback.print_exc()

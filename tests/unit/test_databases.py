@@ -13,7 +13,7 @@ from oslo_config import cfg
 
 from freezer_api import stores
 from freezer_api.conf import opts
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError, ConfigurationError
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.mysql import MySQL
 from freezer_api.repository.sql.postgresql import PostgreSQL
@@ -118,7 +118,7 @@ def test_a_service_starts_before_its_server(store, caplog, url):
 
 def test_upkeep_of_a_server_that_is_not_there_ends(store):
     upkeep = store("max_retries = 0").upkeep()
-    with pytest.raises(ConfigurationError, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
+    with pytest.raises(CommandError, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
         upkeep.show()
     upkeep.close()
 

@@ -12,7 +12,7 @@ from oslo_log import formatters, log
 
 from freezer_api import embedded, stores
 from freezer_api.conf import opts
-from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.errors import CommandError, ConfigurationError, Unavailable
 from freezer_api.repository.elastic.transport import WrongServer
 
 CLIENT = Path(__file__).with_name("client.pem")
@@ -365,7 +365,7 @@ def test_an_embedded_store_that_cannot_be_made_keeps_the_service_from_starting(t
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
             connection.commit()
-    with pytest.raises(ConfigurationError, match=r"cannot use the data (directory|file) .*/data"):
+    with pytest.raises(CommandError, match=r"cannot use the data (directory|file) .*/data"):
         stores.SQLStore(path, embedded=True).prepare()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.dialects import POSTGRESQL, SQLITE
 from freezer_api.repository.sql.servers import one_line, unbounded
@@ -42,24 +42,24 @@ class Place:
         try:
             yield
         except DBAPIError as error:
-            raise ConfigurationError(f"cannot read {self.name}: {self.told(error.orig)}") from None
+            raise CommandError(f"cannot read {self.name}: {self.told(error.orig)}") from None
         except UnicodeEncodeError:
-            raise ConfigurationError(f"cannot read {self.name}: an id is not UTF-8") from None
-        except ConfigurationError as error:
-            raise ConfigurationError(f"cannot read {self.name}: {error}") from None
+            raise CommandError(f"cannot read {self.name}: an id is not UTF-8") from None
+        except CommandError as error:
+            raise CommandError(f"cannot read {self.name}: {error}") from None
 
 
 def place_of(connection: str) -> Place:
-    """Return the database of the URL. Raises ``ConfigurationError`` if the original cannot have used it."""
+    """Return the database of the URL. Raises ``CommandError`` if the original cannot have used it."""
     try:
         url = urls.parsed(connection)
         if url.drivername == SQLITE:
             return _file(Path(url.database or ""))
         if url.drivername == POSTGRESQL:
-            raise ConfigurationError("the original keeps its documents in MySQL, MariaDB or SQLite")
+            raise CommandError("the original keeps its documents in MySQL, MariaDB or SQLite")
         driver = urls.driver(url, bounded=False)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"{OPTION}: {error}") from None
+    except CommandError as error:
+        raise CommandError(f"{OPTION}: {error}") from None
     engine = create_engine(
         f"{driver.package}://",
         creator=lambda: unbounded(driver),
@@ -79,7 +79,7 @@ def place_of(connection: str) -> Place:
 
 def _file(path: Path) -> Place:
     if not path.is_file():
-        raise ConfigurationError(f"there is no file {path}")
+        raise CommandError(f"there is no file {path}")
     uri = f"{path.absolute().as_uri()}?mode=ro"
 
     def _connect() -> sqlite3.Connection:

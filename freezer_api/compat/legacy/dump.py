@@ -12,7 +12,7 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.json_codec import encode, parse
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import ConfigurationError, Malformed
+from freezer_api.errors import CommandError, Malformed
 
 STDIN = "-"
 
@@ -126,6 +126,6 @@ def _in_our_words(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ConfigurationError(f"cannot read {name}: {error.strerror}") from None
+        raise CommandError(f"cannot read {name}: {error.strerror}") from None
     except Malformed as error:
-        raise ConfigurationError(f"cannot read {name}: {error}") from None
+        raise CommandError(f"cannot read {name}: {error}") from None

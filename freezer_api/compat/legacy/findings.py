@@ -30,7 +30,7 @@ class Refused(NamedTuple):
 
 
 class Source(Protocol):
-    """Where the documents are. Every method may raise ``ConfigurationError`` with one line."""
+    """Where the documents are. Every method may raise ``CommandError`` with one line."""
 
     def read(self, kind: Kind) -> Iterator[Found | Refused]:
         """All documents of the kind, in the same order each time."""

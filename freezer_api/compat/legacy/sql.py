@@ -15,7 +15,7 @@ from freezer_api.compat.legacy.rows import Row
 from freezer_api.documents.fields import Document
 from freezer_api.documents.json_codec import one_line
 from freezer_api.documents.kind import Kind
-from freezer_api.errors import ConfigurationError, Invalid
+from freezer_api.errors import CommandError, Invalid
 
 REVISIONS = frozenset(
     {
@@ -45,7 +45,7 @@ _NEEDED_IF_THERE = {
 
 
 class Database:
-    """The database at the URL, as it is at this moment. ``ConfigurationError`` if it cannot be read or is not the
+    """The database at the URL, as it is at this moment. ``CommandError`` if it cannot be read or is not the
     original's; ``any_revision``: one that is not known will do when it has all columns that are needed.
     """
 
@@ -83,14 +83,14 @@ class Database:
 
     def _check(self, revision: str | None, *, any_revision: bool) -> None:
         if not self._tables:
-            raise ConfigurationError("there are none of the original's tables")
+            raise CommandError("there are none of the original's tables")
         lacking = list(self._lacking())
         if revision not in REVISIONS and (lacking or not any_revision):
             told = "no revision" if revision is None else f"the unknown revision {one_line(revision)}"
             way = f"they lack {', '.join(lacking)}" if lacking else "all columns are there, --yes reads them"
-            raise ConfigurationError(f"the original's tables are of {told}; {way}")
+            raise CommandError(f"the original's tables are of {told}; {way}")
         if lacking:
-            raise ConfigurationError(f"the original's tables lack {', '.join(lacking)}")
+            raise CommandError(f"the original's tables lack {', '.join(lacking)}")
 
     def _lacking(self) -> Iterator[str]:
         for name, needed in {**_NEEDED, **_NEEDED_IF_THERE}.items():

@@ -11,7 +11,7 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import same
-from freezer_api.errors import ConfigurationError, Invalid, NotFound
+from freezer_api.errors import CommandError, Invalid, NotFound
 from freezer_api.operations.rewrite import rewrite
 from freezer_api.operations.scoped import shown_id
 from freezer_api.repository.protocol import Original, Repository, Stored
@@ -70,7 +70,7 @@ class Transfer:
         self._tell = tell
 
     def run(self, kind: Kind) -> Count:
-        """Import the documents of the kind. Raises ``ConfigurationError`` if another document has the same key."""
+        """Import the documents of the kind. Raises ``CommandError`` if another document has the same key."""
         count = Count()
         originals = self._originals(kind, count, self._tell)
         if not kind.keyed_by_id:
@@ -137,9 +137,7 @@ class Transfer:
         if there is None or same(there.document, original.document):
             count.skipped += 1
         elif self._on_conflict is OnConflict.FAIL:
-            raise ConfigurationError(
-                f"{kind.title} {shown_id(original.key)}: the store has another one under this id"
-            )
+            raise CommandError(f"{kind.title} {shown_id(original.key)}: the store has another one under this id")
         elif not _is_of_one_owner(there.document, original.document):
             count.refused += 1
             self._tell(refusal(Refused(kind, original.key, "the store has one of another owner under this id")))

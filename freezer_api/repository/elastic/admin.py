@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 from freezer_api.repository.admin import Ask, Foreign
 from freezer_api.repository.elastic import bulk, copying
 from freezer_api.repository.elastic.indices import (
@@ -82,20 +82,18 @@ class ElasticUpkeep:
     def _look(self, layout: Layout) -> Found:
         return look(self._connection, self._prefix, layout)
 
-    def _in_the_way(self, layout: Layout, found: Found) -> ConfigurationError:
+    def _in_the_way(self, layout: Layout, found: Found) -> CommandError:
         alias = alias_of(self._prefix, layout.kind)
         match found.state:
             case State.NEWER:
-                return ConfigurationError(f"{found.index} was made by a newer release")
+                return CommandError(f"{found.index} was made by a newer release")
             case State.AMBIGUOUS:
-                return ConfigurationError(
-                    f"{', '.join((found.index, *found.others))}: all behind the alias {alias}"
-                )
+                return CommandError(f"{', '.join((found.index, *found.others))}: all behind the alias {alias}")
             case State.FOREIGN if not found.erasable:
-                return ConfigurationError(f"{found.index} is of another kind and has the alias {alias}")
+                return CommandError(f"{found.index} is of another kind and has the alias {alias}")
             case State.FOREIGN:
-                return ConfigurationError(f"{found.index} was not made by this service (--erase removes it)")
-        return ConfigurationError(f"{', '.join(self._all(found))}: there, but not behind the alias {alias}")
+                return CommandError(f"{found.index} was not made by this service (--erase removes it)")
+        return CommandError(f"{', '.join(self._all(found))}: there, but not behind the alias {alias}")
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:
         for kind in kinds:
@@ -152,7 +150,7 @@ class ElasticUpkeep:
         if answer.status == 400 and answer.error == _TAKEN:
             return False
         if answer.status >= 300:
-            raise ConfigurationError(f"the store does not make the index {index}: {answer.error}: {answer.reason}")
+            raise CommandError(f"the store does not make the index {index}: {answer.error}: {answer.reason}")
         there = self._connection.call("GET", f"/{index}").body.get(index)
         # Another process may have removed a copy.
         if there is not None:
@@ -164,7 +162,7 @@ class ElasticUpkeep:
         """Refuse an index of this service to which something was added with which requests fail."""
         texts = "; ".join(one.text for one in added if one.breaks)
         if texts:
-            raise ConfigurationError(f"others have changed the index {index}, or an index template has: {texts}")
+            raise CommandError(f"others have changed the index {index}, or an index template has: {texts}")
 
     def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
         looked = [self._look(self._layouts[kind]) for kind in kinds]
@@ -254,7 +252,7 @@ class ElasticUpkeep:
         for layout in self._layouts.values():
             found = self._look(layout)
             if not found.index:
-                raise ConfigurationError(f"there is no index of {layout.kind.name}: run 'freezer-manage db sync'")
+                raise CommandError(f"there is no index of {layout.kind.name}: run 'freezer-manage db sync'")
             self._connection.call(
                 "PUT", f"/{found.index}/_settings", {"index": {"number_of_replicas": self._replicas}}
             )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.errors import ConfigurationError, StoreFailed
+from freezer_api.errors import CommandError, StoreFailed
 from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.indices import alias_of, copying_alias_of, write_alias_of
 from freezer_api.repository.elastic.layout import Layout
@@ -74,8 +74,8 @@ class Copy:
             raise self._taken_over()
         return answer.body
 
-    def _taken_over(self) -> ConfigurationError:
-        return ConfigurationError(f"the copy of {self._source} was given up: another process has taken over")
+    def _taken_over(self) -> CommandError:
+        return CommandError(f"the copy of {self._source} was given up: another process has taken over")
 
     def _checkpoint(self) -> int:
         """The sequence number up to which every change is carried out, on all copies."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from sqlalchemy import Connection, Engine, inspect, literal, select, table
 
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.errors import CommandError, Unavailable
 from freezer_api.repository.admin import Ask, Foreign
 from freezer_api.repository.sql.dialects import MYSQL, alone
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE, VERSIONS
@@ -45,7 +45,7 @@ def sync(engine: Engine, max_values: int = MAX_VALUES) -> bool:
     """Make or upgrade the tables; whether there was anything to do. Safe when several processes do it at once, and
     after one that was killed while it did. If documents are indexed again, ``max_values`` of each are searchable.
 
-    Raises :class:`ConfigurationError` when a newer release made them, and the driver's errors as they are.
+    Raises :class:`CommandError` when a newer release made them, and the driver's errors as they are.
     """
     with engine.connect() as connection:
         if current_version(connection) == HEAD:
@@ -68,8 +68,8 @@ def _upgrade(connection: Connection, version: str | None, max_values: int) -> No
     command.upgrade(config, "head")
 
 
-def _newer(version: str) -> ConfigurationError:
-    return ConfigurationError(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
+def _newer(version: str) -> CommandError:
+    return CommandError(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
 
 
 def migrations(connection: Connection, max_values: int = MAX_VALUES) -> "Config":
@@ -94,7 +94,7 @@ class Ground(Protocol):
         ...
 
     def reached(self) -> AbstractContextManager[None]:
-        """Within it every error becomes ``ConfigurationError``, with one line."""
+        """Within it every error becomes ``CommandError``, with one line."""
         ...
 
 

@@ -45,7 +45,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 from freezer_api.repository.sql.index_text import BACKSLASH, FRAME
 
 SQLITE, MYSQL, POSTGRESQL = "sqlite", "mysql", "postgresql"
@@ -299,8 +299,8 @@ def alone(connection: Connection) -> Iterator[None]:
     connection.commit()
 
 
-def _too_long() -> ConfigurationError:
-    return ConfigurationError("another freezer-manage is at work at the same database, and does not end")
+def _too_long() -> CommandError:
+    return CommandError("another freezer-manage is at work at the same database, and does not end")
 
 
 def _lock(function: str, *arguments: int) -> Executable:

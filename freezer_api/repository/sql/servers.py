@@ -33,7 +33,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, PoolProxiedConnection
 
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.errors import TOO_LARGE, ConfigurationError, SearchTooLong, StoreFailed, TooLarge, Unavailable
+from freezer_api.errors import TOO_LARGE, CommandError, SearchTooLong, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.admin import SQLUpkeep, check_version
@@ -400,9 +400,9 @@ class _Server:
             yield
         except DBAPIError as error:
             trouble = self._driver.trouble(error.orig)
-            raise ConfigurationError(f"cannot use {self._name}: {trouble.text}") from None
-        except ConfigurationError as error:
-            raise ConfigurationError(f"cannot use {self._name}: {error}") from None
+            raise CommandError(f"cannot use {self._name}: {trouble.text}") from None
+        except CommandError as error:
+            raise CommandError(f"cannot use {self._name}: {error}") from None
 
 
 class _Troubled(Exception):

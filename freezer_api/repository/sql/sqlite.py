@@ -31,7 +31,7 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import (
     TOO_LARGE,
-    ConfigurationError,
+    CommandError,
     FreezerError,
     SearchTooLong,
     StoreFailed,
@@ -295,11 +295,11 @@ class _File:
         try:
             yield
         except OSError as error:
-            raise ConfigurationError(f"cannot use the data file {self._path}: {error.strerror}") from None
+            raise CommandError(f"cannot use the data file {self._path}: {error.strerror}") from None
         except DBAPIError as error:
-            raise ConfigurationError(f"cannot use the data file {self._path}: {error.orig}") from None
-        except ConfigurationError as error:
-            raise ConfigurationError(f"cannot use the data file {self._path}: {error}") from None
+            raise CommandError(f"cannot use the data file {self._path}: {error.orig}") from None
+        except CommandError as error:
+            raise CommandError(f"cannot use the data file {self._path}: {error}") from None
 
 
 def _engine(

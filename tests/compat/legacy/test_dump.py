@@ -7,7 +7,7 @@ import pytest
 from freezer_api.compat.legacy.dump import Dump
 from freezer_api.compat.legacy.repair import repaired
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 from tests.compat.legacy import sample
 
 
@@ -119,12 +119,12 @@ def test_an_id_within_the_document_counts(read):
 
 @pytest.mark.parametrize("text", ['{\n  "hits": [', "{\n} {\n}", b"{\n\xff"])
 def test_many_lines_that_are_no_answer(read, text):
-    with pytest.raises(ConfigurationError, match=r"cannot read .*dump\.json: "):
+    with pytest.raises(CommandError, match=r"cannot read .*dump\.json: "):
         read(text)
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(ConfigurationError, match="cannot read /no/such: No such file"):
+    with pytest.raises(CommandError, match="cannot read /no/such: No such file"):
         Dump("/no/such")
-    with pytest.raises(ConfigurationError, match="Is a directory"):
+    with pytest.raises(CommandError, match="Is a directory"):
         Dump(str(tmp_path))

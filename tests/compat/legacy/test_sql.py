@@ -7,7 +7,7 @@ from freezer_api.compat.legacy.findings import Refused
 from freezer_api.compat.legacy.repair import repaired
 from freezer_api.compat.legacy.sql import Database
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 from tests.compat.legacy import sample
 from tests.compat.legacy.original import HEAD, REVISIONS, Json, row
 
@@ -200,7 +200,7 @@ def test_what_is_written_to_a_server_meanwhile_is_not_seen(old, sql_servers):
 def test_a_server_that_cannot_be_read(old, change, told):
     url = make_url(old(server="mariadb")).set(**change)
 
-    with pytest.raises(ConfigurationError, match=told) as caught:
+    with pytest.raises(CommandError, match=told) as caught:
         Database(url.render_as_string(hide_password=False))
     assert str(caught.value).startswith(f"cannot read mysql://127.0.0.1:{url.port}/{url.database}: ")
     assert len(str(caught.value).splitlines()) == 1
@@ -224,7 +224,7 @@ def test_an_unknown_revision_is_refused_unless_the_operator_wants_it(old):
     change(url, UNKNOWN)
 
     with pytest.raises(
-        ConfigurationError, match="of the unknown revision future; all columns are there, --yes reads them"
+        CommandError, match="of the unknown revision future; all columns are there, --yes reads them"
     ):
         found(url, "jobs")
     assert documents(url, "jobs", any_revision=True) == sample.documents("7a3b9c1d2e4f")["jobs"]
@@ -233,10 +233,10 @@ def test_an_unknown_revision_is_refused_unless_the_operator_wants_it(old):
 def test_no_revision_is_an_unknown_one(old):
     url = old()
     change(url, "DELETE FROM alembic_version")
-    with pytest.raises(ConfigurationError, match="of no revision"):
+    with pytest.raises(CommandError, match="of no revision"):
         found(url, "jobs")
     change(url, "DROP TABLE alembic_version")
-    with pytest.raises(ConfigurationError, match="of no revision"):
+    with pytest.raises(CommandError, match="of no revision"):
         found(url, "jobs")
 
     assert len(found(url, "jobs", any_revision=True)) == 2
@@ -246,7 +246,7 @@ def test_the_version_of_another_service_is_none(old):
     url = old("2")
     change(url, "UPDATE migrate_version SET repository_id = 'other'")
 
-    with pytest.raises(ConfigurationError, match="of no revision"):
+    with pytest.raises(CommandError, match="of no revision"):
         found(url, "jobs")
 
 
@@ -258,7 +258,7 @@ def test_columns_that_are_missing_are_named(old, revision, any_revision):
     if revision == "unknown":
         change(url, UNKNOWN)
 
-    with pytest.raises(ConfigurationError, match=r"lack .*sessions\.id, .*backups\.user_id, jobs\.job_actions$"):
+    with pytest.raises(CommandError, match=r"lack .*sessions\.id, .*backups\.user_id, jobs\.job_actions$"):
         found(url, "clients", any_revision=any_revision)
 
 
@@ -279,7 +279,7 @@ def test_what_is_no_database_of_the_original(tmp_path, url, told):
     (tmp_path / "empty.sqlite").touch()
     (tmp_path / "text.sqlite").write_text("text " * 1000)
 
-    with pytest.raises(ConfigurationError, match=told) as caught:
+    with pytest.raises(CommandError, match=told) as caught:
         Database(url.format(tmp_path))
     assert "s3cret" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
@@ -290,5 +290,5 @@ def test_rows_after_an_id_that_is_no_text_cannot_be_asked_for(old):
     url = old(rows={"backups": rows})
     change(url, "UPDATE backups SET id = CAST(x'623139ff' AS TEXT) WHERE id = 'b199'")
 
-    with pytest.raises(ConfigurationError, match="an id is not UTF-8"):
+    with pytest.raises(CommandError, match="an id is not UTF-8"):
         found(url, "backups")

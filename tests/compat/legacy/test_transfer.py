@@ -6,7 +6,7 @@ from freezer_api.compat.legacy.sql import Database
 from freezer_api.compat.legacy.transfer import Count, OnConflict, Transfer
 from freezer_api.documents.limits import Limits
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.errors import CommandError, Unavailable
 from freezer_api.repository import query as q
 from tests.compat.legacy import sample
 from tests.compat.legacy.original import Json, row
@@ -90,7 +90,7 @@ def test_a_failure_leaves_the_documents_that_come_after_it(make, source):
     changed(store, "b300")
     for key in ("b010", "b430"):
         store.delete(BACKUPS, key, store.get(BACKUPS, key).token)
-    with pytest.raises(ConfigurationError, match="Backup b300: the store has another one under this id"):
+    with pytest.raises(CommandError, match="Backup b300: the store has another one under this id"):
         transfer(source, store, OnConflict.FAIL).run(BACKUPS)
 
     assert store.get(BACKUPS, "b010") is not None

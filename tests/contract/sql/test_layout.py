@@ -16,7 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.errors import CommandError, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import admin
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
@@ -275,7 +275,7 @@ def test_a_newer_layout_is_refused(path):
     before = layout(path)
     engine = sqlite_engine(path, timeout=5.0, connections=1)
 
-    with pytest.raises(ConfigurationError, match="9999 is of a newer release"):
+    with pytest.raises(CommandError, match="9999 is of a newer release"):
         admin.sync(engine)
 
     assert layout(path) == before

@@ -11,7 +11,7 @@ import pytest
 from elastic_transport import ConnectionTimeout, NodePool, Urllib3HttpNode
 from elastic_transport.client_utils import url_to_node_config
 
-from freezer_api.errors import AlreadyExists, ConfigurationError, Conflict, StoreFailed
+from freezer_api.errors import AlreadyExists, CommandError, Conflict, StoreFailed
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk, copying
 from freezer_api.repository.elastic.indices import copying_alias_of
@@ -251,7 +251,7 @@ def test_a_process_that_has_been_overtaken_gives_up(place):
     place.fill(OLD["jobs"], 20)
     copy = begun(place)
     place.sync()
-    with pytest.raises(ConfigurationError, match="another process has taken over"):
+    with pytest.raises(CommandError, match="another process has taken over"):
         copy.run()
     assert list(place.indices()) == [place.named("{}-jobs-000003")]
 
@@ -261,7 +261,7 @@ def test_a_process_that_is_overtaken_just_before_writes_have_to_wait_gives_up(pl
     place.fill(OLD["jobs"], 20)
     connection = place.connect(Marked)
     connection.happening = lambda made: made == connection.blocking and place.sync()
-    with pytest.raises(ConfigurationError, match="another process has taken over"):
+    with pytest.raises(CommandError, match="another process has taken over"):
         place.sync(connection=connection)
     keep(place.repository(), "written")
     assert list(place.indices()) == [place.named("{}-jobs-000003")]
@@ -273,7 +273,7 @@ def test_whoever_took_a_copy_away_may_have_ended_in_between(place):
     copy, index = begun(place), place.named(SECOND)
     action = {"remove": {"index": index, "alias": copying_alias_of(index)}}
     place.request("POST", "/_aliases", {"actions": [action]})
-    with pytest.raises(ConfigurationError, match="another process has taken over"):
+    with pytest.raises(CommandError, match="another process has taken over"):
         copy.run()
     place.sync()
     assert list(place.indices()) == [place.named("{}-jobs-000003")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.errors import CommandError, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job, keep
@@ -130,14 +130,14 @@ class TestOnEveryEngine:
     ) -> None:
         place = every_place
         template(json.loads(json.dumps(body).replace("PREFIX", place.prefix)))
-        with pytest.raises(ConfigurationError, match=r"or an index template has: ") as refusal:
+        with pytest.raises(CommandError, match=r"or an index template has: ") as refusal:
             place.sync()
         assert place.named(told) in str(refusal.value)
 
     def test_dynamic_of_a_component_is_overridden(self, every_place: Place) -> None:
         for template in _template(every_place, "composable"):
             template(components={"dynamic": {"mappings": {"dynamic": True, "date_detection": False}}})
-            with pytest.raises(ConfigurationError, match="the mapping has date_detection"):
+            with pytest.raises(CommandError, match="the mapping has date_detection"):
                 every_place.sync()
             mappings = every_place.request("GET", f"/{JOBS_1}/_mapping")[every_place.named(JOBS_1)]["mappings"]
             assert mappings["dynamic"] == "strict"
@@ -145,7 +145,7 @@ class TestOnEveryEngine:
     def test_template_of_data_streams_is_told_by_name(self, every_place: Place) -> None:
         for template in _template(every_place, "composable"):
             template({}, data_stream={})
-            with pytest.raises(ConfigurationError, match=r"the store does not make the index .*data stream"):
+            with pytest.raises(CommandError, match=r"the store does not make the index .*data stream"):
                 every_place.sync()
 
     def test_closed_index_is_unavailable_and_logged(
@@ -174,7 +174,7 @@ def _check_closed(place: Place, caplog: pytest.LogCaptureFixture) -> None:
         assert "index_closed_exception" in line
     (told,) = place.upkeep().foreign(["jobs"])
     assert told == (place.named(f"{JOBS_1}: it is closed"), True)
-    with pytest.raises(ConfigurationError, match="it is closed"):
+    with pytest.raises(CommandError, match="it is closed"):
         place.sync()
     place.request("POST", f"/{JOBS_1}/_open")
     assert repository.get(JOBS, "one") == kept
@@ -196,7 +196,7 @@ def test_what_others_change_later_is_reported(place: Place) -> None:
         (place.named(f"{index}: index.default_pipeline is {{}}"), True),
         (f"{index}: index.hidden is true", False),
     ]
-    with pytest.raises(ConfigurationError, match=r"index.blocks.read_only is true; index.default_pipeline is"):
+    with pytest.raises(CommandError, match=r"index.blocks.read_only is true; index.default_pipeline is"):
         place.sync()
     place.request("PUT", f"/{JOBS_1}/_settings", {"index": {"blocks.read_only": False, "default_pipeline": None}})
     place.sync()
@@ -225,7 +225,7 @@ def test_field_of_a_template_ends_the_command_and_is_removed_by_the_next_one(
         place.named("{}-jobs: {}-jobs-000001 would be copied into {}-jobs-000002")
     ]
     for _ in range(2):
-        with pytest.raises(ConfigurationError, match="the mapping has the field host"):
+        with pytest.raises(CommandError, match="the mapping has the field host"):
             place.sync()
         assert documents(place.repository()) == before
         check_that_it_works(place)
@@ -239,9 +239,9 @@ def test_index_of_another_kind_behind_the_alias_is_never_erased(place: Place) ->
     place.sync(kinds=["backups"])
     add = {"index": place.named("{}-backups-000001"), "alias": place.named("{}-jobs")}
     place.request("POST", "/_aliases", {"actions": [{"add": add}]})
-    with pytest.raises(ConfigurationError, match=r"-backups-000001 is of another kind and has the alias .*-jobs"):
+    with pytest.raises(CommandError, match=r"-backups-000001 is of another kind and has the alias .*-jobs"):
         place.upkeep().sync(["jobs"], lambda _question: True)
-    with pytest.raises(ConfigurationError, match=r"it has the alias .*-jobs"):
+    with pytest.raises(CommandError, match=r"it has the alias .*-jobs"):
         place.sync(kinds=["backups"])
     assert list(place.indices()) == [place.named("{}-backups-000001")]
 

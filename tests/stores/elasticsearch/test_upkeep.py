@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.errors import CommandError, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic.indices import alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS, RELEASE, Layout
@@ -128,7 +128,7 @@ def test_an_index_of_somebody_else_in_the_way_is_left_alone(place, name, meta):
         lambda: place.upkeep().remove(["jobs"]),
         lambda: place.upkeep().plan(["jobs"]),
     ):
-        with pytest.raises(ConfigurationError, match="was not made by this service"):
+        with pytest.raises(CommandError, match="was not made by this service"):
             attempt()
     assert list(place.indices()) == [name("{}-jobs")]
 
@@ -136,7 +136,7 @@ def test_an_index_of_somebody_else_in_the_way_is_left_alone(place, name, meta):
 def test_an_index_of_somebody_else_goes_when_the_operator_says_so(place, name):
     place.request("PUT", "/{}-jobs")
     questions = []
-    with pytest.raises(ConfigurationError, match="was not made by this service"):
+    with pytest.raises(CommandError, match="was not made by this service"):
         place.upkeep().sync(["jobs"], lambda question: bool(questions.append(question)))
     place.upkeep().sync(["jobs"], lambda question: True)
 
@@ -158,7 +158,7 @@ def test_two_of_our_indices_behind_the_alias_are_refused(place, name):
     place.sync()
     mappings = place.request("GET", "/{}-jobs")[name(JOBS_1)]["mappings"]
     place.request("PUT", "/{}-jobs-000004", {"aliases": {name("{}-jobs"): {}}, "mappings": mappings})
-    with pytest.raises(ConfigurationError, match=r"-jobs-000001, .*-jobs-000004: all behind the alias"):
+    with pytest.raises(CommandError, match=r"-jobs-000001, .*-jobs-000004: all behind the alias"):
         place.sync()
     assert len(place.indices()) == 2
     assert place.upkeep().remove(["jobs"]) == ["jobs"]
@@ -170,7 +170,7 @@ def test_an_index_that_is_not_behind_its_alias_is_refused(place, name):
     alias = {"index": name(JOBS_1), "alias": name("{}-jobs")}
     place.request("POST", "/_aliases", {"actions": [{"remove": alias}]})
     for attempt in (place.sync, lambda: place.upkeep().plan(["jobs"])):
-        with pytest.raises(ConfigurationError, match="-jobs-000001: there, but not behind the alias"):
+        with pytest.raises(CommandError, match="-jobs-000001: there, but not behind the alias"):
             attempt()
     assert list(place.upkeep().show()) == [name(JOBS_1)]
     place.request("POST", "/_aliases", {"actions": [{"add": alias}]})
@@ -183,7 +183,7 @@ def test_a_store_of_a_newer_release_is_left_alone(place):
     place.request("PUT", "/{}-jobs-000001/_mapping", {"_meta": {"freezer": meta}})
     before = place.upkeep().show()
     for attempt in (place.sync, lambda: place.upkeep().plan(["jobs"])):
-        with pytest.raises(ConfigurationError, match="-jobs-000001 was made by a newer release"):
+        with pytest.raises(CommandError, match="-jobs-000001 was made by a newer release"):
             attempt()
     assert place.upkeep().show() == before
 
@@ -253,7 +253,7 @@ def test_an_index_that_goes_while_it_is_looked_at_is_not_shown(place):
 
 
 def test_the_number_of_replicas_can_be_set_at_any_time(place):
-    with pytest.raises(ConfigurationError, match="there is no index of backups: run 'freezer-manage db sync'"):
+    with pytest.raises(CommandError, match="there is no index of backups: run 'freezer-manage db sync'"):
         place.upkeep().update_settings()
     place.sync(kinds=ALL)
     assert place.upkeep(replicas=2).update_settings() == "number_of_replicas is 2"
@@ -274,9 +274,7 @@ def test_what_is_to_be_done_and_what_is_lacking(place):
 
 def test_what_the_store_refuses_to_make_is_told_in_its_words(place):
     broken = {**LAYOUTS, "jobs": Layout(replace(JOBS, name="jobs*"))}
-    with pytest.raises(
-        ConfigurationError, match=r"the store does not make the index .*: invalid_index_name_exception"
-    ):
+    with pytest.raises(CommandError, match=r"the store does not make the index .*: invalid_index_name_exception"):
         place.upkeep(broken).sync(["jobs"], never)
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import pytest
 
-from freezer_api.errors import AlreadyExists, ConfigurationError, Conflict, StoreFailed, Unavailable
+from freezer_api.errors import AlreadyExists, CommandError, Conflict, StoreFailed, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic.access import Access, open_pool
 from freezer_api.repository.elastic.admin import ElasticUpkeep
@@ -322,7 +322,7 @@ def test_a_foreign_answer_in_the_middle_of_a_command_ends_it_in_one_line(
             try:
                 call()
                 break
-            except (Unavailable, StoreFailed, ConfigurationError):
+            except (Unavailable, StoreFailed, CommandError):
                 passed += 1
                 assert passed < 40, number
     proxy.always("pass")

@@ -14,7 +14,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event, make_url
 
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import dialects
 from freezer_api.repository.sql.admin import migrations
@@ -184,7 +184,7 @@ def test_who_waits_too_long_for_others_is_told(made, database, monkeypatch):
         closing(databases.upkeep(database)) as other,
         other.engine.connect() as connection,
         dialects.alone(connection),
-        pytest.raises(ConfigurationError, match="another freezer-manage is at work"),
+        pytest.raises(CommandError, match="another freezer-manage is at work"),
     ):
         sync(made)
     sync(made)
@@ -198,7 +198,7 @@ def test_who_loses_the_connection_while_others_are_at_it_is_told(made, database,
         while not server.run("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
             assert not syncing.done()
         server.kill_connections()
-        with pytest.raises(ConfigurationError, match=r"^cannot use \S+: "):
+        with pytest.raises(CommandError, match=r"^cannot use \S+: "):
             syncing.result(20)
 
 
@@ -206,9 +206,9 @@ def test_a_newer_layout_is_refused(made, server, database):
     sync(made)
     server.run(f"UPDATE {VERSION_TABLE} SET version_num = '9999'", database=make_url(database).database)
 
-    with pytest.raises(ConfigurationError, match=r"cannot use \S+: its layout 9999 is of a newer release"):
+    with pytest.raises(CommandError, match=r"cannot use \S+: its layout 9999 is of a newer release"):
         sync(made)
-    with pytest.raises(ConfigurationError, match=r"cannot use \S+: its layout 9999 is of a newer release"):
+    with pytest.raises(CommandError, match=r"cannot use \S+: its layout 9999 is of a newer release"):
         made.plan(["jobs"])
 
 
@@ -269,9 +269,7 @@ class TestAServerThat:
         with closing(databases.upkeep(url, tries=2, interval=0.01)) as made:
             for call in (lambda: sync(made), made.show, lambda: made.plan(["jobs"])):
                 caplog.clear()
-                with pytest.raises(
-                    ConfigurationError, match=r"^cannot use \S+://127.0.0.1:1/freezer\d+: .*refused"
-                ):
+                with pytest.raises(CommandError, match=r"^cannot use \S+://127.0.0.1:1/freezer\d+: .*refused"):
                     call()
                 assert len(caplog.messages) == 2
                 assert all("cannot be reached, trying again in 0.01 s: " in line for line in caplog.messages)
@@ -280,7 +278,7 @@ class TestAServerThat:
     @pytest.mark.parametrize("part", [{"password": "wrong"}, {"database": "nowhere"}])
     def test_refuses_is_not_asked_again(self, database, caplog, part):
         url = make_url(database).set(**part).render_as_string(hide_password=False)
-        with closing(databases.upkeep(url, tries=-1)) as made, pytest.raises(ConfigurationError) as refusal:
+        with closing(databases.upkeep(url, tries=-1)) as made, pytest.raises(CommandError) as refusal:
             sync(made)
         assert "\n" not in str(refusal.value)
         assert not caplog.records

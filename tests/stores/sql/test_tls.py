@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from freezer_api.errors import ConfigurationError
+from freezer_api.errors import CommandError
 from tests.contract import databases
 
 pytestmark = pytest.mark.matrix
@@ -119,7 +119,7 @@ def test_a_server_that_is_another(name, wrong):
         on_mariadb=f"ssl_ca={certificate}&ssl_verify_cert=true",
         on_postgresql=f"sslmode=verify-full&sslrootcert={certificate}",
     )
-    with pytest.raises(ConfigurationError, match=r"(?i)certificate.*127\.0\.0\.1"):
+    with pytest.raises(CommandError, match=r"(?i)certificate.*127\.0\.0\.1"):
         _connected(address)
     _connected(
         _with(
@@ -142,7 +142,7 @@ def test_a_server_for_which_nobody_vouches(name, right, wrong):
         on_mariadb=f"ssl_ca={other}",
         on_postgresql=f"sslmode=verify-ca&sslrootcert={other}",
     )
-    with pytest.raises(ConfigurationError, match=r"(?i)certificate verify failed"):
+    with pytest.raises(CommandError, match=r"(?i)certificate verify failed"):
         _connected(address)
 
 
@@ -151,7 +151,7 @@ def test_a_server_that_is_another_and_has_a_certificate_of_a_well_known_authorit
     url, certificate = wrong
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     for parameter in ("ssl_verify_cert", "ssl_verify_identity"):
-        with pytest.raises(ConfigurationError, match=r"(?i)certificate.*127\.0\.0\.1"):
+        with pytest.raises(CommandError, match=r"(?i)certificate.*127\.0\.0\.1"):
             _connected(f"{url}&{parameter}=true")
     _connected(f"{url}&ssl_verify_cert=true&ssl_check_hostname=false")
 
