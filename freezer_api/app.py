@@ -1,9 +1,9 @@
-"""The composition root: the only place where the parts meet."""
+"""The composition root: the only place that connects resources, operations, store and middleware."""
 
 import logging
 import time
 import uuid
-from typing import Any, NamedTuple
+from typing import Any
 from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
@@ -22,8 +22,8 @@ from freezer_api.api.version import Version
 from freezer_api.conf import opts, reading
 from freezer_api.keystone import trusts
 from freezer_api.middleware.healthcheck import Health
-from freezer_api.middleware.identity import Unforged
-from freezer_api.middleware.request_log import Entrance
+from freezer_api.middleware.identity import StripIdentityHeaders
+from freezer_api.middleware.request_log import RequestLog
 from freezer_api.middleware.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
@@ -34,63 +34,55 @@ from freezer_api.operations.job_trusts import JobTrusts, Trusts
 from freezer_api.operations.jobs import Jobs
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.sessions import Sessions
+from freezer_api.pipeline import Pipeline
 from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.protocol import Repository
 
 LOG = logging.getLogger(__name__)
 
-
 VERSIONS = (V2, V1)
-
-
-class Built(NamedTuple):
-    """The service as a paste file composes it.
-
-    Without the auth-token middleware in the pipeline it answers only this machine, and so should the server.
-    """
-
-    app: WSGIApplication
-    loopback_only: bool
-    audit_is_logged: bool
-    """See :class:`pipeline.Pipeline`."""
 
 
 def build(
     conf: cfg.ConfigOpts, repository: Repository, name: str = "main", *, threads: int | None = None
-) -> Built:
+) -> Pipeline:
     """Return the service as a section of the paste file composes it.
 
     Raises ``ConfigurationError`` if the file cannot be used.
 
     ``threads``: those of each worker process, None if their number is not known.
     """
-    parts = Parts(conf, repository, trusts.trusts(conf), threads=threads)
-    made = pipeline.load(conf, parts, parts.health, name)
-    if made.authenticated:
-        return Built(Entrance(Unforged(made.app)), loopback_only=False, audit_is_logged=made.audit_is_logged)
-    LOG.warning(
-        "The paste pipeline has no authtoken filter: tokens are not verified, so only loopback requests are served"
-    )
-    whole = Entrance(Unforged(LoopbackOnly(StandaloneIdentity(made.app))))
-    return Built(whole, loopback_only=True, audit_is_logged=made.audit_is_logged)
+    factory = ApplicationFactory(conf, repository, trusts.trusts(conf), threads=threads)
+    loaded = pipeline.load(conf, factory, factory.health, name)
+    if loaded.loopback_only:
+        LOG.warning(
+            "The paste pipeline has no authtoken filter: tokens are not verified, so only loopback requests are "
+            "served"
+        )
+        return loaded._replace(app=_standalone(loaded.app))
+    return loaded._replace(app=RequestLog(StripIdentityHeaders(loaded.app)))
 
 
 def build_standalone(
     conf: cfg.ConfigOpts, repository: Repository, *, threads: int | None = None
 ) -> WSGIApplication:
     """Return the service without Keystone. It serves loopback requests only."""
-    return Entrance(Unforged(LoopbackOnly(StandaloneIdentity(Parts(conf, repository, threads=threads).whole()))))
+    return _standalone(ApplicationFactory(conf, repository, threads=threads).whole())
+
+
+def _standalone(app: WSGIApplication) -> WSGIApplication:
+    return RequestLog(StripIdentityHeaders(LoopbackOnly(StandaloneIdentity(app))))
 
 
 def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApplication:
-    """The API itself, behind something that vouches for identities."""
-    return Parts(conf, repository).api()
+    """Return the API alone, to be called by middleware that sets the identity headers."""
+    return ApplicationFactory(conf, repository).api()
 
 
-class Parts:
-    """What factories of paste files are given: the API as a whole, or each version on its own.
+class ApplicationFactory:
+    """Create the applications that a paste file names: the whole API, or each version on its own.
 
-    ``GET /`` lists what was asked for and is not switched off.
+    ``GET /`` lists the versions that were created and are enabled.
     """
 
     def __init__(
@@ -126,27 +118,27 @@ class Parts:
         self._application = Application(resources, Enforcement(conf), limits, shares, self._offered)
 
     def offers(self, mount: str) -> bool:
-        """Whether there is a version below this path, and it is not switched off."""
+        """Return whether a version has this path and is enabled."""
         return mount in self._versions
 
     def api(self) -> WSGIApplication:
-        """All versions and ``GET /``."""
+        """Return all versions and ``GET /``."""
         self._offered.update(self._versions)
         return self._application.build(self._versions.values())
 
     def whole(self) -> WSGIApplication:
-        """The same with the health."""
+        """Return all versions, ``GET /`` and the health check."""
         return self._with_health(self.api())
 
     def version(self, mount: str) -> WSGIApplication:
-        """One version, for whoever mounts it; nothing but 404 where it is switched off."""
+        """Return one version, to be mounted below ``mount``. A version that is disabled responds with 404 only."""
         if not self.offers(mount):
             return self._application.build([], mount)
         self._offered.add(mount)
         return self._application.build([self._versions[mount]], mount)
 
     def versions(self) -> WSGIApplication:
-        """``GET /`` and the health."""
+        """Return ``GET /`` and the health check."""
         return self._with_health(self._application.build([]))
 
     def _with_health(self, others: WSGIApplication) -> WSGIApplication:

@@ -1,9 +1,8 @@
-"""The paste file: what stands between the socket and the application."""
+"""Load the paste file, which composes the filters in front of the application."""
 
 import configparser
 import logging
-from collections.abc import Callable, Mapping
-from importlib.util import find_spec
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from wsgiref.types import WSGIApplication
@@ -18,45 +17,43 @@ from oslo_middleware.healthcheck import Healthcheck
 from oslo_policy import opts as policy_opts
 from paste.deploy import loadwsgi
 
-from freezer_api.api.versions import PARTS
+from freezer_api.compat.paste import APPLICATION_FACTORY, Filter
 from freezer_api.conf import opts, search_path
 from freezer_api.errors import ConfigurationError
 from freezer_api.keystone import options as keystone
+from freezer_api.middleware.auth_token import AUDIT_GROUP, auth_filter, loses_audit_events
 from freezer_api.middleware.healthcheck import Health
 
 LOG = logging.getLogger(__name__)
 
-_AUDIT = "audit_middleware_notifications"
-_TRUE = ("1", "on", "true", "yes")
-
 _UNUSABLE = (
-    LookupError,  # a section that is not there
-    ImportError,  # a factory that is not there
+    LookupError,  # a section does not exist
+    ImportError,  # a factory does not exist
     AttributeError,
-    TypeError,  # a setting that a factory does not take
+    TypeError,  # a factory does not accept a setting
     ValueError,
     OSError,
     configparser.Error,
     AuthTokenConfigurationError,
-    ConfigInvalid,  # backends that exclude each other
-    ClientException,  # an auth plugin that is not there
-    RecursionError,  # a section that is part of itself
+    ConfigInvalid,  # backends exclude each other
+    ClientException,  # an auth plugin does not exist
+    RecursionError,  # a section is part of itself
 )
 
 
 class Pipeline(NamedTuple):
-    """What a section of a paste file makes."""
+    """A section of a paste file as a WSGI application."""
 
     app: WSGIApplication
-    authenticated: bool
-    """Whether the auth-token middleware is part of it."""
+    loopback_only: bool
+    """Whether no ``authtoken`` filter verifies tokens, so that only loopback requests may be served."""
     audit_is_logged: bool
-    """Whether the audit middleware writes its events to the log only, because oslo.messaging is not installed."""
+    """Whether the ``audit`` filter only logs its events, because oslo.messaging is not installed."""
 
 
 def paste_file(conf: cfg.ConfigOpts) -> Path:
-    """The paste file that the configuration names; ``ConfigurationError`` when there is none."""
-    # What is empty is not set.
+    """Return the paste file that the configuration names. Raises ``ConfigurationError`` if it does not exist."""
+    # An empty value means that the option is not set.
     name = conf.paste_deploy.config_file or opts.PASTE_FILE
     path = search_path.find(conf, name)
     if path is None:
@@ -65,22 +62,23 @@ def paste_file(conf: cfg.ConfigOpts) -> Path:
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Make the options known that the filters and the policy have, whether or not a paste file names them."""
+    """Register the options of the filters and of the policy, whether or not a paste file uses them."""
     keystone.register(conf)
     for group, options in (*middleware_opts.list_opts(), *policy_opts.list_opts()):
-        # A filter that cannot do without an option asks for it where it is used.
+        # A filter that requires an option checks that itself.
         conf.register_opts([option for option in options if not option.required], group=group)
 
 
-def load(conf: cfg.ConfigOpts, parts: Any, health: Health, name: str = "main") -> Pipeline:
-    """What a section of the paste file makes, of ``parts`` where it names factories of this service.
+def load(conf: cfg.ConfigOpts, factory: Any, health: Health, name: str = "main") -> Pipeline:
+    """Load a section of the paste file. ``factory`` creates the applications that the file names.
 
-    ``health`` replaces oslo.middleware's health check, which is no longer a filter. Raises ``ConfigurationError``.
+    ``health`` replaces the health check of oslo.middleware, which is no longer a filter. Raises
+    ``ConfigurationError``.
     """
     path = paste_file(conf)
     try:
-        loader = _Loader(path, conf, parts, health)
-        return Pipeline(loader.get_app(name), loader.authenticated, loader.audit_is_logged)
+        loader = _PasteLoader(path, conf, factory, health)
+        return Pipeline(loader.get_app(name), not loader.has_authtoken, loader.audit_is_logged)
     except _UNUSABLE as error:
         raise ConfigurationError(
             f"the paste file {path} cannot be used: {' '.join(_reason(error).split())}"
@@ -88,7 +86,7 @@ def load(conf: cfg.ConfigOpts, parts: Any, health: Health, name: str = "main") -
 
 
 def _reason(error: Exception) -> str:
-    """The library's words; and others where they say too little, or show lines that may hold a password."""
+    """Return the message of the library, or another where it says too little or may show a password."""
     match error:
         case configparser.InterpolationError():
             return f"[{error.section}] {error.option} has a %, which is written %%"
@@ -103,18 +101,14 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def _module(factory: object) -> str:
-    return str(getattr(factory, "__module__", ""))
+class _PasteLoader(loadwsgi.ConfigLoader):  # type: ignore[misc]
+    """Load a file with PasteDeploy, and replace factories that need objects of this service."""
 
-
-class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
-    """Reads a file as PasteDeploy does, and hands our own things to the factories that the file names."""
-
-    def __init__(self, path: Path, conf: cfg.ConfigOpts, parts: Any, health: Health) -> None:
+    def __init__(self, path: Path, conf: cfg.ConfigOpts, factory: Any, health: Health) -> None:
         super().__init__(str(path))
-        self.authenticated = self.audit_is_logged = False
+        self.has_authtoken = self.audit_is_logged = False
         self._conf = conf
-        self._parts = parts
+        self._factory = factory
         self._health = health
 
     def get_context(self, object_type: Any, name: str | None = None, global_conf: Any = None) -> Any:
@@ -122,41 +116,35 @@ class _Loader(loadwsgi.ConfigLoader):  # type: ignore[misc]
             context = super().get_context(object_type, name, global_conf)
         except (ImportError, AttributeError) as error:
             raise LookupError(f"section {name}: {error}") from error
+        module = str(getattr(context.object, "__module__", ""))
         if context.object == auth_token.filter_factory:
-            self.authenticated = True
+            self.has_authtoken = True
             context.object = self._auth_token
-        elif _module(context.object).startswith("keystonemiddleware.audit"):
+        elif module.startswith("keystonemiddleware.audit"):
             self._check_audit(context)
         elif context.object == Healthcheck.factory:
             LOG.warning(
-                "%s names the health check as a filter, which is an app today; a filter of ours takes its place",
+                "%s uses the health check as a filter, which oslo.middleware no longer supports: a filter of this "
+                "service replaces it",
                 self.filename,
             )
             context.object = self._health.filter
         elif context.object == Healthcheck.app_factory:
             context.object = self._health.app
-        elif _module(context.object).startswith("freezer_api."):
-            context.global_conf[PARTS] = self._parts
+        elif module.startswith("freezer_api."):
+            context.global_conf[APPLICATION_FACTORY] = self._factory
         return context
 
     def _check_audit(self, context: Any) -> None:
-        """Warn of events that the filter would send, had it the library; it says nothing of that itself."""
-        from keystonemiddleware import audit
-
-        for group, options in audit.list_opts():
-            self._conf.register_opts(options, group=group)
-        wanted = context.local_conf.get("use_oslo_messaging", self._conf[_AUDIT].use_oslo_messaging)
-        if str(wanted).lower() in _TRUE and find_spec("oslo_messaging") is None:
+        if loses_audit_events(self._conf, context.local_conf):
             self.audit_is_logged = True
             LOG.warning(
                 "%s names the audit filter, but oslo.messaging is not installed: audit events are not sent, only "
                 "logged as INFO. Install freezer-api[audit], or set use_oslo_messaging = false in [%s]",
                 self.filename,
-                _AUDIT,
+                AUDIT_GROUP,
             )
 
-    def _auth_token(
-        self, global_conf: Mapping[str, Any], **settings: Any
-    ) -> Callable[[WSGIApplication], WSGIApplication]:
-        of_the_file = {name: value for name, value in global_conf.items() if name != PARTS}
-        return keystone.auth_filter(self._conf, {**of_the_file, **settings})
+    def _auth_token(self, global_conf: Mapping[str, Any], **settings: Any) -> Filter:
+        of_the_file = {name: value for name, value in global_conf.items() if name != APPLICATION_FACTORY}
+        return auth_filter(self._conf, {**of_the_file, **settings})

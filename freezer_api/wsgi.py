@@ -1,11 +1,11 @@
-"""For WSGI servers: ``freezer_api.wsgi:application``.
+"""The service for WSGI servers: ``freezer_api.wsgi:application``.
 
-The command line is the server's and is not read. Configuration comes from the usual files, or from those that the
-environment names in ``OS_FREEZER_CONFIG_FILES``, with semicolons between them.
+The command line belongs to the server and is not read. The configuration is read from the usual files, or from
+those that ``OS_FREEZER_CONFIG_FILES`` lists, separated by semicolons.
 """
 
-from freezer_api.api.unread import Drained
-from freezer_api.middleware.uwsgi_body import with_bodies
+from freezer_api.middleware.unread import DrainBody
+from freezer_api.middleware.uwsgi_body import with_chunked_bodies
 from freezer_api.service import initialize_app
 
-application = app = with_bodies(Drained(initialize_app()))
+application = app = with_chunked_bodies(DrainBody(initialize_app()))

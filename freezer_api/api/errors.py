@@ -1,19 +1,12 @@
-"""What a caller is told when something goes wrong: one table from error to status and title."""
+"""Error responses of the Falcon application: one table from error to status and title."""
 
-import logging
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import falcon
 
 from freezer_api import errors
 from freezer_api.api.refusals import Refusals
-from freezer_api.documents.json_codec import answer
-
-LOG = logging.getLogger(__name__)
-
-RETRY_AFTER = "5"
-"""Seconds."""
+from freezer_api.middleware.responses import RETRY_AFTER, UNEXPECTED, error_body, log_unexpected
 
 TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
     errors.Invalid: (falcon.HTTP_400, "Bad request format"),
@@ -41,29 +34,6 @@ _TEXTS = {
     405: "The method is not offered here; the header Allow lists those that are.",
     406: "Freezer-api only supports responses encoded as JSON.",
 }
-
-_UNEXPECTED = ("Internal Server Error", "An unexpected error occurred on the server.")
-
-
-def error_body(title: str, description: str) -> bytes:
-    """The body of every error."""
-    return answer({"title": title, "description": description})
-
-
-def refuse(
-    start_response: Callable[..., Any], status: str, title: str, description: str, *headers: tuple[str, str]
-) -> Iterable[bytes]:
-    """An error as the answer of a filter, which is outside of the app."""
-    body = error_body(title, description)
-    length = ("Content-Length", str(len(body)))
-    start_response(status, [("Content-Type", falcon.MEDIA_JSON), length, *headers])
-    return [body]
-
-
-def unexpected(start_response: Callable[..., Any], path: str, method: str, error: Exception) -> Iterable[bytes]:
-    """Answer an error of a filter, which is outside of the app, with 500."""
-    _log_unexpected(method, path, error)
-    return refuse(start_response, falcon.HTTP_500, *_UNEXPECTED)
 
 
 def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:
@@ -101,12 +71,8 @@ def _of_the_framework(_req: falcon.Request, resp: falcon.Response, error: falcon
 
 
 def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, _params: Any) -> None:
-    _log_unexpected(req.method, req.path, error)
-    _answer(resp, falcon.HTTP_500, *_UNEXPECTED)
-
-
-def _log_unexpected(method: str, path: str, error: Exception) -> None:
-    LOG.error("Unexpected error at %s %s", method, path, exc_info=error)
+    log_unexpected(req.method, req.path, error)
+    _answer(resp, falcon.HTTP_500, *UNEXPECTED)
 
 
 def _answer(resp: falcon.Response, status: str, title: str, description: str) -> None:

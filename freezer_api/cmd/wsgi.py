@@ -1,4 +1,4 @@
-"""The same as ``freezer_api.wsgi``, which old configurations load from here, some of them as a file."""
+"""The applications of :mod:`freezer_api.wsgi`, for servers that load this path, some of them as a file (kolla)."""
 
 from freezer_api.wsgi import app, application
 

@@ -1,1 +1,1 @@
-"""Support for names and data of older releases."""
+"""Support for the names and the data of older releases: paste files (:mod:`paste`), databases (:mod:`legacy`)."""

@@ -12,17 +12,16 @@ from importlib.metadata import entry_points
 from typing import Any
 from wsgiref.types import WSGIApplication
 
-import falcon
 from oslo_config import cfg
 from oslo_middleware.exceptions import ConfigInvalid
 from oslo_middleware.healthcheck import Healthcheck
 from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS
 from oslo_middleware.healthcheck.pluginbase import HealthcheckBaseExtension, HealthcheckResult
 
-from freezer_api.api.errors import refuse
 from freezer_api.errors import ConfigurationError, FreezerError
 from freezer_api.keystone import options as keystone
-from freezer_api.middleware.request_log import HEALTH, Paths
+from freezer_api.middleware.dispatch import HEALTH, ExactPath
+from freezer_api.middleware.responses import refuse
 from freezer_api.repository.protocol import Repository
 
 GROUP = "healthcheck"
@@ -65,7 +64,7 @@ class Health:
         self, _global_conf: Mapping[str, str] | None = None, **settings: str
     ) -> Callable[[WSGIApplication], WSGIApplication]:
         """The same as a filter, which leaves everything else to what is behind it."""
-        return lambda others: Paths(HEALTH, self._made(others, settings), others)
+        return lambda others: ExactPath(HEALTH, self._made(others, settings), others)
 
     def _made(self, others: WSGIApplication, settings: Mapping[str, str]) -> WSGIApplication:
         options: dict[str, Any] = {**self._options, **settings}
@@ -85,7 +84,7 @@ def _refuse_unknown(backends: list[str]) -> None:
 
 def _not_found(_environ: Any, start_response: Any) -> Any:
     """For those whom the check is not for."""
-    return refuse(start_response, falcon.HTTP_404, "Not Found", "The requested resource was not found")
+    return refuse(start_response, "404 Not Found", "Not Found", "The requested resource was not found")
 
 
 class Readiness:

@@ -1,16 +1,14 @@
-"""Who the auth middleware says is calling."""
+"""The identity headers, which the auth middleware sets."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-import falcon
-
-from freezer_api.api.errors import refuse
 from freezer_api.context import Caller
 from freezer_api.errors import Unauthorized
-from freezer_api.middleware.request_log import is_open
+from freezer_api.middleware.dispatch import is_open
+from freezer_api.middleware.responses import refuse
 
 HEADERS = (
     "HTTP_X_USER_ID",
@@ -23,11 +21,11 @@ HEADERS = (
     "HTTP_X_PROJECT_DOMAIN_ID",
     "HTTP_OPENSTACK_SYSTEM_SCOPE",
 )
-"""What is read, under its names in a WSGI environment."""
+"""The headers that are read, by their names in a WSGI environment."""
 
 
 def caller_of(environ: Mapping[str, Any]) -> Caller:
-    """The caller; ``Unauthorized`` when nobody vouches for one or it is no user."""
+    """Return the caller. Raises ``Unauthorized`` if no identity of a user is confirmed."""
     if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed" or not environ.get("HTTP_X_USER_ID"):
         raise Unauthorized("The request carries no confirmed identity of a user")
     return _caller(*map(environ.get, HEADERS))
@@ -53,12 +51,12 @@ def _caller(
 
 
 def _utf8(text: str | None) -> str | None:
-    """A header's text as it was meant: WSGI hands over bytes as Latin-1."""
+    """Return the text of a header, which WSGI decodes as Latin-1, decoded as UTF-8."""
     return text and text.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 _OWNERS = ("USER", "PROJECT", "TENANT", "DOMAIN", "USER_DOMAIN", "PROJECT_DOMAIN", "ROLES", "ROLE")
-_FORGEABLE = frozenset(
+_STRIPPED = frozenset(
     (
         "HTTP_X_IDENTITY_STATUS",
         "HTTP_X_SERVICE_IDENTITY_STATUS",
@@ -73,21 +71,20 @@ _FORGEABLE = frozenset(
         ),
     )
 )
-"""Every header by which the auth-token middleware says who somebody is."""
+"""Every header that the auth-token middleware sets."""
 
 
-class Unforged:
+class StripIdentityHeaders:
     """Strip identity headers sent by clients before the pipeline runs, so that only its filters can set them.
 
-    The token leaves in ``X-Auth-Token``, in whichever of its two headers it came: filters and applications look
-    there.
+    A token in ``X-Storage-Token`` moves to ``X-Auth-Token``, which filters and applications read.
     """
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        for name in _FORGEABLE & environ.keys():
+        for name in _STRIPPED & environ.keys():
             del environ[name]
         stored = environ.pop("HTTP_X_STORAGE_TOKEN", None)
         if stored and not environ.get("HTTP_X_AUTH_TOKEN"):
@@ -95,8 +92,8 @@ class Unforged:
         return self._app(environ, start_response)
 
 
-class Confirmed:
-    """Lets through who has a confirmed identity, and what is open to everybody."""
+class RequireIdentity:
+    """Refuse requests without a confirmed identity with 401, except for paths that need none."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -106,5 +103,5 @@ class Confirmed:
             try:
                 caller_of(environ)
             except Unauthorized as error:
-                return refuse(start_response, falcon.HTTP_401, "Unauthorized", str(error))
+                return refuse(start_response, "401 Unauthorized", "Unauthorized", str(error))
         return self._app(environ, start_response)

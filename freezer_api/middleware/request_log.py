@@ -4,13 +4,14 @@ import logging
 import random
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from oslo_context.context import RequestContext
 
-from freezer_api.api.errors import unexpected
+from freezer_api.middleware.dispatch import mark_open_path
+from freezer_api.middleware.responses import unexpected
 from freezer_api.repository.outages import one_request
 
 LOG = logging.getLogger("freezer_api.access")
@@ -19,24 +20,11 @@ _LINE = "%s %s %s %s %.1fms %s user=%s project=%s"
 _ADDRESS = re.compile(r"[\w.:\[\]\"%-]{1,64}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
-HEALTH = "/healthcheck"
-
-_OPEN_PATHS = frozenset(("", "/", HEALTH, HEALTH + "/"))
-_OPEN = "freezer_api.open"
-
 WAITED = "freezer_api.waited"
 """The key of the seconds that the request waited for a thread of the server."""
 
 
-def is_open(environ: Mapping[str, Any]) -> bool:
-    """Whether the path, seen from the entrance, is for everybody: the list of versions and the health.
-
-    Filters of a pipeline may be mounted anywhere, so they cannot tell by what is left of the path.
-    """
-    return bool(environ.get(_OPEN))
-
-
-class Entrance:
+class RequestLog:
     """Makes doubled slashes at the beginning of a path one, gives every request an id, which is answered in
     ``x-openstack-request-id`` and stands in all log lines, and logs one line for each.
     """
@@ -51,7 +39,7 @@ class Entrance:
         if environ.get("SCRIPT_NAME", "").endswith("/"):
             # As Apache's mod_proxy_uwsgi has it.
             environ["SCRIPT_NAME"] = environ["SCRIPT_NAME"].rstrip("/")
-        environ[_OPEN] = environ["PATH_INFO"] in _OPEN_PATHS
+        mark_open_path(environ)
         request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
 
         LogContext(environ)
@@ -130,36 +118,3 @@ def _log(environ: WSGIEnvironment, status: str, request_id: str, seconds: float)
     )
     # Where in the program this line is written is nobody's question, and looking it up takes a part of its time.
     LOG.handle(LOG.makeRecord(LOG.name, logging.INFO, __file__, 0, _LINE, values, None))
-
-
-class Paths:
-    """Sends requests for one path, with or without a trailing slash, to an app of its own."""
-
-    def __init__(self, path: str, app: WSGIApplication, others: WSGIApplication) -> None:
-        self._paths = frozenset((path, path + "/"))
-        self._app = app
-        self._others = others
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        app = self._app if environ["PATH_INFO"] in self._paths else self._others
-        return app(environ, start_response)
-
-
-class Mounts:
-    """Sends requests below each of these paths to the app there, which sees the rest of the path, others to
-    ``root``.
-    """
-
-    def __init__(self, apps: Mapping[str, WSGIApplication], root: WSGIApplication) -> None:
-        # The longest first.
-        self._apps = sorted(apps.items(), key=lambda item: -len(item[0]))
-        self._root = root
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        for prefix, app in self._apps:
-            if path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/"):
-                environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + prefix
-                environ["PATH_INFO"] = path[len(prefix) :]
-                return app(environ, start_response)
-        return self._root(environ, start_response)

@@ -9,10 +9,8 @@ import re
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-import falcon
-
-from freezer_api.api.errors import refuse
-from freezer_api.middleware.request_log import is_open
+from freezer_api.middleware.dispatch import is_open
+from freezer_api.middleware.responses import refuse
 
 _ANYBODY = ("demo", "demo", "member")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
@@ -35,7 +33,7 @@ class StandaloneIdentity:
             _vouch(environ, *identity)
         elif not is_open(environ):
             description = "The token is not of the form <user>:<project>[:<role>,<role>...]"
-            return refuse(start_response, falcon.HTTP_401, "Unauthorized", description)
+            return refuse(start_response, "401 Unauthorized", "Unauthorized", description)
         return self._app(environ, start_response)
 
 
@@ -71,7 +69,7 @@ class LoopbackOnly:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         reason = None if _is_exempt(environ) else _foreign(environ)
         if reason is not None:
-            return refuse(start_response, falcon.HTTP_403, "Access Forbidden", reason)
+            return refuse(start_response, "403 Forbidden", "Access Forbidden", reason)
         return self._app(environ, start_response)
 
 

@@ -9,7 +9,7 @@ except ImportError:
     chunked_read = None
 
 
-def with_bodies(app: WSGIApplication) -> WSGIApplication:
+def with_chunked_bodies(app: WSGIApplication) -> WSGIApplication:
     """The application, which reads bodies as uWSGI has them when that is the server."""
     return app if chunked_read is None else Bodies(app, chunked_read)
 

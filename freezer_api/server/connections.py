@@ -15,8 +15,8 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
-from freezer_api.api.unread import DRAIN_TIMEOUT, drain
-from freezer_api.middleware.request_log import HEALTH
+from freezer_api.middleware.dispatch import HEALTH
+from freezer_api.middleware.unread import DRAIN_TIMEOUT, drain
 
 MAX_HEAD_SIZE = 64 * 1024
 """Bytes of a request line and all headers; more is 431."""

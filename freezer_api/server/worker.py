@@ -19,9 +19,9 @@ import falcon
 from gunicorn.http import errors as http_errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from freezer_api.api.errors import error_body
-from freezer_api.api.unread import DRAIN_TIMEOUT, MAX_DRAIN_SIZE
 from freezer_api.middleware.request_log import WAITED
+from freezer_api.middleware.responses import error_body
+from freezer_api.middleware.unread import DRAIN_TIMEOUT, MAX_DRAIN_SIZE
 from freezer_api.server.connections import Connection
 
 LOG = logging.getLogger(__name__)

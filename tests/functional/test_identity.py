@@ -3,6 +3,7 @@
 import pytest
 from oslo_config import cfg
 
+from freezer_api.middleware.request_log import RequestLog
 from freezer_api.repository.protocol import Repository
 from tests.functional.client import Answer, Client
 from tests.functional.conftest import app
@@ -19,7 +20,7 @@ _BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 
 @pytest.fixture
 def client(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Client:
-    bare = app.Entrance(app.build_api(conf, repository))
+    bare = RequestLog(app.build_api(conf, repository))
     return Client(bare, version, lambda _who: {})
 
 

@@ -13,6 +13,7 @@ import pytest
 from oslo_config import cfg
 
 from freezer_api.api.routes import ROUTES, ROUTES_OF_V2, Route
+from freezer_api.middleware.request_log import RequestLog
 from freezer_api.repository.protocol import Repository
 from tests.functional.client import Answer, Client
 from tests.functional.conftest import app
@@ -168,7 +169,7 @@ Ask = Callable[[Persona, str, str, Any], Answer]
 @pytest.fixture
 def ask(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Ask:
     """Asks for documents of the library, whoever it is."""
-    client = Client(app.Entrance(app.build_api(conf, repository)), version, lambda _who: {})
+    client = Client(RequestLog(app.build_api(conf, repository)), version, lambda _who: {})
 
     def asked(persona: Persona, method: str, path: str, body: Any = None) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()

@@ -15,6 +15,7 @@ with warnings.catch_warnings():
     # WebOb, which keystonemiddleware is made of, needs a module that Python means to drop.
     warnings.simplefilter("ignore", DeprecationWarning)
     from freezer_api.keystone import options as keystone
+    from freezer_api.middleware.auth_token import auth_filter
 
 
 def _conf(tmp_path: Path, section: str) -> cfg.ConfigOpts:
@@ -69,9 +70,10 @@ _MADE_BY_A_SERVICE = """
 import logging, sys
 from oslo_config import cfg
 from freezer_api.keystone import options as keystone
+from freezer_api.middleware.auth_token import auth_filter
 logging.basicConfig()
 cfg.CONF(["--config-file", sys.argv[1]], project="freezer")
-keystone.auth_filter(cfg.CONF, {})(lambda _environ, _start: [])
+auth_filter(cfg.CONF, {})(lambda _environ, _start: [])
 """
 
 
@@ -117,7 +119,7 @@ def test_a_package_that_every_request_needs_is_named_at_the_start(
     conf = _conf(tmp_path, f"{option}\nauth_type = password\nauth_url = http://127.0.0.1:1")
     name = option.partition(" ")[0]
     with pytest.raises(ConfigurationError) as refused:
-        keystone.auth_filter(conf, of_the_file)
+        auth_filter(conf, of_the_file)
     assert str(refused.value) == (
         f"[keystone_authtoken] {name} in {tmp_path}/freezer.conf: "
         f"needs the package {package}, which is not installed"

@@ -1,1 +1,1 @@
-"""A place that paste files name; see :mod:`freezer_api.service`."""
+"""The path of :mod:`freezer_api.api.common.middleware`, which paste files name."""

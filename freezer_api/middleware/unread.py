@@ -32,7 +32,7 @@ def drain(body: Any) -> bool:
     return False
 
 
-class Drained:
+class DrainBody:
     """Read every body to its end before the response is sent."""
 
     def __init__(self, app: WSGIApplication) -> None:

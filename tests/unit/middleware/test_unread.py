@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from freezer_api.api import unread
+from freezer_api.middleware import unread
 
 
 class Endless:
@@ -56,5 +56,5 @@ def test_broken_body_ends_the_drain() -> None:
 )
 def test_drained_app_leaves_nothing_where_a_body_has_an_end(environ: dict[str, Any], left: bytes) -> None:
     body = BytesIO(b"body")
-    response = unread.Drained(refuse)({"wsgi.input": body, **environ}, None)
+    response = unread.DrainBody(refuse)({"wsgi.input": body, **environ}, None)
     assert (list(response), body.read()) == ([b"refused"], left)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from oslo_context import context
 
-from freezer_api.middleware.request_log import WAITED, Entrance, LogContext
+from freezer_api.middleware.request_log import WAITED, LogContext, RequestLog
 from freezer_api.repository.outages import Outages
 
 
@@ -26,7 +26,7 @@ def test_the_context_knows_the_caller_when_a_line_is_written() -> None:
 
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/jobs", "HTTP_X_OPENSTACK_REQUEST_ID": "mine"}
     # In a thread of its own, where no other test has left a context.
-    thread = threading.Thread(target=lambda: Entrance(app)(environ, lambda *_: None))
+    thread = threading.Thread(target=lambda: RequestLog(app)(environ, lambda *_: None))
     thread.start()
     thread.join()
     before, after = seen
@@ -54,7 +54,7 @@ def test_the_context_of_a_request_ends_with_it() -> None:
         start_response("200 OK", [])
         return []
 
-    Entrance(app)(dict(ENVIRON), lambda *_: None)
+    RequestLog(app)(dict(ENVIRON), lambda *_: None)
     assert set(logged_between_requests().values()) == {None}
 
 
@@ -75,11 +75,11 @@ def test_a_filter_that_fails_is_answered_and_logged_with_its_request(
 
     answers: list[tuple[str, list[tuple[str, str]]]] = []
     handler = Handler()
-    logging.getLogger("freezer_api.api.errors").addHandler(handler)
+    logging.getLogger("freezer_api.middleware.responses").addHandler(handler)
     try:
-        body = Entrance(app)(dict(ENVIRON), lambda status, headers, _info: answers.append((status, headers)))
+        body = RequestLog(app)(dict(ENVIRON), lambda status, headers, _info: answers.append((status, headers)))
     finally:
-        logging.getLogger("freezer_api.api.errors").removeHandler(handler)
+        logging.getLogger("freezer_api.middleware.responses").removeHandler(handler)
     status, headers = answers[-1]
     assert status == "500 Internal Server Error"
     assert ("x-openstack-request-id", "req-mine") in headers
@@ -107,5 +107,5 @@ def test_store_has_less_time_when_the_request_waited_for_a_thread(
         start_response("200 OK", [])
         return []
 
-    Entrance(app)({**ENVIRON, **waited}, lambda *_: None)
+    RequestLog(app)({**ENVIRON, **waited}, lambda *_: None)
     assert allowed == [seconds]
