@@ -147,6 +147,12 @@ def _log_trouble(file: str | None, error: Exception) -> str:
     return prefix + " ".join(reason.split())
 
 
+def set_log_defaults(conf: cfg.ConfigOpts, *quiet: str) -> None:
+    """Set this service's defaults of oslo.log's options; ``quiet`` are further levels for loggers."""
+    log.set_defaults(default_log_levels=[*opts.default_log_levels(), *quiet])
+    conf.set_default("use_stderr", not (conf.log_dir or conf.log_file or conf.use_journal or conf.use_syslog))
+
+
 def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
     """Log as the configuration says, and where it says nothing to stderr; ``quiet`` are levels for loggers.
 
@@ -158,11 +164,10 @@ def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> N
     # Older releases of the library fail where it is set.
     for name in (*without, *(name for name in ["watch_log_file"] if conf[name])):
         conf.set_override(name, False)
-    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *opts.QUIET, *quiet])
+    set_log_defaults(conf, *quiet)
     if conf.log_dir and not conf.log_file:
         # The library would take the name of the server that loads us.
         conf.set_override("log_file", f"{program}.log")
-    conf.set_default("use_stderr", not (conf.log_dir or conf.log_file or conf.use_journal or conf.use_syslog))
     # What a tool prints on stdout is for another program: a file of the operator's cannot put the log there.
     place = redirect_stdout(sys.stderr) if program != PROGRAM else nullcontext()
     try:

@@ -259,7 +259,6 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
         return SQLStore(Path(url.database or ""))
     pooling = Pooling(
         more=-1 if options.max_overflow is None else options.max_overflow,
-        wait=options.pool_timeout or Pooling.wait,
         recycle=_recycle_time(conf),
         retries=options.db_max_retries,
     )
@@ -268,7 +267,7 @@ def _sql(conf: cfg.ConfigOpts) -> SQLStore | ServerStore:
         url,
         {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
         pooling,
-        options.max_pool_size if reading.is_set(conf, "max_pool_size", "database") else None,
+        options.max_pool_size,
         Waiting(options.max_retries, options.retry_interval),
     )
 

@@ -40,6 +40,15 @@ OPTIONS = (
     Obsolete("database", "slave_connection"),
     Obsolete("database", "asyncio_connection"),
     Obsolete("database", "asyncio_slave_connection"),
+    Obsolete("database", "synchronous_reader"),
+    Obsolete("database", "sqlite_synchronous"),
+    Obsolete("database", "backend"),
+    # A request waits for a connection for less than a second, and is retried within its deadline.
+    Obsolete("database", "pool_timeout"),
+    Obsolete("database", "use_db_reconnect"),
+    Obsolete("database", "db_retry_interval"),
+    Obsolete("database", "db_inc_retry_interval"),
+    Obsolete("database", "db_max_retry_interval"),
     # What is logged holds no documents.
     Obsolete("database", "connection_debug"),
     Obsolete("database", "connection_trace"),

@@ -1,10 +1,14 @@
 """Every option of the service, for the parser and for ``oslo-config-generator``."""
 
 import copy
+from collections.abc import Collection
 from dataclasses import fields
+from importlib.metadata import entry_points
+from typing import Any
 
 from oslo_config import cfg
 from oslo_db.options import database_opts
+from oslo_log import log
 
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.repository.elastic.dialect import ENGINES
@@ -188,8 +192,26 @@ STORAGE: list[cfg.Opt] = [
 ]
 
 
-DATABASE: list[cfg.Opt] = list(database_opts)
-"""Options of oslo.db, which has its own part of the sample."""
+_DATABASE_IN_EFFECT = (
+    "connection",
+    "connection_parameters",
+    "connection_recycle_time",
+    "db_max_retries",
+    "max_overflow",
+    "max_retries",
+    "mysql_sql_mode",
+    "mysql_wsrep_sync_wait",
+    "retry_interval",
+)
+
+DATABASE: list[cfg.Opt] = [
+    *(option for option in database_opts if option.dest in _DATABASE_IN_EFFECT),
+    cfg.IntOpt(
+        "max_pool_size",
+        help="Connections that each worker process keeps open. Unset: one for each of its threads. 0: no limit.",
+    ),
+]
+"""The options of oslo.db that have an effect here; ``obsolete.OPTIONS`` has the others."""
 
 IDLE_TIMEOUT = cfg.IntOpt("idle_timeout")
 """What connection_recycle_time was once called. The library has forgotten it; deployers' files have not."""
@@ -315,20 +337,49 @@ def register_arguments(conf: cfg.ConfigOpts) -> None:
     conf.register_cli_opts([*BIND, *SERVER, *STANDALONE])
 
 
+def default_log_levels() -> list[str]:
+    """Return the default of ``default_log_levels``: oslo.log's levels and those of this service's libraries."""
+    return [*log.get_default_log_levels(), *QUIET]
+
+
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
-    """All options by group, for the sample of the configuration file."""
+    """Return all options by group, for the sample of the configuration file.
+
+    Of oslo.db, oslo.log and oslo.policy these are the options that have an effect in this service. Every default
+    is the value that holds while the service runs.
+    """
     from keystoneauth1 import loading
 
+    logging = _library_options(
+        "oslo.log",
+        # No record of this service is about an instance.
+        without=("instance_format", "instance_uuid_format"),
+        default_log_levels=default_log_levels(),
+        use_stderr=True,
+    )
     groups = {
-        "DEFAULT": [*BIND, *SERVER, *VERSIONS],
+        "DEFAULT": [*BIND, *SERVER, *VERSIONS, *logging],
         "ssl": SSL,
         "gunicorn": GUNICORN,
         "api": API,
         "paste_deploy": PASTE,
         "storage": STORAGE,
         "elasticsearch": ELASTICSEARCH,
+        "database": DATABASE,
         "centralized_scheduler": CENTRAL,
         # The account, of which the middleware lists no more than the type.
         "keystone_authtoken": loading.get_auth_plugin_conf_options("password"),
+        # No rule has a deprecated predecessor.
+        "oslo_policy": _library_options("oslo.policy", without=("enforce_new_defaults",)),
     }
     return [(group, copy.deepcopy(options)) for group, options in groups.items()]
+
+
+def _library_options(namespace: str, *, without: Collection[str], **defaults: Any) -> list[cfg.Opt]:
+    """Return copies of the options of a library, with the defaults that this service gives them."""
+    (listing,) = entry_points(group="oslo.config.opts", name=namespace)
+    options = [
+        copy.copy(option) for _, group in listing.load()() for option in group if option.dest not in without
+    ]
+    cfg.set_defaults(options, **defaults)
+    return options

@@ -15,7 +15,7 @@ from wsgiref.types import WSGIApplication
 from oslo_config import cfg
 from oslo_middleware.exceptions import ConfigInvalid
 from oslo_middleware.healthcheck import Healthcheck
-from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS
+from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS, HEALTHCHECK_OPTS
 from oslo_middleware.healthcheck.pluginbase import HealthcheckBaseExtension, HealthcheckResult
 
 from freezer_api.errors import ConfigurationError, FreezerError
@@ -29,6 +29,9 @@ GROUP = "healthcheck"
 DISABLED = "/etc/freezer/healthcheck_disable"
 """The file that takes the service out of rotation, where no other is named."""
 
+_DEFAULTS: dict[str, Any] = {"disable_by_file_path": DISABLED, "backends": ["disable_by_file"]}
+"""Defaults of ``[healthcheck]`` that differ from the library's."""
+
 PATIENCE = 0.9
 """Seconds that an answer waits for the store: probes want theirs within one."""
 
@@ -39,17 +42,19 @@ _READY = "freezer_api.ready"
 def set_defaults() -> None:
     """Let the sample of the configuration file show the defaults of this service."""
     keystone.set_defaults()
-    cfg.set_defaults(DISABLE_BY_FILE_OPTS, disable_by_file_path=DISABLED)
+    cfg.set_defaults([*HEALTHCHECK_OPTS, *DISABLE_BY_FILE_OPTS], **_DEFAULTS)
 
 
 class Health:
     """The health of one service, by the options of ``[healthcheck]`` as they are now."""
 
     def __init__(self, conf: cfg.ConfigOpts, repository: Repository) -> None:
-        conf.set_default("disable_by_file_path", DISABLED, group=GROUP)
+        for name, value in _DEFAULTS.items():
+            conf.set_default(name, value, group=GROUP)
         # Handed over by hand: given a conf, the middleware would take no settings of a paste file.
         self._options = {name: conf[GROUP][name] for name in conf[GROUP]}
-        self._options["backends"] = self._options["backends"] or ["disable_by_file"]
+        # What is empty is not set.
+        self._options["backends"] = self._options["backends"] or _DEFAULTS["backends"]
         self._ready = Readiness(repository.check)
         try:
             self.app()

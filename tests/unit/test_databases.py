@@ -53,7 +53,6 @@ def test_the_options_of_deployers_count(store, caplog):
     found = store(
         "max_pool_size = 120",
         "max_overflow = 60",
-        "pool_timeout = 60",
         "idle_timeout = 3601",
         "max_retries = -1",
         "retry_interval = 3",
@@ -63,7 +62,7 @@ def test_the_options_of_deployers_count(store, caplog):
         "use_db_reconnect = true",
         "connection_parameters = charset=utf8",
     )
-    assert found.pooling == Pooling(more=60, wait=60, recycle=3601, retries=7)
+    assert found.pooling == Pooling(more=60, recycle=3601, retries=7)
     assert found.kept == 120
     assert found.waiting == Waiting(tries=-1, interval=3)
     assert found.session == {"sql_mode": "", "sync_wait": 1}

@@ -147,10 +147,10 @@ def test_every_file_is_named(tmp_path: Path) -> None:
     ]
 
 
-def test_what_is_known_is_what_the_sample_is_made_of() -> None:
+def test_namespaces_of_the_sample_are_known() -> None:
     text = (ROOT / "etc/freezer/freezer-config-generator.conf").read_text()
     named = {line.removeprefix("namespace = ") for line in text.splitlines() if line.startswith("namespace")}
-    assert named == unknown.NAMESPACES | set(unknown.LIBRARIES.values())
+    assert named <= unknown.NAMESPACES | set(unknown.LIBRARIES.values())
 
 
 def test_a_place_is_found_whatever_the_letters_of_its_group(tmp_path: Path) -> None:
