@@ -8,7 +8,7 @@ from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
-from freezer_api import pipeline
+from freezer_api import __version__, pipeline
 from freezer_api.api.application import Application
 from freezer_api.api.resources.actions import ActionsResource
 from freezer_api.api.resources.backups import BackupsResource
@@ -35,6 +35,7 @@ from freezer_api.operations.jobs import Jobs
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.sessions import Sessions
 from freezer_api.pipeline import Pipeline
+from freezer_api.policy import policy_files
 from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.protocol import Repository
 
@@ -77,6 +78,19 @@ def _standalone(app: WSGIApplication) -> WSGIApplication:
 def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApplication:
     """Return the API alone, to be called by middleware that sets the identity headers."""
     return ApplicationFactory(conf, repository).api()
+
+
+def log_start(conf: cfg.ConfigOpts, store: object, address: str = "", *, has_paste_file: bool = True) -> None:
+    """Log the version, the files in use, the store and the address (unknown under a WSGI host) in one line."""
+    parts = {
+        "configuration": reading.files_read(conf),
+        "paste file": [pipeline.paste_file(conf)] if has_paste_file else [],
+        "policy": [file.path for file in policy_files.found(conf).files],
+        "store": [store],
+        "address": [address] if address else [],
+    }
+    shown = (f"{name} {', '.join(map(str, values))}" for name, found in parts.items() if (values := list(found)))
+    LOG.info("freezer-api %s started: %s", __version__, "; ".join(shown))
 
 
 class ApplicationFactory:

@@ -49,8 +49,10 @@ def worker_threads() -> int | None:
 
 def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApplication:
     store = bootstrap.store(conf)
-    stores.warn_if_embedded(store)
+    stores.warn_of_embedded(store)
     store.prepare()
     repository = store.open(conf.threads)
     atexit.register(repository.close)
-    return app.build(conf, repository, name, threads=worker_threads()).app
+    built = app.build(conf, repository, name, threads=worker_threads()).app
+    app.log_start(conf, store)
+    return built

@@ -68,7 +68,7 @@ def _again(arguments: Sequence[str], first: _Plan) -> application.Served:
 
 def _production(conf: cfg.ConfigOpts) -> _Plan:
     store = bootstrap.store(conf)
-    stores.warn_if_embedded(store)
+    stores.warn_of_embedded(store)
     repository = store.open(conf.threads)
     built = app.build(conf, repository, threads=conf.threads)
     host = conf.bind_host
@@ -76,7 +76,7 @@ def _production(conf: cfg.ConfigOpts) -> _Plan:
         host = _loopback(conf, "there is no authtoken in the pipeline")
     store.prepare()
     served = _served(conf, built.app, repository)
-    return _Plan(host, conf.bind_port, _announce, served)
+    return _Plan(host, conf.bind_port, partial(_announce, conf, store), served)
 
 
 def _standalone(conf: cfg.ConfigOpts) -> _Plan:
@@ -116,11 +116,13 @@ def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
     return host
 
 
-def _announce(address: str) -> None:
+def _announce(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
+    app.log_start(conf, store, address)
     _say(f"Server listening on {address}")
 
 
 def _announce_standalone(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
+    app.log_start(conf, store, address, has_paste_file=False)
     scheme = "https" if conf.ssl.cert_file else "http"
     _say(
         f"Server listening on {address}",

@@ -54,7 +54,7 @@ def _installed() -> list[Path]:
     """Those of an environment, of what pip recorded (``--user``, ``/usr/local``), and of a source tree."""
     recorded = metadata.distribution("freezer-api").files or []
     laid = {Path(str(file.locate())).resolve().parent for file in recorded if file.parent.match(str(_INSTALLED))}
-    return [Path(sys.prefix) / _INSTALLED, *sorted(laid), Path(__file__).parents[1] / _INSTALLED]
+    return [Path(sys.prefix) / _INSTALLED, *sorted(laid), Path(__file__).parents[2] / _INSTALLED]
 
 
 def _first(directories: Sequence[Path], names: Iterable[str]) -> list[str]:

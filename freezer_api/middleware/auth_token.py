@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+from keystoneauth1 import loading
 from keystoneauth1.exceptions import ClientException
 from keystonemiddleware import auth_token
 from oslo_config import cfg
@@ -23,12 +24,23 @@ AUDIT_GROUP = "audit_middleware_notifications"
 def auth_filter(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> Callable[[WSGIApplication], WSGIApplication]:
     """Return the ``authtoken`` filter. ``settings`` of its paste section take precedence over the options.
 
-    Raises ``ConfigurationError`` if a package that the settings need is not installed.
+    Raises ``ConfigurationError`` if ``auth_type`` is not set or a required package is not installed.
     """
     options.register(conf)
+    _check_auth_type(conf, settings)
     complete = {**settings, "oslo_config_config": conf}
     _check_packages(conf, settings)
     return lambda app: AuthToken(app, auth_token.AuthProtocol(app, complete))
+
+
+def _check_auth_type(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
+    """Refuse a filter without an account: the middleware would start, and fail at each request."""
+    group = settings.get("auth_section") or conf[options.GROUP].auth_section or options.GROUP
+    conf.register_opts(loading.get_auth_common_conf_options(), group=group)
+    if not (settings.get("auth_type") or conf[group].auth_type):
+        raise reading.wrong(
+            conf, group, "auth_type", "must be set, usually to password: the authtoken filter needs an account"
+        )
 
 
 def _check_packages(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:

@@ -185,6 +185,12 @@ class TestPaste:
         found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
         assert found["Paste File"][0] == 1
 
+    def test_authtoken_without_auth_type(self, tmp_path: Path) -> None:
+        text = f"[paste_deploy]\nconfig_file = {DEPLOYERS / 'kolla-paste.ini'}\n"
+        found = troubles(*configured(tmp_path / "freezer.conf", text))
+        assert found["Paste File"][0] == 2
+        assert str(found["Paste File"][1]).startswith("[keystone_authtoken] auth_type: must be set")
+
     def test_one_with_an_audit_filter_that_sends_nothing(self, configure: Configure, tmp_path: Path) -> None:
         paste = tmp_path / "paste.ini"
         paste.write_text(

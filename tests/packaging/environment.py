@@ -108,7 +108,7 @@ def running(environment: Environment, *arguments: str) -> Iterator[Installed]:
 def check_it_has_a_paste_file(environment: Environment) -> None:
     """That the service finds one that nobody copied or named."""
     config = environment.home / "freezer.conf"
-    config.write_text("[keystone_authtoken]\nwww_authenticate_uri = http://127.0.0.1:5000\n")
+    config.write_text("[keystone_authtoken]\nauth_type = password\nwww_authenticate_uri = http://127.0.0.1:5000\n")
     place = ("--bind-host", "127.0.0.1", "--bind-port", "0")
     with running(environment, "--config-file", str(config), *place) as service:
         with urllib.request.urlopen(f"{service.url}/healthcheck") as answer:

@@ -124,3 +124,38 @@ def test_a_package_that_every_request_needs_is_named_at_the_start(
         f"[keystone_authtoken] {name} in {tmp_path}/freezer.conf: "
         f"needs the package {package}, which is not installed"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "refused"),
+    [
+        ("", {}, "keystone_authtoken"),
+        ("www_authenticate_uri = http://127.0.0.1:1", {}, "keystone_authtoken"),
+        ("admin_token = secret", {}, "keystone_authtoken"),
+        ("auth_section = account", {}, "account"),
+        ("", {"auth_section": "account"}, "account"),
+        ("auth_type = password", {}, None),
+        ("auth_plugin = password", {}, None),
+        ("admin_user = freezer", {}, None),
+        ("auth_section = account\n[account]\nauth_type = password", {}, None),
+        ("[account]\nauth_type = password", {"auth_section": "account"}, None),
+        ("", {"auth_type": "password"}, None),
+    ],
+)
+def test_authtoken_without_auth_type_is_refused(
+    tmp_path: Path, text: str, settings: dict[str, str], refused: str | None
+) -> None:
+    conf = _conf(tmp_path, text)
+    if refused is None:
+        auth_filter(conf, settings)
+        return
+    with pytest.raises(ConfigurationError) as error:
+        auth_filter(conf, settings)
+    assert str(error.value) == (
+        f"[{refused}] auth_type: must be set, usually to password: the authtoken filter needs an account"
+    )
+
+
+@pytest.mark.parametrize("file", sorted(DEPLOYERS.glob("*freezer*.conf")))
+def test_no_file_of_a_deployer_lacks_auth_type(file: Path) -> None:
+    auth_filter(_read(file), {})

@@ -1,12 +1,20 @@
 """What the command line alone may say."""
 
+import logging
+import warnings
 from pathlib import Path
 
 import pytest
 from oslo_config import cfg
 
+import freezer_api
 from freezer_api import bootstrap, stores
 from freezer_api.errors import ConfigurationError
+
+with warnings.catch_warnings():
+    # WebOb, which keystonemiddleware imports, uses a module that Python 3.13 removed.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from freezer_api import app, pipeline
 
 
 @pytest.mark.parametrize("line", ["standalone = true", "data_dir = /tmp", "port = 1"])
@@ -32,5 +40,30 @@ def test_a_store_in_a_data_directory_has_the_configured_number_of_values(tmp_pat
     file.write_text("[api]\nmax_searchable_values = 7\n")
     bootstrap.configure(conf, ["--config-file", str(file), "--standalone", "--data-dir", str(tmp_path)])
     store = bootstrap.store(conf)
-    assert isinstance(store, stores.SQLiteStore)
+    assert isinstance(store, stores.SQLStore)
     assert (store.path.parent, store.embedded, store.max_values) == (tmp_path, True, 7)
+
+
+@pytest.mark.parametrize(
+    ("text", "store"),
+    [
+        ("[database]\nconnection = mysql+pymysql://freezer:hunter2@db1/freezer", "mysql://db1/freezer"),
+        ("[elasticsearch]\nhosts = http://freezer:hunter2@es1:9200", "http://es1:9200"),
+    ],
+)
+def test_start_line_has_version_files_store_and_address_without_password(
+    tmp_path: Path, text: str, store: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    conf, file = cfg.ConfigOpts(), tmp_path / "freezer.conf"
+    (tmp_path / "paste.ini").touch()
+    (tmp_path / "policy.yaml").touch()
+    file.write_text(f"{text}\n[paste_deploy]\nconfig_file = paste.ini\n")
+    bootstrap.configure(conf, ["--config-file", str(file)])
+    pipeline.register(conf)
+    caplog.set_level(logging.INFO)
+    app.log_start(conf, bootstrap.store(conf), "127.0.0.1:9090")
+    (line,) = caplog.messages
+    assert line == (
+        f"freezer-api {freezer_api.__version__} started: configuration {file}; paste file {tmp_path}/paste.ini; "
+        f"policy {tmp_path}/policy.yaml; store {store}; address 127.0.0.1:9090"
+    )
