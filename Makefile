@@ -11,18 +11,33 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-
 ENGINE := sqlite
 PACKAGING := setup.cfg setup.py pyproject.toml
 
-.PHONY: run test test-clients test-matrix test-embedded test-lowest test-lowest-embedded soak check docs format bench samples clean
+.PHONY: run test test-all test-clients test-matrix test-embedded test-lowest test-lowest-embedded cover soak \
+  check docs format bench samples clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/freezer-api --standalone $(ARGS)
 
+# One process for each processor; all tests of a server run in one of them. ARGS="-n 0" is one process.
+PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
+
+# In minutes: the embedded store and one search server, in process, and that the service starts and stops.
+QUICK := tests/unit tests/functional tests/contract tests/docs tests/service/test_start_and_stop.py
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest --cov --cov-report= $(ARGS)
-	$(BIN)/python -m tests.gates
+	$(BIN)/python -m pytest $(PARALLEL) -m "not (slow or elasticsearch8 or mariadb or postgresql or keystone)" \
+	  $(ARGS) $(QUICK)
+
+# With MariaDB, PostgreSQL, Keystone, web servers, devstack, old deployments: all that is not slow.
+test-all: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 # The other versions of the servers, and what happens when servers fail.
 test-matrix: $(VENV)/.dev
-	$(BIN)/python -m pytest -m matrix $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m slow $(ARGS)
+
+# The same tests as test-all. Every server has to exist: without one, its driver is not covered.
+cover: $(VENV)/.dev
+	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= $(ARGS)
+	$(BIN)/python -m tests.gates
 
 # Races and long loads on every store: SECONDS for each load, ROUNDS for each race.
 SECONDS := 300
@@ -62,15 +77,14 @@ samples: $(VENV)/.dev
 
 # The real clients of both versions, in environments of their own, against the service behind a real Keystone.
 test-clients: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/compat/clients -m "matrix or not matrix" $(ARGS)
+	$(BIN)/python -m pytest tests/compat/clients -m "slow or not slow" $(ARGS)
 
 # What says most about another Python or other libraries in a few minutes: all that needs no server. For example
 # make test-embedded PYTHON=python3.13 VENV=.venv-3.13
-EMBEDDED := tests/unit tests/functional tests/contract tests/commands \
-  -k 'not elasticsearch and not opensearch and not mariadb and not postgresql'
+EMBEDDED := --stores sqlite tests/unit tests/functional tests/contract tests/commands
 test-embedded test-lowest-embedded: override ARGS += $(EMBEDDED)
 test-embedded: $(VENV)/.dev
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 # The lower bounds of setup.cfg, tried: the tests on exactly these versions, in an environment of their own. They have to
 # hold on the newest Python as well. That a library of then uses what another deprecates today is nobody's fault.
@@ -80,7 +94,7 @@ test-lowest test-lowest-embedded:
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check uv
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct '.[test,journal,uwsgi]'
 	$(LOWEST)/bin/uv pip check --quiet --python $(LOWEST)/bin/python
-	$(LOWEST)/bin/python -m pytest -W ignore::DeprecationWarning $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(PARALLEL) -W ignore::DeprecationWarning $(ARGS)
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed, and none was found; say make PYTHON=...' >&2; exit 1; }

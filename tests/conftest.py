@@ -1,4 +1,4 @@
-"""What every test may ask for: servers that are not ours, started once per run; and time for generated cases."""
+"""What every test may ask for: real servers, started once per run; and how many cases Hypothesis generates."""
 
 import os
 import signal
@@ -11,10 +11,11 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A run in the background ignores Ctrl-C, and so would the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.support.fixtures", "tests.support.identity"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.identity", "tests.support.needs"]
 
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=25)
+settings.register_profile("ci", settings.get_profile("quick"), max_examples=100)
+settings.load_profile("ci" if os.environ.get("CI") else "quick")
 
 
 @pytest.fixture(autouse=True)

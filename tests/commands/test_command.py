@@ -255,7 +255,7 @@ def test_the_module_is_the_command(manage, monkeypatch, capsys):
     "options",
     [
         f"log_config_append = {DEPLOYERS / 'helm-logging.conf'}",
-        pytest.param("use_stderr = false", marks=pytest.mark.matrix),
+        pytest.param("use_stderr = false", marks=pytest.mark.slow),
     ],
 )
 def test_the_log_never_goes_where_the_answer_goes(tmp_path, file, manage, options):

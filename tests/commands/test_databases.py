@@ -6,6 +6,7 @@ import pytest
 
 from tests.commands.command import configured
 from tests.contract.databases import PASSWORD
+from tests.support.needs import SQL, on
 from tests.support.sql.shared import SQLServers
 
 KINDS = ("backups", "clients", "jobs", "actions", "sessions")
@@ -13,7 +14,7 @@ SYNCED = "".join(f"Creating or Updating {kind} is True\n" for kind in KINDS)
 TABLES = sorted(["freezer_schema_version", *(f"freezer_{kind}" for kind in KINDS)])
 
 
-@pytest.fixture(params=["mariadb", "postgresql"])
+@pytest.fixture(params=on(*SQL))
 def name(request):
     return request.param
 

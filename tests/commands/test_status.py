@@ -131,10 +131,10 @@ def test_it_offers_nothing_that_only_the_service_has_a_use_for() -> None:
     ("arguments", "code"),
     [
         ((), 2),
-        pytest.param(("upgrade",), 2, marks=pytest.mark.matrix),
-        pytest.param(("upgrade", "everything"), 2, marks=pytest.mark.matrix),
-        pytest.param(("--config-file", "/no/such.conf", "upgrade", "check"), 255, marks=pytest.mark.matrix),
-        pytest.param(("--version",), 0, marks=pytest.mark.matrix),
+        pytest.param(("upgrade",), 2, marks=pytest.mark.slow),
+        pytest.param(("upgrade", "everything"), 2, marks=pytest.mark.slow),
+        pytest.param(("--config-file", "/no/such.conf", "upgrade", "check"), 255, marks=pytest.mark.slow),
+        pytest.param(("--version",), 0, marks=pytest.mark.slow),
     ],
 )
 def test_usage(arguments: tuple[str, ...], code: int) -> None:
@@ -145,7 +145,7 @@ def test_usage(arguments: tuple[str, ...], code: int) -> None:
         assert done == (255, "", "freezer-status: there is no configuration file /no/such.conf\n")
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 class TestPolicy:
     @pytest.mark.parametrize(
         ("content", "name", "result"),
@@ -170,7 +170,7 @@ class TestPolicy:
         assert found["Policy Files"] == (1, "There is no policy file /no/policy.yaml, so the defaults count")
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 class TestPaste:
     def test_none(self, configure: Configure) -> None:
         found = troubles(*configure("[paste_deploy]\nconfig_file = no.ini"))
@@ -213,7 +213,7 @@ class TestPaste:
         assert "there is no backend nonsense" in str(found["Paste File"][1])
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 class TestSQLite:
     def test_the_embedded_store_is_made_by_the_service(self, configure: Configure, tmp_path: Path) -> None:
         done = run(*configure(""), "upgrade", "check", "--json", XDG_DATA_HOME=str(tmp_path))
@@ -279,7 +279,7 @@ class TestElasticsearch:
             )
         }
 
-    @pytest.mark.matrix
+    @pytest.mark.slow
     def test_indices_of_another_release(self, place: Place, config: Configure) -> None:
         place.upkeep(WITH_ANOTHER_FIELD).sync(list(WITH_ANOTHER_FIELD), lambda _question: False)
         before = place.indices()
@@ -288,7 +288,7 @@ class TestElasticsearch:
         assert f"{place.prefix}-jobs-000001 would be copied into {place.prefix}-jobs-000002" in str(line[1][1])
         assert place.indices() == before
 
-    @pytest.mark.matrix
+    @pytest.mark.slow
     def test_a_store_that_is_down(self, configure: Configure) -> None:
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
@@ -300,7 +300,7 @@ class TestElasticsearch:
         unchecked = {found[name] for name in ("Store Layout", "Foreign Settings", "Replicas", "Size Limits")}
         assert unchecked == {(1, "Not looked at, as the store cannot be reached")}
 
-    @pytest.mark.matrix
+    @pytest.mark.slow
     def test_a_server_that_is_not_supported(self, configure: Configure) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]

@@ -12,6 +12,7 @@ import pytest
 
 from freezer_api.repository.protocol import Repository
 from tests.contract import worker
+from tests.support.needs import STORES, on
 
 HERE = Path(__file__).parent
 
@@ -19,14 +20,9 @@ HERE = Path(__file__).parent
 OTHERS = ("elasticsearch8", "opensearch2", "opensearch3", "postgresql")
 
 
-def _drivers() -> Iterator[Any]:
-    for file in sorted(HERE.glob("drivers/*.py")):
-        yield pytest.param(file, id=file.stem, marks=[pytest.mark.matrix] if file.stem in OTHERS else [])
-
-
-@pytest.fixture(scope="session", params=_drivers())
+@pytest.fixture(scope="session", params=on(*STORES, slow=OTHERS))
 def driver(request: pytest.FixtureRequest) -> ModuleType:
-    return worker.load_driver(request.param)
+    return worker.load_driver(HERE / f"drivers/{request.param}.py")
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=settings().max_examples * 3 // 5)
 @given(st.dictionaries(st.text(), JSON, max_size=6))
 def test_any_document_comes_back_exactly(lasting, document):
     stored = lasting.create(BACKUPS, "one", document)

@@ -341,7 +341,10 @@ def _combined(below):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=settings().max_examples * 2 // 5,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(data=st.data())
 def test_the_store_does_what_the_model_does(lasting, kind, data):
     kept = _keep(lasting, kind, data.draw(st.lists(documents(kind), min_size=1, max_size=7), label="documents"))

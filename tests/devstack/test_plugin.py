@@ -24,10 +24,12 @@ from tests.devstack.stack import (
 from tests.hosting.hosts import group_of
 from tests.support.search.versions import choose
 
+pytestmark = pytest.mark.store("elasticsearch8")
+
 FIRST = (("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"))
 """These two have every server and every backend."""
 COMBINATIONS = [
-    pytest.param(*both, id="+".join(both), marks=[] if both in FIRST else [pytest.mark.matrix])
+    pytest.param(*both, id="+".join(both), marks=[] if both in FIRST else [pytest.mark.slow])
     for both in itertools.product(("apache2", "uwsgi"), ("elasticsearch", "sqlalchemy"))
 ]
 SECRETS = (SERVICE_PASSWORD, DATABASE_PASSWORD, ELASTIC_PASSWORD)

@@ -18,7 +18,7 @@ from tests.support.left_out import leave_out
 from tests.support.search.node import free_ports
 from tests.support.service import Production
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="session")
@@ -128,10 +128,10 @@ def upgrade_check(stack):
 @pytest.mark.parametrize(
     ("server_type", "store"),
     [
-        ("apache2", "elasticsearch"),
-        ("apache2", "mariadb"),
-        ("uwsgi", "elasticsearch 9"),
-        ("uwsgi", "postgresql"),
+        pytest.param("apache2", "elasticsearch", marks=pytest.mark.store("elasticsearch8")),
+        pytest.param("apache2", "mariadb", marks=pytest.mark.store("mariadb")),
+        pytest.param("uwsgi", "elasticsearch 9", marks=pytest.mark.store("elasticsearch9")),
+        pytest.param("uwsgi", "postgresql", marks=pytest.mark.store("postgresql")),
         ("uwsgi", "sqlite"),
     ],
 )

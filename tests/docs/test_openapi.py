@@ -29,7 +29,7 @@ def test_it_is_an_openapi_document_of_every_route() -> None:
     assert paths == {(one.path, one.route.method) for one in operations()}
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_requests_made_of_it_are_answered_as_it_says(service: Service, tmp_path: Path) -> None:
     try:
         program = environment("schemathesis", ("schemathesis==4.32.5",)) / "bin" / "st"

@@ -8,29 +8,21 @@ from pathlib import Path
 import pytest
 
 from tests.docs import console
+from tests.support.needs import SEARCH, on
 from tests.support.search.shared import SearchServers
 from tests.support.service import Service, search_store
 
 README = console.ROOT / "README.rst"
 
 
-STORES = [
-    "embedded",
-    "elasticsearch 8",
-    "elasticsearch 9",
-    *(pytest.param(other, marks=pytest.mark.matrix) for other in ("opensearch 2", "opensearch 3")),
-]
-
-
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=on("sqlite", *SEARCH, slow=("elasticsearch8", "opensearch2", "opensearch3")))
 def services(
     request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers
 ) -> Iterator[tuple[Service, Service]]:
     """Two services on one store."""
     config = None
-    if request.param != "embedded":
-        engine, version = request.param.split()
-        config = search_store(tmp_path, search_servers.server(engine, version).url)
+    if request.param != "sqlite":
+        config = search_store(tmp_path, search_servers.named(request.param).url)
     both = (Service(tmp_path / "data", config=config), Service(tmp_path / "data", config=config))
     for service in both:
         service.start()

@@ -16,6 +16,7 @@ from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.contract import databases, elastic
 from tests.functional.client import Client
 from tests.functional.versions import V1, V2, Version
+from tests.support.needs import on
 
 with warnings.catch_warnings():
     # WebOb, which oslo.middleware is made of, needs a module that Python means to drop.
@@ -48,12 +49,10 @@ def store_file(empty_store: Path, tmp_path: Path) -> Path:
     return Path(shutil.copy(empty_store, tmp_path))
 
 
-SERVERS = ("elasticsearch", "mariadb", "postgresql")
+SERVERS = ("elasticsearch9", "mariadb", "postgresql")
 
 
-@pytest.fixture(
-    scope="session", params=["embedded", *(pytest.param(name, marks=pytest.mark.matrix) for name in SERVERS)]
-)
+@pytest.fixture(scope="session", params=on("sqlite", *SERVERS, slow=SERVERS))
 def engine(request: pytest.FixtureRequest) -> str:
     """What documents are kept in."""
     engine: str = request.param
@@ -66,11 +65,11 @@ def fresh_store(engine: str, empty_store: Path, tmp_path: Path) -> Iterator[Call
     opened: list[Repository] = []
 
     def fresh() -> Repository:
-        if engine == "embedded":
+        if engine == "sqlite":
             path = shutil.copy(empty_store, tmp_path / f"{len(opened)}-{embedded.FILE}")
             opened.append(open_sqlite(Path(path)))
-        elif engine == "elasticsearch":
-            opened.append(elastic.open_repository(elastic.make(engine, "9")))
+        elif engine == "elasticsearch9":
+            opened.append(elastic.open_repository(elastic.make("elasticsearch", "9")))
         else:
             opened.append(databases.open_repository(databases.make(engine)))
         return opened[-1]

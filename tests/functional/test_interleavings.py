@@ -15,6 +15,7 @@ from tests.functional.client import Client
 from tests.functional.conftest import Identity, app
 from tests.functional.versions import V1, in_v1
 from tests.support.interleaved import Interleaved
+from tests.support.needs import on
 
 JOB = {"client_id": "node1", "job_actions": []}
 SESSION = {"session_tag": 1, "schedule": {"schedule_interval": "1 hours"}}
@@ -51,10 +52,8 @@ CASES = {
 
 
 @in_v1
-@pytest.mark.parametrize("engine", ["embedded"])
-@pytest.mark.parametrize(
-    "orders", [None, pytest.param(range(300), marks=pytest.mark.matrix)], ids=["known", "many"]
-)
+@pytest.mark.parametrize("engine", on("sqlite"))
+@pytest.mark.parametrize("orders", [None, pytest.param(range(300), marks=pytest.mark.slow)], ids=["known", "many"])
 @pytest.mark.parametrize("case", CASES)
 def test_a_job_and_its_sessions_agree(
     conf: cfg.ConfigOpts, repository: Repository, identity: Identity, case: str, orders: range | None

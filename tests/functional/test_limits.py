@@ -266,7 +266,7 @@ def test_refusals_are_logged_once_a_minute_for_each_project(
     assert all("[api] max_document_size" in line for line in lines)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_creating_a_job_is_linear_in_its_actions(
     conf: cfg.ConfigOpts,
     generous: Client,
@@ -275,7 +275,7 @@ def test_creating_a_job_is_linear_in_its_actions(
     identity: Identity,
     engine: str,
 ) -> None:
-    if engine != "embedded":
+    if engine != "sqlite":
         pytest.skip("the bounds are those of SQLite")
     for name, value in (("max_document_size", 2**26), ("max_body_size", 2**26), ("max_job_actions", 4000)):
         conf.set_override(name, value, group="api")

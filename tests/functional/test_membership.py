@@ -120,7 +120,7 @@ def _interrupted(services: Services, name: str) -> Iterator[Service]:
 
 @in_v1
 @pytest.mark.parametrize(
-    "then", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.matrix) for name in NEXT]
+    "then", [name if name in OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in NEXT]
 )
 @pytest.mark.parametrize("name", REQUESTS)
 def test_next_change_completes_interrupted_membership(services: Services, name: str, then: str) -> None:

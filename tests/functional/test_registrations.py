@@ -15,6 +15,7 @@ from tests.functional.conftest import Identity, app
 from tests.functional.versions import V1, in_v1
 from tests.support.disturbed import Disturbed, Killed, killed
 from tests.support.interleaved import Interleaved
+from tests.support.needs import on
 
 pytestmark = in_v1
 
@@ -54,9 +55,9 @@ def listed(client: Client, client_id: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("engine", ["embedded"])
+@pytest.mark.parametrize("engine", on("sqlite"))
 @pytest.mark.parametrize(
-    "orders", [range(8), pytest.param(range(300), marks=pytest.mark.matrix)], ids=["few", "many"]
+    "orders", [range(8), pytest.param(range(300), marks=pytest.mark.slow)], ids=["few", "many"]
 )
 @pytest.mark.parametrize("case", CASES)
 def test_simultaneous_registrations_leave_one_client(

@@ -97,7 +97,7 @@ def outcomes(url: str, token: str, *, chunked: bool = False) -> tuple[Counter[st
 @pytest.mark.parametrize(
     ("host", "proxy"),
     [
-        pytest.param(host, proxy, marks=[] if (host, proxy) == ("freezer-api", "haproxy") else pytest.mark.matrix)
+        pytest.param(host, proxy, marks=[] if (host, proxy) == ("freezer-api", "haproxy") else pytest.mark.slow)
         for host in HOSTS
         for proxy in (*PROXIES, "none")
     ],

@@ -42,7 +42,7 @@ USUAL = ("uwsgi", "mod-wsgi")
 
 @pytest.fixture(
     scope="module",
-    params=[name if name in USUAL else pytest.param(name, marks=pytest.mark.matrix) for name in HOSTS],
+    params=[name if name in USUAL else pytest.param(name, marks=pytest.mark.slow) for name in HOSTS],
 )
 def host(request: pytest.FixtureRequest) -> Iterator[Host]:
     place = Place()

@@ -111,7 +111,7 @@ def ask_status(host: Host) -> int:
         return 0
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_deployers_socket_for_everybody_still_works(place: Place, started: Callable[[Host], Host]) -> None:
     apache = ForeignApacheBeforeUWSGI(place, member=False, change={"chmod-socket = 660": "chmod-socket = 666"})
     assert ask(f"{started(apache).url}/").status == 300
@@ -119,7 +119,7 @@ def test_deployers_socket_for_everybody_still_works(place: Place, started: Calla
 
 @pytest.mark.parametrize(
     "host",
-    [FreezerAPI, pytest.param(UWSGI, marks=pytest.mark.matrix), pytest.param(ModWSGI, marks=pytest.mark.matrix)],
+    [FreezerAPI, pytest.param(UWSGI, marks=pytest.mark.slow), pytest.param(ModWSGI, marks=pytest.mark.slow)],
 )
 def test_files_of_the_service_are_not_readable_for_all(
     place: Place, started: Callable[[Host], Host], host: Callable[[Place], Host]
@@ -139,7 +139,7 @@ def test_files_of_the_service_are_not_readable_for_all(
     assert all(mode in ("0o640", "0o600") for mode in files.values()), files
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_systemd_is_told_when_the_service_is_ready(place: Place, started: Callable[[Host], Host]) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.settimeout(60)
@@ -200,7 +200,7 @@ def test_the_image_starts_the_service_as_an_ordinary_user() -> None:
     assert of("EXPOSE") == ["9090"]
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_the_health_check_of_the_image(place: Place, started: Callable[[Host], Host]) -> None:
     host = started(FreezerAPI(place))
     (check,) = (json.loads(rest.partition("CMD ")[2]) for rest in of("HEALTHCHECK"))
@@ -211,7 +211,7 @@ def test_the_health_check_of_the_image(place: Place, started: Callable[[Host], H
     assert subprocess.run([sys.executable, *words[1:]], check=False, timeout=60, capture_output=True).returncode
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_the_steps_of_the_build(tmp_path: Path) -> None:
     """On a clone, which has what the tree has, without what is left out."""
     if not (ROOT / ".git").exists():

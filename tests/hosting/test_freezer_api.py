@@ -63,7 +63,7 @@ def error_lines(service: Production) -> list[str]:
 
 @pytest.mark.parametrize(
     ("keep", "times"),
-    [(True, 1), pytest.param(True, 4, marks=pytest.mark.matrix), pytest.param(False, 4, marks=pytest.mark.matrix)],
+    [(True, 1), pytest.param(True, 4, marks=pytest.mark.slow), pytest.param(False, 4, marks=pytest.mark.slow)],
 )
 def test_sigterm_under_load_loses_no_request(service: Production, keep: bool, times: int) -> None:
     answered: set[str] = set()
@@ -86,7 +86,7 @@ def test_sigterm_under_load_loses_no_request(service: Production, keep: bool, ti
     assert not error_lines(service)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("keep", [True, False])
 def test_sighup_under_load_loses_no_request(service: Production, keep: bool) -> None:
     service.start()
@@ -123,7 +123,7 @@ def outcomes_of(service: Production) -> list[str]:
     return re.findall(r"freezer_api\.cmd\.master .*", service.log.read_text())
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_sighup_reads_the_configuration_the_paste_file_and_the_policy(
     service: Production, config: Path, tmp_path: Path
 ) -> None:
@@ -151,7 +151,7 @@ def test_sighup_reads_the_configuration_the_paste_file_and_the_policy(
     [
         ("[gunicorn]\nmax_requests_jitter = x", "[gunicorn] max_requests_jitter"),
         *(
-            pytest.param(lines, reason, marks=pytest.mark.matrix)
+            pytest.param(lines, reason, marks=pytest.mark.slow)
             for lines, reason in (
                 ("[api]\nmax_body_size = many", "max_body_size"),
                 ("config_file = none.ini", "none.ini"),
@@ -202,7 +202,7 @@ def kill_one(service: Production) -> None:
     wait_until(lambda: len(children(service.process.pid) - {killed}) == len(workers))
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_a_worker_that_dies_is_replaced(service: Production) -> None:
     service.start()
     for _ in range(2):
@@ -211,7 +211,7 @@ def test_a_worker_that_dies_is_replaced(service: Production) -> None:
     assert service.stop() == 0
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_a_stop_right_after_the_start(service: Production) -> None:
     for _ in range(3):
         service.start()
@@ -246,7 +246,7 @@ def stopped_listening(service: Production) -> bool:
         return wire.connect_ex(("127.0.0.1", service.port)) != 0
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("twice", [signal.SIGTERM, None])
 def test_a_running_request_is_finished(service: Production, twice: signal.Signals | None) -> None:
     service.start()
@@ -262,7 +262,7 @@ def test_a_running_request_is_finished(service: Production, twice: signal.Signal
     assert jobs_of(service) == {"slow"}
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_a_second_ctrl_c_does_not_wait(service: Production) -> None:
     service.start()
     slow = Slow(service)
@@ -274,7 +274,7 @@ def test_a_second_ctrl_c_does_not_wait(service: Production) -> None:
     slow.give_up()
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_ctrl_c_finishes_a_running_request(service: Production) -> None:
     service.start()
     slow = Slow(service)
@@ -284,7 +284,7 @@ def test_ctrl_c_finishes_a_running_request(service: Production) -> None:
     assert service._ended(60) == 0
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_connections_that_say_nothing_are_not_waited_for(service: Production) -> None:
     service.start()
     silent = [socket.create_connection(("127.0.0.1", service.port)) for _ in range(3)]
@@ -299,7 +299,7 @@ def test_connections_that_say_nothing_are_not_waited_for(service: Production) ->
     kept.close()
 
 
-@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.matrix), 20])
+@pytest.mark.parametrize("count", [pytest.param(1, marks=pytest.mark.slow), 20])
 def test_sigterm_does_not_wait_for_queued_reloads(service: Production, count: int) -> None:
     service.start()
     for _ in range(count):
@@ -317,7 +317,7 @@ def pending_signals(service: Production) -> int:
     return sum(int(mask, 16) for mask in re.findall(r"(?:SigPnd|ShdPnd):\s+(\w+)", status))
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_queued_sighups_are_one_reload(service: Production) -> None:
     service.start()
     for _ in range(20):
@@ -332,7 +332,7 @@ def test_queued_sighups_are_one_reload(service: Production) -> None:
     assert service.stop() == 0
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
 def test_stop_during_a_reload_does_not_wait_for_old_workers(service: Production, stop: signal.Signals) -> None:
     service.start()
@@ -350,7 +350,7 @@ def test_stop_during_a_reload_does_not_wait_for_old_workers(service: Production,
     assert service._ended(60) == 0
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_stop_during_a_hanging_rehearsal(service: Production, config: Path, tmp_path: Path) -> None:
     service.start()
     workers = workers_of(service)
@@ -363,7 +363,7 @@ def test_stop_during_a_hanging_rehearsal(service: Production, config: Path, tmp_
     assert service._ended(20) == 0
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["::1", "localhost"])
 def test_addresses(config: Path, tmp_path: Path, host: str) -> None:
     command = [*PRODUCTION, "--config-file", str(config), "--data-dir", str(tmp_path / "data")]
@@ -416,7 +416,7 @@ def test_settings_that_are_refused(config: Path, section: str, said: str) -> Non
     assert refusal(config).startswith(said.format(config))
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_all_of_gunicorns_settings_can_be_had(service: Production, config: Path, tmp_path: Path) -> None:
     write(
         config,
@@ -470,7 +470,7 @@ class TestTLS:
         assert service.stop() == 0
         assert "Traceback" not in service.log.read_text()
 
-    @pytest.mark.matrix
+    @pytest.mark.slow
     def test_clients_need_a_certificate_when_there_is_an_authority_for_them(
         self, service: Production, config: Path, certificates: Path
     ) -> None:

@@ -22,7 +22,7 @@ EIGHT_THREADS: dict[str, Callable[[Place], Host]] = {
 }
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EIGHT_THREADS)
 def test_lists_beyond_the_share_are_429_and_polls_are_not(started: Callable[[Host], Host], name: str) -> None:
     place = Place()

@@ -86,7 +86,7 @@ def last_access(host: Host) -> str:
     return [line for line in host.log.read_text().splitlines() if "freezer_api.access" in line][-1]
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_a_prefix_that_the_proxy_takes_away(
     place: Place, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:
@@ -109,7 +109,7 @@ def test_a_prefix_that_the_proxy_takes_away(
     assert " 192.0.2.7 GET /v1/jobs 200" in last_access(service)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_a_proxy_that_is_not_trusted(
     place: Place, keystone: Keystone, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:
@@ -125,7 +125,7 @@ def test_a_proxy_that_is_not_trusted(
     assert " 127.0.0.1 GET /v1/jobs 200" in last_access(service)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_a_prefix_that_the_proxy_keeps(
     place: Place, keystone: Keystone, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:
@@ -140,7 +140,7 @@ def test_a_prefix_that_the_proxy_keeps(
     assert rest_of(proxy.url, token).startswith(f"{proxy.url}/v1/jobs?limit=1&marker=")
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_tls_that_ends_at_the_proxy(
     place: Place, token: dict[str, str], started: Callable[[Host], Host], tmp_path: Path
 ) -> None:
@@ -153,7 +153,7 @@ def test_tls_that_ends_at_the_proxy(
     assert rest_of(proxy.url, token, context).startswith(f"https://127.0.0.1:{proxy.port}/backup/v1/jobs?")
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1000, 4000, 6000])
 def test_long_search_passes_the_documented_proxy(
     place: Place, token: dict[str, str], started: Callable[[Host], Host], size: int
@@ -186,7 +186,7 @@ class Secure(Nginx):
             return False
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_what_the_proxy_itself_says_to_a_body_that_is_too_large(
     place: Place, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:

@@ -16,7 +16,7 @@ from tests.support.search.shared import SearchServers
 from tests.support.service import Service
 from tests.support.sql.shared import SQLServers
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 With = Callable[[str], Environment]
 
@@ -57,7 +57,13 @@ def test_elasticsearch(with_extra: With, search_servers: SearchServers) -> None:
     check_store(with_extra("elasticsearch"), f"[elasticsearch]\nhosts = {url}\nindex = extras\n")
 
 
-@pytest.mark.parametrize(("extra", "server"), [("mysql", "mariadb"), ("postgresql", "postgresql")])
+@pytest.mark.parametrize(
+    ("extra", "server"),
+    [
+        pytest.param("mysql", "mariadb", marks=pytest.mark.store("mariadb")),
+        pytest.param("postgresql", "postgresql", marks=pytest.mark.store("postgresql")),
+    ],
+)
 def test_databases(extra: str, server: str, with_extra: With, sql_servers: SQLServers) -> None:
     check_store(with_extra(extra), f"[database]\nconnection = {sql_servers.database(server)}\n")
 

@@ -9,7 +9,7 @@ from tests.packaging.built import Built
 from tests.packaging.environment import Environment, UserInstallation, check_it_has_a_paste_file, running
 from tests.packaging.interpreters import VERSIONS
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 ACTION = {
     "freezer_action": {"action": "backup", "path_to_backup": "/etc", "backup_name": "etc", "container": "/b"}

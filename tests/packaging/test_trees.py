@@ -15,7 +15,7 @@ from tests.packaging.environment import Environment, check_it_has_a_paste_file
 from tests.packaging.interpreters import VERSIONS, find
 from tests.support.left_out import leave_out
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 
 def next_release() -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.needs import on
 from tests.support.search.shared import SearchServers
 from tests.support.service import Service, search_store, sql_store
 from tests.support.sql.shared import SQLServers
@@ -52,18 +53,16 @@ class Crowd:
             connection.close()
 
 
-STORES = [
-    "embedded",
-    *(pytest.param(name, marks=pytest.mark.matrix) for name in ("elasticsearch", "mariadb", "postgresql")),
-]
+SERVERS = ("elasticsearch9", "mariadb", "postgresql")
+STORES = on("sqlite", *SERVERS, slow=SERVERS)
 
 
 def _configuration(store: str, directory: Path, search: SearchServers, sql: SQLServers) -> Path | None:
     """The configuration file that names a new store, None for the embedded one."""
-    if store == "embedded":
+    if store == "sqlite":
         return None
-    if store == "elasticsearch":
-        return search_store(directory, search.server(store, "9").url)
+    if store == "elasticsearch9":
+        return search_store(directory, search.server("elasticsearch", "9").url)
     return sql_store(directory, sql.database(store))
 
 

@@ -8,7 +8,7 @@ import pytest
 from tests.support.left_out import leave_out
 from tests.support.service import Service
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 LIBRARIES = "usr/lib/*/faketime/libfaketimeMT.so.1"
 """Where Debian's package puts it."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.support.service import Service
 
-EXAMPLES = int(os.environ.get("FREEZER_TEST_FUZZ", "500"))
+EXAMPLES = int(os.environ.get("FREEZER_TEST_FUZZ", settings().max_examples * 5))
 """Of each test."""
 
 FUZZ = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))

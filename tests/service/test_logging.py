@@ -119,7 +119,7 @@ BROKEN = [
 
 @pytest.mark.parametrize(
     ("before", "after", "reason"),
-    [BROKEN[0], *(pytest.param(*broken, marks=pytest.mark.matrix) for broken in BROKEN[1:])],
+    [BROKEN[0], *(pytest.param(*broken, marks=pytest.mark.slow) for broken in BROKEN[1:])],
 )
 def test_logging_file_that_cannot_be_used_is_one_line(
     tmp_path: Path, before: str, after: str, reason: str

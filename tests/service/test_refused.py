@@ -13,9 +13,9 @@ WSGI = (sys.executable, "-c", "import freezer_api.wsgi")
 STARTS = {"freezer-api": PRODUCTION, "freezer-manage": (*MANAGE, "db", "show"), "wsgi": WSGI}
 WRONG = [
     ("[elasticsearch]\nhosts = http://127.0.0.1:1\nnumber_of_replicas = -1", "[elasticsearch] number_of_replicas"),
-    pytest.param("[storage]\ndriver = sqlachemy", "[storage] driver", marks=pytest.mark.matrix),
-    pytest.param("[DEFAULT]\ndebug = maybe", "[DEFAULT] debug", marks=pytest.mark.matrix),
-    pytest.param("[DEFAULT]\nhost_href = x\n[api", "", marks=pytest.mark.matrix),
+    pytest.param("[storage]\ndriver = sqlachemy", "[storage] driver", marks=pytest.mark.slow),
+    pytest.param("[DEFAULT]\ndebug = maybe", "[DEFAULT] debug", marks=pytest.mark.slow),
+    pytest.param("[DEFAULT]\nhost_href = x\n[api", "", marks=pytest.mark.slow),
 ]
 
 
@@ -55,7 +55,7 @@ LIBRARIES = [
 
 
 @pytest.mark.parametrize(("text", "reason"), LIBRARIES)
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_a_bad_value_of_a_library(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "freezer.conf"
     file.write_text(f"{text}\n")
@@ -64,7 +64,7 @@ def test_a_bad_value_of_a_library(tmp_path: Path, text: str, reason: str) -> Non
     assert done.stderr.splitlines()[-1].startswith(f"freezer-api: {reason.format(file)}")
 
 
-@pytest.mark.parametrize("how", ["freezer-manage", pytest.param("wsgi", marks=pytest.mark.matrix)])
+@pytest.mark.parametrize("how", ["freezer-manage", pytest.param("wsgi", marks=pytest.mark.slow)])
 def test_what_is_obsolete_is_warned_of(tmp_path: Path, how: str) -> None:
     paste = tmp_path / "paste.ini"
     paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")

@@ -90,7 +90,7 @@ def read_all(wire: socket.socket) -> bytes:
 @pytest.mark.parametrize(
     "kind",
     [
-        name if name in ("half a head", "half a body") else pytest.param(name, marks=pytest.mark.matrix)
+        name if name in ("half a head", "half a body") else pytest.param(name, marks=pytest.mark.slow)
         for name in SLOW
     ],
 )
@@ -101,7 +101,7 @@ def test_slow_senders_do_not_delay_others(start_service, connect, kind: str) -> 
     serves_others(service)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_all_kinds_of_slow_senders_at_once(start_service, connect) -> None:
     service: Service = start_service("data", "--threads", "2")
     for _ in range(10):
@@ -110,7 +110,7 @@ def test_all_kinds_of_slow_senders_at_once(start_service, connect) -> None:
     serves_others(service)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_slow_senders_on_kept_connections(start_service, connect) -> None:
     service: Service = start_service()
     whole = b"GET /v1/jobs?limit=1 HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -121,7 +121,7 @@ def test_slow_senders_on_kept_connections(start_service, connect) -> None:
     serves_others(service)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_clients_that_do_not_close_do_not_delay_others(start_service, connect) -> None:
     service: Service = start_service()
     for _ in range(CLIENTS):
@@ -131,7 +131,7 @@ def test_clients_that_do_not_close_do_not_delay_others(start_service, connect) -
     serves_others(service)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_clients_that_do_not_read_do_not_delay_others(start_service, connect) -> None:
     service: Service = start_service()
     for number in range(8):

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import re
 import sqlite3
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from oslo_log import formatters, log
 
 from freezer_api import embedded, stores
 from freezer_api.conf import opts
-from freezer_api.errors import CommandError, ConfigurationError, Unavailable
-from freezer_api.repository.elastic.transport import WrongServer
+from freezer_api.errors import CommandError, ConfigurationError
 
 CLIENT = Path(__file__).with_name("client.pem")
 """A certificate and its key, made for these tests alone."""
@@ -383,98 +381,3 @@ def test_a_server_that_is_down_does_not_keep_the_service_from_starting(store, ca
     caplog.handler.setFormatter(formatters.ContextFormatter(config=conf))
     store(text).prepare()
     assert "The store cannot be used yet; requests are answered with 503 until it can be." in caplog.messages[-1]
-
-
-@pytest.fixture(scope="module")
-def secure(search_servers):
-    return search_servers.server("elasticsearch", "8", secure=True)
-
-
-@pytest.fixture
-def reached(secure, store):
-    """Starts the service with these options on the server that wants TLS and a password; closes what it opened."""
-    with contextlib.ExitStack() as at_end:
-
-        def _reached(options, *, password=None):
-            access = secure.access
-            text = f"hosts = {secure.url}\nhttp_auth = {access.user}:{password or access.password}\n"
-            found = store(elastic(f"{text}index = tls\ndeadline = 5\n{options}"))
-            found.prepare()
-            repository = found.open(1)
-            at_end.callback(repository.close)
-            return repository
-
-        yield _reached
-
-
-def assert_reached(repository, caplog):
-    """It gets as far as the indices, which are not there."""
-    with pytest.raises(Unavailable):
-        repository.check()
-    assert "run 'freezer-manage db sync'" in caplog.text
-
-
-def test_a_ca_file_vouches_for_the_server(secure, reached, caplog):
-    assert_reached(reached(f"ca_certs = {secure.access.ca}"), caplog)
-
-
-@pytest.mark.parametrize("form", [str.lower, str.upper, lambda text: bytes.fromhex(text).hex(":")])
-def test_a_fingerprint_vouches_for_the_server(secure, reached, caplog, form):
-    assert_reached(reached(f"fingerprint = {form(secure.access.fingerprint)}"), caplog)
-
-
-@pytest.mark.parametrize("key", ["", f"client_key = {CLIENT}"])
-def test_the_service_may_show_a_certificate_too(secure, reached, caplog, key):
-    assert_reached(reached(f"ca_certs = {secure.access.ca}\nclient_cert = {CLIENT}\n{key}"), caplog)
-
-
-@pytest.mark.parametrize("ca", ["", "ca_certs = {}"])
-def test_nobody_vouches_for_the_server_when_the_operator_wants_it_so(secure, reached, caplog, ca):
-    assert_reached(reached(f"verify_certs = false\n{ca.format(secure.access.ca)}"), caplog)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
-        ("", "certificate verify failed|self-signed certificate|unable to get local issuer"),
-        (f"fingerprint = {'00' * 32}", "Fingerprints did not match"),
-    ],
-)
-def test_a_server_for_which_nobody_vouches_gets_no_password(secure, reached, store, caplog, wrong, words):
-    told = rf"the store's certificate is not believed, TlsError at {secure.url}: .*({words})"
-    with pytest.raises(ConfigurationError, match=rf"^\[elasticsearch\] hosts in \S+: {told}"):
-        reached(wrong)
-    repository = store(elastic(f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\n{wrong}")).open(1)
-    with pytest.raises(WrongServer):
-        repository.check()
-    repository.close()
-    assert re.search(f"The store cannot be used: {told}", caplog.text)
-
-
-def test_a_wrong_password_is_told_in_one_line(secure, reached, store):
-    with pytest.raises(ConfigurationError) as refusal:
-        reached(f"ca_certs = {secure.access.ca}", password=SECRET)
-    where, _, reason = str(refusal.value).partition(": ")
-    assert where.startswith("[elasticsearch] hosts in /")
-    assert reason == "the store refuses the service's credentials (it answers GET / with 401)"
-
-
-def test_a_wrong_password_at_a_request_is_an_unavailable_store(secure, store, caplog):
-    text = f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\nca_certs = {secure.access.ca}"
-    repository = store(elastic(text)).open(1)
-    with pytest.raises(WrongServer):
-        repository.check()
-    repository.close()
-    (record,) = caplog.records
-    assert "refuses the service's credentials" in record.message
-    assert SECRET not in record.message
-
-
-def test_upkeep_over_tls(secure, store):
-    text = (
-        f"hosts = {secure.url}\nhttp_auth = {secure.access.user}:{secure.access.password}\n"
-        f"ca_certs = {secure.access.ca}\nindex = tls-upkeep"
-    )
-    upkeep = store(elastic(text)).upkeep()
-    assert upkeep.show() is None
-    upkeep.close()

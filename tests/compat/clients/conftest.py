@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.keystone import Keystone, Missing, environment
 from tests.support.left_out import leave_out
+from tests.support.needs import on
 from tests.support.search.shared import SearchServers
 from tests.support.service import Production, search_store
 
@@ -23,7 +24,7 @@ def programs_of(name: str, requirements: tuple[str, ...]) -> Path:
         leave_out(f"no client: {missing}")
 
 
-@pytest.fixture(scope="module", params=["embedded", pytest.param("elasticsearch", marks=pytest.mark.matrix)])
+@pytest.fixture(scope="module", params=on("sqlite", "elasticsearch9", slow=["elasticsearch9"]))
 def service(
     request: pytest.FixtureRequest,
     keystone: Keystone,
@@ -33,7 +34,7 @@ def service(
     """A service on an empty store, for the tests of one module."""
     directory = tmp_path_factory.mktemp("production")
     sections = f"[DEFAULT]\ndebug = true\n[paste_deploy]\nconfig_file = {OURS}\n{keystone.section()}"
-    if request.param == "elasticsearch":
+    if request.param == "elasticsearch9":
         store = search_store(directory, search_servers.server("elasticsearch", "9").url)
         store.write_text(store.read_text() + sections)
         started = Production(directory / "data", "--workers", "2", config=store)

@@ -159,7 +159,7 @@ def test_a_directory_is_backed_up_and_restored(
     assert same_tree(source, restored)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 def test_v1_scheduler_backs_up_a_directory(
     service: Production, keystone: Keystone, source: Path, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from tests.compat.clients.conftest import programs_of
 from tests.support.keystone import PASSWORD, Keystone
 from tests.support.service import Production
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 REQUIREMENTS = ("freezer-tempest-plugin==3.5.0", "tempest==47.0.0")
 TESTS = 34

@@ -13,7 +13,7 @@ from tests.support.search.shared import SearchServers
 
 ROOT = Path(__file__).parents[3]
 MADE = "".join(f"Creating or Updating {kind} is True\n" for kind in ALL)
-MATRIX = pytest.mark.matrix
+SLOW = pytest.mark.slow
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ BOTH = ["v2", "v1"]
     ("name", "warned"),
     [
         ("helm", ["[keystone_authtoken] auth_uri"]),
-        pytest.param("genestack", ["[DEFAULT] host_href", "idle_timeout"], marks=MATRIX),
+        pytest.param("genestack", ["[DEFAULT] host_href", "idle_timeout"], marks=SLOW),
     ],
 )
 def test_charts(machine: Machine, name: str, warned: list[str]) -> None:
@@ -78,7 +78,7 @@ def test_charts(machine: Machine, name: str, warned: list[str]) -> None:
         assert service.output.count(option) == 1
 
 
-@MATRIX
+@SLOW
 def test_ansible(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     config = machine.put("osa-freezer-api.conf", "freezer-api.conf")
     machine.put("e3-paste.ini", "freezer-paste.ini")
@@ -94,7 +94,7 @@ def test_ansible(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "GET /healthcheck 200" in service.output
 
 
-@MATRIX
+@SLOW
 def test_kolla_under_a_server_that_loads_a_file(machine: Machine) -> None:
     config = machine.put("kolla-freezer.conf", "freezer.conf")
     machine.put("kolla-paste.ini", "freezer-paste.ini")
@@ -107,7 +107,7 @@ def test_kolla_under_a_server_that_loads_a_file(machine: Machine) -> None:
     assert "GET /healthcheck 200" in (logs / "freezer-api.log").read_text()
 
 
-@MATRIX
+@SLOW
 @pytest.mark.parametrize(("name", "replicas"), [("kolla-es", 1), ("kolla-2018", 0)])
 def test_kolla_on_elasticsearch(machine: Machine, search: Server, name: str, replicas: int) -> None:
     config = machine.put(f"{name}-freezer.conf", "freezer.conf", **{"http://127.0.0.1:9200": search.url})
@@ -121,7 +121,8 @@ def test_kolla_on_elasticsearch(machine: Machine, search: Server, name: str, rep
         serves(service, "http://127.0.0.1:5000", BOTH)
 
 
-@MATRIX
+@SLOW
+@pytest.mark.store("elasticsearch8")
 class TestDevstack:
     @pytest.fixture
     def secure(self, search_servers: SearchServers) -> Iterator[Server]:
@@ -164,7 +165,7 @@ class TestDevstack:
         assert secure.access.password not in service.output
 
 
-@MATRIX
+@SLOW
 @pytest.mark.parametrize("era", ["e1", "e2-v1"])
 def test_first_releases(machine: Machine, search: Server, era: str) -> None:
     config = machine.put(f"{era}-freezer-api.conf", "freezer-api.conf", **{"http://127.0.0.1:9200": search.url})
@@ -186,7 +187,7 @@ def test_first_releases(machine: Machine, search: Server, era: str) -> None:
         assert "placeholder" not in log
 
 
-@MATRIX
+@SLOW
 def test_puppet(machine: Machine) -> None:
     config = machine.put("puppet-freezer.conf", "freezer.conf")
     assert machine.manage(config, "db", "sync").returncode == 0

@@ -12,8 +12,10 @@ import pytest
 from tests.commands.command import COMMAND, configured, start
 from tests.compat.legacy import sample
 from tests.compat.legacy.original import HEAD, Json, row
+from tests.support.needs import on
 from tests.support.service import Service, search_store
 
+ELASTICSEARCH = pytest.mark.store("elasticsearch9")
 KINDS = ("actions", "clients", "jobs", "sessions", "backups")
 COUNTS = {"actions": 2, "clients": 3, "jobs": 2, "sessions": 2, "backups": 2}
 NOBODY = "Documents without a project: {}. Version 2 shows them to nobody, see --project-map\n"
@@ -72,8 +74,8 @@ def service(target, tmp_path):
     [
         ("sqlite", "sql"),
         ("sqlite", "dump"),
-        ("elasticsearch", "sql"),
-        pytest.param("elasticsearch", "dump", marks=pytest.mark.matrix),
+        pytest.param("elasticsearch", "sql", marks=ELASTICSEARCH),
+        pytest.param("elasticsearch", "dump", marks=[ELASTICSEARCH, pytest.mark.slow]),
     ],
     indirect=["target"],
 )
@@ -396,7 +398,7 @@ def test_a_source_that_cannot_be_read(manage, made, config, dump):
         assert line.startswith(f"freezer-manage: {reason}")
 
 
-@pytest.mark.parametrize("server", [None, "mariadb"])
+@pytest.mark.parametrize("server", [None, *on("mariadb")])
 def test_the_database_of_the_original_may_become_ours(manage, tmp_path, old, server):
     """An operator swaps the package and keeps the files: ``db sync`` says what to do, and it works."""
     url = old(server=server)

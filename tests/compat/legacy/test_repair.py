@@ -220,7 +220,7 @@ def rows_of(draw, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-@settings(max_examples=40)
+@settings(max_examples=settings().max_examples * 2 // 5)
 @given(data=st.data())
 def test_any_row_gives_a_document_that_can_be_served_or_is_refused(kind, data):
     row = data.draw(rows_of(kind))

@@ -10,6 +10,7 @@ from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError
 from tests.compat.legacy import sample
 from tests.compat.legacy.original import HEAD, REVISIONS, Json, row
+from tests.support.needs import on
 
 NAMES = {kind.name: kind for kind in KINDS}
 
@@ -39,7 +40,7 @@ def documents(url, kind, **options):
 
 
 MARIADB = [
-    pytest.param(revision, "mariadb", marks=[] if revision in ("1", HEAD) else [pytest.mark.matrix])
+    pytest.param(revision, "mariadb", marks=pytest.mark.store("mariadb", slow=revision not in ("1", HEAD)))
     for revision in REVISIONS
 ]
 
@@ -52,6 +53,7 @@ def test_every_revision_gives_the_same_documents(old, revision, server):
         assert documents(url, kind) == expected
 
 
+@pytest.mark.store("mariadb")
 def test_a_document_of_a_server_is_as_old_as_its_row(old):
     rows = [row("b", "2020-01-02 03:04:05", **sample.ANN, backup_metadata=Json({}))]
 
@@ -67,7 +69,7 @@ def test_a_document_is_as_old_as_its_row(old):
     assert [item.created for item in items] == [1577934245000006, 0, None, None]
 
 
-@pytest.mark.parametrize("server", [None, "mariadb"])
+@pytest.mark.parametrize("server", [None, *on("mariadb")])
 def test_rows_are_read_page_by_page(old, server):
     rows = [row(f"b{n:04}", **sample.ANN, backup_metadata=Json({"n": n})) for n in range(600)]
     rows[200]["deleted"] = 1
@@ -177,6 +179,7 @@ def test_what_is_written_meanwhile_is_not_seen(old):
     assert found(url, "backups") == []
 
 
+@pytest.mark.store("mariadb")
 def test_what_is_written_to_a_server_meanwhile_is_not_seen(old, sql_servers):
     url = old(server="mariadb")
     database = Database(url)
@@ -189,6 +192,7 @@ def test_what_is_written_to_a_server_meanwhile_is_not_seen(old, sql_servers):
     assert found(url, "backups") == []
 
 
+@pytest.mark.store("mariadb")
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.stores.elasticsearch.place import Place, opened
+from tests.support.needs import SEARCH, on
 from tests.support.search.shared import SearchServers
-
-ENGINES = [("elasticsearch", "8"), ("elasticsearch", "9"), ("opensearch", "2"), ("opensearch", "3")]
 
 
 @pytest.fixture
@@ -16,7 +15,7 @@ def place(search_servers: SearchServers) -> Iterator[Place]:
     yield from opened(search_servers, "elasticsearch", "9")
 
 
-@pytest.fixture(params=ENGINES, ids="".join)
+@pytest.fixture(params=on(*SEARCH))
 def every_place(search_servers: SearchServers, request: pytest.FixtureRequest) -> Iterator[Place]:
     """One on each engine."""
-    yield from opened(search_servers, *request.param)
+    yield from opened(search_servers, request.param[:-1], request.param[-1])

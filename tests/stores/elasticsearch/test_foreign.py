@@ -73,7 +73,7 @@ def check_that_it_works(place: Place) -> None:
     repository.delete(JOBS, "works", kept.token)
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 class TestOnEveryEngine:
     def test_pipelines_of_a_template_have_no_effect(self, every_place: Place, template: Template) -> None:
         place = every_place

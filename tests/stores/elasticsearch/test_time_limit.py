@@ -7,9 +7,7 @@ from freezer_api.repository.elastic.repository import _TimeLimit
 from freezer_api.repository.protocol import Original
 from tests.contract import elastic
 from tests.contract.asking import BACKUPS
-from tests.stores.elasticsearch.conftest import ENGINES
-
-NEWEST = ("elasticsearch", "9")
+from tests.support.needs import SEARCH, on
 
 SLOW = {
     "query": {
@@ -24,14 +22,11 @@ SLOW = {
 """60,000 terms compared with 300 patterns: seconds of work."""
 
 
-@pytest.mark.parametrize(
-    ("engine", "version"),
-    [pytest.param(*one, marks=() if one == NEWEST else pytest.mark.matrix) for one in ENGINES],
-)
+@pytest.mark.parametrize("engine", on(*SEARCH, slow=set(SEARCH) - {"elasticsearch9"}))
 def test_search_stopped_by_the_server_is_no_partial_page_and_no_outage(
-    engine: str, version: str, caplog: pytest.LogCaptureFixture
+    engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    repository = elastic.open_repository(elastic.make(engine, version))
+    repository = elastic.open_repository(elastic.make(engine[:-1], engine[-1]))
     try:
         originals = [
             Original(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.needs import on
 from tests.support.search.cluster import Cluster
 from tests.support.search.shared import SearchServers
 from tests.support.service import Service, search_store
@@ -44,9 +45,8 @@ def start_services(tmp_path: Path, start_both: Start) -> Start:
     return lambda url, **options: start_both(search_store(tmp_path, url, deadline=DEADLINE, **options))
 
 
-@pytest.fixture(scope="module", params=["elasticsearch 9", "opensearch 3"])
+@pytest.fixture(scope="module", params=on("elasticsearch9", "opensearch3"))
 def node(request: pytest.FixtureRequest, search_servers: SearchServers) -> Iterator[Cluster]:
     """A server that may be harmed; each test leaves it running."""
-    engine, version = request.param.split()
-    with search_servers.cluster(engine, version, nodes=1) as cluster:
+    with search_servers.cluster(request.param[:-1], request.param[-1], nodes=1) as cluster:
         yield cluster

@@ -12,12 +12,13 @@ from tests.commands.command import ended, start
 from tests.stores.faults.conftest import BOUND
 from tests.stores.faults.load import JOB, Load, check_a_store_that_is_away, until
 from tests.support.left_out import leave_out
+from tests.support.needs import SQL, on
 from tests.support.search.node import free_ports
 from tests.support.service import Service, sql_store
 from tests.support.sql.server import SQLServer
 from tests.support.sql.shared import SQLServers
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 
@@ -30,7 +31,7 @@ _AWAY: dict[str, tuple[Callable[[SQLServer], None], Callable[[SQLServer], object
 }
 
 
-@pytest.fixture(scope="module", params=["mariadb", "postgresql"])
+@pytest.fixture(scope="module", params=on(*SQL))
 def server(request: pytest.FixtureRequest, sql_servers: SQLServers) -> Iterator[SQLServer]:
     """A server that may be harmed; each test leaves it running. What it has acknowledged is on the disk."""
     with sql_servers.own(request.param) as server:
@@ -160,7 +161,7 @@ def test_a_node_of_galera_that_is_not_ready_for_a_while(
         assert "WSREP has not yet prepared node" in "".join(service.log.read_text() for service in services)
 
 
-@pytest.mark.parametrize("name", ["mariadb", "postgresql"])
+@pytest.mark.parametrize("name", on(*SQL))
 def test_a_server_without_a_connection_left(sql_servers: SQLServers, start_services: Start, name: str) -> None:
     few = ["--max-connections=12"] if name == "mariadb" else ["-c", "max_connections=12"]
     with sql_servers.own(name, *few) as server, ExitStack() as taken:

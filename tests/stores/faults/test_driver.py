@@ -379,7 +379,8 @@ class TestTheServerIs:
         proxy.once(page("200 OK", info))
         assert connection.introduce().calls["accept"] == "application/json"
 
-    @pytest.mark.matrix
+    @pytest.mark.slow
+    @pytest.mark.store("opensearch2")
     @pytest.mark.parametrize("engine", ["auto", "opensearch"])
     def test_opensearch_with_an_overridden_version(self, search_servers: SearchServers, engine: str) -> None:
         override = {"compatibility.override_main_response_version": "true"}

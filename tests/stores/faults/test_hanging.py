@@ -22,11 +22,12 @@ import pytest
 
 from tests.stores.faults.load import JOB, until
 from tests.support.left_out import leave_out
+from tests.support.needs import SEARCH, on
 from tests.support.search.shared import SearchServers
 from tests.support.service import Service, search_store, sql_store
 from tests.support.sql.shared import SQLServers
 
-pytestmark = [pytest.mark.matrix, pytest.mark.soak]
+pytestmark = [pytest.mark.slow, pytest.mark.soak]
 
 ROUNDS, SECONDS = (3, 15.0) if "SOAK_ROUNDS" in os.environ else (1, 7.0)
 CLIENTS = 120
@@ -98,7 +99,7 @@ def _frozen(place: Path) -> Iterator[None]:
 
 
 @pytest.fixture(
-    params=["mariadb", "postgresql", "sqlite locked", "sqlite frozen", "elasticsearch 9", "opensearch 3"]
+    params=[*on("mariadb", "postgresql", "elasticsearch9", "opensearch3"), "sqlite locked", "sqlite frozen"]
 )
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     name, _, version = request.param.partition(" ")
@@ -107,9 +108,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
             data = place / "data"
             hang = (lambda: _frozen(place)) if version == "frozen" else lambda: _locked(data / "freezer.sqlite")
             yield Store(("--data-dir", str(data)), None, hang)
-    elif name in ("elasticsearch", "opensearch"):
+    elif name in SEARCH:
         servers: SearchServers = request.getfixturevalue("search_servers")
-        with servers.cluster(name, version, nodes=1) as cluster:
+        with servers.cluster(name[:-1], name[-1], nodes=1) as cluster:
             config = search_store(tmp_path, cluster.url)
             # A write holds a thread for a second until searches see it. With more writers, requests would queue
             # for longer than the bound while the store is well.

@@ -4,11 +4,12 @@ import pytest
 
 from tests.stores.faults.conftest import BOUND, Start
 from tests.stores.faults.load import JOB, Load, until
+from tests.support.needs import on
 from tests.support.search.cluster import Cluster
 from tests.support.search.shared import SearchServers
 from tests.support.service import Service
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 
 def _set(node: Cluster, service: Service, settings: dict[str, object]) -> None:
@@ -55,11 +56,11 @@ def test_a_red_index_is_503_and_serves_again_when_it_is_there(
         assert [job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]] == ["j1"]
 
 
-@pytest.mark.parametrize("round_", range(2))
+@pytest.mark.parametrize("engine", on("elasticsearch8", "elasticsearch9"))
 def test_a_replica_takes_over_when_the_master_is_killed(
-    search_servers, start_services: Start, round_: int
+    search_servers, start_services: Start, engine: str
 ) -> None:
-    with search_servers.cluster("elasticsearch", "9" if round_ else "8", nodes=3) as cluster:
+    with search_servers.cluster("elasticsearch", engine[-1], nodes=3) as cluster:
         services = start_services(",".join(cluster.urls), number_of_replicas=1)
         _wait_for_green(cluster)
         with Load(services) as load:

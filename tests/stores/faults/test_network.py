@@ -10,7 +10,7 @@ from tests.stores.faults.load import JOB, Load, until
 from tests.support.proxy import Proxy, Trouble
 from tests.support.search.cluster import Cluster
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("trouble", ["drop", "cut", "delay"])

@@ -15,7 +15,7 @@ _AWAY: dict[str, tuple[Callable[[Cluster], None], Callable[[Cluster], object]]] 
     "hanging": (Cluster.pause, Cluster.resume),
 }
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("how", _AWAY)

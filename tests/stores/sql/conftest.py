@@ -9,11 +9,12 @@ from sqlalchemy import event, make_url
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.servers import Pooling, open_server
 from tests.contract import databases
+from tests.support.needs import SQL, on
 from tests.support.sql.server import SQLServer
 from tests.support.sql.shared import SQLServers
 
 
-@pytest.fixture(scope="module", params=["mariadb", "postgresql"])
+@pytest.fixture(scope="module", params=on(*SQL))
 def server(request: pytest.FixtureRequest, sql_servers: SQLServers) -> SQLServer:
     """The server that all tests share."""
     return sql_servers.server(request.param)

@@ -21,6 +21,7 @@ from freezer_api.repository.sql.admin import migrations
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
 from tests.contract import databases
 from tests.contract.asking import JOBS, found, job
+from tests.support.needs import on
 
 KIND_NAMES = [kind.name for kind in KINDS]
 OURS = sorted([VERSION_TABLE, *METADATA.tables])
@@ -135,7 +136,7 @@ CHANGES = len(METADATA.tables) + sum(len(table.indexes) for table in METADATA.ta
 @pytest.mark.parametrize(
     "number",
     [
-        pytest.param(number, marks=[] if number in (4, 12, CHANGES) else [pytest.mark.matrix])
+        pytest.param(number, marks=[] if number in (4, 12, CHANGES) else [pytest.mark.slow])
         for number in range(1, CHANGES + 1)
     ],
 )
@@ -168,7 +169,7 @@ def _is_interrupted(made, number):
     return False
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 4, 9, 16, 22])
 def test_killed_while_it_was_at_it(made, database, number):
     process = syncing(database, killed_at=number)
@@ -190,7 +191,7 @@ def test_who_waits_too_long_for_others_is_told(made, database, monkeypatch):
     sync(made)
 
 
-@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("server", on("postgresql"), indirect=True)
 def test_who_loses_the_connection_while_others_are_at_it_is_told(made, database, server):
     with closing(server.connect(make_url(database).database)) as other, ThreadPoolExecutor(1) as thread:
         other.cursor().execute(f"SELECT pg_advisory_lock({dialects._OUR_LOCKS}, {dialects._UPKEEP})")

@@ -13,6 +13,8 @@ from tests.contract.asking import JOBS, found, is_, job
 from tests.support.sql.server import SQLServer
 from tests.support.sql.shared import SQLServers
 
+pytestmark = pytest.mark.store("mariadb")
+
 AWKWARD = "'\"\\', `--\n%s"
 
 

@@ -14,8 +14,9 @@ from cryptography.x509.oid import NameOID
 
 from freezer_api.errors import CommandError
 from tests.contract import databases
+from tests.support.needs import SQL, on
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.slow
 
 
 def _certificate(folder, address):
@@ -41,7 +42,7 @@ def _certificate(folder, address):
     return certificate, private
 
 
-@pytest.fixture(scope="module", params=["mariadb", "postgresql"])
+@pytest.fixture(scope="module", params=on(*SQL))
 def name(request):
     return request.param
 
@@ -146,7 +147,7 @@ def test_a_server_for_which_nobody_vouches(name, right, wrong):
         _connected(address)
 
 
-@pytest.mark.parametrize("name", ["mariadb"], indirect=True, scope="module")
+@pytest.mark.parametrize("name", on("mariadb"), indirect=True, scope="module")
 def test_a_server_that_is_another_and_has_a_certificate_of_a_well_known_authority(name, wrong, monkeypatch):
     url, certificate = wrong
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))

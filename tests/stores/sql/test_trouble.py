@@ -24,6 +24,7 @@ from freezer_api.repository.sql.servers import Verdict
 from tests.contract import databases
 from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep, keys_of
 from tests.support.left_out import leave_out
+from tests.support.needs import on
 
 CERTIFICATE = Path(__file__).parents[2] / "unit" / "client.pem"
 SECRET = "a value that no error may show"
@@ -329,7 +330,7 @@ class TestAServerThat:
         (line,) = caplog.messages
         assert line.endswith("the server does not speak TLS" if on_mariadb else "but SSL was required")
 
-    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+    @pytest.mark.parametrize("server", on("postgresql"), indirect=True)
     def test_accepts_and_does_not_answer_leaves_time_for_the_next_host(self, address):
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = make_url(address)
@@ -412,7 +413,8 @@ class TestAServerThat:
             admin(f"INSERT INTO {admin.VERSION_TABLE} VALUES ('{admin.HEAD}')")
 
 
-@pytest.mark.matrix
+@pytest.mark.slow
+@pytest.mark.store("postgresql")
 def test_a_server_of_another_language_that_has_no_room_is_waited_for(sql_servers, monkeypatch):
     monkeypatch.setenv("LANGUAGE", "de")
     with sql_servers.own("postgresql", "-c", "lc_messages=C.UTF-8", quick=True) as server:
@@ -503,7 +505,7 @@ def test_what_a_server_may_say(repository, server, verdict):
         assert ("because" in heard.text) == (verdict is not Verdict.FAILED)
 
 
-@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("server", on("mariadb"), indirect=True)
 @pytest.mark.parametrize(
     ("said", "verdict"),
     [
@@ -518,7 +520,13 @@ def test_a_commit_that_met_another_one_is_tried_again(repository, server, said, 
 
 @pytest.mark.parametrize(
     ("server", "code"),
-    [*(("mariadb", code) for code in (1047, 3100, 3168, 1290, 1836, 9006)), ("postgresql", "25006")],
+    [
+        *(
+            pytest.param("mariadb", code, marks=pytest.mark.store("mariadb"))
+            for code in (1047, 3100, 3168, 1290, 1836, 9006)
+        ),
+        pytest.param("postgresql", "25006", marks=pytest.mark.store("postgresql")),
+    ],
     indirect=["server"],
 )
 def test_another_node_may_do_better(repository, server, code):
@@ -537,7 +545,7 @@ def test_a_driver_that_has_lost_its_place_has_lost_the_connection(repository, on
         assert (heard.verdict, heard.drops) == (Verdict.LOST, True)
 
 
-@pytest.mark.parametrize("server", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("server", on("mariadb"), indirect=True)
 class TestADocumentThatIsLargerThanAPacket:
     @pytest.fixture
     def limit(self, request, server):
@@ -551,7 +559,7 @@ class TestADocumentThatIsLargerThanAPacket:
         server.run("SET GLOBAL max_allowed_packet = DEFAULT")
 
     @pytest.mark.parametrize(
-        "limit", [1 << 20, pytest.param(64 << 10, marks=pytest.mark.matrix), None], indirect=True
+        "limit", [1 << 20, pytest.param(64 << 10, marks=pytest.mark.slow), None], indirect=True
     )
     def test_is_refused_at_once_and_nothing_is_lost(self, limit, repository, opened, caplog):
         kept = repository.create(JOBS, "one", job("one"))

@@ -21,7 +21,9 @@ _TIED = [sys.executable, "-I", "-S", str(Path(__file__).with_name("tied.py"))]
 # A tied process dies with the *thread* that started it, so they all are started by one that lasts.
 _STARTER = ThreadPoolExecutor(1, "search-servers")
 # Below what the system hands out for connections: nobody takes the port of a node that is down.
-_PORTS = range(20000, 32000)
+# Each worker of pytest-xdist has ports of its own.
+_WORKER, _WORKERS = (os.environ.get(f"PYTEST_XDIST_WORKER{name}", "") for name in ("", "_COUNT"))
+_PORTS = range(20000 + int(_WORKER.removeprefix("gw") or 0), 32000, int(_WORKERS or 1))
 _OURS: dict[int, subprocess.Popen[bytes]] = {}
 
 

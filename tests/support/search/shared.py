@@ -52,6 +52,10 @@ class SearchServers:
                 raise
         return self._lives(self._servers[key])
 
+    def named(self, name: str) -> Server:
+        """The same by a store's name, such as ``elasticsearch9``."""
+        return self.server(name[:-1], name[-1])
+
     def _lives(self, server: Server) -> Server:
         if isinstance(server, Cluster):
             for node in server.nodes:

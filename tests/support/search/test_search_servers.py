@@ -21,6 +21,8 @@ from tests.support.search.server import Access, Server
 from tests.support.search.shared import SearchServers
 from tests.support.search.versions import VERSIONS, Version, choose
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 OPEN = [version for version in VERSIONS if not version.secure]
 DOCUMENT = "/things/_doc/1"

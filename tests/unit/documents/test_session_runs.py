@@ -172,7 +172,7 @@ class SessionRuns(RuleBasedStateMachine):
 
 
 TestSessionRuns = SessionRuns.TestCase
-TestSessionRuns.settings = settings(max_examples=300, stateful_step_count=30)
+TestSessionRuns.settings = settings(max_examples=settings().max_examples * 3, stateful_step_count=30)
 
 
 class RunsWithoutPatches(SessionRuns):
@@ -198,4 +198,4 @@ class RunsWithoutPatches(SessionRuns):
 
 
 TestRunsWithoutPatches = RunsWithoutPatches.TestCase
-TestRunsWithoutPatches.settings = settings(max_examples=100, stateful_step_count=30)
+TestRunsWithoutPatches.settings = settings(stateful_step_count=30)

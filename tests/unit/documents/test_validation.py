@@ -163,7 +163,7 @@ def agrees(form: Form, document: Any) -> bool:
 def test_the_compiled_validator_agrees_with_the_judge(form: Form, least: Any) -> None:
     form.check(least)
 
-    @settings(max_examples=200)
+    @settings(max_examples=settings().max_examples * 2)
     @given(around(form.schema))
     def agree(value: Any) -> None:
         assert agrees(form, value)

@@ -1,0 +1,70 @@
+"""A pytest plugin: which stores tests run against (``--stores``), and one worker for all tests of a server."""
+
+from collections.abc import Iterable, Sequence
+
+import pytest
+from _pytest.mark import ParameterSet
+
+SEARCH = ("elasticsearch8", "elasticsearch9", "opensearch2", "opensearch3")
+SQL = ("mariadb", "postgresql")
+STORES = ("sqlite", *SEARCH, *SQL)
+
+_SERVERS = (*SEARCH, "keystone", *SQL)
+"""The most expensive to start come first."""
+
+
+def on(*stores: str, slow: Iterable[str] = ()) -> list[ParameterSet]:
+    """Return parameters with the names of stores.
+
+    The stores in ``slow`` are used by ``make test-matrix``, or if ``--stores`` lists them.
+    """
+    return [pytest.param(name, id=name, marks=pytest.mark.store(name, slow=name in slow)) for name in stores]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--stores",
+        metavar="STORE,...",
+        type=_stores,
+        help=f"run the tests of these stores only, on each of them: {', '.join(STORES)}",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in ("sqlite", *_SERVERS):
+        config.addinivalue_line("markers", f"{name}: needs this store or server; set by tests.support.needs")
+
+
+def _stores(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(STORES):
+        raise pytest.UsageError(f"--stores: unknown {', '.join(sorted(unknown))}; known are {', '.join(STORES)}")
+    return names
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark the test with the name of each server that it needs, and group the tests of a server."""
+    stores = list(item.iter_markers("store"))
+    fixtures = getattr(item, "fixturenames", ())
+    needs = [str(mark.args[0]) for mark in stores]
+    if not stores and "search_servers" in fixtures:
+        needs.append("elasticsearch9")
+    if "keystone" in fixtures:
+        needs.append("keystone")
+    for name in needs:
+        item.add_marker(name)
+    if item.config.getoption("stores") is None and any(mark.kwargs.get("slow") for mark in stores):
+        item.add_marker("slow")
+    if group := next((name for name in _SERVERS if name in needs), None):
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    chosen: Sequence[str] | None = config.getoption("stores")
+    if chosen is None:
+        return
+    excluded = set(STORES) - set(chosen)
+    deselected = [item for item in items if any(mark.name in excluded for mark in item.iter_markers())]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in set(deselected)]
