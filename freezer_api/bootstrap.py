@@ -111,11 +111,11 @@ def store(conf: cfg.ConfigOpts) -> stores.Store:
 
     Raises ``ConfigurationError`` if both name one.
     """
-    named = stores.store_of(conf)
+    named = stores.find_store(conf)
     if not conf.data_dir:
         return named
     embedded = stores.embedded_store(conf.data_dir)
-    is_other = not isinstance(named, stores.SQLStore) or (named.path != embedded.path and not named.embedded)
+    is_other = not isinstance(named, stores.SQLiteStore) or (named.path != embedded.path and not named.embedded)
     if is_other:
         raise ConfigurationError(
             f"--data-dir names another store than the configuration, {named}: leave one of them out"

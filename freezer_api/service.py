@@ -49,7 +49,7 @@ def worker_threads() -> int | None:
 
 def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApplication:
     store = bootstrap.store(conf)
-    stores.warn_of_embedded(store)
+    stores.warn_if_embedded(store)
     store.prepare()
     repository = store.open(conf.threads)
     atexit.register(repository.close)

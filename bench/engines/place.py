@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from freezer_api.repository.elastic.access import Access, authorization, open_pool, parsed_hosts
+from freezer_api.conf.values import parse_hosts
+from freezer_api.repository.elastic.access import Access, authorization, open_pool
 from freezer_api.repository.elastic.admin import ElasticUpkeep
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.transport import Answer, Connection
@@ -36,11 +37,11 @@ class Place:
 
     @property
     def host(self) -> str:
-        return parsed_hosts([self.url], use_ssl=False)[0][0]
+        return parse_hosts([self.url], use_ssl=False)[0][0]
 
     @property
     def credentials(self) -> tuple[str, str] | None:
-        return parsed_hosts([self.url], use_ssl=False)[1]
+        return parse_hosts([self.url], use_ssl=False)[1]
 
     def connect(self, kind: type[_Connection]) -> _Connection:
         access = Access((self.host,), authorization(self.credentials, None))

@@ -68,7 +68,7 @@ def _again(arguments: Sequence[str], first: _Plan) -> application.Served:
 
 def _production(conf: cfg.ConfigOpts) -> _Plan:
     store = bootstrap.store(conf)
-    stores.warn_of_embedded(store)
+    stores.warn_if_embedded(store)
     repository = store.open(conf.threads)
     built = app.build(conf, repository, threads=conf.threads)
     host = conf.bind_host

@@ -11,13 +11,13 @@ from freezer_api.compat.legacy.dump import STDIN, Dump
 from freezer_api.compat.legacy.findings import Refused, Source
 from freezer_api.compat.legacy.sql import Database
 from freezer_api.compat.legacy.transfer import Count, OnConflict, Transfer, refusal
-from freezer_api.conf import opts
+from freezer_api.conf import opts, values
 from freezer_api.documents.fields import is_id
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError, ConfigurationError, Unavailable
 from freezer_api.repository.protocol import Repository
-from freezer_api.stores import Store, sql_connection
+from freezer_api.stores import Store
 
 IN_ORDER = ("actions", "clients", "jobs", "sessions", "backups")
 """What is named is there before what names it."""
@@ -144,7 +144,7 @@ def _opened(store: Store) -> Repository:
 def _url(conf: cfg.ConfigOpts) -> str | None:
     url: str | None = conf.from_sql
     if url == CONFIGURED:
-        url = sql_connection(conf)
+        url = values.read_connection(conf)
         if not url:
             raise ConfigurationError(f"--from-sql {CONFIGURED}: [database] connection is not set")
     return url

@@ -141,10 +141,10 @@ def _run(conf: cfg.ConfigOpts) -> int:
     for name in _IGNORED:
         if conf[name] is not None:
             print(f"{PROGRAM}: --{name} is ignored; the configuration says where the store is", file=sys.stderr)
-    store = stores.store_of(conf)
-    stores.warn_of_embedded(store)
-    if conf.index and isinstance(store, stores.ElasticStore):
-        store = replace(store, index=conf.index)
+    store = stores.find_store(conf)
+    stores.warn_if_embedded(store)
+    if conf.index and isinstance(store, stores.ElasticsearchStore):
+        store = replace(store, options=replace(store.options, index=conf.index))
     if conf.category == "import":
         return importing.run(conf, store)
     upkeep = store.upkeep()

@@ -101,7 +101,7 @@ def _reading(scan: Scan) -> Check:
         try:
             if checks.upkeep.show() is None:
                 return _GOOD
-            with closing(stores.store_of(checks.conf).open(1)) as repository:
+            with closing(stores.find_store(checks.conf).open(1)) as repository:
                 return scan(checks, repository, lambda: time.monotonic() > end)
         except FreezerError:
             return Result(Code.WARNING, "Not looked at, as the store cannot be searched")
@@ -167,7 +167,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _paste(self) -> Result:
-        repository = stores.store_of(self.conf).open(1)
+        repository = stores.find_store(self.conf).open(1)
         try:
             built = app.build(self.conf, repository)
         finally:
@@ -183,12 +183,12 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _store(self) -> Result:
-        store = stores.store_of(self.conf)
-        if isinstance(store, stores.ServerStore):
+        store = stores.find_store(self.conf)
+        if isinstance(store, stores.SQLServerStore):
             # Who looks wants to know how it is now.
-            store = replace(store, waiting=Waiting(tries=0))
+            store = replace(store, options=replace(store.options, waiting=Waiting(tries=0)))
         self.upkeep = store.upkeep()
-        self._is_embedded = isinstance(store, stores.SQLStore) and store.embedded
+        self._is_embedded = isinstance(store, stores.SQLiteStore) and store.embedded
         if self._is_embedded:
             return Result(Code.WARNING, f"The configuration names no store: the embedded one at {store} is used")
         return _GOOD

@@ -35,17 +35,17 @@ def store(tmp_path):
         conf = cfg.ConfigOpts()
         opts.register_stores(conf)
         conf(["--config-file", str(file)], project="freezer", default_config_files=[], default_config_dirs=[])
-        return stores.store_of(conf)
+        return stores.find_store(conf)
 
     return _store
 
 
 def test_nothing_but_a_url_will_do(store):
     found = store()
-    assert isinstance(found, stores.ServerStore)
-    assert (found.pooling, found.kept) == (Pooling(more=50), None)
-    assert found.waiting == Waiting(tries=10, interval=10)
-    assert found.session == {"sql_mode": "TRADITIONAL", "sync_wait": None}
+    assert isinstance(found, stores.SQLServerStore)
+    assert (found.options.pooling, found.options.kept) == (Pooling(more=50), None)
+    assert found.options.waiting == Waiting(tries=10, interval=10)
+    assert found.options.session == {"sql_mode": "TRADITIONAL", "sync_wait": None}
     assert str(found) == "mysql://127.0.0.1:1/freezer"
 
 
@@ -62,18 +62,18 @@ def test_the_options_of_deployers_count(store, caplog):
         "use_db_reconnect = true",
         "connection_parameters = charset=utf8",
     )
-    assert found.pooling == Pooling(more=60, recycle=3601, retries=7)
-    assert found.kept == 120
-    assert found.waiting == Waiting(tries=-1, interval=3)
-    assert found.session == {"sql_mode": "", "sync_wait": 1}
-    assert found.url.query == {"charset": "utf8"}
+    assert found.options.pooling == Pooling(more=60, recycle=3601, retries=7)
+    assert found.options.kept == 120
+    assert found.options.waiting == Waiting(tries=-1, interval=3)
+    assert found.options.session == {"sql_mode": "", "sync_wait": 1}
+    assert found.options.url.query == {"charset": "utf8"}
     repository = found.open(threads=4)
     assert repository._access.engine.pool.size() == 120
     repository.close()
 
 
 def test_of_two_names_of_an_option_the_new_one_counts(store):
-    assert store("idle_timeout = 3601", "connection_recycle_time = 60").pooling.recycle == 60
+    assert store("idle_timeout = 3601", "connection_recycle_time = 60").options.pooling.recycle == 60
 
 
 def test_without_a_number_every_thread_keeps_its_connection(store):
@@ -198,7 +198,7 @@ def test_parameters_without_effect_are_named(store, tmp_path, caplog):
 
 
 def test_a_plugin_of_sqlalchemy_is_not_for_the_server(store):
-    assert "plugin" not in store(url=f"{POSTGRESQL}?plugin=dbcounter").url.query
+    assert "plugin" not in store(url=f"{POSTGRESQL}?plugin=dbcounter").options.url.query
 
 
 def test_a_password_is_written_in_utf_8():

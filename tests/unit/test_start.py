@@ -40,7 +40,7 @@ def test_a_store_in_a_data_directory_has_the_configured_number_of_values(tmp_pat
     file.write_text("[api]\nmax_searchable_values = 7\n")
     bootstrap.configure(conf, ["--config-file", str(file), "--standalone", "--data-dir", str(tmp_path)])
     store = bootstrap.store(conf)
-    assert isinstance(store, stores.SQLStore)
+    assert isinstance(store, stores.SQLiteStore)
     assert (store.path.parent, store.embedded, store.max_values) == (tmp_path, True, 7)
 
 

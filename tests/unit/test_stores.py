@@ -45,7 +45,7 @@ def read(tmp_path):
 @pytest.fixture
 def store(read):
     """The store that such a configuration names."""
-    return lambda text: stores.store_of(read(text))
+    return lambda text: stores.find_store(read(text))
 
 
 def refused(store, text):
@@ -67,7 +67,7 @@ def elastic(text=""):
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_rule_1_a_driver_of_elasticsearch_wins_over_everything(store, driver):
     found = store(f"[storage]\ndriver = {driver}\n[elasticsearch]\nhosts = http://es:1\n{DATABASE}")
-    assert isinstance(found, stores.ElasticStore)
+    assert isinstance(found, stores.ElasticsearchStore)
     assert str(found) == "http://es:1"
 
 
@@ -77,20 +77,20 @@ def test_rule_1_its_options_are_in_the_group_that_backend_names(store, driver):
         f"[storage]\ndriver = {driver}\nbackend = elasticv2\n"
         "[elasticv2]\nhosts = http://v2:1\nindex = other\n[elasticsearch]\nhosts = http://es:1\n"
     )
-    assert (str(found), found.index) == ("http://v2:1", "other")
+    assert (str(found), found.options.index) == ("http://v2:1", "other")
 
 
 @pytest.mark.parametrize("backend", ["storage", "database", "elasticsearch"])
 def test_rule_1_the_group_may_be_one_that_has_options_of_its_own(store, backend):
     found = store(f"[storage]\ndriver = elasticsearch\nbackend = {backend}\nindex = mine\n")
-    assert (str(found), found.index) == ("http://127.0.0.1:9200", "mine")
+    assert (str(found), found.options.index) == ("http://127.0.0.1:9200", "mine")
 
 
 @pytest.mark.parametrize("driver", SQL_DRIVERS)
 @pytest.mark.parametrize("backend", ["", "backend = sqlachemy\n", "backend = anything\n"])
 def test_rule_2_a_driver_of_sql_wins_over_other_options(store, driver, backend):
     found = store(f"[storage]\ndriver = {driver}\n{backend}[elasticsearch]\nhosts = http://es:1\n{DATABASE}")
-    assert found == stores.SQLStore(Path("/var/lib/freezer/freezer.sqlite"))
+    assert found == stores.SQLiteStore(Path("/var/lib/freezer/freezer.sqlite"))
     assert str(found) == "/var/lib/freezer/freezer.sqlite"
 
 
@@ -108,7 +108,7 @@ def test_rule_3_another_driver_is_refused_with_those_that_there_are(store, tmp_p
 @pytest.mark.parametrize("option", ["db = elasticsearch", "hosts = http://es:1", "endpoint = http://es:1"])
 def test_rule_4_options_of_the_first_releases_are_elasticsearch(store, option):
     found = store(f"[storage]\n{option}\n{DATABASE}")
-    assert isinstance(found, stores.ElasticStore)
+    assert isinstance(found, stores.ElasticsearchStore)
     assert str(found) == ("http://127.0.0.1:9200" if option.startswith("db") else "http://es:1")
 
 
@@ -133,13 +133,13 @@ def test_rule_4_the_endpoint_counts_before_the_hosts_unless_it_is_empty(store):
 )
 def test_rule_5_hosts_or_a_backend_are_elasticsearch(store, text):
     found = store(text + DATABASE)
-    assert isinstance(found, stores.ElasticStore)
+    assert isinstance(found, stores.ElasticsearchStore)
     assert str(found) == "http://127.0.0.1:9200"
 
 
 @pytest.mark.parametrize("storage", ["", "[storage]\nbackend = sqlachemy\n", "[storage]\nbackend = word\n"])
 def test_rule_6_a_connection_is_sql(store, storage):
-    assert isinstance(store(storage + DATABASE), stores.SQLStore)
+    assert isinstance(store(storage + DATABASE), stores.SQLiteStore)
 
 
 @pytest.mark.parametrize("backend", ["sqlalchemy", "sqlachemy"])
@@ -154,7 +154,7 @@ def test_a_backend_without_hosts_is_refused(store, tmp_path):
 
 
 def test_rule_7_nothing_is_the_embedded_store(store):
-    assert store("") == stores.SQLStore(embedded.data_dir(None) / embedded.FILE, embedded=True)
+    assert store("") == stores.SQLiteStore(embedded.data_dir(None) / embedded.FILE, embedded=True)
 
 
 @pytest.mark.parametrize("option", ["[elasticsearch]\nindex = mine\n", "[storage]\nnumber_of_replicas = 1\n"])
@@ -201,10 +201,10 @@ def test_every_option_has_its_old_name(store, group, caplog):
     if group == "storage":
         text = text.replace("[storage]\nhosts", "hosts")
     found = store(text)
-    assert found.access.hosts == ("https://a:1", "https://b:2")
-    assert (found.index, found.replicas) == ("mine", 2)
-    assert (found.limits["timeout"], found.limits["retries"]) == (7, 3)
-    assert (found.access.verify_certs, found.access.ca_certs) == (True, str(ca))
+    assert found.options.hosts == ("https://a:1", "https://b:2")
+    assert (found.options.index, found.options.number_of_replicas) == ("mine", 2)
+    assert (found.options.timeout, found.options.retries) == (7, 3)
+    assert (found.options.verify_certs, found.options.ca_certs) == (True, str(ca))
     old = [
         record.message
         for record in caplog.records
@@ -215,9 +215,11 @@ def test_every_option_has_its_old_name(store, group, caplog):
 
 def test_without_options(store):
     found = store(elastic())
-    assert found.access == stores.Access()
-    assert (found.index, found.replicas) == ("freezer", 0)
-    assert found.limits == {"engine": "auto", "deadline": 5.0, "timeout": 60, "retries": 20}
+    assert (found.options.hosts, found.options.authorization) == (("http://127.0.0.1:9200",), None)
+    assert found.options.verify_certs
+    assert (found.options.index, found.options.number_of_replicas) == ("freezer", 0)
+    assert (found.options.engine, found.options.deadline) == ("auto", 5.0)
+    assert (found.options.timeout, found.options.retries) == (60, 20)
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,7 @@ def test_without_options(store):
     ],
 )
 def test_hosts(store, hosts, shown):
-    assert store(elastic(f"hosts = {hosts}")).access.hosts == shown
+    assert store(elastic(f"hosts = {hosts}")).options.hosts == shown
 
 
 @pytest.mark.parametrize("hosts", ["ftp://es", f"http://u:{SECRET}@es:port", "http://", "http://es:0", "", ","])
@@ -244,8 +246,8 @@ def test_hosts_that_are_none(store, tmp_path, hosts):
 
 def test_use_ssl_turns_http_into_https_and_leaves_the_port(store):
     found = store(elastic("use_ssl = true\nhosts = http://a,http://b:1,https://c"))
-    assert found.access.hosts == ("https://a:9200", "https://b:1", "https://c:443")
-    assert store(elastic("use_ssl = false\nhosts = https://c")).access.hosts == ("https://c:443",)
+    assert found.options.hosts == ("https://a:9200", "https://b:1", "https://c:443")
+    assert store(elastic("use_ssl = false\nhosts = https://c")).options.hosts == ("https://c:443",)
 
 
 BASIC = "Basic YWxpY2U6d29uZGVyOmxhbmQvQDE="
@@ -268,16 +270,16 @@ BASIC = "Basic YWxpY2U6d29uZGVyOmxhbmQvQDE="
 def test_how_the_service_proves_itself_and_that_it_is_not_shown(store, caplog, options, header):
     caplog.set_level(logging.DEBUG)
     found = store(elastic(options))
-    assert found.access.authorization == header
+    assert found.options.authorization == header
     assert "@" not in str(found)
-    for shown in (repr(found), str(found), repr(found.access), caplog.text):
+    for shown in (repr(found), str(found), repr(found.options), caplog.text):
         assert SECRET not in shown
         assert header is None or header not in shown
 
 
 def test_two_users_in_the_hosts_are_refused(store):
     line = refused(store, elastic("hosts = http://alice:x@a:1,http://bob:x@b:1"))
-    assert line.endswith(": they name several users; name one, by http_auth")
+    assert line.endswith(": the URLs contain several users; set one user by http_auth")
 
 
 @pytest.mark.parametrize(
@@ -286,7 +288,7 @@ def test_two_users_in_the_hosts_are_refused(store):
         ("hosts = https://es", "certificates are verified, against the well-known authorities"),
         ("use_ssl = true", "certificates are verified, against the well-known authorities"),
         ("hosts = https://es\nca_certs = ''", "certificates are verified, against the well-known authorities"),
-        ("hosts = https://es\nverify_certs = false", "whoever answers at the store's address is believed"),
+        ("hosts = https://es\nverify_certs = false", "TLS connections to the store are not authenticated"),
         ("hosts = https://es\nverify_certs = true", ""),
         (f"hosts = https://es\nca_certs = {CLIENT}", ""),
         ("hosts = https://es\nfingerprint = 00", ""),
@@ -295,7 +297,7 @@ def test_two_users_in_the_hosts_are_refused(store):
 )
 def test_warnings(store, caplog, options, warned):
     found = store(elastic(options))
-    assert found.access.verify_certs == ("verify_certs = false" not in options)
+    assert found.options.verify_certs == ("verify_certs = false" not in options)
     assert warned in caplog.text
     assert len(caplog.records) == bool(warned)
 
@@ -342,7 +344,7 @@ def test_a_certificate_of_the_service_that_would_not_be_shown_is_refused(store, 
 def test_the_embedded_store_is_made_when_the_service_starts_and_another_is_not(tmp_path):
     for is_embedded in (False, True):
         path = tmp_path / str(is_embedded) / "freezer.sqlite"
-        store = stores.SQLStore(path, embedded=is_embedded)
+        store = stores.SQLiteStore(path, embedded=is_embedded)
         store.prepare()
         assert path.exists() == is_embedded
     repository = store.open(2)
@@ -356,7 +358,7 @@ def test_an_embedded_store_that_cannot_be_made_keeps_the_service_from_starting(t
     if trouble == "directory":
         path.parent.write_text("")
     else:
-        stores.SQLStore(path, embedded=True).prepare()
+        stores.SQLiteStore(path, embedded=True).prepare()
     if trouble == "content":
         path.write_bytes(b"garbage " * 1000)
     if trouble == "release":
@@ -364,7 +366,7 @@ def test_an_embedded_store_that_cannot_be_made_keeps_the_service_from_starting(t
             connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
             connection.commit()
     with pytest.raises(CommandError, match=r"cannot use the data (directory|file) .*/data"):
-        stores.SQLStore(path, embedded=True).prepare()
+        stores.SQLiteStore(path, embedded=True).prepare()
 
 
 # Real servers.

@@ -1,12 +1,11 @@
-"""Where the servers are and how the service proves itself to them."""
+"""The servers, and how the service authenticates to them."""
 
 import logging
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
 
 from elastic_transport import NodePool
 from elastic_transport.client_utils import basic_auth_to_header
@@ -16,8 +15,6 @@ from freezer_api.errors import ConfigurationError
 
 _LONGEST_REST = 5.0
 """Seconds after which a node that failed is tried again, however often it has failed."""
-
-_DEFAULT_PORTS = {"http": 9200, "https": 443}
 
 
 @dataclass(frozen=True)
@@ -38,48 +35,19 @@ class Access:
 
     @property
     def uses_tls(self) -> bool:
-        """Whether a host is spoken to by TLS."""
+        """Return whether a URL is ``https``."""
         return any(host.startswith("https:") for host in self.hosts)
 
 
-def parsed_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...], tuple[str, str] | None]:
-    """The URLs, and the user and password that stand in them. ``ConfigurationError`` for what is no address."""
-    hosts, credentials = [], set()
-    for text in filter(str.strip, texts):
-        url = _split(text)
-        if url.username is not None:
-            credentials.add((unquote(url.username), unquote(url.password or "")))
-        scheme = "https" if use_ssl else url.scheme
-        name = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
-        hosts.append(f"{scheme}://{name}:{url.port or _DEFAULT_PORTS[url.scheme]}{url.path.rstrip('/')}")
-    if not hosts:
-        raise ConfigurationError("there is no address in it")
-    if len(credentials) > 1:
-        raise ConfigurationError("they name several users; name one, by http_auth")
-    return tuple(hosts), credentials.pop() if credentials else None
-
-
-def _split(text: str) -> SplitResult:
-    try:
-        url = urlsplit(text.strip() if "://" in text else f"http://{text.strip()}")
-        good = url.scheme in _DEFAULT_PORTS and bool(url.hostname) and url.port != 0
-    except ValueError:
-        good = False
-    if not good:
-        # The text may hold a password.
-        raise ConfigurationError("it holds what is no address such as https://es1.example.org:9200")
-    return url
-
-
 def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> str | None:
-    """The header that proves who the service is; an API key counts before a password."""
+    """Return the header of that name, None without credentials; an API key wins over a password."""
     if api_key:
         return f"ApiKey {api_key}"
     return None if credentials is None else basic_auth_to_header(credentials)
 
 
 def check_files(access: Access) -> None:
-    """``ConfigurationError`` says what is wrong with the content of the files."""
+    """Check the content of the files. Raises ``ConfigurationError`` if one cannot be used."""
     if access.client_key and not access.client_cert:
         raise ConfigurationError("client_key is set, and client_cert is not")
     if access.client_cert and (access.fingerprint or not access.verify_certs):
@@ -107,7 +75,7 @@ def _use(path: str, use: Callable[[], object]) -> None:
 
 
 def open_pool(access: Access, connections: int) -> NodePool:
-    """The servers, with as many connections to each."""
+    """Return the servers as a pool, with ``connections`` to each; none is made yet."""
     files = {
         "ca_certs": access.ca_certs,
         "ssl_assert_fingerprint": access.fingerprint,

@@ -21,7 +21,7 @@ from freezer_api.repository import query as q
 from freezer_api.repository.sql import admin
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
-from freezer_api.stores import SQLStore
+from freezer_api.stores import SQLiteStore
 from tests.contract.asking import CLIENTS, JOBS, found, is_, job, keys_of
 
 SYNC = """
@@ -157,7 +157,7 @@ def test_sync_indexes_documents_of_an_old_release_again(engine, fresh):
 def test_embedded_store_indexes_the_configured_number_of_values_again(engine, fresh):
     document = job("one", job_schedule={"current_pid": 1, "status": "scheduled"})
     fill_store_of_version_0004(engine, {"one": document})
-    SQLStore(fresh, embedded=True, max_values=2).prepare()
+    SQLiteStore(fresh, embedded=True, max_values=2).prepare()
 
     repository = open_sqlite(fresh)
     assert found(repository, is_("job_schedule.current_pid", 1)) == ["one"]
@@ -203,7 +203,7 @@ def test_a_new_file_that_another_process_does_not_let_go(fresh):
 
 
 def test_what_is_to_be_done_and_what_is_lacking(fresh):
-    store = SQLStore(fresh).upkeep()
+    store = SQLiteStore(fresh).upkeep()
     assert store.pending(["jobs"]) == ["freezer_jobs: would be created"]
     store.sync(["jobs"], lambda _question: False)
     assert store.pending(["jobs"]) == []

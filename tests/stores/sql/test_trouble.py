@@ -16,6 +16,7 @@ from sqlalchemy import event, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from freezer_api import stores
+from freezer_api.conf.values import Database
 from freezer_api.errors import AlreadyExists, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original
@@ -392,9 +393,10 @@ class TestAServerThat:
         )
         grant = "freezer@'127.0.0.1'" if on_mariadb else "freezer"
         server.run(view, f"GRANT SELECT ON freezer_schema_version TO {grant}", database="untellable")
-        stores.ServerStore(
+        options = Database(
             "[database] connection", urls.parsed(url), {}, servers.Pooling(), None, servers.Waiting()
-        ).prepare()
+        )
+        stores.SQLServerStore(options).prepare()
         away = "The store is not available (the health check), after "
         assert caplog.messages[0].startswith(away if on_mariadb else "The SQL store failed: ")
         assert caplog.messages[1].startswith("The store cannot be used yet")

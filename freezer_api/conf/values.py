@@ -1,0 +1,171 @@
+"""The configuration as values: a frozen dataclass for a group, checked when it is built."""
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from oslo_config import cfg
+from sqlalchemy import URL
+
+from freezer_api.conf import opts, reading
+from freezer_api.errors import ConfigurationError
+from freezer_api.repository.elastic.access import Access, authorization
+from freezer_api.repository.sql import urls
+from freezer_api.repository.sql.servers import Pooling, Waiting
+
+LOG = logging.getLogger(__name__)
+
+_DEFAULT_PORTS = {"http": 9200, "https": 443}
+
+_FILES = ("ca_certs", "client_cert", "client_key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Elasticsearch(Access):
+    """The group of the Elasticsearch store. ``source``: the option and the file that set the hosts."""
+
+    source: str
+    index: str
+    number_of_replicas: int
+    engine: str
+    deadline: float
+    timeout: int
+    retries: int
+
+
+@dataclass(frozen=True)
+class Database:
+    """``[database]``. ``source``: the option and the file that set the URL.
+
+    ``kept``: number of connections that stay open, None for one for each thread.
+    """
+
+    source: str
+    url: URL
+    session: dict[str, Any]
+    pooling: Pooling
+    kept: int | None
+    waiting: Waiting
+
+
+def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
+    """Return the group as the options of an Elasticsearch store. Raises ``ConfigurationError``."""
+    opts.register_elasticsearch(conf, group)
+    reading.check(conf, group)
+    options = conf[group]
+    endpoint = conf.storage.endpoint
+    source = reading.place(conf, *(("storage", "endpoint") if endpoint else (group, "hosts")))
+    texts = endpoint.split(",") if endpoint else options.hosts
+    try:
+        hosts, credentials = parse_hosts(texts, use_ssl=options.use_ssl)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{source}: {error}") from None
+    for name in _FILES:
+        if options[name] and not os.access(options[name], os.R_OK):
+            raise reading.wrong(conf, group, name, f"{options[name]} cannot be read")
+    values = Elasticsearch(
+        hosts=hosts,
+        authorization=authorization(_credentials(options) or credentials, options.api_key),
+        verify_certs=options.verify_certs is not False,
+        ca_certs=options.ca_certs or None,
+        fingerprint=options.fingerprint or None,
+        client_cert=options.client_cert or None,
+        client_key=options.client_key or None,
+        source=source,
+        index=options.index,
+        number_of_replicas=options.number_of_replicas,
+        engine=options.engine,
+        deadline=options.deadline,
+        timeout=options.timeout,
+        retries=options.retries,
+    )
+    if values.uses_tls and options.verify_certs is False:
+        LOG.warning("[%s] verify_certs is disabled: TLS connections to the store are not authenticated", group)
+    elif values.uses_tls and options.verify_certs is None and not (values.ca_certs or values.fingerprint):
+        LOG.warning(
+            "[%s] verify_certs is not set: certificates are verified, against the well-known authorities", group
+        )
+    return values
+
+
+def parse_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...], tuple[str, str] | None]:
+    """Return the URLs without credentials, and the user and password that they contain.
+
+    Raises ``ConfigurationError`` if a text is not a URL.
+    """
+    hosts, credentials = [], set()
+    for text in filter(str.strip, texts):
+        url = _split(text)
+        if url.username is not None:
+            credentials.add((unquote(url.username), unquote(url.password or "")))
+        scheme = "https" if use_ssl else url.scheme
+        name = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname
+        hosts.append(f"{scheme}://{name}:{url.port or _DEFAULT_PORTS[url.scheme]}{url.path.rstrip('/')}")
+    if not hosts:
+        raise ConfigurationError("no URL; expected a value such as https://es1.example.org:9200")
+    if len(credentials) > 1:
+        raise ConfigurationError("the URLs contain several users; set one user by http_auth")
+    return tuple(hosts), credentials.pop() if credentials else None
+
+
+def _split(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text.strip() if "://" in text else f"http://{text.strip()}")
+        valid = url.scheme in _DEFAULT_PORTS and bool(url.hostname) and url.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        # The text may contain a password.
+        raise ConfigurationError("invalid URL; expected a value such as https://es1.example.org:9200")
+    return url
+
+
+def _credentials(options: Any) -> tuple[str, str] | None:
+    if options.http_auth:
+        user, _, password = options.http_auth.partition(":")
+        return user, password
+    return (options.username, options.password or "") if options.username else None
+
+
+def read_connection(conf: cfg.ConfigOpts) -> str | None:
+    """Return the URL of the SQL store, None if it is not set."""
+    reading.check(conf, "database")
+    connection: str | None = conf.database.connection
+    return connection
+
+
+def read_database(conf: cfg.ConfigOpts) -> Database:
+    """Return ``[database]``. Raises ``ConfigurationError``, also if ``connection`` is not set."""
+    connection = read_connection(conf)
+    if not connection:
+        raise ConfigurationError("[database] connection is not set; it names the SQL store")
+    options = conf.database
+    try:
+        url = urls.parsed(connection, options.connection_parameters or "")
+    except ConfigurationError as error:
+        raise reading.wrong(conf, "database", "connection", str(error)) from None
+    if not urls.is_sql_mode(options.mysql_sql_mode or ""):
+        raise reading.wrong(conf, "database", "mysql_sql_mode", "no words with commas between them")
+    pooling = Pooling(
+        more=-1 if options.max_overflow is None else options.max_overflow,
+        recycle=_recycle_time(conf),
+        retries=options.db_max_retries,
+    )
+    return Database(
+        reading.place(conf, "database", "connection"),
+        url,
+        {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
+        pooling,
+        options.max_pool_size,
+        Waiting(options.max_retries, options.retry_interval),
+    )
+
+
+def _recycle_time(conf: cfg.ConfigOpts) -> int:
+    """Return the seconds of ``connection_recycle_time``, or of its old name if only that is set."""
+    options = conf.database
+    is_old = options.idle_timeout is not None and not reading.is_set(conf, "connection_recycle_time", "database")
+    return int(options.idle_timeout if is_old else options.connection_recycle_time)
