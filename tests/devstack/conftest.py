@@ -13,7 +13,7 @@ from tests.support.left_out import leave_out
 from tests.support.search.server import Server
 from tests.support.search.shared import SearchServers
 
-VERSION = "9.5.3"
+VERSION = "9.5.4"
 
 
 @pytest.fixture(scope="session")
