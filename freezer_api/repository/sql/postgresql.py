@@ -136,7 +136,10 @@ class PostgreSQL:
     def _connected(self, place: dict[str, Any], seconds: float) -> _Bounded:
         try:
             made: _Bounded = psycopg2.connect(connection_factory=partial(_Bounded, seconds=seconds), **place)
-        except UnicodeDecodeError:
+        except (UnicodeDecodeError, psycopg2.OperationalError) as error:
+            # If libpq's message is not UTF-8, older releases of Python 3.11 raise the error without a message.
+            if isinstance(error, psycopg2.OperationalError) and str(error):
+                raise
             raise psycopg2.OperationalError("what answers is no PostgreSQL server") from None
         made.autocommit = True
         if self._bounded:
