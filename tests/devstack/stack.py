@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.left_out import leave_out
+
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
 PLUGIN = REPOSITORY / "devstack"
@@ -115,6 +117,8 @@ class Stack:
     def succeed(self, *phases: str, prefix: Sequence[str] = (), **variables: str) -> str:
         """As ``run``, and it has to end well; the log."""
         done = self.run(*phases, prefix=prefix, **variables)
+        if "uwsgi is not installed" in done.log:
+            leave_out("there is no uwsgi")
         assert done.code == 0, done.log
         return done.log
 
