@@ -120,7 +120,7 @@ def hang_up(service: Production) -> None:
 
 
 def outcomes_of(service: Production) -> list[str]:
-    return re.findall(r"freezer_api\.cmd\.master .*", service.log.read_text())
+    return re.findall(r"freezer_api\.server\.arbiter .*", service.log.read_text())
 
 
 @pytest.mark.slow
