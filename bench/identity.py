@@ -169,7 +169,7 @@ def _report(identity: Keystone, directory: Path) -> None:
     )
     conf = cfg.CONF
     bootstrap.configure(conf, ["--config-file", str(file)])
-    bootstrap.begin_to_log(conf)
+    bootstrap.set_up_logging(conf)
     keystone.register(conf)
     with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository, _caches() as caches:
         api = app.build_api(conf, repository)

@@ -108,7 +108,7 @@ class ApplicationFactory:
         threads: int | None = None,
     ) -> None:
         pipeline.register(conf)
-        reading.check(conf)
+        reading.check_values(conf)
         self.health = Health(conf, repository)
         self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
         self._offered: set[str] = set()

@@ -4,20 +4,19 @@ import configparser
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import replace
-from functools import partial
 from importlib.util import find_spec
-from typing import Any
 
 from oslo_config import cfg
-from oslo_log import _options as log_options
 from oslo_log import log
 
 import freezer_api
 from freezer_api import stores
-from freezer_api.conf import obsolete, opts, reading, search_path, unknown
+from freezer_api.conf import catalog, obsolete, opts, reading, search_path
+from freezer_api.conf.obsolete import find_obsolete
+from freezer_api.conf.unknown import find_unknown
 from freezer_api.errors import CommandError, ConfigurationError
 
 LOG = logging.getLogger(__name__)
@@ -36,33 +35,32 @@ FILES = "OS_FREEZER_CONFIG_FILES"
 
 
 class UsageError(Exception):
-    """The command line asks for something that there is not."""
+    """The command line is invalid."""
 
 
 def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
-    """Read what the service is started with: the command line, as which ``arguments`` count, and the files."""
+    """Read the configuration of the service: the command line ``arguments`` and the files."""
     opts.register_arguments(conf)
     opts.register(conf)
     read(conf, arguments, PROGRAM, ABOUT)
     for option in opts.STANDALONE:
-        # A reload reads the files again, for a socket that may be there for everybody.
+        # A reload reads the files again, while the socket may listen on a public address.
         location = conf.get_location(option.dest)
         if location is not None and location.location in (cfg.Locations.user, cfg.Locations.environment):
             reason = f"it is for the command line alone, as --{option.name}"
-            raise reading.wrong(conf, "DEFAULT", option.dest, reason)
+            raise reading.option_error(conf, "DEFAULT", option.dest, reason)
 
 
 def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: str) -> None:
     """Read the command line and the files, as every command does. Raises ``ConfigurationError``.
 
-    The options of the log are made known; those of the command have to be.
+    The options of the command must be registered before; those of the log are registered here.
     """
     log.register_options(conf)
-    of_the_log = [option for _, options in log_options.list_opts() for option in options]
     reading.read(
         conf,
         arguments,
-        [*opts.BIND, *opts.SERVER, *of_the_log],
+        [*opts.BIND, *opts.SERVER, *(option for _, option in catalog.options("oslo.log"))],
         files=[name for name in os.environ.get(FILES, "").split(";") if name] or search_path.config_files(),
         directories=search_path.config_dirs(),
         project="freezer",
@@ -74,39 +72,33 @@ def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: st
     obsolete.register(conf)
 
 
-def begin(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
-    """Begin to log, and look at the values of all options that are known by now.
+def set_up(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
+    """Set up logging, check the values of all registered options, and warn of obsolete and unknown ones.
 
-    ``ConfigurationError`` names the first that cannot be. Options that are obsolete or unknown are warned of.
+    Raises ``ConfigurationError`` for the first invalid value.
     """
-    reading.check(conf, "DEFAULT")
-    begin_to_log(conf, *quiet, program=program)
-    reading.check(conf)
-    for line in (*obsolete.in_use(conf), *unknown.in_use(conf, libraries=program == PROGRAM)):
+    reading.check_values(conf, "DEFAULT")
+    set_up_logging(conf, *quiet, program=program)
+    reading.check_values(conf)
+    for line in (*find_obsolete(conf), *find_unknown(conf, libraries=program == PROGRAM)):
         LOG.warning(line)
 
 
 @contextmanager
-def refusing(conf: cfg.ConfigOpts) -> Iterator[None]:
-    """Tell in one line on stderr why the service does not start, whatever the server that loads it makes of the
-    error, and wherever the log goes. Some servers try again at each request: that begins with the configuration.
+def print_errors(conf: cfg.ConfigOpts) -> Iterator[None]:
+    """Print an error that ends the start as one line on stderr, wherever the log goes, and raise it again.
+
+    The configuration is reset: some servers start the application again at each request.
     """
     try:
         yield
     except CommandError as error:
         conf.reset()
         print(f"{PROGRAM}: {error}", file=sys.stderr, flush=True)
-        sys.excepthook = partial(_but_told, sys.excepthook)
         raise error.with_traceback(None) from None
 
 
-def _but_told(others: Callable[..., object], kind: type[BaseException], *rest: Any) -> None:
-    """Servers show an error that ends a module by this hook: one that was told needs no way through the code."""
-    if not issubclass(kind, CommandError):
-        others(kind, *rest)
-
-
-def store(conf: cfg.ConfigOpts) -> stores.Store:
+def find_store(conf: cfg.ConfigOpts) -> stores.Store:
     """Return the store to serve on: the embedded one in ``--data-dir``, else the one that the files name.
 
     Raises ``ConfigurationError`` if both name one.
@@ -130,7 +122,7 @@ _NEEDED = {
 """Ways to log for which the library wants a module of a package that need not be here."""
 
 
-def _log_trouble(file: str | None, error: Exception) -> str:
+def _describe_log_error(file: str | None, error: Exception) -> str:
     """Return why logging cannot begin, in one line that names the logging file, if there is one.
 
     Lines of the file are not shown: they may hold the password of a handler.
@@ -153,10 +145,10 @@ def set_log_defaults(conf: cfg.ConfigOpts, *quiet: str) -> None:
     conf.set_default("use_stderr", not (conf.log_dir or conf.log_file or conf.use_journal or conf.use_syslog))
 
 
-def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
-    """Log as the configuration says, and where it says nothing to stderr; ``quiet`` are levels for loggers.
+def set_up_logging(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
+    """Set up logging as configured, by default to stderr; ``quiet`` are further levels for loggers.
 
-    ``ConfigurationError`` says what cannot be written to.
+    Raises ``ConfigurationError`` if a destination of the log cannot be opened.
     """
     # Log files, rotated ones too, must not be readable for every account, and the library has no option for it.
     os.umask(os.umask(0o077) | 0o027)
@@ -175,7 +167,7 @@ def begin_to_log(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> N
             log.setup(conf, program)
     except Exception as error:  # noqa: BLE001 - a logging file names classes, and holds expressions, of any kind
         raise ConfigurationError(
-            f"cannot log as configured: {_log_trouble(conf.log_config_append, error)}"
+            f"cannot log as configured: {_describe_log_error(conf.log_config_append, error)}"
         ) from None
     for name in without:
         LOG.warning("%s needs the package %s; without it the log goes elsewhere", name, _NEEDED[name][1])

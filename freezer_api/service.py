@@ -31,9 +31,9 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
     Raises ``CommandError``, which is also printed on stderr if the configuration is read here.
     """
     if conf is None:
-        with bootstrap.refusing(cfg.CONF):
+        with bootstrap.print_errors(cfg.CONF):
             bootstrap.configure(cfg.CONF, [])
-            bootstrap.begin(cfg.CONF)
+            bootstrap.set_up(cfg.CONF)
             return _initialized(cfg.CONF, name)
     return _initialized(conf, name)
 
@@ -48,7 +48,7 @@ def worker_threads() -> int | None:
 
 
 def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApplication:
-    store = bootstrap.store(conf)
+    store = bootstrap.find_store(conf)
     stores.warn_if_embedded(store)
     store.prepare()
     repository = store.open(conf.threads)

@@ -181,7 +181,7 @@ Store = SQLiteStore | SQLServerStore | ElasticsearchStore
 
 def find_store(conf: cfg.ConfigOpts) -> Store:
     """Return the store that the configuration means. Raises ``ConfigurationError`` if its options are invalid."""
-    reading.check(conf, "api")
+    reading.check_values(conf, "api")
     return replace(_find(conf), max_values=conf.api.max_searchable_values)
 
 
@@ -193,14 +193,14 @@ def _find(conf: cfg.ConfigOpts) -> Store:
         return _sql(conf)
     if storage.driver:
         allowed = ", ".join((ELASTICSEARCH_DRIVERS[0], SQL_DRIVERS[0]))
-        raise reading.wrong(conf, "storage", "driver", f"{storage.driver} is none of {allowed}")
+        raise reading.option_error(conf, "storage", "driver", f"{storage.driver} is none of {allowed}")
     return _find_without_driver(conf)
 
 
 def _find_without_driver(conf: cfg.ConfigOpts) -> Store:
     storage = conf.storage
     if storage.db not in (None, "", "elasticsearch"):
-        raise reading.wrong(conf, "storage", "db", f"{storage.db} is not elasticsearch")
+        raise reading.option_error(conf, "storage", "db", f"{storage.db} is not elasticsearch")
     if (
         storage.db
         or storage.endpoint
@@ -216,7 +216,9 @@ def _find_without_driver(conf: cfg.ConfigOpts) -> Store:
     if storage.backend in _SQL_BACKENDS or values.read_connection(conf):
         return _sql(conf)
     if group:
-        raise reading.wrong(conf, "storage", "backend", f"the group [{group}], which it names, has no hosts")
+        raise reading.option_error(
+            conf, "storage", "backend", f"the group [{group}], which it names, has no hosts"
+        )
     if any(reading.is_set(conf, option.dest, "elasticsearch") for option in opts.ELASTICSEARCH):
         raise ConfigurationError("[elasticsearch] is there, but neither its hosts nor [storage] driver are set")
     return embedded_store(None)

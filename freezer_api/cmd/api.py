@@ -52,9 +52,9 @@ def _plan(arguments: Sequence[str]) -> _Plan:
     bootstrap.configure(conf, arguments)
     if conf.standalone:
         # No line for each request, where nobody asked for it.
-        bootstrap.begin(conf, f"{access.LOG.name}=WARN")
+        bootstrap.set_up(conf, f"{access.LOG.name}=WARN")
         return _standalone(conf)
-    bootstrap.begin(conf)
+    bootstrap.set_up(conf)
     return _production(conf)
 
 
@@ -67,7 +67,7 @@ def _again(arguments: Sequence[str], first: _Plan) -> application.Served:
 
 
 def _production(conf: cfg.ConfigOpts) -> _Plan:
-    store = bootstrap.store(conf)
+    store = bootstrap.find_store(conf)
     stores.warn_if_embedded(store)
     repository = store.open(conf.threads)
     built = app.build(conf, repository, threads=conf.threads)
@@ -80,7 +80,7 @@ def _production(conf: cfg.ConfigOpts) -> _Plan:
 
 
 def _standalone(conf: cfg.ConfigOpts) -> _Plan:
-    store = bootstrap.store(conf)
+    store = bootstrap.find_store(conf)
     repository = store.open(conf.threads)
     built = app.build_standalone(conf, repository, threads=conf.threads)
     host = _loopback(conf, "standalone mode believes every token")

@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         bootstrap.read(conf, arguments, PROGRAM, _ABOUT)
         _check_usage(conf)
-        bootstrap.begin(conf, program=PROGRAM)
+        bootstrap.set_up(conf, program=PROGRAM)
         with printed():
             return _run(conf)
     except UsageError as error:

@@ -135,16 +135,16 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _values(self) -> Result:
-        reading.check(self.conf)
+        reading.check_values(self.conf)
         return _GOOD
 
     @_telling
     def _obsolete(self) -> Result:
-        return _warning(obsolete.in_use(self.conf))
+        return _warning(obsolete.find_obsolete(self.conf))
 
     @_telling
     def _unknown(self) -> Result:
-        return _warning(unknown.in_use(self.conf))
+        return _warning(unknown.find_unknown(self.conf))
 
     @_telling
     def _policy_json(self) -> Result:

@@ -1,6 +1,6 @@
-"""Options of older releases, of this service and of its libraries, that operators' files still have.
+"""Options of older releases, of this service and of its libraries, that operators' files still contain.
 
-Whoever starts is told of each that is in use by one line, with its name and never its value.
+Each one that is set is logged at every start, with its name and never its value.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from freezer_api.conf import reading
 
 
 class Obsolete(NamedTuple):
-    """An option; ``today`` is what to write in its place and has its effect, empty where it has none."""
+    """An option; ``today`` is the option that replaces it, empty if there is none."""
 
     group: str
     name: str
@@ -71,30 +71,29 @@ OPTIONS = (
     Obsolete(_KEYSTONE, "hash_algorithms"),
     Obsolete(_KEYSTONE, "revocation_cache_time"),
 )
-"""Those that are not in it and unknown are ignored without a word, as oslo.config does."""
 
 
 def register(conf: cfg.ConfigOpts, group: str | None = None) -> None:
-    """Make them known to ``conf``, all or those of a group."""
+    """Register the options, all or those of a group."""
     for option in OPTIONS:
         if group in (None, option.group):
             _register(conf, option.group, option.name)
 
 
 def _register(conf: cfg.ConfigOpts, group: str, name: str) -> None:
-    # A library that knows it keeps its own.
+    # A library that still knows the option registers its own.
     with suppress(cfg.DuplicateOptError):
         conf.register_opt(cfg.StrOpt(name, secret=True), group=None if group == "DEFAULT" else group)
 
 
-def in_use(conf: cfg.ConfigOpts) -> Iterator[str]:
-    """A line for each that somebody gave a value, without the value."""
+def find_obsolete(conf: cfg.ConfigOpts) -> Iterator[str]:
+    """Return a line for each option that is set, without the value."""
     register(conf)
     for option in OPTIONS:
         for group in _groups(conf, option.group):
             _register(conf, group, option.name)
             if _is_used(conf, group, option.name):
-                place = reading.place(conf, group, option.name)
+                place = reading.locate(conf, group, option.name)
                 yield f"{place} is an old name; write {option.today}" if option.today else f"{place} is ignored"
 
 
@@ -104,5 +103,5 @@ def _is_used(conf: cfg.ConfigOpts, group: str, name: str) -> bool:
 
 
 def _groups(conf: cfg.ConfigOpts, group: str) -> set[str]:
-    """The group itself, and the one that has its options in its place."""
+    """Return the group, and the one that ``[storage] backend`` names for the options of the store."""
     return {group, conf.storage.backend or group} if group == "elasticsearch" else {group}

@@ -3,13 +3,13 @@
 import copy
 from collections.abc import Collection
 from dataclasses import fields
-from importlib.metadata import entry_points
 from typing import Any
 
 from oslo_config import cfg
 from oslo_db.options import database_opts
 from oslo_log import log
 
+from freezer_api.conf import catalog
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.repository.elastic.dialect import ENGINES
 
@@ -377,9 +377,6 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
 
 def _library_options(namespace: str, *, without: Collection[str], **defaults: Any) -> list[cfg.Opt]:
     """Return copies of the options of a library, with the defaults that this service gives them."""
-    (listing,) = entry_points(group="oslo.config.opts", name=namespace)
-    options = [
-        copy.copy(option) for _, group in listing.load()() for option in group if option.dest not in without
-    ]
+    options = [copy.copy(option) for _, option in catalog.options(namespace) if option.dest not in without]
     cfg.set_defaults(options, **defaults)
     return options

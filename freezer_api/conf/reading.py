@@ -1,6 +1,6 @@
-"""Reading a configuration: the files, what each option is set to, and where that was written.
+"""Read the configuration files, check the values of options, and find the file that sets an option.
 
-Whatever is wrong is told in one line that names the group, the option and the file.
+Every error is one line that names the group, the option and the file.
 """
 
 import argparse
@@ -11,13 +11,14 @@ from typing import Any
 
 from oslo_config import cfg
 
+from freezer_api.conf import catalog
 from freezer_api.errors import ConfigurationError
 
 _SET = (cfg.Locations.user, cfg.Locations.command_line, cfg.Locations.environment, cfg.Locations.set_override)
 
 
 def is_set(conf: cfg.ConfigOpts, name: str, group: str | None = None) -> bool:
-    """Whether somebody gave the option a value."""
+    """Return whether a file, the command line, the environment or an override sets the option."""
     location = conf.get_location(name, group)
     return location is not None and location.location in _SET
 
@@ -45,12 +46,12 @@ def read(
         default_config_files=named.config_file or files,
         default_config_dirs=named.config_dir or directories,
     )
-    check(probe, "DEFAULT")
+    check_values(probe, "DEFAULT")
     _read(conf, arguments, default_config_files=files, default_config_dirs=directories, **about)
 
 
 def _named(arguments: Sequence[str]) -> argparse.Namespace:
-    """The files and directories on the command line; none where it is none, of which its own parser will tell."""
+    """Return the files and directories that the command line names; none if its own parser will refuse it."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config-file", action="append")
     parser.add_argument("--config-dir", action="append")
@@ -62,9 +63,9 @@ def _named(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _read(conf: cfg.ConfigOpts, arguments: Sequence[str], **about: Any) -> None:
     for directory in about["default_config_dirs"]:
-        _refuse_closed(directory)
+        _check_directory(directory)
     for path in (*about["default_config_files"], *_inside(about["default_config_dirs"])):
-        _refuse_binary(Path(path))
+        _check_encoding(Path(path))
     try:
         conf(arguments, **about)
     except cfg.ConfigFilesNotFoundError as error:
@@ -86,15 +87,15 @@ def _read(conf: cfg.ConfigOpts, arguments: Sequence[str], **about: Any) -> None:
         ) from None
 
 
-def check(conf: cfg.ConfigOpts, *groups: str) -> None:
-    """``ConfigurationError`` names an option with a value that it cannot have: of these groups, or of all."""
+def check_values(conf: cfg.ConfigOpts, *groups: str) -> None:
+    """Check the values of all options of these groups, or of all groups. Raises ``ConfigurationError``."""
     for group in groups or ("DEFAULT", *(name for name in conf if _is_group(conf, name))):
         where = conf if group == "DEFAULT" else conf[group]
         for name in where:
             try:
                 where[name]
             except (cfg.ConfigSourceValueError, cfg.TemplateSubstitutionError, cfg.NoSuchOptError) as error:
-                raise wrong(conf, group, name, _reason(error)) from None
+                raise option_error(conf, group, name, _reason(error)) from None
 
 
 def _is_group(conf: cfg.ConfigOpts, name: str) -> bool:
@@ -110,20 +111,20 @@ def _reason(error: cfg.Error) -> str:
     return "what it refers to with $ cannot be found; $$ stands for one $"
 
 
-def wrong(conf: cfg.ConfigOpts, group: str, name: str, reason: str) -> ConfigurationError:
-    """The error that says so: ``[group] name in FILE: reason``."""
-    return ConfigurationError(f"{place(conf, group, name)}: {reason}")
+def option_error(conf: cfg.ConfigOpts, group: str, name: str, reason: str) -> ConfigurationError:
+    """Return the error with the message ``[group] name in FILE: reason``."""
+    return ConfigurationError(f"{locate(conf, group, name)}: {reason}")
 
 
-def place(conf: cfg.ConfigOpts, group: str, name: str) -> str:
-    """``[group] name in FILE``: the file with the last word on the option, and group and name in it, which may be
-    those that the option once had. What no file sets has its name alone.
+def locate(conf: cfg.ConfigOpts, group: str, name: str) -> str:
+    """Return ``[group] name in FILE``: the last file that sets the option, and the names that it has there, which
+    may be old ones. If no file sets it, return ``[group] name``.
 
-    The library knows no more than the last file in which there is the group.
+    ``ConfigOpts.get_location`` knows only the last file in which the group is.
     """
     for path in reversed(list(files_read(conf))):
         found = sections(path)
-        for there, once in _names(conf, group, name):
+        for there, once in catalog.find_names(group, name):
             if once in found.get(_as_read(there), {}):
                 return f"[{there}] {once} in {path}"
     return f"[{group}] {name}"
@@ -133,17 +134,8 @@ def _as_read(group: str) -> str:
     return group if group == "DEFAULT" else group.lower()
 
 
-def _names(conf: cfg.ConfigOpts, group: str, name: str) -> Iterator[tuple[str, str]]:
-    """The group and the name of the option, and those that it once had."""
-    yield group, name
-    # The library has no other way to an option.
-    option = conf._get_opt_info(name, None if group == "DEFAULT" else group)["opt"]  # noqa: SLF001
-    for old in option.deprecated_opts:
-        yield old.group or group, (old.name or name).replace("-", "_")
-
-
 def files_read(conf: cfg.ConfigOpts) -> Iterator[Path]:
-    """The configuration files, in the order in which they are read."""
+    """Return the configuration files, in the order in which they are read."""
     yield from (Path(name).absolute() for name in conf.config_file)
     yield from _inside(conf.config_dirs or conf.config_dir)
 
@@ -153,12 +145,12 @@ def _inside(directories: Sequence[str]) -> Iterator[Path]:
         yield from sorted(Path(directory).absolute().glob("*.conf"))
 
 
-def _refuse_closed(directory: str) -> None:
-    """The library takes a directory that may not be read for an empty one."""
+def _check_directory(directory: str) -> None:
+    """Refuse a directory that cannot be read; the library takes it for an empty one."""
     try:
         os.listdir(directory)
     except FileNotFoundError:
-        # Of that one it tells.
+        # The library reports that one.
         return
     except OSError as error:
         raise ConfigurationError(
@@ -166,20 +158,20 @@ def _refuse_closed(directory: str) -> None:
         ) from None
 
 
-def _refuse_binary(path: Path) -> None:
+def _check_encoding(path: Path) -> None:
     try:
         path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ConfigurationError(f"the configuration file {path} is not written in UTF-8") from None
     except OSError:
-        # The library tells of those.
+        # The library reports those.
         return
 
 
 def sections(path: Path) -> Mapping[str, Mapping[str, list[str]]]:
-    """The values of each option that a configuration file sets, by the names of its group and itself.
+    """Return the values that a configuration file sets, by group and option.
 
-    Groups have small letters, as the library reads them; ``DEFAULT`` has large ones.
+    The library lowers the letters of all groups but ``DEFAULT``.
     """
     written: dict[str, dict[str, list[str]]] = {}
     cfg.ConfigParser(str(path), written).parse()

@@ -54,10 +54,10 @@ class Database:
 def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
     """Return the group as the options of an Elasticsearch store. Raises ``ConfigurationError``."""
     opts.register_elasticsearch(conf, group)
-    reading.check(conf, group)
+    reading.check_values(conf, group)
     options = conf[group]
     endpoint = conf.storage.endpoint
-    source = reading.place(conf, *(("storage", "endpoint") if endpoint else (group, "hosts")))
+    source = reading.locate(conf, *(("storage", "endpoint") if endpoint else (group, "hosts")))
     texts = endpoint.split(",") if endpoint else options.hosts
     try:
         hosts, credentials = parse_hosts(texts, use_ssl=options.use_ssl)
@@ -65,7 +65,7 @@ def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
         raise ConfigurationError(f"{source}: {error}") from None
     for name in _FILES:
         if options[name] and not os.access(options[name], os.R_OK):
-            raise reading.wrong(conf, group, name, f"{options[name]} cannot be read")
+            raise reading.option_error(conf, group, name, f"{options[name]} cannot be read")
     values = Elasticsearch(
         hosts=hosts,
         authorization=authorization(_credentials(options) or credentials, options.api_key),
@@ -132,7 +132,7 @@ def _credentials(options: Any) -> tuple[str, str] | None:
 
 def read_connection(conf: cfg.ConfigOpts) -> str | None:
     """Return the URL of the SQL store, None if it is not set."""
-    reading.check(conf, "database")
+    reading.check_values(conf, "database")
     connection: str | None = conf.database.connection
     return connection
 
@@ -146,16 +146,16 @@ def read_database(conf: cfg.ConfigOpts) -> Database:
     try:
         url = urls.parsed(connection, options.connection_parameters or "")
     except ConfigurationError as error:
-        raise reading.wrong(conf, "database", "connection", str(error)) from None
+        raise reading.option_error(conf, "database", "connection", str(error)) from None
     if not urls.is_sql_mode(options.mysql_sql_mode or ""):
-        raise reading.wrong(conf, "database", "mysql_sql_mode", "no words with commas between them")
+        raise reading.option_error(conf, "database", "mysql_sql_mode", "no words with commas between them")
     pooling = Pooling(
         more=-1 if options.max_overflow is None else options.max_overflow,
         recycle=_recycle_time(conf),
         retries=options.db_max_retries,
     )
     return Database(
-        reading.place(conf, "database", "connection"),
+        reading.locate(conf, "database", "connection"),
         url,
         {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
         pooling,

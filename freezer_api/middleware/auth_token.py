@@ -38,7 +38,7 @@ def _check_auth_type(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
     group = settings.get("auth_section") or conf[options.GROUP].auth_section or options.GROUP
     conf.register_opts(loading.get_auth_common_conf_options(), group=group)
     if not (settings.get("auth_type") or conf[group].auth_type):
-        raise reading.wrong(
+        raise reading.option_error(
             conf, group, "auth_type", "must be set, usually to password: the authtoken filter needs an account"
         )
 
@@ -56,7 +56,9 @@ def _check_packages(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
     }
     for name, found in needed.items():
         if found and find_spec(found[0]) is None:
-            raise reading.wrong(conf, options.GROUP, name, f"needs the package {found[1]}, which is not installed")
+            raise reading.option_error(
+                conf, options.GROUP, name, f"needs the package {found[1]}, which is not installed"
+            )
 
 
 def _is_true(value: object) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 from gunicorn.config import KNOWN_SETTINGS, Config
 from oslo_config import cfg
 
-from freezer_api.conf.reading import wrong
+from freezer_api.conf.reading import option_error
 
 MOST_WORKERS = 4
 
@@ -57,11 +57,11 @@ def settings_of(conf: cfg.ConfigOpts) -> dict[str, Any]:
         if value is None:
             continue
         if setting.name in _DECIDED:
-            raise wrong(conf, "gunicorn", setting.name, f"it cannot be set: {_DECIDED[setting.name]}")
+            raise option_error(conf, "gunicorn", setting.name, f"it cannot be set: {_DECIDED[setting.name]}")
         try:
             scratch.set(setting.name, _typed(setting, value))
         except Exception as error:  # noqa: BLE001 - each setting has a check of its own
-            raise wrong(conf, "gunicorn", setting.name, str(error)) from None
+            raise option_error(conf, "gunicorn", setting.name, str(error)) from None
         made[setting.name] = scratch.settings[setting.name].get()
     return made
 
@@ -80,7 +80,7 @@ def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
     if given.cert_file is None:
         for name in ("key_file", "ca_file", "ciphers"):
             if given[name] is not None:
-                raise wrong(conf, "ssl", name, "means nothing without cert_file")
+                raise option_error(conf, "ssl", name, "means nothing without cert_file")
         return {}
     context = _context(conf)
     return {
@@ -100,18 +100,18 @@ def _context(conf: cfg.ConfigOpts) -> ssl.SSLContext:
         # Nobody is there to be asked for a passphrase.
         context.load_cert_chain(given.cert_file, given.key_file, password="")
     except (ssl.SSLError, OSError) as error:
-        raise wrong(conf, "ssl", "cert_file", f"cannot be used with its key, {_words(error)}") from None
+        raise option_error(conf, "ssl", "cert_file", f"cannot be used with its key, {_words(error)}") from None
     if given.ca_file is not None:
         try:
             context.load_verify_locations(given.ca_file)
         except (ssl.SSLError, OSError) as error:
-            raise wrong(conf, "ssl", "ca_file", f"has no certificates, {_words(error)}") from None
+            raise option_error(conf, "ssl", "ca_file", f"has no certificates, {_words(error)}") from None
         context.verify_mode = ssl.CERT_REQUIRED
     if given.ciphers is not None:
         try:
             context.set_ciphers(given.ciphers)
         except ssl.SSLError as error:
-            raise wrong(conf, "ssl", "ciphers", f"there are none, {_words(error)}") from None
+            raise option_error(conf, "ssl", "ciphers", f"there are none, {_words(error)}") from None
     return context
 
 
@@ -121,7 +121,7 @@ def _check_readable(conf: cfg.ConfigOpts, name: str) -> None:
         with Path(file).open("rb"):
             pass
     except OSError as error:
-        raise wrong(conf, "ssl", name, f"{file} cannot be read, {error.strerror}") from None
+        raise option_error(conf, "ssl", name, f"{file} cannot be read, {error.strerror}") from None
 
 
 def _words(error: OSError) -> str:

@@ -28,7 +28,7 @@ _BESIDE = {
 }
 """Those of them that are found nowhere else."""
 _FORM = "<>: <>"
-"""What ``reading.wrong`` makes of a place and a reason; with both it is told where it is called."""
+"""What ``reading.option_error`` makes of a place and a reason; with both it is told where it is called."""
 _TERM = re.compile(r"^``(.+)``$", re.MULTILINE)
 
 
@@ -43,7 +43,7 @@ def _texts(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Call) and node.args:
             if _name(node.func) in {"LOG", *_ERRORS}:
                 yield _text(node.args[0])
-            elif ast.unparse(node.func) in ("wrong", "reading.wrong"):
+            elif ast.unparse(node.func) in ("option_error", "reading.option_error"):
                 yield _of_an_option(node.args[1:])
 
 

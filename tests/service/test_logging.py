@@ -15,7 +15,7 @@ import logging, sys
 from oslo_config import cfg
 from freezer_api.cmd import start
 start.configure(cfg.CONF, sys.argv[1:])
-start.begin(cfg.CONF)
+start.set_up(cfg.CONF)
 logging.getLogger("freezer_api.access").info("a line for the operator")
 logging.getLogger("freezer_api.api.errors").error("an error")
 logging.getLogger("elsewhere").info("a line of a library")

@@ -1,4 +1,4 @@
-"""Every way to start says in one line which option of which file cannot be, and warns of what is obsolete."""
+"""Every way to start reports an invalid option and its file in one line, and warns of obsolete options."""
 
 import os
 import subprocess
@@ -36,8 +36,9 @@ def test_a_value_that_cannot_be(tmp_path: Path, how: str, text: str, option: str
     else:
         reason = f"the configuration file {file} cannot be used: line 3: Invalid section (must end with ])"
     who = "freezer-api" if how == "wsgi" else how
-    (line,) = done.stderr.splitlines()
+    line, *traceback = done.stderr.splitlines()
     assert line.startswith(f"{who}: {reason}")
+    assert bool(traceback) == (how == "wsgi")
 
 
 LIBRARIES = [

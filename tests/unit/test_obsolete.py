@@ -18,7 +18,7 @@ def told(tmp_path: Path):  # type: ignore[no-untyped-def]
         conf = cfg.ConfigOpts()
         opts.register(conf)
         reading.read(conf, ["--config-file", str(file)], [], files=[], directories=[], project="freezer")
-        return [line.replace(f" in {file}", "") for line in obsolete.in_use(conf)]
+        return [line.replace(f" in {file}", "") for line in obsolete.find_obsolete(conf)]
 
     return _told
 
@@ -38,7 +38,7 @@ def test_the_file_is_named(tmp_path: Path, told) -> None:  # type: ignore[no-unt
     opts.register(conf)
     files = [str(tmp_path / "freezer.conf")]
     reading.read(conf, [], [], files=files, directories=[], project="freezer")
-    assert list(obsolete.in_use(conf)) == [f"[DEFAULT] host_href in {files[0]} is ignored"]
+    assert list(obsolete.find_obsolete(conf)) == [f"[DEFAULT] host_href in {files[0]} is ignored"]
 
 
 def test_the_group_that_has_the_options_of_the_store(told) -> None:  # type: ignore[no-untyped-def]

@@ -30,7 +30,7 @@ def read_from(*arguments: str, files: tuple[str, ...] = (), directories: tuple[s
     reading.read(
         conf, list(arguments), common, files=list(files), directories=list(directories), project="freezer"
     )
-    reading.check(conf)
+    reading.check_values(conf)
     return conf
 
 

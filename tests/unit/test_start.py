@@ -39,7 +39,7 @@ def test_a_store_in_a_data_directory_has_the_configured_number_of_values(tmp_pat
     conf, file = cfg.ConfigOpts(), tmp_path / "freezer.conf"
     file.write_text("[api]\nmax_searchable_values = 7\n")
     bootstrap.configure(conf, ["--config-file", str(file), "--standalone", "--data-dir", str(tmp_path)])
-    store = bootstrap.store(conf)
+    store = bootstrap.find_store(conf)
     assert isinstance(store, stores.SQLiteStore)
     assert (store.path.parent, store.embedded, store.max_values) == (tmp_path, True, 7)
 
@@ -61,7 +61,7 @@ def test_start_line_has_version_files_store_and_address_without_password(
     bootstrap.configure(conf, ["--config-file", str(file)])
     pipeline.register(conf)
     caplog.set_level(logging.INFO)
-    app.log_start(conf, bootstrap.store(conf), "127.0.0.1:9090")
+    app.log_start(conf, bootstrap.find_store(conf), "127.0.0.1:9090")
     (line,) = caplog.messages
     assert line == (
         f"freezer-api {freezer_api.__version__} started: configuration {file}; paste file {tmp_path}/paste.ini; "

@@ -20,7 +20,7 @@ def in_use(*files: Path) -> list[str]:
     conf = cfg.ConfigOpts()
     opts.register_stores(conf)
     conf([word for file in files for word in ("--config-file", str(file))])
-    return list(unknown.in_use(conf))
+    return list(unknown.find_unknown(conf))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_groups_of_libraries_are_for_who_reads_them(tmp_path: Path) -> None:
     conf = cfg.ConfigOpts()
     opts.register_stores(conf)
     conf(["--config-file", str(file)])
-    assert [line.partition(" in ")[0] for line in unknown.in_use(conf, libraries=False)] == [
+    assert [line.partition(" in ")[0] for line in unknown.find_unknown(conf, libraries=False)] == [
         "[oslo_polcy]",
         "[storage] drvier",
     ]
@@ -159,4 +159,4 @@ def test_a_place_is_found_whatever_the_letters_of_its_group(tmp_path: Path) -> N
     conf = cfg.ConfigOpts()
     opts.register_stores(conf)
     conf(["--config-file", str(file)])
-    assert reading.place(conf, "storage", "driver") == f"[storage] driver in {file}"
+    assert reading.locate(conf, "storage", "driver") == f"[storage] driver in {file}"
