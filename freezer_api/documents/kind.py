@@ -61,6 +61,16 @@ class Kind:
         return tuple(dict.fromkeys(path for hot in self.hot for path in hot.equal))
 
     @cached_property
+    def columns(self) -> dict[str, str]:
+        """The names of the fields that stores have for the hot paths."""
+        return {path: path.rsplit(".", 1)[-1] for path in self.hot_paths}
+
+    @cached_property
+    def excluded(self) -> tuple[str, str] | None:
+        """The path and the text that a hot list excludes; stores have a field ``pending`` for it."""
+        return next((hot.excluded for hot in self.hot if hot.excluded), None)
+
+    @cached_property
     def epoch_path(self) -> str | None:
         """The path of the time that ``time_after`` and ``time_before`` bound, where the kind has one."""
         return next((path for path, field in self.paths.items() if field.index is Index.EPOCH), None)

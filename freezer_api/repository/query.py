@@ -1,13 +1,18 @@
-"""What can be asked of a repository. Each condition has one meaning, on every driver.
+"""Queries of a repository, and their translation. Each condition has one meaning, on every driver.
 
 Names, values and words are those of ``documents/search_index.py``: a driver compares, it does not interpret.
-Any text and any number may be asked for, also those that no document can hold.
+Queries may contain any text and any number, also those that no document can hold.
 """
 
+import typing
 from dataclasses import dataclass
+from types import ModuleType
 from typing import NamedTuple
 
-from freezer_api.documents.search_index import Value
+from freezer_api.documents.fields import LONG_MAX, LONG_MIN
+from freezer_api.documents.kind import Kind
+from freezer_api.documents.search_index import NULL, Value
+from freezer_api.repository.texts import is_text
 
 DEEPEST = 16
 """Levels of ``Not``, ``Any`` and ``All`` in each other that every driver takes."""
@@ -119,3 +124,85 @@ class Query:
     after: Position | None = None
     with_total: bool = False
     max_seconds: float | None = None
+
+
+Node = tuple[typing.Any, ...]
+"""A condition on the fields of a store, by its first item:
+
+``not, node``, ``any, *nodes``, ``all, *nodes``, ``client, condition``, ``equal, column, [text]``,
+``between, column, [low, high]``; ``pending``: the field is true; ``missing, column or None, names, node``: nothing
+is at any of them, or the node is met; ``has any`` and ``has all, field, terms``: of ``entries, words, values``.
+"""
+
+
+class Translator(NamedTuple):
+    """Translates conditions on documents of one kind to nodes, the same for every store.
+
+    ``terms``: the module of the store with ``entry``, ``described_word``, ``member``, ``word`` and ``value``.
+    """
+
+    kind: Kind
+    terms: ModuleType
+
+    def node(self, condition: Condition) -> Node:
+        """Return the node of a condition."""
+        match condition:
+            case Not(Is() as inner) if self._is_excluded(inner):
+                return ("pending",)
+            case Not(inner):
+                return ("not", self.node(inner))
+            case Any(conditions):
+                return ("any", *map(self.node, conditions))
+            case All(conditions):
+                return ("all", *map(self.node, conditions))
+            case HasClient(inner):
+                return ("client", inner)
+            case Between(after, before):
+                return self._between(LONG_MIN if after is None else after, LONG_MAX if before is None else before)
+            case _:
+                return self._comparison(condition)
+
+    def _comparison(self, condition: Is | Missing | HasWords | HasValue | HasMember) -> Node:
+        match condition:
+            case Is():
+                return self._is(condition)
+            case Missing(names):
+                column = self.kind.columns.get(names[0]) if len(names) == 1 else None
+                return ("missing", column, names, self._is(Is(names, NULL)))
+            case HasWords(None, words):
+                return ("has all", "words", [self.terms.word(word) for word in words])
+            case HasWords(path, words):
+                return ("has all", "entries", [self.terms.described_word(path, word) for word in words])
+            case HasMember(member):
+                return ("has any", "entries", [self.terms.member(member)])
+            case HasValue(text):
+                return ("has any", "values", [self.terms.value(text)])
+
+    def _is(self, condition: Is) -> Node:
+        column = self._column(condition)
+        if column is None:
+            terms = (self.terms.entry(name, condition.value) for name in condition.names)
+            return ("has any", "entries", [term for term in terms if term is not None])
+        return ("equal", column, [condition.value.text]) if is_text(condition.value.text) else ("any",)
+
+    def _column(self, condition: Is) -> str | None:
+        """Return the field of its own that holds what the condition compares, if there is one."""
+        if len(condition.names) != 1 or condition.value.type != "string":
+            return None
+        (name,) = condition.names
+        return "key" if self.kind.keyed_by_id and name == self.kind.id_field else self.kind.columns.get(name)
+
+    def _is_excluded(self, condition: Is) -> bool:
+        """Return whether the field ``pending`` is the opposite of the condition."""
+        same = [(name, condition.value.text) for name in condition.names] == [self.kind.excluded]
+        return same and condition.value.type == "string"
+
+    def _between(self, low: int, high: int) -> Node:
+        if self.kind.epoch_path is None or low > LONG_MAX or high < LONG_MIN:
+            return ("any",)
+        return ("between", "epoch", [as_long(low), as_long(high)])
+
+
+def as_long(number: int) -> int:
+    """Return the nearest number of 64 bits."""
+    return max(LONG_MIN, min(number, LONG_MAX))

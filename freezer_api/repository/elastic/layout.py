@@ -41,8 +41,6 @@ class Layout:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.column_of = {path: path.rsplit(".", 1)[-1] for path in kind.hot_paths}
-        self.excluded = next((hot.excluded for hot in kind.hot if hot.excluded), None)
 
     @cached_property
     def mapping(self) -> dict[str, Any]:
@@ -54,9 +52,9 @@ class Layout:
             "write": _KEPT,
             "layout": _KEYWORD,
             "body": {"type": "object", "enabled": False},
-            **dict.fromkeys((*self.column_of.values(), *_SEARCHED_ONLY), _KEYWORD),
+            **dict.fromkeys((*self.kind.columns.values(), *_SEARCHED_ONLY), _KEYWORD),
         }
-        if self.excluded:
+        if self.kind.excluded:
             properties["pending"] = {"type": "boolean"}
         if self.kind.epoch_path:
             properties["epoch"] = {"type": "long"}
@@ -67,7 +65,7 @@ class Layout:
         """A digest of everything that decides which fields a document gets."""
         kind = self.kind
         fields = [(path, field.index.value, field.server, field.hidden) for path, field in kind.paths.items()]
-        return _digest([kind.name, fields, kind.levels, kind.hot_paths, self.excluded, searched.REVISION])
+        return _digest([kind.name, fields, kind.levels, kind.hot_paths, kind.excluded, searched.REVISION])
 
     @cached_property
     def meta(self) -> dict[str, Any]:
@@ -95,12 +93,12 @@ class Layout:
     def fields(self, document: Document, max_values: int = searched.MAX_VALUES) -> dict[str, Any]:
         """The fields that are made of the document alone; see :func:`search_index` for ``max_values``."""
         source: dict[str, Any] = terms.fields(search_index(self.kind, document, max_values))
-        for path, name in self.column_of.items():
+        for path, name in self.kind.columns.items():
             value = value_at(document, path)
             if isinstance(value, str):
                 source[name] = value
-        if self.excluded:
-            path, excluded = self.excluded
+        if self.kind.excluded:
+            path, excluded = self.kind.excluded
             source["pending"] = value_at(document, path) != excluded
         if self.kind.epoch_path:
             source["epoch"] = as_epoch(value_at(document, self.kind.epoch_path))

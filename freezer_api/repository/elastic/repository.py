@@ -278,7 +278,7 @@ class ElasticRepository:
     def _client_ids(self, condition: q.Condition, limit: "_TimeLimit") -> list[str]:
         """Return the ``client_id`` of every client that meets the condition; the engine cannot join indices."""
         layout = LAYOUTS[CLIENTS.name]
-        name = layout.column_of["client.client_id"]
+        name = layout.kind.columns["client.client_id"]
         body = body_of(layout, q.Query((condition,)), lambda inner: self._client_ids(inner, limit))
         pages = self._walk(CLIENTS, {**body, "_source": False, "docvalue_fields": [name]}, MAX_TERMS, limit)
         return [id_ for hits in pages for hit in hits for id_ in hit.get("fields", {}).get(name, ())]

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-from freezer_api.documents.fields import LONG_MAX, LONG_MIN
-from freezer_api.documents.search_index import NULL
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import terms
 from freezer_api.repository.elastic.layout import Layout
@@ -20,81 +18,27 @@ _BEFORE_ALL, _BEHIND_ALL = 2.0, -1.0
 """Scores beyond the two that there are: 1 for exact hits, 0 for others."""
 
 
-class _Translation:
-    """Conditions of one kind as clauses; ``client_ids`` finds the ids of the clients that meet a condition."""
-
-    def __init__(self, layout: Layout, client_ids: ClientIds) -> None:
-        self._layout = layout
-        self._client_ids = client_ids
-
-    def clause(self, condition: q.Condition) -> Clause:
-        """The clause of one condition."""
-        match condition:
-            case q.Not(q.Is((path,), value)) if value.type == "string" and self._layout.excluded == (
-                path,
-                value.text,
-            ):
-                return _term("pending", value=True)
-            case q.Not(inner):
-                return {"bool": {"must_not": [self.clause(inner)]}}
-            case q.Any(conditions):
-                return _any([self.clause(inner) for inner in conditions])
-            case q.All(conditions):
-                return _all([self.clause(inner) for inner in conditions])
-            case q.HasClient(inner):
-                return _terms(self._layout.column_of["client_id"], self._client_ids(inner))
-            case q.Between(after, before):
-                return self._between(after, before)
-            case _:
-                return self._found(condition)
-
-    def _found(self, condition: q.Is | q.Missing | q.HasWords | q.HasValue | q.HasMember) -> Clause:
-        match condition:
-            case q.Is():
-                return self._is(condition)
-            case q.Missing(names):
-                absent = {"bool": {"must_not": [_terms("names", [terms.bounded(name) for name in names])]}}
-                return _any([absent, self._is(q.Is(names, NULL))])
-            case q.HasValue(text):
-                return _terms("values", [terms.bounded(text)])
-            case q.HasMember(member):
-                return _terms("entries", [terms.member(member)])
-            case q.HasWords(None, words):
-                return _all([_term("words", terms.bounded(word)) for word in words])
-            case q.HasWords(str(path), words):
-                return _all([_term("entries", terms.described_word(path, word)) for word in words])
-        raise AssertionError(condition)
-
-    def _is(self, condition: q.Is) -> Clause:
-        column = self._column(condition)
-        if column is not None:
-            return _terms(column, [condition.value.text])
-        found = (terms.entry(name, condition.value) for name in condition.names)
-        return _terms("entries", [term for term in found if term is not None])
-
-    def _column(self, condition: q.Is) -> str | None:
-        """The field of its own that holds what the condition asks for, where there is one."""
-        if len(condition.names) != 1 or condition.value.type != "string":
-            return None
-        (name,) = condition.names
-        if self._layout.kind.keyed_by_id and name == self._layout.kind.id_field:
-            return "key"
-        return self._layout.column_of.get(name)
-
-    def _between(self, after: int | None, before: int | None) -> Clause:
-        low = LONG_MIN if after is None else after
-        high = LONG_MAX if before is None else before
-        if self._layout.kind.epoch_path is None or low > LONG_MAX or high < LONG_MIN:
-            return _NOTHING
-        return {"range": {"epoch": {"gte": _as_long(low), "lte": _as_long(high)}}}
-
-
-def _as_long(number: int) -> int:
-    return max(LONG_MIN, min(number, LONG_MAX))
-
-
-def _term(field: str, value: Any) -> Clause:
-    return {"term": {field: value}} if value is True or is_text(value) else _NOTHING
+def _clause(node: q.Node, client_ids: ClientIds) -> Clause:
+    """Return the clause of a node; ``client_ids`` finds the ids of the clients that meet a condition."""
+    match node:
+        case ("not", inner):
+            return {"bool": {"must_not": [_clause(inner, client_ids)]}}
+        case ("any" | "all" as how, *nodes):
+            return (_any if how == "any" else _all)([_clause(inner, client_ids) for inner in nodes])
+        case ("client", condition):
+            return _terms("client_id", client_ids(condition))
+        case ("equal" | "has any", field, values):
+            return _terms(field, values)
+        case ("has all", field, values):
+            return _all([{"term": {field: value}} if is_text(value) else _NOTHING for value in values])
+        case ("between", field, [low, high]):
+            return {"range": {field: {"gte": low, "lte": high}}}
+        case ("missing", _, names, is_null):
+            present = _terms("names", [terms.bounded(name) for name in names])
+            return _any([{"bool": {"must_not": [present]}}, _clause(is_null, client_ids)])
+        case ("pending",):
+            return {"term": {"pending": True}}
+    raise AssertionError(node)
 
 
 def _terms(field: str, values: list[str]) -> Clause:
@@ -115,8 +59,8 @@ def body_of(layout: Layout, query: q.Query, client_ids: ClientIds) -> dict[str, 
     """The search without its limit and offset."""
     ranked = query.exact_first is not None
     exact = {"should": [_exact(query.exact_first)]} if query.exact_first is not None else {}
-    translation = _Translation(layout, client_ids)
-    clauses = [translation.clause(condition) for condition in query.conditions] or [_EVERYTHING]
+    node = q.Translator(layout.kind, terms).node
+    clauses = [_clause(node(condition), client_ids) for condition in query.conditions] or [_EVERYTHING]
     body: dict[str, Any] = {
         "query": {"bool": {"filter": clauses, **exact}},
         "sort": [*([{"_score": "desc"}] if ranked else []), {"created": "asc"}, {"key": "asc"}],
@@ -131,13 +75,13 @@ def body_of(layout: Layout, query: q.Query, client_ids: ClientIds) -> dict[str, 
 
 def _exact(text: str) -> Clause:
     """Scores 1 where the text stands as a whole value, else 0."""
-    return {"constant_score": {"filter": _terms("values", [terms.bounded(text)]), "boost": 1.0}}
+    return {"constant_score": {"filter": _terms("values", [terms.value(text)]), "boost": 1.0}}
 
 
 def _after(position: q.Position, *, ranked: bool) -> list[Any]:
     """The sort values of a position; it may be one that no page gave."""
     score = max(_BEHIND_ALL, min(1.0 - max(-2, min(position.rank, 2)), _BEFORE_ALL))
-    return [*([score] if ranked else []), _as_long(position.created), nearest_text(position.key)]
+    return [*([score] if ranked else []), q.as_long(position.created), nearest_text(position.key)]
 
 
 def position_of(hit: dict[str, Any], *, ranked: bool) -> q.Position:

@@ -23,6 +23,10 @@ def bounded(text: str) -> str:
     return f"{text[: LONGEST - len(digest)]}\x1f{digest}"
 
 
+word = value = bounded
+"""Words and whole values have fields of their own, so their terms are not marked."""
+
+
 def _term(mark: str, name: str, text: str) -> str:
     return bounded(f"{mark}{len(name)}:{name}={text}")
 

@@ -31,16 +31,14 @@ class KindTable:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
-        self.column_of = {path: path.rsplit(".", 1)[-1] for path in kind.hot_paths}
-        self.excluded = next((hot.excluded for hot in kind.hot if hot.excluded), None)
         self.table = Table(
             f"freezer_{kind.name}",
             METADATA,
             Column("key", exact_text(600, ascii_only=True), primary_key=True),
             Column("created", BigInteger, nullable=False),
             Column("version", Integer, nullable=False),
-            *(Column(name, exact_text(255)) for name in self.column_of.values()),
-            *([Column("pending", Boolean, nullable=False)] if self.excluded else []),
+            *(Column(name, exact_text(255)) for name in self.kind.columns.values()),
+            *([Column("pending", Boolean, nullable=False)] if self.kind.excluded else []),
             *([Column("epoch", BigInteger)] if kind.epoch_path else []),
             Column("body", exact_text(), nullable=False),
             Column("entries", exact_text(), nullable=False),
@@ -54,23 +52,23 @@ class KindTable:
             Index(f"ix_freezer_{kind.name}_created", self.table.c.created)
 
     def _add_index(self, hot: HotList) -> None:
-        names = [self.column_of[path] for path in hot.equal]
+        names = [self.kind.columns[path] for path in hot.equal]
         # In the order of the list, with and without what is excluded, within a project and without it.
-        within = [self.column_of[hot.within]] if hot.within else []
+        within = [self.kind.columns[hot.within]] if hot.within else []
         columns = [*names, "created", "key", *(["pending"] if hot.excluded else []), *within]
         name = f"ix_freezer_{self.kind.name}_{'_'.join([*names, *within]) or 'created'}"
         Index(name, *(self.table.c[column] for column in columns))
 
     @cached_property
     def _paths(self) -> tuple[tuple[str, str], ...]:
-        return tuple((name, path) for path, name in self.column_of.items())
+        return tuple((name, path) for path, name in self.kind.columns.items())
 
     def contents(self, document: Document, max_values: int = MAX_VALUES) -> dict[str, Any]:
         """The columns that depend on the document alone; see :func:`search_index` for ``max_values``."""
         found_by = search_index(self.kind, document, max_values)
         row: dict[str, Any] = {name: _text_or_none(value_at(document, path)) for name, path in self._paths}
-        if self.excluded:
-            path, value = self.excluded
+        if self.kind.excluded:
+            path, value = self.kind.excluded
             row["pending"] = value_at(document, path) != value
         if self.kind.epoch_path:
             row["epoch"] = as_epoch(value_at(document, self.kind.epoch_path))

@@ -22,18 +22,17 @@ from sqlalchemy import (
 )
 
 from freezer_api.documents.clients import CLIENTS
-from freezer_api.documents.fields import LONG_MAX, LONG_MIN
-from freezer_api.documents.search_index import NULL
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import index_text
 from freezer_api.repository.sql.dialects import holds, holds_any
 from freezer_api.repository.sql.schema import TABLES, KindTable
-from freezer_api.repository.texts import is_text, nearest_text
+from freezer_api.repository.texts import nearest_text
 
 Shape = tuple[Any, ...]
 """Nested tuples that say everything about a statement except its values."""
 
-_NOWHERE: Shape = ("any",)
+_COLUMNS = {"entries": "entries", "words": "texts", "values": "texts"}
+"""The columns that hold the terms of a query's fields."""
 
 _WORDS_AT_ONCE = 16
 """Words with a place of their own in the statement; any more, however many, come as one JSON list."""
@@ -75,20 +74,20 @@ class Search:
     """
 
     def __init__(self, table: KindTable, query: q.Query, *, takes_lists: bool) -> None:
-        translation = _Translation(table, {}, takes_lists=takes_lists)
+        translation = _Translation(takes_lists=takes_lists)
         self._kind = table.kind.name
-        self._shape = translation.shape(q.All(query.conditions))
+        self._shape = translation.shape(q.Translator(table.kind, index_text).node(q.All(query.conditions)))
         self._paging = _Paging(query.exact_first is not None, query.after is not None)
         self.values = translation.values
-        self.values["limit"] = _as_long(query.limit + 1)
-        self.values["offset"] = _as_long(query.offset)
+        self.values["limit"] = q.as_long(query.limit + 1)
+        self.values["offset"] = q.as_long(query.offset)
         if query.exact_first is not None:
             self.values["exact"] = index_text.value(query.exact_first)
         if query.after is not None:
-            self.values["after_created"] = _as_long(query.after.created)
+            self.values["after_created"] = q.as_long(query.after.created)
             self.values["after_key"] = nearest_text(query.after.key)
         if query.exact_first is not None and query.after is not None:
-            self.values["after_rank"] = _as_long(query.after.rank)
+            self.values["after_rank"] = q.as_long(query.after.rank)
 
         self._with_total = query.with_total
 
@@ -103,72 +102,53 @@ class Search:
         return make(self._kind, self._shape, self._paging)
 
 
-def _as_long(number: int) -> int:
-    return max(LONG_MIN, min(number, LONG_MAX))
-
-
 class _Translation:
-    """Conditions turned into a shape and, in the same order, the ``values`` ``p0``, ``p1`` ... that it takes."""
+    """Turns nodes into a shape and, in the same order, the ``values`` ``p0``, ``p1`` ... that it takes."""
 
-    def __init__(self, table: KindTable, values: dict[str, Any], *, takes_lists: bool) -> None:
-        self._table = table
+    def __init__(self, *, takes_lists: bool) -> None:
         self._takes_lists = takes_lists
         self._words_at_once = _WORDS_AT_ONCE if takes_lists else q.MOST_WORDS
-        self.values = values
+        self.values: dict[str, Any] = {}
 
     def _bound(self, value: Any) -> str:
         name = f"p{len(self.values)}"
         self.values[name] = value
         return name
 
-    def shape(self, condition: q.Condition) -> Shape:
-        """The shape of one condition."""
-        match condition:
-            case q.Not(inner):
-                return self._not(inner)
-            case q.Any(conditions):
-                return ("any", *map(self.shape, conditions))
-            case q.All(conditions):
-                return ("all", *self._together(conditions))
-            case q.HasClient(inner):
-                clients = _Translation(TABLES[CLIENTS.name], self.values, takes_lists=self._takes_lists)
-                return ("client", clients.shape(inner))
-            case q.Between(after, before):
-                return self._between(after, before)
-            case _:
-                return self._found(condition)
+    def shape(self, node: q.Node) -> Shape:
+        """Return the shape of a node."""
+        match node:
+            case ("not" | "any" as how, *nodes):
+                return (how, *map(self.shape, nodes))
+            case ("all", *nodes):
+                return ("all", *self._together(nodes))
+            case ("client", condition):
+                return ("client", self.shape(q.Translator(CLIENTS, index_text).node(condition)))
+            case ("equal" | "between" as how, column, values):
+                return (how, column, *map(self._bound, values))
+            case ("has any", field, terms):
+                return ("any", *(self._in(_COLUMNS[field], term) for term in terms))
+            case ("has all", field, terms):
+                return self._in_each(_COLUMNS[field], terms)
+            case ("missing", None, names, is_null):
+                present = [self._in("entries", index_text.presence(name)) for name in names]
+                return ("any", ("not", ("any", *present)), self.shape(is_null))
+            case ("missing", column, *_):
+                return ("null", column)
+        return node
 
-    def _together(self, conditions: Iterable[q.Condition]) -> Iterator[Shape]:
-        """The shapes of conditions that all hold. Those that exclude parts become one for each column."""
+    def _together(self, nodes: Iterable[q.Node]) -> Iterator[Shape]:
+        """Yield the shapes of nodes that are all met. Those that exclude parts become one for each column."""
         unwanted: dict[str, list[str]] = {}
-        for condition in conditions:
-            parts = self._parts(condition.condition) if isinstance(condition, q.Not) else None
+        for node in nodes:
+            parts = _parts_of(node[1]) if node[0] == "not" else None
             if parts is None:
-                yield self.shape(condition)
+                yield self.shape(node)
             else:
                 for column, part in parts:
                     unwanted.setdefault(column, []).append(part)
         for column, parts_of_column in unwanted.items():
             yield ("not", self._in_any(column, list(dict.fromkeys(parts_of_column))))
-
-    def _parts(self, condition: q.Condition) -> list[tuple[str, str]] | None:
-        """The parts, with their columns, of which a document that fits has at least one; None if this cannot be
-        said of the condition.
-        """
-        match condition:
-            case q.Is() if self._column(condition) is None and not self._is_excluded(condition):
-                found = (index_text.entry(name, condition.value) for name in condition.names)
-                return [("entries", part) for part in found if part is not None]
-            case q.HasMember(member):
-                return [("entries", index_text.member(member))]
-            case q.HasWords(None, (word,)):
-                return [("texts", index_text.word(word))]
-            case q.HasWords(str(path), (word,)):
-                return [("entries", index_text.described_word(path, word))]
-            case q.Any(conditions):
-                parts = [self._parts(inner) for inner in conditions]
-                return None if None in parts else [part for some in parts for part in some or ()]
-        return None
 
     def _in_any(self, column: str, parts: list[str]) -> Shape:
         if len(parts) <= _MAX_SINGLE_PARTS:
@@ -183,59 +163,6 @@ class _Translation:
     def _as_listed(self, part: str) -> str:
         return part.replace("\\", index_text.BACKSLASH) if self._takes_lists else part
 
-    def _found(self, condition: q.Is | q.Missing | q.HasWords | q.HasValue | q.HasMember) -> Shape:
-        match condition:
-            case q.Is():
-                return self._is(condition)
-            case q.Missing(names):
-                return self._missing(names)
-            case q.HasValue(text):
-                return self._in("texts", index_text.value(text))
-            case q.HasMember(member):
-                return self._in("entries", index_text.member(member))
-            case _:
-                return self._has_words(condition.path, condition.words)
-
-    def _not(self, inner: q.Condition) -> Shape:
-        if isinstance(inner, q.Is) and self._is_excluded(inner):
-            return ("pending",)
-        return ("not", self.shape(inner))
-
-    def _is_excluded(self, condition: q.Is) -> bool:
-        """Whether the table has a column that says the opposite."""
-        same = [(name, condition.value.text) for name in condition.names] == [self._table.excluded]
-        return same and condition.value.type == "string"
-
-    def _is(self, condition: q.Is) -> Shape:
-        column = self._column(condition)
-        if column is None:
-            parts = (index_text.entry(name, condition.value) for name in condition.names)
-            return ("any", *(self._in("entries", part) for part in parts if part is not None))
-        if not is_text(condition.value.text):
-            return _NOWHERE
-        return ("equal", column, self._bound(condition.value.text))
-
-    def _column(self, condition: q.Is) -> str | None:
-        """The column that holds what the condition asks for, where there is one."""
-        if len(condition.names) != 1 or condition.value.type != "string":
-            return None
-        (name,) = condition.names
-        if self._table.kind.keyed_by_id and name == self._table.kind.id_field:
-            return "key"
-        return self._table.column_of.get(name)
-
-    def _missing(self, names: tuple[str, ...]) -> Shape:
-        columns = [self._table.column_of.get(name) for name in names]
-        if len(columns) == 1 and columns[0] is not None:
-            return ("null", columns[0])
-        present = ("any", *(self._in("entries", index_text.presence(name)) for name in names))
-        return ("any", ("not", present), self._is(q.Is(names, NULL)))
-
-    def _has_words(self, path: str | None, words: tuple[str, ...]) -> Shape:
-        if path is None:
-            return self._in_each("texts", map(index_text.word, words))
-        return self._in_each("entries", (index_text.described_word(path, word) for word in words))
-
     def _in(self, column: str, part: str) -> Shape:
         return ("in", column, self._bound(part))
 
@@ -245,12 +172,20 @@ class _Translation:
         others = [("in each", column, self._bound(orjson.dumps(rest).decode()))] if rest else []
         return ("all", *(self._in(column, part) for part in first), *others)
 
-    def _between(self, after: int | None, before: int | None) -> Shape:
-        low = LONG_MIN if after is None else after
-        high = LONG_MAX if before is None else before
-        if self._table.kind.epoch_path is None or low > LONG_MAX or high < LONG_MIN:
-            return _NOWHERE
-        return ("between", self._bound(_as_long(low)), self._bound(_as_long(high)))
+
+def _parts_of(node: q.Node) -> list[tuple[str, str]] | None:
+    """Return the parts, with their columns, of which a document that meets the node has at least one; None if this
+    cannot be said of the node.
+    """
+    match node:
+        case ("has any", "entries", terms):
+            return [("entries", term) for term in terms]
+        case ("has all", "entries" | "words" as field, [term]):
+            return [(_COLUMNS[field], term)]
+        case ("any", *nodes):
+            parts = [_parts_of(inner) for inner in nodes]
+            return None if None in parts else [part for some in parts for part in some or ()]
+    return None
 
 
 def _clause(table: KindTable, shape: Shape) -> ColumnElement[bool]:
@@ -278,8 +213,8 @@ def _comparison(table: KindTable, shape: Shape) -> ColumnElement[bool]:
             return columns[name].is_(None)
         case ("in" | "in any" | "in each", name, value, *parts):
             return _contains(table, shape[0], columns[name], value, parts)
-        case ("between", low, high):
-            return columns.epoch.between(bindparam(low), bindparam(high))
+        case ("between", name, low, high):
+            return columns[name].between(bindparam(low), bindparam(high))
         case ("pending",):
             return columns.pending == true()
     raise AssertionError(shape)
