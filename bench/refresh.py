@@ -95,7 +95,7 @@ class _Trial:
 
     def _connect(self) -> Connection:
         connection = self._store.place.connect(Connection)
-        connection.introduce()
+        connection.detect_engine()
         return connection
 
     def _set_interval(self, connection: Connection, interval: str) -> None:

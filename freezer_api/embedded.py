@@ -5,7 +5,7 @@ from pathlib import Path
 import platformdirs
 
 from freezer_api.documents.search_index import MAX_VALUES
-from freezer_api.repository.sql.sqlite import sqlite_upkeep
+from freezer_api.repository.sql.sqlite import sqlite_admin
 
 FILE = "freezer.sqlite"
 
@@ -17,9 +17,9 @@ def data_dir(named: str | None) -> Path:
 
 def prepare(path: Path, max_values: int = MAX_VALUES) -> Path:
     """Make the store, or bring it up to date; its path. ``CommandError`` says what is in the way."""
-    upkeep = sqlite_upkeep(path, max_values)
+    admin = sqlite_admin(path, max_values)
     try:
-        upkeep.sync([], erase=lambda _question: False)
+        admin.sync([], erase=lambda _question: False)
     finally:
-        upkeep.close()
+        admin.close()
     return path

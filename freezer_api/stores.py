@@ -14,16 +14,16 @@ from freezer_api import embedded
 from freezer_api.conf import opts, reading, values
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError, ConfigurationError, StoreFailed, Unavailable
-from freezer_api.repository.admin import Upkeep
+from freezer_api.repository.admin import StoreAdmin
 from freezer_api.repository.elastic.access import check_files, open_pool
-from freezer_api.repository.elastic.admin import ElasticUpkeep
+from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.repository import ElasticRepository
-from freezer_api.repository.elastic.transport import Connection, WrongServer
+from freezer_api.repository.elastic.transport import Connection, UnsupportedServer
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.dialects import SQLITE
-from freezer_api.repository.sql.servers import Driver, Pooling, open_server, server_upkeep
-from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_upkeep
+from freezer_api.repository.sql.servers import Driver, Pooling, open_server, server_admin
+from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_admin
 
 LOG = logging.getLogger(__name__)
 
@@ -64,9 +64,9 @@ class SQLiteStore:
         """Return the repository, for that number of threads."""
         return open_sqlite(self.path, connections=threads, max_values=self.max_values)
 
-    def upkeep(self) -> Upkeep:
-        """Return the upkeep of the store."""
-        return sqlite_upkeep(self.path, self.max_values)
+    def admin(self) -> StoreAdmin:
+        """Return the administration of the store."""
+        return sqlite_admin(self.path, self.max_values)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -113,9 +113,9 @@ class SQLServerStore:
         kept = threads if self.options.kept is None else self.options.kept
         return open_server(self._driver(), replace(self.options.pooling, kept=kept), self.max_values)
 
-    def upkeep(self) -> Upkeep:
-        """Return the upkeep of the store."""
-        return server_upkeep(self._driver(bounded=False), self.options.waiting, str(self), self.max_values)
+    def admin(self) -> StoreAdmin:
+        """Return the administration of the store."""
+        return server_admin(self._driver(bounded=False), self.options.waiting, str(self), self.max_values)
 
     def __str__(self) -> str:
         return urls.shown(self.options.url)
@@ -139,8 +139,8 @@ class ElasticsearchStore:
 
     def _check_server(self, connection: Connection) -> None:
         try:
-            connection.introduce()
-        except WrongServer as error:
+            connection.detect_engine()
+        except UnsupportedServer as error:
             raise ConfigurationError(f"{self.options.source}: {error.reason}") from None
 
     def prepare(self) -> None:
@@ -156,8 +156,8 @@ class ElasticsearchStore:
         """Return the repository, for that number of threads."""
         return ElasticRepository(self._connect(threads), self.options.index, max_values=self.max_values)
 
-    def upkeep(self) -> Upkeep:
-        """Return the upkeep of the store. Raises ``CommandError`` if it is not available."""
+    def admin(self) -> StoreAdmin:
+        """Return the administration of the store. Raises ``CommandError`` if it is not available."""
         check_files(self.options)
         connection = self._connect(4, deadline=max(_ADMIN_DEADLINE, self.options.deadline))
         with ExitStack() as on_error:
@@ -168,7 +168,7 @@ class ElasticsearchStore:
                 where = self.options.source
                 raise CommandError(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
             on_error.pop_all()
-        return ElasticUpkeep(
+        return ElasticAdmin(
             connection, self.options.index, replicas=self.options.number_of_replicas, max_values=self.max_values
         )
 

@@ -47,7 +47,7 @@ class Database:
         directory.mkdir()
         url = self.server.create_database(f"bench{uuid.uuid4().hex}")
         databases.sync(url)
-        with closing(databases.upkeep(url)) as upkeep, upkeep.engine.connect() as connection:
+        with closing(databases.admin(url)) as admin, admin.engine.connect() as connection:
             for kind, rows in maker.kinds():
                 while batch := [_columns(kind, row) for row in islice(rows, _ROWS_AT_ONCE)]:
                     connection.execute(insert(TABLES[kind.name].table), batch)

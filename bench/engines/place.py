@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from freezer_api.conf.values import parse_hosts
 from freezer_api.repository.elastic.access import Access, authorization, open_pool
-from freezer_api.repository.elastic.admin import ElasticUpkeep
+from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.transport import Answer, Connection
 
@@ -54,15 +54,15 @@ class Place:
 
     def make(self) -> None:
         """Make the indices, as `freezer-manage db sync` does."""
-        upkeep = self._upkeep()
-        upkeep.sync(list(LAYOUTS), erase=lambda _question: False)
-        upkeep.close()
+        admin = self._admin()
+        admin.sync(list(LAYOUTS), erase=lambda _question: False)
+        admin.close()
 
     def remove(self) -> None:
         """Take the indices away."""
-        upkeep = self._upkeep()
-        upkeep.remove(list(LAYOUTS))
-        upkeep.close()
+        admin = self._admin()
+        admin.remove(list(LAYOUTS))
+        admin.close()
 
-    def _upkeep(self) -> ElasticUpkeep:
-        return ElasticUpkeep(self.connect(Connection), self.prefix)
+    def _admin(self) -> ElasticAdmin:
+        return ElasticAdmin(self.connect(Connection), self.prefix)

@@ -117,8 +117,8 @@ class _Reader:
 
     def _count(self) -> None:
         self._pairs += 1
-        if self._pairs > q.MOST_CONDITIONS:
-            raise Invalid(f"A search may hold {q.MOST_CONDITIONS} pairs of 'match' and 'match_not', not more")
+        if self._pairs > q.MAX_CONDITIONS:
+            raise Invalid(f"A search may hold {q.MAX_CONDITIONS} pairs of 'match' and 'match_not', not more")
 
     def _pair(self, name: str, value: Any, part: str) -> q.Condition:
         if isinstance(value, dict | list):
@@ -182,8 +182,8 @@ class _Reader:
 
     def _count_words(self, number: int) -> None:
         self._words += number
-        if self._words > q.MOST_WORDS:
-            raise Invalid(f"A search may hold {q.MOST_WORDS} words, not more")
+        if self._words > q.MAX_WORDS:
+            raise Invalid(f"A search may hold {q.MAX_WORDS} words, not more")
 
     def _nested(self, items: list[Any]) -> Iterator[q.Condition]:
         for name, value, part in self._pairs_of({ALL: items}, ALL):

@@ -21,7 +21,7 @@ from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError, FreezerError
 from freezer_api.operations import duplicates
 from freezer_api.operations.membership import Membership
-from freezer_api.repository.admin import Upkeep
+from freezer_api.repository.admin import StoreAdmin
 
 LOG = logging.getLogger(__name__)
 
@@ -147,13 +147,13 @@ def _run(conf: cfg.ConfigOpts) -> int:
         store = replace(store, options=replace(store.options, index=conf.index))
     if conf.category == "import":
         return importing.run(conf, store)
-    upkeep = store.upkeep()
+    admin = store.admin()
     try:
-        _COMMANDS[conf.command](conf, upkeep)
+        _COMMANDS[conf.command](conf, admin)
         if _COMMANDS[conf.command] is _sync and not conf.test_only and not conf.mapping:
             _repair(store)
     finally:
-        upkeep.close()
+        admin.close()
     return 0
 
 
@@ -161,27 +161,27 @@ def _kinds(conf: cfg.ConfigOpts) -> list[str]:
     return [conf.mapping] if conf.mapping else _NAMES
 
 
-def _sync(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
+def _sync(conf: cfg.ConfigOpts, admin: StoreAdmin) -> None:
     if conf.test_only:
-        for line in upkeep.plan(_kinds(conf)):
+        for line in admin.plan(_kinds(conf)):
             print(line)
         return
     for kind in _kinds(conf):
-        upkeep.sync([kind], lambda question: conf.erase and _confirmed(conf, question))
+        admin.sync([kind], lambda question: conf.erase and _confirmed(conf, question))
         print(f"Creating or Updating {kind} is True", flush=True)
-    for note in upkeep.notes():
+    for note in admin.notes():
         print(f"{PROGRAM}: {note}", file=sys.stderr)
 
 
-def _remove(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
-    there = upkeep.remove(_kinds(conf), test_only=True)
+def _remove(conf: cfg.ConfigOpts, admin: StoreAdmin) -> None:
+    there = admin.remove(_kinds(conf), test_only=True)
     if not there:
         print("No Tables/Mappings found!")
     elif conf.test_only:
         for kind in there:
             print(f"{kind}: would be removed")
     elif _confirmed(conf, "Do you want to remove index as well ?"):
-        for kind in upkeep.remove(_kinds(conf)):
+        for kind in admin.remove(_kinds(conf)):
             print(f"Deleting {kind} is True")
     else:
         raise CommandError("nothing was removed")
@@ -201,13 +201,13 @@ def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
     return answer == "y"
 
 
-def _show(_conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
-    shown: Any = upkeep.show()
+def _show(_conf: cfg.ConfigOpts, admin: StoreAdmin) -> None:
+    shown: Any = admin.show()
     print("No Tables/Mappings found!" if shown is None else json.dumps(shown, indent=4))
 
 
-def _update_settings(conf: cfg.ConfigOpts, upkeep: Upkeep) -> None:
-    print("The settings would be updated" if conf.test_only else upkeep.update_settings())
+def _update_settings(conf: cfg.ConfigOpts, admin: StoreAdmin) -> None:
+    print("The settings would be updated" if conf.test_only else admin.update_settings())
 
 
 _COMMANDS = {

@@ -27,7 +27,7 @@ from freezer_api.operations import oversized, projects
 from freezer_api.operations.scoped import shown_id
 from freezer_api.policy import policy_files
 from freezer_api.policy.enforcer import Enforcement
-from freezer_api.repository.admin import Upkeep
+from freezer_api.repository.admin import StoreAdmin
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.servers import Waiting
 
@@ -95,11 +95,11 @@ def _reading(scan: Scan) -> Check:
 
     @_telling
     def looked(checks: "Checks") -> Result:
-        if checks.upkeep is None:
+        if checks.admin is None:
             return _not_looked_at()
         end = time.monotonic() + _SCAN_TIMEOUT
         try:
-            if checks.upkeep.show() is None:
+            if checks.admin.show() is None:
                 return _GOOD
             with closing(stores.find_store(checks.conf).open(1)) as repository:
                 return scan(checks, repository, lambda: time.monotonic() > end)
@@ -114,7 +114,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self.conf = conf
-        self.upkeep: Upkeep | None = None
+        self.admin: StoreAdmin | None = None
         self._is_embedded = False
 
     def add_parsers(self, subparsers: Any) -> None:
@@ -130,8 +130,8 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             return super().check()
         finally:
-            if self.upkeep is not None:
-                self.upkeep.close()
+            if self.admin is not None:
+                self.admin.close()
 
     @_telling
     def _values(self) -> Result:
@@ -187,7 +187,7 @@ class Checks(upgradecheck.UpgradeCommands):
         if isinstance(store, stores.SQLServerStore):
             # Who looks wants to know how it is now.
             store = replace(store, options=replace(store.options, waiting=Waiting(tries=0)))
-        self.upkeep = store.upkeep()
+        self.admin = store.admin()
         self._is_embedded = isinstance(store, stores.SQLiteStore) and store.embedded
         if self._is_embedded:
             return Result(Code.WARNING, f"The configuration names no store: the embedded one at {store} is used")
@@ -195,9 +195,9 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _layout(self) -> Result:
-        if self.upkeep is None:
+        if self.admin is None:
             return _not_looked_at()
-        lines = self.upkeep.pending([kind.name for kind in KINDS])
+        lines = self.admin.pending([kind.name for kind in KINDS])
         if self._is_embedded:
             # The service does itself what is to be done.
             return _GOOD
@@ -205,31 +205,31 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_telling
     def _foreign(self) -> Result:
-        if self.upkeep is None:
+        if self.admin is None:
             return _not_looked_at()
-        found = self.upkeep.foreign([kind.name for kind in KINDS])
+        found = self.admin.foreign([kind.name for kind in KINDS])
         if not any(one.breaks for one in found):
             return _warning(one.text for one in found)
         return Result(Code.FAILURE, "; ".join(one.text for one in found))
 
     @_telling
     def _replicas(self) -> Result:
-        if self.upkeep is None:
+        if self.admin is None:
             return _not_looked_at()
         try:
-            lines = self.upkeep.shortcomings()
+            lines = self.admin.shortcomings()
         except Unavailable:
             return Result(Code.WARNING, "The store does not say how many data nodes it has")
         return _warning(lines)
 
     @_telling
     def _sizes(self) -> Result:
-        if self.upkeep is None:
+        if self.admin is None:
             return _not_looked_at()
         option = "max_document_size"
         wanted = _STATEMENT_FACTOR * int(self.conf.api[option])
         try:
-            limits = self.upkeep.size_limits()
+            limits = self.admin.size_limits()
         except Unavailable:
             return Result(Code.WARNING, "The store does not say how many bytes it accepts in a request")
         return _warning(

@@ -10,7 +10,7 @@ from freezer_api.operations.client_lookup import Registered
 from freezer_api.operations.scope import Scope
 from freezer_api.operations.scoped import every
 from freezer_api.repository.protocol import Repository, Stored
-from freezer_api.repository.query import MOST_CONDITIONS, Any, Is, Missing, Not, Query
+from freezer_api.repository.query import MAX_CONDITIONS, Any, Is, Missing, Not, Query
 
 _PAGE = 500
 
@@ -50,7 +50,7 @@ def _projects_of_jobs(
 ) -> Iterator[str]:
     """Yield the other projects in which the user has jobs whose client is not registered there."""
     registered, seen = Registered(repository), [Is(("project_id",), Value("string", one)) for one in projects]
-    while len(seen) < MOST_CONDITIONS - 2 and not is_over():
+    while len(seen) < MAX_CONDITIONS - 2 and not is_over():
         owned = Is(("user_id",), Value("string", user_id))
         elsewhere = Not(Any((Missing(("project_id",)), *seen)))
         page = repository.search(JOBS, Query((owned, elsewhere), limit=1))

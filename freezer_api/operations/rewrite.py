@@ -14,7 +14,7 @@ from freezer_api.repository.protocol import Repository, Stored
 ATTEMPTS = 100
 """Of many who change one document at once, each round lets one through."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.0005, 0.05
+_FIRST_PAUSE, _MAX_PAUSE = 0.0005, 0.05
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ def until_settled(attempt: Callable[[], T]) -> T:
         try:
             return attempt()
         except Conflict:
-            longest = min(_FIRST_PAUSE * 2 ** min(made, 10), _LONGEST_PAUSE)
+            longest = min(_FIRST_PAUSE * 2 ** min(made, 10), _MAX_PAUSE)
             time.sleep(random.uniform(0, longest))  # noqa: S311 - it spreads the losers out and guards nothing
     return attempt()
 

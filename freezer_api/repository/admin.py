@@ -14,8 +14,8 @@ class Foreign(NamedTuple):
     breaks: bool
 
 
-class Upkeep(Protocol):
-    """Upkeep of one store. Every method may raise ``Unavailable``, ``StoreFailed`` and, with a message
+class StoreAdmin(Protocol):
+    """Administers one store. Every method may raise ``Unavailable``, ``StoreFailed`` and, with a message
     of one line, ``CommandError``.
     """
 

@@ -14,13 +14,13 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import NULL, Value
 from freezer_api.repository.texts import is_text
 
-DEEPEST = 16
+MAX_DEPTH = 16
 """Levels of ``Not``, ``Any`` and ``All`` in each other that every driver takes."""
 
-MOST_CONDITIONS = 100
+MAX_CONDITIONS = 100
 """Conditions of one query, ``Not``, ``Any`` and ``All`` not counted, that every driver takes."""
 
-MOST_WORDS = 500
+MAX_WORDS = 500
 """Words of all conditions of one query that every driver takes."""
 
 

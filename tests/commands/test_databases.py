@@ -1,4 +1,4 @@
-"""``freezer-manage`` on database servers; more of their upkeep is in ``tests/stores/sql``."""
+"""``freezer-manage`` on database servers; more of their administration is in ``tests/stores/sql``."""
 
 import json
 

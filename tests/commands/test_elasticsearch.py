@@ -43,7 +43,7 @@ def test_a_store_is_made_shown_set_and_removed(manage, place, store):
     shown = manage(*config, "-d", "db", "show")
     assert sorted(json.loads(shown.stdout)) == sorted(f"{place.prefix}-{kind}-000001" for kind in ALL)
     assert manage(*store("number_of_replicas = 1"), "db", "update-settings").stdout == "number_of_replicas is 1\n"
-    assert {index["replicas"] for index in place.upkeep().show().values()} == {1}
+    assert {index["replicas"] for index in place.admin().show().values()} == {1}
     assert manage(*config, "-t", "db", "remove").stdout == "".join(f"{kind}: would be removed\n" for kind in ALL)
     assert manage(*config, "-y", "db", "remove") == (0, REMOVED, "")
     assert place.indices() == {}

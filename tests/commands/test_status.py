@@ -281,7 +281,7 @@ class TestElasticsearch:
 
     @pytest.mark.slow
     def test_indices_of_another_release(self, place: Place, config: Configure) -> None:
-        place.upkeep(WITH_ANOTHER_FIELD).sync(list(WITH_ANOTHER_FIELD), lambda _question: False)
+        place.admin(WITH_ANOTHER_FIELD).sync(list(WITH_ANOTHER_FIELD), lambda _question: False)
         before = place.indices()
         (line,) = troubles(*config()).items()
         assert line[0] == "Store Layout"

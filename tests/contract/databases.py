@@ -7,27 +7,27 @@ from typing import Any
 from sqlalchemy import make_url
 
 from freezer_api.repository.sql import urls
-from freezer_api.repository.sql.admin import SQLUpkeep
+from freezer_api.repository.sql.admin import SQLAdmin
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.servers import Driver, Pooling, Waiting, open_server, server_upkeep
+from freezer_api.repository.sql.servers import Driver, Pooling, Waiting, open_server, server_admin
 from tests.support.sql.server import PASSWORD
 from tests.support.sql.shared import SHARED
 
-__all__ = ["PASSWORD", "driver", "make", "open_repository", "set_clock", "sync", "upkeep"]
+__all__ = ["PASSWORD", "admin", "driver", "make", "open_repository", "set_clock", "sync"]
 
 
 def driver(address: str, *, bounded: bool = True, sql_mode: str = "TRADITIONAL") -> Driver:
     return urls.driver(urls.parsed(address), sql_mode=sql_mode, bounded=bounded)
 
 
-def upkeep(address: str, **waiting: Any) -> SQLUpkeep:
+def admin(address: str, **waiting: Any) -> SQLAdmin:
     made = driver(address, bounded=False)
-    return server_upkeep(made, Waiting(**{"tries": 0, **waiting}), urls.shown(urls.parsed(address)))
+    return server_admin(made, Waiting(**{"tries": 0, **waiting}), urls.shown(urls.parsed(address)))
 
 
 def sync(address: str) -> None:
-    made = upkeep(address)
+    made = admin(address)
     made.sync([], erase=lambda _question: False)
     made.close()
 

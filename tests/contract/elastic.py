@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from freezer_api.repository.elastic.access import Access, open_pool
-from freezer_api.repository.elastic.admin import ElasticUpkeep
+from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.indices import alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.repository import ElasticRepository
@@ -17,7 +17,7 @@ def make(engine: str, version: str) -> str:
     """The address of an empty store on the run's server."""
     url = SHARED.server(engine, version).url
     connection = connect(url)
-    ElasticUpkeep(connection, PREFIX).sync(list(LAYOUTS), erase=lambda _question: False)
+    ElasticAdmin(connection, PREFIX).sync(list(LAYOUTS), erase=lambda _question: False)
     for layout in LAYOUTS.values():
         alias = alias_of(PREFIX, layout.kind)
         # Tests wait for every write: shorter than in service, where many writes share a refresh.

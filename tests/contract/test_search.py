@@ -313,7 +313,7 @@ class TestWords:
 
     @pytest.mark.parametrize("path", [None, "description"])
     def test_many(self, repository, path):
-        words = tuple(f"w{n}" for n in range(q.MOST_WORDS))
+        words = tuple(f"w{n}" for n in range(q.MAX_WORDS))
         keep(repository, "one", description=" ".join((*words, "more")))
         keep(repository, "two", description=" ".join(words[:-1]))
 
@@ -510,7 +510,7 @@ class TestTogether:
         assert found(repository, is_("x", 1), is_("user_id", "bob")) == []
 
     def test_many(self, repository):
-        each = tuple(q.Not(is_(f"name{n}", n, f"*name{n}")) for n in range(q.MOST_CONDITIONS - 1))
+        each = tuple(q.Not(is_(f"name{n}", n, f"*name{n}")) for n in range(q.MAX_CONDITIONS - 1))
 
         assert found(repository, *each, is_("x", 1)) == ["a", "b"]
         assert found(repository, q.Any((*map(q.Not, each), is_("x", 1)))) == ["a", "b"]
@@ -518,7 +518,7 @@ class TestTogether:
 
     def test_deep(self, repository):
         condition = is_("x", 1)
-        for _ in range(q.DEEPEST // 4):
+        for _ in range(q.MAX_DEPTH // 4):
             condition = q.Not(q.Any((NEVER, q.All((ALWAYS, q.Not(condition))))))
 
         assert found(repository, condition) == ["a", "b"]

@@ -10,7 +10,7 @@ from tests.docs import console
 PAGE = console.ROOT / "doc" / "source" / "operations" / "troubleshooting.rst"
 PACKAGE = console.ROOT / "freezer_api"
 
-_ERRORS = {"CommandError", "ConfigurationError", "WrongServer", "NotSupported", "UsageError"}
+_ERRORS = {"CommandError", "ConfigurationError", "UnsupportedServer", "NotSupported", "UsageError"}
 _LEVELS = {"warning", "error", "exception", "critical"}
 _ELSEWHERE = {
     "str(error)": "the text of NotSupported",

@@ -7,7 +7,7 @@ import pytest
 
 from freezer_api.errors import TooLarge
 from freezer_api.repository.elastic.access import Access, open_pool
-from freezer_api.repository.elastic.admin import ElasticUpkeep
+from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
 from freezer_api.repository.protocol import Original
@@ -33,10 +33,10 @@ def connection(
 @pytest.fixture
 def repository(connection: Connection) -> Iterator[ElasticRepository]:
     prefix = f"t{uuid.uuid4().hex}"
-    upkeep = ElasticUpkeep(connection, prefix)
-    upkeep.sync(["jobs"], erase=lambda _question: False)
+    admin = ElasticAdmin(connection, prefix)
+    admin.sync(["jobs"], erase=lambda _question: False)
     yield ElasticRepository(connection, prefix)
-    upkeep.remove(["jobs"])
+    admin.remove(["jobs"])
 
 
 def test_document_above_the_limit_is_refused_at_once(

@@ -116,10 +116,10 @@ def test_a_service_starts_before_its_server(store, caplog, url):
 
 
 def test_upkeep_of_a_server_that_is_not_there_ends(store):
-    upkeep = store("max_retries = 0").upkeep()
+    admin = store("max_retries = 0").admin()
     with pytest.raises(CommandError, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
-        upkeep.show()
-    upkeep.close()
+        admin.show()
+    admin.close()
 
 
 def settings(**options):

@@ -13,7 +13,7 @@ from elasticsearch import Elasticsearch
 
 from freezer_api.errors import ConfigurationError
 
-_LONGEST_REST = 5.0
+_MAX_BACKOFF = 5.0
 """Seconds after which a node that failed is tried again, however often it has failed."""
 
 
@@ -82,7 +82,7 @@ def open_pool(access: Access, connections: int) -> NodePool:
         "client_cert": access.client_cert,
         "client_key": access.client_key,
     }
-    options: dict[str, Any] = {"connections_per_node": connections, "max_dead_node_backoff": _LONGEST_REST}
+    options: dict[str, Any] = {"connections_per_node": connections, "max_dead_node_backoff": _MAX_BACKOFF}
     if access.uses_tls:
         options |= {"verify_certs": access.verify_certs, "ssl_show_warn": False}
         options |= {name: value for name, value in files.items() if value is not None}

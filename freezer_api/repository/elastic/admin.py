@@ -9,12 +9,12 @@ from freezer_api.errors import CommandError
 from freezer_api.repository.admin import Ask, Foreign
 from freezer_api.repository.elastic import bulk, copying
 from freezer_api.repository.elastic.indices import (
-    Found,
+    KindIndices,
     State,
-    added_to,
     alias_of,
     copying_alias_of,
-    look,
+    find_indices,
+    foreign_parts_of,
     write_alias_of,
 )
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
@@ -25,8 +25,8 @@ LOG = logging.getLogger(__name__)
 _TAKEN = "resource_already_exists_exception"
 
 
-class ElasticUpkeep:
-    """Upkeep of the indices ``<prefix>-<kind>-...``."""
+class ElasticAdmin:
+    """Administers the indices ``<prefix>-<kind>-...``."""
 
     def __init__(
         self,
@@ -35,23 +35,24 @@ class ElasticUpkeep:
         *,
         replicas: int = 0,
         layouts: Mapping[str, Layout] = LAYOUTS,
-        patience: float = copying.PATIENCE,
-        little: int = copying.LITTLE,
+        heartbeat_timeout: float = copying.HEARTBEAT_TIMEOUT,
+        max_blocked: int = copying.MAX_BLOCKED_DOCUMENTS,
         max_values: int = MAX_VALUES,
     ) -> None:
         self._connection = connection
         self._prefix = prefix
         self._replicas = replicas
         self._layouts = layouts
-        self._patience = patience
-        self._little = little
+        self._heartbeat_timeout = heartbeat_timeout
+        self._max_blocked = max_blocked
         self._max_values = max_values
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
-        return [self._planned(layout, self._look(layout)) for layout in map(self._layouts.__getitem__, kinds)]
+        layouts = [self._layouts[kind] for kind in kinds]
+        return [self._planned(layout, self._find_indices(layout)) for layout in layouts]
 
     def pending(self, kinds: Sequence[str]) -> list[str]:
-        looked = [(layout, self._look(layout)) for layout in map(self._layouts.__getitem__, kinds)]
+        looked = [(layout, self._find_indices(layout)) for layout in map(self._layouts.__getitem__, kinds)]
         return [self._planned(layout, found) for layout, found in looked if found.state is not State.CURRENT]
 
     def shortcomings(self) -> list[str]:
@@ -66,12 +67,12 @@ class ElasticUpkeep:
         limits = [node["http"]["max_content_length_in_bytes"] for node in nodes if "http" in node]
         return {"http.max_content_length": min(limits)} if limits else {}
 
-    def _planned(self, layout: Layout, found: Found) -> str:
+    def _planned(self, layout: Layout, found: KindIndices) -> str:
         alias = alias_of(self._prefix, layout.kind)
         match found.state:
             case State.CURRENT:
                 return f"{alias}: {found.index} is current"
-            case State.MISSING if found.is_nothing:
+            case State.MISSING if found.is_empty:
                 return f"{alias}: {found.next} would be created"
             case State.ADDITIVE:
                 return f"{alias}: the mapping of {found.index} would be extended"
@@ -79,10 +80,10 @@ class ElasticUpkeep:
                 return f"{alias}: {found.index} would be copied into {found.next}"
         raise self._in_the_way(layout, found)
 
-    def _look(self, layout: Layout) -> Found:
-        return look(self._connection, self._prefix, layout)
+    def _find_indices(self, layout: Layout) -> KindIndices:
+        return find_indices(self._connection, self._prefix, layout)
 
-    def _in_the_way(self, layout: Layout, found: Found) -> CommandError:
+    def _in_the_way(self, layout: Layout, found: KindIndices) -> CommandError:
         alias = alias_of(self._prefix, layout.kind)
         match found.state:
             case State.NEWER:
@@ -98,12 +99,12 @@ class ElasticUpkeep:
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:
         for kind in kinds:
             layout = self._layouts[kind]
-            while (found := self._look(layout)).state is not State.CURRENT or found.copies:
+            while (found := self._find_indices(layout)).state is not State.CURRENT or found.copies:
                 self._step(layout, found, erase)
             self._refuse(found.index, found.foreign)
             self._fill(layout)
 
-    def _step(self, layout: Layout, found: Found, erase: Ask) -> None:
+    def _step(self, layout: Layout, found: KindIndices, erase: Ask) -> None:
         """Do what is next, or wait for another process that does it."""
         match found.state:
             case State.CURRENT | State.ADDITIVE | State.OTHER if self._is_worked_on(found):
@@ -117,7 +118,7 @@ class ElasticUpkeep:
                 self._connection.call("PUT", f"/{found.index}/_mapping", mapping)
                 self._fill(layout)
                 self._connection.call("PUT", f"/{found.index}/_mapping", {"_meta": copying.meta(layout)})
-            case State.MISSING if found.is_nothing:
+            case State.MISSING if found.is_empty:
                 self._create(layout, found.next, {alias_of(self._prefix, layout.kind): {}})
             case State.FOREIGN if found.erasable and erase(
                 f"{found.index} was not made by this service. Remove it with all it holds?"
@@ -126,15 +127,18 @@ class ElasticUpkeep:
             case _:
                 raise self._in_the_way(layout, found)
 
-    def _is_worked_on(self, found: Found) -> bool:
-        return any(copying.goes_on(self._connection, index, patience=self._patience) for index in found.copies)
+    def _is_worked_on(self, found: KindIndices) -> bool:
+        timeout = self._heartbeat_timeout
+        return any(
+            copying.is_in_progress(self._connection, one, heartbeat_timeout=timeout) for one in found.copies
+        )
 
-    def _clear(self, layout: Layout, found: Found) -> bool:
+    def _clear(self, layout: Layout, found: KindIndices) -> bool:
         """Take away copies on which nobody works; False when one is finished after all."""
         alias = alias_of(self._prefix, layout.kind)
         for index in found.copies:
             LOG.info("Removing %s, a copy that was not finished", index)
-            if not copying.take_away(self._connection, index, alias):
+            if not copying.remove_copy(self._connection, index, alias):
                 return False
             copying.unblock(self._connection, found.index)
         return True
@@ -154,7 +158,7 @@ class ElasticUpkeep:
         there = self._connection.call("GET", f"/{index}").body.get(index)
         # Another process may have removed a copy.
         if there is not None:
-            self._refuse(index, added_to(index, there, self._prefix, layout))
+            self._refuse(index, foreign_parts_of(index, there, self._prefix, layout))
         return True
 
     @staticmethod
@@ -165,10 +169,10 @@ class ElasticUpkeep:
             raise CommandError(f"others have changed the index {index}, or an index template has: {texts}")
 
     def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
-        looked = [self._look(self._layouts[kind]) for kind in kinds]
+        looked = [self._find_indices(self._layouts[kind]) for kind in kinds]
         return [Foreign(f"{found.index}: {text}", breaks) for found in looked for text, breaks in found.foreign]
 
-    def _copy(self, layout: Layout, found: Found) -> None:
+    def _copy(self, layout: Layout, found: KindIndices) -> None:
         if not self._create(layout, found.next, {copying_alias_of(found.next): {}}, beats=0):
             return
         if self._clear(layout, found):
@@ -179,12 +183,12 @@ class ElasticUpkeep:
                 layout,
                 found.index,
                 found.next,
-                little=self._little,
+                max_blocked=self._max_blocked,
                 max_values=self._max_values,
             )
             copy.run()
         else:
-            copying.take_away(self._connection, found.next, alias_of(self._prefix, layout.kind))
+            copying.remove_copy(self._connection, found.next, alias_of(self._prefix, layout.kind))
 
     def _fill(self, layout: Layout) -> None:
         """Make anew the fields of documents that a service of an older release has written."""
@@ -195,7 +199,7 @@ class ElasticUpkeep:
             "seq_no_primary_term": True,
         }
         for hits in bulk.pages(self._connection, alias, body):
-            lines = ((self._place(hit), bulk.made_anew(layout, hit, self._max_values)) for hit in hits)
+            lines = ((self._place(hit), bulk.rebuilt_source(layout, hit, self._max_values)) for hit in hits)
             bulk.write(self._connection, lines)
         self._connection.call("POST", f"/{alias}/_refresh")
 
@@ -210,7 +214,7 @@ class ElasticUpkeep:
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
         removed = []
         for kind in kinds:
-            found = self._look(self._layouts[kind])
+            found = self._find_indices(self._layouts[kind])
             if found.state is State.FOREIGN:
                 raise self._in_the_way(self._layouts[kind], found)
             for index in self._all(found):
@@ -220,13 +224,13 @@ class ElasticUpkeep:
         return list(dict.fromkeys(removed))
 
     @staticmethod
-    def _all(found: Found) -> list[str]:
+    def _all(found: KindIndices) -> list[str]:
         return [*([found.index] if found.index else []), *found.others, *found.copies]
 
     def show(self) -> Any:
         shown = {}
         for layout in self._layouts.values():
-            found = self._look(layout)
+            found = self._find_indices(layout)
             for index in self._all(found):
                 there = self._connection.call("GET", f"/{index}")
                 stats = self._connection.call("GET", f"/{index}/_stats/docs,store")
@@ -250,7 +254,7 @@ class ElasticUpkeep:
 
     def update_settings(self) -> str:
         for layout in self._layouts.values():
-            found = self._look(layout)
+            found = self._find_indices(layout)
             if not found.index:
                 raise CommandError(f"there is no index of {layout.kind.name}: run 'freezer-manage db sync'")
             self._connection.call(

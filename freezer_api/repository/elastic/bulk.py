@@ -13,10 +13,10 @@ from freezer_api.repository.elastic.transport import Connection
 
 LOG = logging.getLogger(__name__)
 
-_AT_ONCE = 200
+BATCH_SIZE = 200
 """Documents of a page: with bodies of 1 MiB each a page is still taken by every server."""
 
-_LARGEST = 5_000_000
+MAX_BODY_SIZE = 5_000_000
 """Bytes of a body of lines."""
 
 _KEPT = ("key", "created", "version", "write")
@@ -26,7 +26,7 @@ Line = tuple[dict[str, Any], dict[str, Any] | None]
 
 def pages(connection: Connection, index: str, body: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
     """The hits of a sorted search, page by page. ``StoreFailed`` when the index is gone."""
-    body = {"size": _AT_ONCE, "track_total_hits": False, **body}
+    body = {"size": BATCH_SIZE, "track_total_hits": False, **body}
     while True:
         answer = connection.call("POST", f"/{index}/_search?allow_partial_search_results=false", body)
         if answer.status != 200:
@@ -39,7 +39,7 @@ def pages(connection: Connection, index: str, body: dict[str, Any]) -> Iterator[
         body = {**body, "search_after": hits[-1]["sort"]}
 
 
-def made_anew(layout: Layout, hit: dict[str, Any], max_values: int) -> dict[str, Any]:
+def rebuilt_source(layout: Layout, hit: dict[str, Any], max_values: int) -> dict[str, Any]:
     """The source of a document in this layout, all its fields made of the body; ``max_values`` are searchable."""
     source = hit["_source"]
     return layout.fields(decode(source["body"]), max_values) | {name: source[name] for name in _KEPT}
@@ -99,7 +99,7 @@ def _bodies(lines: Iterable[Line]) -> Iterator[list[bytes]]:
         parts = (action,) if source is None else (action, source)
         actions.append(b"".join(orjson.dumps(part) + b"\n" for part in parts))
         size += len(actions[-1])
-        if size > _LARGEST:
+        if size > MAX_BODY_SIZE:
             yield actions
             actions, size = [], 0
     if actions:

@@ -20,12 +20,12 @@ from freezer_api.repository.elastic.indices import alias_of, copying_alias_of, w
 from freezer_api.repository.elastic.layout import Layout
 from freezer_api.repository.elastic.transport import Connection
 
-PATIENCE = 10.0
+HEARTBEAT_TIMEOUT = 10.0
 """Seconds without a beat after which the others take over."""
 
-_BEAT = 1.0
+_HEARTBEAT_INTERVAL = 1.0
 
-LITTLE = 1000
+MAX_BLOCKED_DOCUMENTS = 1000
 """Documents that are copied while writes wait."""
 
 
@@ -40,7 +40,7 @@ class Copy:
         source: str,
         target: str,
         *,
-        little: int = LITTLE,
+        max_blocked: int = MAX_BLOCKED_DOCUMENTS,
         max_values: int = MAX_VALUES,
     ) -> None:
         self._connection = connection
@@ -48,21 +48,21 @@ class Copy:
         self._alias = alias_of(prefix, layout.kind)
         self._source = source
         self._target = target
-        self._little = little
+        self._max_blocked = max_blocked
         self._max_values = max_values
         self._done = -1
         self._beats = 0
-        self._last_beat = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
     def run(self) -> None:
         """Copy and put the alias on the copy. When it fails, the source is written to as before."""
-        while self._checkpoint() - self._done > self._little:
+        while self._checkpoint() - self._done > self._max_blocked:
             self._copy_up_to(self._checkpoint())
         self._change("GET", f"/{self._target}/_mapping")
         try:
             self._change("PUT", f"/{self._source}/_block/write")
             self._copy_up_to(self._checkpoint())
-            self._take_out_deleted()
+            self._remove_deleted()
             self._swap()
         except BaseException:
             self._unblock()
@@ -96,48 +96,48 @@ class Copy:
         self._done = checkpoint
 
     def _line(self, hit: dict[str, Any]) -> bulk.Line:
-        self._beat()
-        return {"index": self._place(hit["_id"])}, bulk.made_anew(self._layout, hit, self._max_values)
+        self._write_heartbeat()
+        return {"index": self._place(hit["_id"])}, bulk.rebuilt_source(self._layout, hit, self._max_values)
 
     def _place(self, key: str) -> dict[str, Any]:
         return {"_index": write_alias_of(self._target), "_id": key, "require_alias": True}
 
-    def _beat(self) -> None:
-        if time.monotonic() - self._last_beat > _BEAT:
+    def _write_heartbeat(self) -> None:
+        if time.monotonic() - self._last_heartbeat > _HEARTBEAT_INTERVAL:
             self._beats += 1
             self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout, self._beats)})
-            self._last_beat = time.monotonic()
+            self._last_heartbeat = time.monotonic()
 
-    def _take_out_deleted(self) -> None:
+    def _remove_deleted(self) -> None:
         self._change("POST", f"/{self._source},{self._target}/_refresh")
-        ends = [self._one_end(order) for order in ("asc", "desc")]
+        ends = [self._boundary(order) for order in ("asc", "desc")]
         if ends[0] is not None and ends[1] is not None:
-            gone = self._gone(ends[0], ends[1])
+            gone = self._deleted_keys(ends[0], ends[1])
             bulk.write(self._connection, (({"delete": self._place(key)}, None) for key in gone))
             self._change("POST", f"/{self._target}/_refresh")
         if self._count(self._source) != self._count(self._target):
             raise StoreFailed
 
-    def _one_end(self, order: str) -> int | None:
+    def _boundary(self, order: str) -> int | None:
         body = {"size": 1, "sort": [{"created": order}], "_source": False}
         hits = self._change("POST", f"/{self._target}/_search", body)["hits"]["hits"]
         return hits[0]["sort"][0] if hits else None
 
-    def _gone(self, first: int, last: int) -> Iterator[str]:
+    def _deleted_keys(self, first: int, last: int) -> Iterator[str]:
         """Keys of what was created in this span and is in the copy only. What the source has, the copy has."""
         span = {"range": {"created": {"gte": first, "lte": last}}}
         copied = self._count(self._target, span)
         if copied == self._count(self._source, span):
             return
-        if copied <= self._little or first == last:
+        if copied <= self._max_blocked or first == last:
             yield from sorted(self._keys(self._target, span) - self._keys(self._source, span))
             return
         middle = (first + last) // 2
-        yield from self._gone(first, middle)
-        yield from self._gone(middle + 1, last)
+        yield from self._deleted_keys(first, middle)
+        yield from self._deleted_keys(middle + 1, last)
 
     def _count(self, index: str, query: dict[str, Any] | None = None) -> int:
-        self._beat()
+        self._write_heartbeat()
         count: int = self._change("POST", f"/{index}/_count", {"query": query or {"match_all": {}}})["count"]
         return count
 
@@ -147,14 +147,14 @@ class Copy:
 
     def _swap(self) -> None:
         actions = [
-            _no_copy_any_more(self._target),
+            _remove_copying_alias(self._target),
             {"remove_index": {"index": self._source}},
             {"add": {"index": self._target, "alias": self._alias}},
         ]
         answer = self._connection.call("POST", "/_aliases", {"actions": actions})
         # The answer to an attempt that was carried out may have been lost.
         if answer.status >= 300 and not (
-            answer.repeated and _is_behind(self._connection, self._target, self._alias)
+            answer.repeated and _has_alias(self._connection, self._target, self._alias)
         ):
             raise self._taken_over()
         self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout)})
@@ -170,22 +170,22 @@ def unblock(connection: Connection, index: str) -> None:
     connection.call("PUT", f"/{index}/_settings", {"index.blocks.write": False})
 
 
-def take_away(connection: Connection, index: str, alias: str) -> bool:
+def remove_copy(connection: Connection, index: str, alias: str) -> bool:
     """Remove a copy that was not finished; False when it was finished meanwhile and stands behind the alias."""
-    answer = connection.call("POST", "/_aliases", {"actions": [_no_copy_any_more(index)]})
+    answer = connection.call("POST", "/_aliases", {"actions": [_remove_copying_alias(index)]})
     # Without its own alias it is decided: it has been finished, or never will be.
-    if answer.status >= 300 and _is_behind(connection, index, alias):
+    if answer.status >= 300 and _has_alias(connection, index, alias):
         return False
     connection.call("DELETE", f"/{index}")
     return True
 
 
-def _is_behind(connection: Connection, index: str, alias: str) -> bool:
+def _has_alias(connection: Connection, index: str, alias: str) -> bool:
     answer = connection.call("GET", f"/{index}/_alias")
     return answer.status == 200 and alias in answer.body[index]["aliases"]
 
 
-def _no_copy_any_more(index: str) -> dict[str, Any]:
+def _remove_copying_alias(index: str) -> dict[str, Any]:
     return {"remove": {"index": index, "alias": copying_alias_of(index), "must_exist": True}}
 
 
@@ -194,12 +194,15 @@ def meta(layout: Layout, beats: int | None = None) -> dict[str, Any]:
     return {"freezer": layout.meta} if beats is None else {"freezer": layout.meta, "beats": beats}
 
 
-def goes_on(
-    connection: Connection, index: str, pause: Callable[[float], None] = time.sleep, patience: float = PATIENCE
+def is_in_progress(
+    connection: Connection,
+    index: str,
+    pause: Callable[[float], None] = time.sleep,
+    heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
 ) -> bool:
     """Whether somebody works on this copy, or has finished or removed it; returns when that is known."""
     seen = _beats(connection, index)
-    end = time.monotonic() + patience
+    end = time.monotonic() + heartbeat_timeout
     while seen is not None and time.monotonic() < end:
         pause(0.2)
         if _beats(connection, index) != seen:

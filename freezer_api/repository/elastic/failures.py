@@ -7,7 +7,7 @@ from typing import NamedTuple
 from elastic_transport import TlsError, TransportError
 
 
-class Trouble(NamedTuple):
+class Failure(NamedTuple):
     """Why an attempt failed. ``answered``: a server answered it at all. ``distrusted``: there is one, to which the
     request was not sent, as nobody vouches for it. ``foreign``: the answer is not the store's own.
     """
@@ -18,10 +18,10 @@ class Trouble(NamedTuple):
     foreign: bool = False
 
 
-NONE = Trouble("", answered=True)
+NO_FAILURE = Failure("", answered=True)
 
 
-def of(error: TransportError, place: str) -> Trouble:
+def failure_of(error: TransportError, place: str) -> Failure:
     """What the library met at this address."""
     cause = next((below for below in _below(error) if isinstance(below, OSError)), None)
     distrusted = False
@@ -36,7 +36,7 @@ def of(error: TransportError, place: str) -> Trouble:
         words, distrusted = str(error.errors[0]), True
     else:
         words = "the answer is none of HTTP"
-    return Trouble(f"{type(error).__name__} at {place}: {words}", answered=False, distrusted=distrusted)
+    return Failure(f"{type(error).__name__} at {place}: {words}", answered=False, distrusted=distrusted)
 
 
 def _below(error: BaseException) -> Iterator[BaseException]:

@@ -54,7 +54,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Found:
+class KindIndices:
     """Indices of one kind. ``index``: the one behind the alias, empty for none; ``copies``: those that a copying
     has made and not finished, the newest first; ``others``: further ones that a service made; ``next``: the name
     of the next one. ``foreign``: what others have added to the one behind the alias. ``erasable``: that one is not
@@ -70,12 +70,12 @@ class Found:
     erasable: bool = True
 
     @property
-    def is_nothing(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing of the kind is there."""
         return self.state is State.MISSING and not self.copies and not self.others
 
 
-def look(connection: Connection, prefix: str, layout: Layout) -> Found:
+def find_indices(connection: Connection, prefix: str, layout: Layout) -> KindIndices:
     """What there is of a kind."""
     alias = alias_of(prefix, layout.kind)
     names = f"{alias},{alias}-*"
@@ -96,11 +96,12 @@ def look(connection: Connection, prefix: str, layout: Layout) -> Found:
     erasable = not behind or _meta(indices[behind[0]]).get("kind") not in LAYOUTS.keys() - {layout.kind.name}
     added: tuple[Foreign, ...] = ()
     if state in (State.CURRENT, State.ADDITIVE, State.OTHER):
-        added = added_to(behind[0], indices[behind[0]], prefix, layout)
-    return Found(state, behind[0] if behind else "", copies, others, f"{alias}-{number:06d}", added, erasable)
+        added = foreign_parts_of(behind[0], indices[behind[0]], prefix, layout)
+    index = behind[0] if behind else ""
+    return KindIndices(state, index, copies, others, f"{alias}-{number:06d}", added, erasable)
 
 
-def added_to(index: str, there: dict[str, Any], prefix: str, layout: Layout) -> tuple[Foreign, ...]:
+def foreign_parts_of(index: str, there: dict[str, Any], prefix: str, layout: Layout) -> tuple[Foreign, ...]:
     """What others have added to this index."""
     alias = alias_of(prefix, layout.kind)
     own = {alias, write_alias_of(index), copying_alias_of(index)}

@@ -29,13 +29,13 @@ from freezer_api.repository.texts import is_text
 
 LOG = logging.getLogger(__name__)
 
-WINDOW = 10_000
+MAX_RESULT_WINDOW = 10_000
 """The engine's bound of ``from`` and ``size`` together."""
 
 MAX_TERMS = 65_536
 """The engine's bound of values in one ``terms`` clause."""
 
-_LONGEST_ID = 512
+_MAX_ID_BYTES = 512
 """Bytes; the engine's bound of an ``_id``."""
 
 _NEWEST = {"size": 1, "sort": [{"created": "desc"}], "_source": False, "track_total_hits": False}
@@ -112,12 +112,12 @@ class ElasticRepository:
     ) -> None:
         self._max_values = max_values
         self._connection = connection
-        self._hasty = connection.hasty()
+        self._probe_connection = connection.for_probes()
         self._prefix = prefix
         self._clock = clock
         self._new_id = new_id
         self._pause = pause
-        self._seen = f"refresh=wait_for&timeout={connection.patience}"
+        self._seen = f"refresh=wait_for&timeout={connection.write_timeout}"
         # Nothing is written to an index that is not there, as it would be made; a deletion makes none.
         self._seen_in_alias = f"{self._seen}&require_alias=true"
 
@@ -259,7 +259,7 @@ class ElasticRepository:
         body = body_of(LAYOUTS[kind.name], query, lambda condition: self._client_ids(condition, limit))
         wanted = query.limit + 1
         total = None
-        if query.offset + wanted <= WINDOW and not (query.offset and query.after):
+        if query.offset + wanted <= MAX_RESULT_WINDOW and not (query.offset and query.after):
             result = self._searched(kind, {**body, "from": query.offset, "size": wanted}, limit)
             hits, total = result["hits"], result.get("total")
         else:
@@ -300,7 +300,7 @@ class ElasticRepository:
     def _walk(self, kind: Kind, body: dict[str, Any], count: int, limit: "_TimeLimit") -> Iterator[list[Any]]:
         """The first so many hits, in pages, fewer when there are no more."""
         while count:
-            size = min(count, WINDOW)
+            size = min(count, MAX_RESULT_WINDOW)
             hits = self._searched(kind, {**body, "size": size}, limit)["hits"]
             if hits:
                 yield hits
@@ -334,11 +334,11 @@ class ElasticRepository:
         return self._clock() // 1_000_000
 
     def check(self) -> None:
-        check_current(self._hasty, self._prefix)
+        check_current(self._probe_connection, self._prefix)
 
     def close(self) -> None:
         self._connection.close()
-        self._hasty.close()
+        self._probe_connection.close()
 
 
 def _refused(status: int, error: str) -> FreezerError:
@@ -377,4 +377,4 @@ def _quoted(key: str) -> str:
 
 def _is_possible(key: str) -> bool:
     """Whether there can be a document of this key: the engine refuses others instead of finding none."""
-    return is_text(key) and 0 < len(key.encode("utf-8")) <= _LONGEST_ID
+    return is_text(key) and 0 < len(key.encode("utf-8")) <= _MAX_ID_BYTES

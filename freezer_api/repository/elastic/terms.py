@@ -8,7 +8,7 @@ import hashlib
 
 from freezer_api.documents.search_index import PRESENT, SearchIndex, Value
 
-LONGEST = 1024
+MAX_TERM_LENGTH = 1024
 """Characters; a longer term is cut and ends in its digest, as Lucene takes no more than 32,766 bytes."""
 
 _MARKS = {"string": "s", "number": "n", "boolean": "b", "null": "0", "present": "p"}
@@ -17,10 +17,10 @@ _WORD, _MEMBER = "w", "m"
 
 def bounded(text: str) -> str:
     """The text as a term: itself when it is short, and no two texts are one term."""
-    if len(text) <= LONGEST:
+    if len(text) <= MAX_TERM_LENGTH:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{text[: LONGEST - len(digest)]}\x1f{digest}"
+    return f"{text[: MAX_TERM_LENGTH - len(digest)]}\x1f{digest}"
 
 
 word = value = bounded

@@ -15,11 +15,10 @@ import orjson
 from elastic_transport import HttpHeaders, NodePool, TransportError
 
 from freezer_api.errors import TOO_LARGE, StoreFailed, TooLarge, Unavailable
-from freezer_api.repository.elastic import answers
+from freezer_api.repository.elastic import answers, failures
 from freezer_api.repository.elastic import dialect as dialects
-from freezer_api.repository.elastic import failures as troubles
 from freezer_api.repository.elastic.dialect import Dialect, NotSupported
-from freezer_api.repository.elastic.failures import Trouble
+from freezer_api.repository.elastic.failures import Failure
 from freezer_api.repository.outages import PROBE_TIMEOUT, Outages
 
 LOG = logging.getLogger(__name__)
@@ -32,14 +31,14 @@ _TOO_LARGE = 413
 CLOSED = "index_closed_exception"
 """The error of every request to an index that an operator has closed."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
+_FIRST_PAUSE, _MAX_PAUSE = 0.05, 0.5
 """Seconds between attempts; each further pause is twice as long."""
 
 _DEADLINE_SHARE = 0.8
 """Of the deadline, for a call. In the rest requests are answered that waited for a thread meanwhile."""
 
 
-_INTRODUCTION = "/"
+_ROOT = "/"
 
 
 class Answer(NamedTuple):
@@ -78,7 +77,7 @@ class Answer(NamedTuple):
         )
 
 
-class WrongServer(Unavailable):
+class UnsupportedServer(Unavailable):
     """Something else answers than a server that is supported; ``reason`` is for the operator."""
 
     def __init__(self, reason: str) -> None:
@@ -127,7 +126,7 @@ class Connection:
         os.register_at_fork(after_in_child=partial(leave_to_parent, weakref.ref(self)))
 
     @property
-    def patience(self) -> str:
+    def write_timeout(self) -> str:
         """How long a server may keep a write waiting: less than an attempt, lest it carries it out later."""
         return f"{int(self._timeout * 800)}ms"
 
@@ -136,7 +135,7 @@ class Connection:
         """Seconds after which a server stops a search, in time for its answer to arrive within an attempt."""
         return self._timeout * 0.8
 
-    def hasty(self) -> "Connection":
+    def for_probes(self) -> "Connection":
         """The same, for a caller who waits a second and no longer."""
         return Connection(
             self._open_pool,
@@ -162,16 +161,16 @@ class Connection:
 
     def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
         """As :meth:`call`, but every answer that another attempt would not change is the caller's to judge."""
-        headers = (self._headers or self._introduced()).calls
-        return self._granted(method, target, None if body is None else orjson.dumps(body), headers)
+        headers = (self._headers or self._detected()).calls
+        return self._send(method, target, None if body is None else orjson.dumps(body), headers)
 
     def bulk(self, target: str, lines: bytes) -> Answer:
         """One request with a body of lines."""
-        headers = (self._headers or self._introduced()).bulk
-        return self._granted("POST", target, lines, headers)
+        headers = (self._headers or self._detected()).bulk
+        return self._send("POST", target, lines, headers)
 
-    def _granted(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
-        answer = self._attempts(method, target, data, headers)
+    def _send(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
+        answer = self._send_with_retries(method, target, data, headers)
         if answer.status in _REFUSED:
             LOG.error(
                 "The store or a proxy in front of it denies access to %s %s: status %s %s",
@@ -197,38 +196,38 @@ class Connection:
         path = target.partition("?")[0]
         LOG.error("The store answered %s %s with %s %s", method, path, answer.status, answer.error)
 
-    def introduce(self) -> "_Headers":
-        """Find out how to speak to the server. :class:`WrongServer` when it is none that is supported."""
-        answer = self._attempts(
-            "GET", _INTRODUCTION, None, HttpHeaders({**self._authorization, "accept": "application/json"})
+    def detect_engine(self) -> "_Headers":
+        """Find out how to speak to the server. :class:`UnsupportedServer` when it is none that is supported."""
+        answer = self._send_with_retries(
+            "GET", _ROOT, None, HttpHeaders({**self._authorization, "accept": "application/json"})
         )
         if answer.status == 403 and self._engine != "auto":
             # A user who may do no more than the service needs: the operator's word counts.
-            return self._speak(dialects.named(self._engine))
+            return self._use_dialect(dialects.named(self._engine))
         if answer.status in _REFUSED:
-            raise WrongServer(
+            raise UnsupportedServer(
                 f"the store refuses the service's credentials (it answers GET / with {answer.status})"
             )
         try:
-            return self._speak(dialects.dialect_of(answer.body, self._engine))
+            return self._use_dialect(dialects.dialect_of(answer.body, self._engine))
         except NotSupported as error:
-            raise WrongServer(str(error)) from None
+            raise UnsupportedServer(str(error)) from None
 
-    def _speak(self, dialect: Dialect) -> "_Headers":
+    def _use_dialect(self, dialect: Dialect) -> "_Headers":
         self._headers = _Headers(
             HttpHeaders({**self._authorization, **dialect.headers}),
             HttpHeaders({**self._authorization, **dialect.bulk_headers}),
         )
         return self._headers
 
-    def _introduced(self) -> "_Headers":
+    def _detected(self) -> "_Headers":
         try:
-            return self.introduce()
-        except WrongServer as error:
+            return self.detect_engine()
+        except UnsupportedServer as error:
             LOG.error("The store cannot be used: %s", error.reason)  # noqa: TRY400 - it is no failure of ours
             raise
 
-    def _attempts(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
+    def _send_with_retries(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
         place = target.partition("?")[0].split("/")[1]
         with self._outages.call(place, self._call_timeout) as call:
             # A write may take a second until searches see it.
@@ -238,40 +237,40 @@ class Connection:
             pause, made = _FIRST_PAUSE, 0
             while True:
                 left = call.end - self._clock()
-                answer, trouble = self._attempt(method, target, data, headers, max(min(timeout, left), 0.001))
+                answer, failure = self._send_once(method, target, data, headers, max(min(timeout, left), 0.001))
                 made += 1
                 if answer is not None:
                     call.answered()
                     return answer._replace(repeated=True) if made > 1 else answer
-                if trouble.distrusted and target == _INTRODUCTION and made >= len(self._pool):
-                    raise WrongServer(f"the store's certificate is not believed, {trouble.text}")
+                if failure.distrusted and target == _ROOT and made >= len(self._pool):
+                    raise UnsupportedServer(f"the store's certificate is not believed, {failure.text}")
                 if made >= attempts or self._clock() + pause >= call.end or call.is_hopeless:
-                    call.unanswered(trouble.text, everywhere=not trouble.answered)
+                    call.unanswered(failure.text, everywhere=not failure.answered)
                     raise Unavailable
                 self._pause(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = min(pause * 2, _MAX_PAUSE)
 
-    def _attempt(
+    def _send_once(
         self, method: str, target: str, data: bytes | None, headers: HttpHeaders, timeout: float
-    ) -> tuple[Answer | None, Trouble]:
-        """The answer, or None and what is the trouble, when another attempt may help."""
+    ) -> tuple[Answer | None, Failure]:
+        """The answer, or None and what is the failure, when another attempt may help."""
         pool = self._pool
         node = pool.get()
         try:
             meta, text = node.perform_request(method, target, data, headers, timeout)
         except TransportError as error:
             pool.mark_dead(node)
-            return None, troubles.of(error, node.base_url)
+            return None, failures.failure_of(error, node.base_url)
         answer = Answer(meta.status, _parsed(text))
         if answer.timed_out:
             pool.mark_live(node)
-            return answer, troubles.NONE
-        trouble = _trouble(method, target, answer)
-        if meta.status in _GATEWAY or trouble.foreign:
+            return answer, failures.NO_FAILURE
+        failure = _failure_in(method, target, answer)
+        if meta.status in _GATEWAY or failure.foreign:
             pool.mark_dead(node)
         else:
             pool.mark_live(node)
-        return (None, trouble) if trouble.text else (answer, trouble)
+        return (None, failure) if failure.text else (answer, failure)
 
     def reopen(self) -> None:
         """Start anew with no connection; those that are open are left as they are."""
@@ -290,19 +289,19 @@ def leave_to_parent(held: "weakref.ref[Connection]") -> None:
         connection.reopen()
 
 
-def _trouble(method: str, target: str, answer: Answer) -> Trouble:
+def _failure_in(method: str, target: str, answer: Answer) -> Failure:
     """Why this answer cannot be used, though another attempt may bring one that can."""
     if answer.status in _BUSY or answer.is_blocked:
-        return Trouble(f"status {answer.status} {answer.error}".rstrip(), answered=True)
-    if target == _INTRODUCTION or answer.status in _REFUSED or answer.status == _TOO_LARGE:
-        return troubles.NONE
+        return Failure(f"status {answer.status} {answer.error}".rstrip(), answered=True)
+    if target == _ROOT or answer.status in _REFUSED or answer.status == _TOO_LARGE:
+        return failures.NO_FAILURE
     if answer.body is None:
         # A connection that ends within the headers looks like an answer without a body.
-        return Trouble(f"status {answer.status} without JSON", answered=True, foreign=True)
+        return Failure(f"status {answer.status} without JSON", answered=True, foreign=True)
     if not answers.is_own(method, target, answer.status, answer.body):
         words = "with JSON that is not the store's; check what proxies in front of the store answer"
-        return Trouble(f"{method} was answered with status {answer.status}, {words}", answered=True, foreign=True)
-    return troubles.NONE
+        return Failure(f"{method} was answered with status {answer.status}, {words}", answered=True, foreign=True)
+    return failures.NO_FAILURE
 
 
 def _parsed(text: bytes) -> Any:

@@ -98,8 +98,8 @@ class Ground(Protocol):
         ...
 
 
-class SQLUpkeep:
-    """Upkeep of the tables. They are of one version together, so ``sync`` makes or upgrades all of them."""
+class SQLAdmin:
+    """Administers the tables. They have one version together, so ``sync`` makes or upgrades all of them."""
 
     def __init__(self, engine: Engine, ground: Ground, max_values: int = MAX_VALUES) -> None:
         self.engine = engine

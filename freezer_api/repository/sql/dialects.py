@@ -276,7 +276,7 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 @contextmanager
 def alone(connection: Connection) -> Iterator[None]:
-    """Do this while no other upkeep of the same database goes on; they wait. All of it happens or, but for MySQL,
+    """Do this while no other process changes the same database; others wait. All of it happens or, but for MySQL,
     which cannot take back what was made, nothing does.
     """
     if connection.dialect.name == MYSQL:

@@ -21,7 +21,7 @@ from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.sql.search import Search
 from freezer_api.repository.texts import is_text
 
-_LARGEST = 1_000_000
+_MAX_BATCH_BYTES = 1_000_000
 """Characters of the rows of a statement. Servers take four bytes for each, and 16 MiB without being told."""
 
 
@@ -165,7 +165,7 @@ def _parts(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     size = 0
     for row in rows:
         length = sum(len(value) for value in row.values() if isinstance(value, str))
-        if part and size + length > _LARGEST:
+        if part and size + length > _MAX_BATCH_BYTES:
             yield part
             part, size = [], 0
         part.append(row)

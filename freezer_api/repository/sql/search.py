@@ -34,7 +34,7 @@ Shape = tuple[Any, ...]
 _COLUMNS = {"entries": "entries", "words": "texts", "values": "texts"}
 """The columns that hold the terms of a query's fields."""
 
-_WORDS_AT_ONCE = 16
+_MAX_SINGLE_WORDS = 16
 """Words with a place of their own in the statement; any more, however many, come as one JSON list."""
 
 
@@ -57,7 +57,7 @@ def _chunks(parts: Iterable[str]) -> Iterator[list[str]]:
     yield chunk
 
 
-_SMALL = 40
+_MAX_SMALL_SHAPE = 40
 """Parts of a shape; what schedulers and the web UI ask has fewer."""
 
 
@@ -107,7 +107,7 @@ class _Translation:
 
     def __init__(self, *, takes_lists: bool) -> None:
         self._takes_lists = takes_lists
-        self._words_at_once = _WORDS_AT_ONCE if takes_lists else q.MOST_WORDS
+        self._max_single_words = _MAX_SINGLE_WORDS if takes_lists else q.MAX_WORDS
         self.values: dict[str, Any] = {}
 
     def _bound(self, value: Any) -> str:
@@ -168,7 +168,7 @@ class _Translation:
 
     def _in_each(self, column: str, parts: Iterable[str]) -> Shape:
         distinct = list(dict.fromkeys(parts))
-        first, rest = distinct[: self._words_at_once], distinct[self._words_at_once :]
+        first, rest = distinct[: self._max_single_words], distinct[self._max_single_words :]
         others = [("in each", column, self._bound(orjson.dumps(rest).decode()))] if rest else []
         return ("all", *(self._in(column, part) for part in first), *others)
 
@@ -236,7 +236,7 @@ def _remembered(make: Callable[..., Select[Any]]) -> Callable[..., Select[Any]]:
     small, large = lru_cache(maxsize=256)(make), lru_cache(maxsize=16)(make)
 
     def remembered(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
-        return (small if _parts(shape) <= _SMALL else large)(kind, shape, paging)
+        return (small if _parts(shape) <= _MAX_SMALL_SHAPE else large)(kind, shape, paging)
 
     return remembered
 

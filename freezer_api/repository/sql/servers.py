@@ -36,7 +36,7 @@ from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import TOO_LARGE, CommandError, SearchTooLong, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import Taken
-from freezer_api.repository.sql.admin import SQLUpkeep, check_version
+from freezer_api.repository.sql.admin import SQLAdmin, check_version
 from freezer_api.repository.sql.dialects import MYSQL, clock, creation
 from freezer_api.repository.sql.forks import start_anew_after_fork
 from freezer_api.repository.sql.held import HeldConnections
@@ -331,7 +331,7 @@ class ServerAccess:
 
 
 def open_server(driver: Driver, pooling: Pooling, max_values: int = MAX_VALUES) -> SQLRepository:
-    """The repository in the tables that ``upkeep.sync`` has made."""
+    """The repository in the tables that ``admin.sync`` has made."""
     return SQLRepository(ServerAccess(driver, pooling), max_values)
 
 
@@ -343,8 +343,8 @@ class Waiting:
     interval: float = 10
 
 
-def server_upkeep(driver: Driver, waiting: Waiting, name: str, max_values: int = MAX_VALUES) -> SQLUpkeep:
-    """Upkeep of the tables in the database ``name``, to which the driver leads. Only the operator makes that."""
+def server_admin(driver: Driver, waiting: Waiting, name: str, max_values: int = MAX_VALUES) -> SQLAdmin:
+    """Return the administration of the tables in the database ``name``. Only the operator makes that."""
     engine = create_engine(
         f"{driver.package}://",
         creator=lambda: unbounded(driver),
@@ -352,7 +352,7 @@ def server_upkeep(driver: Driver, waiting: Waiting, name: str, max_values: int =
         # MySQL could take nothing back anyway.
         isolation_level="AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED",
     )
-    return SQLUpkeep(engine, _Server(driver, engine, waiting, name), max_values)
+    return SQLAdmin(engine, _Server(driver, engine, waiting, name), max_values)
 
 
 def unbounded(driver: Driver) -> Any:

@@ -40,7 +40,7 @@ from freezer_api.errors import (
 )
 from freezer_api.repository.outages import CHECKING, EVERYWHERE, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import Taken
-from freezer_api.repository.sql.admin import SQLUpkeep, check_version, current_version
+from freezer_api.repository.sql.admin import SQLAdmin, check_version, current_version
 from freezer_api.repository.sql.companions import Companions, Stuck
 from freezer_api.repository.sql.fair_lock import Turns
 from freezer_api.repository.sql.forks import start_anew_after_fork
@@ -239,7 +239,7 @@ def open_sqlite(
     longest_read: float = 5.0,
     max_values: int = MAX_VALUES,
 ) -> SQLRepository:
-    """The repository in the file at ``path``, which ``upkeep.sync`` has made; see :func:`sqlite_access`."""
+    """The repository in the file at ``path``, which ``admin.sync`` has made; see :func:`sqlite_access`."""
     return SQLRepository(
         sqlite_access(path, timeout=timeout, connections=connections, longest_read=longest_read), max_values
     )
@@ -269,13 +269,13 @@ def sqlite_access(path: Path, *, timeout: float, connections: int, longest_read:
 
 
 def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:
-    """An engine for ``upkeep``, with the driver's own errors; makes the file at ``path`` if there is none."""
+    """An engine for ``admin``, with the driver's own errors; makes the file at ``path`` if there is none."""
     return _engine(path, timeout=timeout, connections=connections, patience=timeout, create=True)
 
 
-def sqlite_upkeep(path: Path, max_values: int = MAX_VALUES) -> SQLUpkeep:
-    """Upkeep of the tables in the file at ``path``. Nothing else makes the file."""
-    return SQLUpkeep(sqlite_engine(path, timeout=5.0, connections=1), _File(path), max_values)
+def sqlite_admin(path: Path, max_values: int = MAX_VALUES) -> SQLAdmin:
+    """Return the administration of the tables in the file at ``path``. Nothing else makes the file."""
+    return SQLAdmin(sqlite_engine(path, timeout=5.0, connections=1), _File(path), max_values)
 
 
 class _File:

@@ -203,7 +203,7 @@ def test_a_new_file_that_another_process_does_not_let_go(fresh):
 
 
 def test_what_is_to_be_done_and_what_is_lacking(fresh):
-    store = SQLiteStore(fresh).upkeep()
+    store = SQLiteStore(fresh).admin()
     assert store.pending(["jobs"]) == ["freezer_jobs: would be created"]
     store.sync(["jobs"], lambda _question: False)
     assert store.pending(["jobs"]) == []

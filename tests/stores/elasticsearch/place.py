@@ -11,7 +11,7 @@ from freezer_api.documents.registry import KINDS
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.access import Access, open_pool
-from freezer_api.repository.elastic.admin import ElasticUpkeep
+from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.indices import alias_of, write_alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
 from freezer_api.repository.elastic.repository import ElasticRepository
@@ -93,12 +93,12 @@ class Place:
         """The text with the prefix in it."""
         return text.replace("{}", self.prefix)
 
-    def upkeep(self, layouts: Layouts = LAYOUTS, **options: Any) -> ElasticUpkeep:
+    def admin(self, layouts: Layouts = LAYOUTS, **options: Any) -> ElasticAdmin:
         connection = options.pop("connection", None) or self.connect()
-        return ElasticUpkeep(connection, self.prefix, layouts=layouts, **{"patience": 0.1, **options})
+        return ElasticAdmin(connection, self.prefix, layouts=layouts, **{"heartbeat_timeout": 0.1, **options})
 
     def sync(self, layouts: Layouts = LAYOUTS, kinds: Iterable[str] = ("jobs",), **options: Any) -> None:
-        self.upkeep(layouts, **options).sync(list(kinds), never)
+        self.admin(layouts, **options).sync(list(kinds), never)
 
     def repository(self, **options: Any) -> ElasticRepository:
         return ElasticRepository(self.connect(**options), self.prefix)
@@ -135,7 +135,7 @@ class Place:
 
 def opened(servers: SearchServers, engine: str, version: str) -> Iterator[Place]:
     """A place of its own on this server, which is cleared at the end."""
-    place = Place(servers.server(engine, version).url, f"upkeep-{uuid.uuid4().hex[:8]}")
+    place = Place(servers.server(engine, version).url, f"admin-{uuid.uuid4().hex[:8]}")
     place.connect()
     yield place
     place.clear()

@@ -84,7 +84,7 @@ def test_nothing_is_lost_while_the_service_reads_and_writes(every_place):
     while writers.done < 20:
         time.sleep(0.01)
     begun = writers.done
-    place.sync(little=100)
+    place.sync(max_blocked=100)
     during = writers.done - begun
     writers.stop()
 
@@ -135,7 +135,7 @@ def test_an_empty_index_is_replaced_too(place):
 
 
 @pytest.mark.parametrize("little", [1, 7, 1000])
-def test_what_was_deleted_meanwhile_is_found_whatever_the_times_of_creation(place, little):
+def test_what_was_deleted_meanwhile_is_found_whatever_the_times_of_creation(place, max_blocked):
     place.sync(OLD)
     place.fill(OLD["jobs"], 120, created=lambda number: (number % 4) * 10 if number < 100 else 10**15 + number)
     repository = place.repository()
@@ -150,7 +150,7 @@ def test_what_was_deleted_meanwhile_is_found_whatever_the_times_of_creation(plac
 
     connection = place.connect(Marked)
     connection.happening = _meanwhile
-    place.sync(connection=connection, little=little)
+    place.sync(connection=connection, max_blocked=max_blocked)
 
     left = [f"job{number}" for number in range(120) if f"job{number}" not in gone]
     by_time = sorted(left, key=lambda key: (_created(int(key[3:])), key))
@@ -174,7 +174,7 @@ def test_everything_may_have_been_deleted_meanwhile(place):
 
     connection = place.connect(Marked)
     connection.happening = _meanwhile
-    place.sync(connection=connection, little=5)
+    place.sync(connection=connection, max_blocked=5)
 
     assert found(repository) == []
 
@@ -190,7 +190,7 @@ def test_a_copy_that_holds_something_else_than_the_source_is_not_put_in_its_plac
     connection = place.connect(Marked)
     connection.happening = _meanwhile
     with pytest.raises(StoreFailed):
-        place.sync(connection=connection, little=5)
+        place.sync(connection=connection, max_blocked=5)
     repository = place.repository()
     assert len(found(repository)) == 20
     keep(repository, "written")
@@ -223,7 +223,7 @@ def test_what_the_store_refuses_of_many_documents_is_an_error(place):
 def begun(place):
     """A copy that has been begun and not gone on with."""
     index = place.named(SECOND)
-    assert place.upkeep()._create(LAYOUTS["jobs"], index, {copying_alias_of(index): {}}, beats=0)
+    assert place.admin()._create(LAYOUTS["jobs"], index, {copying_alias_of(index): {}}, beats=0)
     return copying.Copy(place.connect(), place.prefix, LAYOUTS["jobs"], place.named(FIRST), index)
 
 
@@ -238,12 +238,12 @@ def test_a_copy_beats_while_it_is_made(place):
             copy._last_beat -= 2
             copy._beat()
 
-    assert copying.goes_on(place.connect(), index, _pause)
+    assert copying.is_in_progress(place.connect(), index, _pause)
     assert len(pauses) == 3
-    assert not copying.goes_on(place.connect(), index, patience=0.0)
+    assert not copying.is_in_progress(place.connect(), index, heartbeat_timeout=0.0)
     copy.run()
-    assert copying.goes_on(place.connect(), index)
-    assert copying.goes_on(place.connect(), place.named(FIRST))
+    assert copying.is_in_progress(place.connect(), index)
+    assert copying.is_in_progress(place.connect(), place.named(FIRST))
 
 
 def test_a_process_that_has_been_overtaken_gives_up(place):
@@ -283,11 +283,11 @@ def test_a_copy_that_is_finished_after_all_is_not_taken_away(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     copy = begun(place)
-    upkeep = place.upkeep()
-    found_before = upkeep._look(LAYOUTS["jobs"])
+    admin = place.admin()
+    found_before = admin._find_indices(LAYOUTS["jobs"])
     copy.run()
-    upkeep._step(LAYOUTS["jobs"], found_before, never)
-    upkeep._copy(LAYOUTS["jobs"], found_before)
+    admin._step(LAYOUTS["jobs"], found_before, never)
+    admin._copy(LAYOUTS["jobs"], found_before)
 
     assert list(place.indices()) == [place.named(SECOND)]
     assert len(found(place.repository())) == 20
@@ -306,10 +306,10 @@ def test_a_store_that_is_current_is_rid_of_a_copy_that_was_not_finished_and_take
 def test_two_that_begin_a_copy_at_once_make_one(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
-    upkeep = place.upkeep()
-    seen = upkeep._look(LAYOUTS["jobs"])
+    admin = place.admin()
+    seen = admin._find_indices(LAYOUTS["jobs"])
     begun(place)
-    upkeep._step(LAYOUTS["jobs"], seen, never)
+    admin._step(LAYOUTS["jobs"], seen, never)
     assert list(place.indices()) == [place.named(FIRST), place.named(SECOND)]
 
 

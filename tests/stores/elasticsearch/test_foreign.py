@@ -86,22 +86,22 @@ class TestOnEveryEngine:
         check_that_it_works(place)
         settings = settings_of(place, JOBS_1)
         assert (settings["default_pipeline"], settings["final_pipeline"]) == ("_none", "_none")
-        assert place.upkeep().foreign(ALL) == []
+        assert place.admin().foreign(ALL) == []
         place.request("DELETE", "/_ingest/pipeline/{}")
 
     def test_index_without_templates_has_nothing_foreign(self, every_place: Place) -> None:
         every_place.sync(WITH_ANOTHER_FIELD)
         every_place.fill(WITH_ANOTHER_FIELD["jobs"], 20)
         every_place.sync(kinds=ALL)
-        assert every_place.upkeep().foreign(ALL) == []
-        assert every_place.upkeep().notes() == []
-        assert every_place.upkeep().pending(ALL) == []
+        assert every_place.admin().foreign(ALL) == []
+        assert every_place.admin().notes() == []
+        assert every_place.admin().pending(ALL) == []
 
     def test_harmless_additions_are_reported(self, every_place: Place, template: Template) -> None:
         template({"settings": {"index": {"priority": 7}}, "aliases": {"everything": {}}})
         every_place.sync()
         check_that_it_works(every_place)
-        told = {(one.text, one.breaks) for one in every_place.upkeep().foreign(["jobs"])}
+        told = {(one.text, one.breaks) for one in every_place.admin().foreign(["jobs"])}
         assert told == {
             (every_place.named(f"{JOBS_1}: it has the alias everything"), False),
             (every_place.named(f"{JOBS_1}: index.priority is 7"), False),
@@ -172,7 +172,7 @@ def _check_closed(place: Place, caplog: pytest.LogCaptureFixture) -> None:
             call()
         (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("freezer_api")]
         assert "index_closed_exception" in line
-    (told,) = place.upkeep().foreign(["jobs"])
+    (told,) = place.admin().foreign(["jobs"])
     assert told == (place.named(f"{JOBS_1}: it is closed"), True)
     with pytest.raises(CommandError, match="it is closed"):
         place.sync()
@@ -191,7 +191,7 @@ def test_what_others_change_later_is_reported(place: Place) -> None:
     changes = {"index": {"default_pipeline": place.named("{}"), "blocks.read_only": True, "hidden": True}}
     place.request("PUT", f"/{JOBS_1}/_settings", changes)
     index = place.named(JOBS_1)
-    assert place.upkeep().foreign(["jobs"]) == [
+    assert place.admin().foreign(["jobs"]) == [
         (f"{index}: index.blocks.read_only is true", True),
         (place.named(f"{index}: index.default_pipeline is {{}}"), True),
         (f"{index}: index.hidden is true", False),
@@ -200,7 +200,7 @@ def test_what_others_change_later_is_reported(place: Place) -> None:
         place.sync()
     place.request("PUT", f"/{JOBS_1}/_settings", {"index": {"blocks.read_only": False, "default_pipeline": None}})
     place.sync()
-    assert place.upkeep().notes() == [f"{index}: index.hidden is true"]
+    assert place.admin().notes() == [f"{index}: index.hidden is true"]
     check_that_it_works(place)
     place.request("DELETE", "/_ingest/pipeline/{}")
 
@@ -209,7 +209,7 @@ def test_filter_of_the_alias_is_reported(place: Place) -> None:
     place.sync()
     alias = {"index": place.named(JOBS_1), "alias": place.named("{}-jobs"), "filter": {"term": {"key": "x"}}}
     place.request("POST", "/_aliases", {"actions": [{"add": alias}]})
-    (told,) = place.upkeep().foreign(["jobs"])
+    (told,) = place.admin().foreign(["jobs"])
     assert told == (place.named(f"{JOBS_1}: the alias {{}}-jobs has filter"), True)
 
 
@@ -221,7 +221,7 @@ def test_field_of_a_template_ends_the_command_and_is_removed_by_the_next_one(
     before = documents(place.repository())
     one_template({"mappings": {"properties": {"host": {"type": "keyword"}}}})
     place.request("PUT", f"/{JOBS_1}/_mapping", {"properties": {"host": {"type": "keyword"}}})
-    assert place.upkeep().pending(["jobs"]) == [
+    assert place.admin().pending(["jobs"]) == [
         place.named("{}-jobs: {}-jobs-000001 would be copied into {}-jobs-000002")
     ]
     for _ in range(2):
@@ -231,7 +231,7 @@ def test_field_of_a_template_ends_the_command_and_is_removed_by_the_next_one(
         check_that_it_works(place)
     one_template.remove()  # type: ignore[attr-defined]
     place.sync()
-    assert place.upkeep().foreign(["jobs"]) == []
+    assert place.admin().foreign(["jobs"]) == []
     assert documents(place.repository()) == before
 
 
@@ -240,7 +240,7 @@ def test_index_of_another_kind_behind_the_alias_is_never_erased(place: Place) ->
     add = {"index": place.named("{}-backups-000001"), "alias": place.named("{}-jobs")}
     place.request("POST", "/_aliases", {"actions": [{"add": add}]})
     with pytest.raises(CommandError, match=r"-backups-000001 is of another kind and has the alias .*-jobs"):
-        place.upkeep().sync(["jobs"], lambda _question: True)
+        place.admin().sync(["jobs"], lambda _question: True)
     with pytest.raises(CommandError, match=r"it has the alias .*-jobs"):
         place.sync(kinds=["backups"])
     assert list(place.indices()) == [place.named("{}-backups-000001")]

@@ -13,7 +13,7 @@ from tests.stores.elasticsearch.place import WITH_ANOTHER_FIELD as OLD
 from tests.stores.elasticsearch.place import Child, Marked, changed, documents
 
 KEYS = [f"job{number}" for number in range(6)]
-LITTLE = 7
+MAX_BLOCKED = 7
 
 
 def prepared(place, *, abandoned=False):
@@ -24,7 +24,7 @@ def prepared(place, *, abandoned=False):
         place.fill(OLD["jobs"], len(KEYS))
     if abandoned:
         index = place.named("{}-jobs-000002")
-        place.upkeep()._create(LAYOUTS["jobs"], index, {copying_alias_of(index): {}}, beats=0)
+        place.admin()._create(LAYOUTS["jobs"], index, {copying_alias_of(index): {}}, beats=0)
         place.request("PUT", "/{}-jobs-000001/_block/write")
     return {key: (1, job(key, n=number)) for number, key in enumerate(KEYS)}
 
@@ -41,7 +41,7 @@ def copied(place, repository, happening):
 
     connection = place.connect(Marked)
     connection.happening = _happening
-    place.sync(connection=connection, little=LITTLE)
+    place.sync(connection=connection, max_blocked=MAX_BLOCKED)
     return connection
 
 
@@ -87,7 +87,7 @@ def interrupted(place, ending, chosen, *, abandoned=False):
         if last > whole.blocking:
             expected = after_changes(expected)
         acknowledged = written(impatient)
-        place.sync(little=LITTLE)
+        place.sync(max_blocked=MAX_BLOCKED)
         found = in_store(repository)
         if not acknowledged and "meanwhile" in found:
             # The store was slow: a write that got no answer in time may have been carried out.

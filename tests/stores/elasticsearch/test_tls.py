@@ -6,7 +6,7 @@ import re
 import pytest
 
 from freezer_api.errors import ConfigurationError, Unavailable
-from freezer_api.repository.elastic.transport import WrongServer
+from freezer_api.repository.elastic.transport import UnsupportedServer
 from tests.unit.test_stores import CLIENT, SECRET, elastic, read, store
 
 __all__ = ["read", "store"]
@@ -74,7 +74,7 @@ def test_a_server_for_which_nobody_vouches_gets_no_password(secure, reached, sto
     with pytest.raises(ConfigurationError, match=rf"^\[elasticsearch\] hosts in \S+: {told}"):
         reached(wrong)
     repository = store(elastic(f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\n{wrong}")).open(1)
-    with pytest.raises(WrongServer):
+    with pytest.raises(UnsupportedServer):
         repository.check()
     repository.close()
     assert re.search(f"The store cannot be used: {told}", caplog.text)
@@ -91,7 +91,7 @@ def test_a_wrong_password_is_told_in_one_line(secure, reached, store):
 def test_a_wrong_password_at_a_request_is_an_unavailable_store(secure, store, caplog):
     text = f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\nca_certs = {secure.access.ca}"
     repository = store(elastic(text)).open(1)
-    with pytest.raises(WrongServer):
+    with pytest.raises(UnsupportedServer):
         repository.check()
     repository.close()
     (record,) = caplog.records
@@ -102,8 +102,8 @@ def test_a_wrong_password_at_a_request_is_an_unavailable_store(secure, store, ca
 def test_upkeep_over_tls(secure, store):
     text = (
         f"hosts = {secure.url}\nhttp_auth = {secure.access.user}:{secure.access.password}\n"
-        f"ca_certs = {secure.access.ca}\nindex = tls-upkeep"
+        f"ca_certs = {secure.access.ca}\nindex = tls-admin"
     )
-    upkeep = store(elastic(text)).upkeep()
-    assert upkeep.show() is None
-    upkeep.close()
+    admin = store(elastic(text)).admin()
+    assert admin.show() is None
+    admin.close()

@@ -11,7 +11,7 @@ import pytest
 
 from freezer_api.errors import Unavailable
 from freezer_api.repository.elastic.access import Access, open_pool
-from freezer_api.repository.elastic.transport import Connection, WrongServer
+from freezer_api.repository.elastic.transport import Connection, UnsupportedServer
 from tests.hosting.certificates import make_certificates
 
 CANARY = b"\x00canary\r\n\r\n"
@@ -75,7 +75,7 @@ def test_where_nobody_listens(asked: Callable[..., Connection], caplog: pytest.L
         held.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{held.getsockname()[1]}"
         with pytest.raises(Unavailable):
-            asked(url).introduce()
+            asked(url).detect_engine()
     assert caplog.messages[-1].startswith("The store is not available (everything), after ")
     assert caplog.messages[-1].endswith(f" s: ConnectionError at {url}: Connection refused")
 
@@ -92,7 +92,7 @@ def test_one_that_does_not_speak_http(
     words: str,
 ) -> None:
     with pytest.raises(Unavailable):
-        asked(f"http://{listening(says)}").introduce()
+        asked(f"http://{listening(says)}").detect_engine()
     assert caplog.text.endswith(f": {words}\n")
     assert "canary" not in caplog.text
 
@@ -102,7 +102,7 @@ def test_one_without_tls(
 ) -> None:
     url = f"https://{listening(CANARY)}"
     with pytest.raises(Unavailable):
-        asked(url).introduce()
+        asked(url).detect_engine()
     assert f": TlsError at {url}: " in caplog.text
     assert "canary" not in caplog.text
 
@@ -114,8 +114,8 @@ def speaking_tls(listening: Callable[..., str], certificates: Path) -> str:
 
 
 def test_one_for_which_nobody_vouches(asked: Callable[..., Connection], speaking_tls: str) -> None:
-    with pytest.raises(WrongServer) as refusal:
-        asked(speaking_tls).introduce()
+    with pytest.raises(UnsupportedServer) as refusal:
+        asked(speaking_tls).detect_engine()
     assert refusal.value.reason.startswith(
         f"the store's certificate is not believed, TlsError at {speaking_tls}: "
     )
@@ -124,14 +124,14 @@ def test_one_for_which_nobody_vouches(asked: Callable[..., Connection], speaking
 
 def test_one_with_another_name(asked: Callable[..., Connection], speaking_tls: str, certificates: Path) -> None:
     named = speaking_tls.replace("127.0.0.1", "localhost")
-    with pytest.raises(WrongServer) as refusal:
-        asked(named, ca_certs=str(certificates / "ca.pem")).introduce()
+    with pytest.raises(UnsupportedServer) as refusal:
+        asked(named, ca_certs=str(certificates / "ca.pem")).detect_engine()
     assert "'localhost'" in refusal.value.reason
 
 
 def test_one_with_another_fingerprint(asked: Callable[..., Connection], speaking_tls: str) -> None:
-    with pytest.raises(WrongServer) as refusal:
-        asked(speaking_tls, fingerprint="00" * 32).introduce()
+    with pytest.raises(UnsupportedServer) as refusal:
+        asked(speaking_tls, fingerprint="00" * 32).detect_engine()
     assert "Fingerprints did not match" in refusal.value.reason
 
 
@@ -139,6 +139,6 @@ def test_the_next_one_is_asked_before_it_is_refused(
     asked: Callable[..., Connection], speaking_tls: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(Unavailable) as refusal:
-        asked(speaking_tls, speaking_tls.replace("127.0.0.1", "localhost")).introduce()
-    assert not isinstance(refusal.value, WrongServer)
+        asked(speaking_tls, speaking_tls.replace("127.0.0.1", "localhost")).detect_engine()
+    assert not isinstance(refusal.value, UnsupportedServer)
     assert "TlsError" in caplog.text

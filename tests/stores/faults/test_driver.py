@@ -13,10 +13,10 @@ import pytest
 from freezer_api.errors import AlreadyExists, CommandError, Conflict, StoreFailed, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic.access import Access, open_pool
-from freezer_api.repository.elastic.admin import ElasticUpkeep
+from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
 from freezer_api.repository.elastic.repository import ElasticRepository
-from freezer_api.repository.elastic.transport import Connection, WrongServer, leave_to_parent
+from freezer_api.repository.elastic.transport import Connection, UnsupportedServer, leave_to_parent
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job
 from tests.support.proxy import Proxy, Trouble
@@ -64,11 +64,11 @@ def connect(proxy: Proxy) -> Iterator[Connect]:
 def prefix(proxy: Proxy, connect: Connect) -> Iterator[str]:
     """What the names of this test's indices start with."""
     prefix = f"t{uuid.uuid4().hex}"
-    upkeep = ElasticUpkeep(connect(deadline=30.0), prefix)
-    upkeep.sync(["jobs"], erase=lambda _question: False)
+    admin = ElasticAdmin(connect(deadline=30.0), prefix)
+    admin.sync(["jobs"], erase=lambda _question: False)
     yield prefix
     proxy.always("pass")
-    upkeep.remove(list(LAYOUTS))
+    admin.remove(list(LAYOUTS))
 
 
 @pytest.fixture
@@ -280,22 +280,22 @@ class TestAnAnswerThatIsNotTheStores:
     def test_to_a_command_is_unavailable(
         self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes
     ) -> None:
-        upkeep = ElasticUpkeep(connect(retries=0, deadline=10.0), prefix, replicas=1)
-        upkeep.sync(["jobs"], erase=lambda _question: False)
+        admin = ElasticAdmin(connect(retries=0, deadline=10.0), prefix, replicas=1)
+        admin.sync(["jobs"], erase=lambda _question: False)
         proxy.always(foreign)
         for call in (
-            lambda: upkeep.plan(["jobs"]),
-            lambda: upkeep.pending(["jobs"]),
-            lambda: upkeep.sync(["jobs"], erase=lambda _question: True),
-            lambda: upkeep.remove(["jobs"]),
-            upkeep.shortcomings,
-            upkeep.update_settings,
-            upkeep.show,
+            lambda: admin.plan(["jobs"]),
+            lambda: admin.pending(["jobs"]),
+            lambda: admin.sync(["jobs"], erase=lambda _question: True),
+            lambda: admin.remove(["jobs"]),
+            admin.shortcomings,
+            admin.update_settings,
+            admin.show,
         ):
             with pytest.raises(Unavailable):
                 call()
         proxy.always("pass")
-        assert upkeep.pending(["jobs"]) == []
+        assert admin.pending(["jobs"]) == []
 
 
 def test_a_foreign_answer_in_the_middle_of_a_command_ends_it_in_one_line(
@@ -304,13 +304,13 @@ def test_a_foreign_answer_in_the_middle_of_a_command_ends_it_in_one_line(
     """Of each request of each command; the next attempt completes what it began."""
     connection, foreign = connect(retries=0, deadline=10.0), FOREIGN["200 and an empty object"]
     layouts = {name: LAYOUTS[name] for name in ("jobs", "clients")}
-    upkeep = ElasticUpkeep(connection, prefix, replicas=1, layouts=layouts)
+    admin = ElasticAdmin(connection, prefix, replicas=1, layouts=layouts)
     for number, call in enumerate(
         (
-            lambda: upkeep.sync(["clients"], erase=lambda _question: False),
-            upkeep.show,
-            upkeep.update_settings,
-            lambda: upkeep.remove(["jobs", "clients"]),
+            lambda: admin.sync(["clients"], erase=lambda _question: False),
+            admin.show,
+            admin.update_settings,
+            lambda: admin.remove(["jobs", "clients"]),
         )
     ):
         passed = 0
@@ -332,8 +332,8 @@ class TestTheServerIs:
     def test_not_spoken_to_when_it_is_none(self, proxy: Proxy, connect: Connect) -> None:
         for answer in (page("200 OK", "<html>It works!</html>", "text/html"), page("200 OK", '{"name": "x"}')):
             proxy.once(answer)
-            with pytest.raises(WrongServer) as caught:
-                connect().introduce()
+            with pytest.raises(UnsupportedServer) as caught:
+                connect().detect_engine()
             assert "Elasticsearch 8.19 to 9.x and OpenSearch 2.19 to 3.x" in caught.value.reason
 
     @pytest.mark.parametrize(
@@ -357,8 +357,8 @@ class TestTheServerIs:
         self, proxy: Proxy, connect: Connect, version: str, engine: str, reason: str
     ) -> None:
         proxy.once(page("200 OK", f'{{"version": {version}}}'))
-        with pytest.raises(WrongServer) as caught:
-            connect(engine=engine).introduce()
+        with pytest.raises(UnsupportedServer) as caught:
+            connect(engine=engine).detect_engine()
         assert reason in caught.value.reason
         assert "503" not in str(caught.value)
 
@@ -377,7 +377,7 @@ class TestTheServerIs:
     ) -> None:
         connection = connect(engine=engine)
         proxy.once(page("200 OK", info))
-        assert connection.introduce().calls["accept"] == "application/json"
+        assert connection.detect_engine().calls["accept"] == "application/json"
 
     @pytest.mark.slow
     @pytest.mark.store("opensearch2")
@@ -386,8 +386,8 @@ class TestTheServerIs:
         override = {"compatibility.override_main_response_version": "true"}
         with search_servers.cluster("opensearch", "2", nodes=1, settings=override) as cluster:
             connection = Connection(lambda: open_pool(Access((cluster.url,)), 1), engine=engine, deadline=30.0)
-            upkeep = ElasticUpkeep(connection, "t")
-            upkeep.sync(list(LAYOUTS), erase=lambda _question: False)
+            admin = ElasticAdmin(connection, "t")
+            admin.sync(list(LAYOUTS), erase=lambda _question: False)
             repository = ElasticRepository(connection, "t")
             repository.check()
             assert repository.create(JOBS, "one", job("one")).version == 1
@@ -400,8 +400,8 @@ class TestTheServerIs:
         proxy.once(FORBIDDEN)
         assert found(ElasticRepository(connect(engine="elasticsearch"), prefix)) == []
         proxy.once(FORBIDDEN)
-        with pytest.raises(WrongServer) as caught:
-            connect().introduce()
+        with pytest.raises(UnsupportedServer) as caught:
+            connect().detect_engine()
         assert "credentials" in caught.value.reason
 
     def test_asked_at_first_contact_and_said_in_the_log(
@@ -450,7 +450,7 @@ class TestTheIndex:
 
     def test_is_of_an_older_release(self, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
         prefix = f"t{uuid.uuid4().hex}"
-        older = ElasticUpkeep(connect(deadline=30.0), prefix, layouts={"jobs": Layout(replace(JOBS, hot=()))})
+        older = ElasticAdmin(connect(deadline=30.0), prefix, layouts={"jobs": Layout(replace(JOBS, hot=()))})
         older.sync(["jobs"], erase=lambda _question: False)
         repository = ElasticRepository(connect(), prefix)
 

@@ -13,7 +13,7 @@ from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import as_value
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic.access import Access, authorization, open_pool
-from freezer_api.repository.elastic.admin import ElasticUpkeep
+from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
@@ -43,15 +43,15 @@ def requests(url: str) -> list[Any]:
         access = Access((proxy.url,))
         header = authorization(("freezer", "pass:word"), None)
         connection = Connection(lambda: open_pool(access, 1), authorization=header)
-        upkeep = ElasticUpkeep(connection, "golden", replicas=1)
-        upkeep.remove(list(LAYOUTS))
+        admin = ElasticAdmin(connection, "golden", replicas=1)
+        admin.remove(list(LAYOUTS))
         proxy.requests.clear()
-        connection.introduce()
-        upkeep.sync(["jobs"], erase=lambda _question: False)
+        connection.detect_engine()
+        admin.sync(["jobs"], erase=lambda _question: False)
         _everything(connection)
         seen = [_shown(request) for request in _split(bytes(proxy.requests))]
-        upkeep.remove(list(LAYOUTS))
-        upkeep.close()
+        admin.remove(list(LAYOUTS))
+        admin.close()
     return seen
 
 

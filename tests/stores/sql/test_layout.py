@@ -32,7 +32,7 @@ from sqlalchemy import event
 from freezer_api.repository.sql.admin import sync
 from tests.contract import databases
 
-made = databases.upkeep(sys.argv[1])
+made = databases.admin(sys.argv[1])
 changes = []
 
 @event.listens_for(made.engine, "before_cursor_execute")
@@ -56,8 +56,8 @@ def database(server, sql_servers):
 
 @pytest.fixture
 def made(database):
-    """Its upkeep."""
-    with closing(databases.upkeep(database)) as made:
+    """Its administration."""
+    with closing(databases.admin(database)) as made:
         yield made
 
 
@@ -141,7 +141,7 @@ CHANGES = len(METADATA.tables) + sum(len(table.indexes) for table in METADATA.ta
     ],
 )
 def test_interrupted_anywhere_it_is_completed_by_the_next(made, database, number):
-    with closing(databases.upkeep(database)) as first:
+    with closing(databases.admin(database)) as first:
         assert _is_interrupted(first, number)
     sync(made)
     is_whole(made, database)
@@ -182,7 +182,7 @@ def test_killed_while_it_was_at_it(made, database, number):
 def test_who_waits_too_long_for_others_is_told(made, database, monkeypatch):
     monkeypatch.setattr(dialects, "_PATIENCE", 1)
     with (
-        closing(databases.upkeep(database)) as other,
+        closing(databases.admin(database)) as other,
         other.engine.connect() as connection,
         dialects.alone(connection),
         pytest.raises(CommandError, match="another freezer-manage is at work"),
@@ -267,7 +267,7 @@ def test_the_tables_of_the_original_are_left_alone_and_spoken_of(made, server, d
 class TestAServerThat:
     def test_is_not_there_is_tried_again_and_that_is_said(self, database, caplog):
         url = make_url(database).set(port=1).render_as_string(hide_password=False)
-        with closing(databases.upkeep(url, tries=2, interval=0.01)) as made:
+        with closing(databases.admin(url, tries=2, interval=0.01)) as made:
             for call in (lambda: sync(made), made.show, lambda: made.plan(["jobs"])):
                 caplog.clear()
                 with pytest.raises(CommandError, match=r"^cannot use \S+://127.0.0.1:1/freezer\d+: .*refused"):
@@ -279,7 +279,7 @@ class TestAServerThat:
     @pytest.mark.parametrize("part", [{"password": "wrong"}, {"database": "nowhere"}])
     def test_refuses_is_not_asked_again(self, database, caplog, part):
         url = make_url(database).set(**part).render_as_string(hide_password=False)
-        with closing(databases.upkeep(url, tries=-1)) as made, pytest.raises(CommandError) as refusal:
+        with closing(databases.admin(url, tries=-1)) as made, pytest.raises(CommandError) as refusal:
             sync(made)
         assert "\n" not in str(refusal.value)
         assert not caplog.records

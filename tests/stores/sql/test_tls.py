@@ -93,8 +93,8 @@ def _with(name, url, certificate, *, on_mariadb, on_postgresql):
 
 
 def _connected(url):
-    with closing(databases.upkeep(url)) as upkeep:
-        return upkeep.show()
+    with closing(databases.admin(url)) as admin:
+        return admin.show()
 
 
 def test_a_server_that_can_prove_who_it_is(name, right):

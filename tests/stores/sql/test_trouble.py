@@ -362,7 +362,7 @@ class TestAServerThat:
         calls["replace"]()
 
     def test_has_no_tables_yet(self, address, repository, admin, caplog):
-        made = databases.upkeep(address)
+        made = databases.admin(address)
         made.remove(["backups", "clients", "jobs", "actions", "sessions"])
         for call in (
             repository.check,
@@ -608,7 +608,7 @@ class TestADocumentThatIsLargerThanAPacket:
 
 
 def test_the_largest_statement_is_known_to_commands(address, server, on_mariadb):
-    made = databases.upkeep(address)
+    made = databases.admin(address)
     assert made.size_limits() == ({"max_allowed_packet": 16 << 20} if on_mariadb else {})
     made.close()
 

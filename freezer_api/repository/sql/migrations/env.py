@@ -1,4 +1,4 @@
-"""What Alembic runs: the steps on the connection, and in the transaction, of ``upkeep``."""
+"""What Alembic runs: the steps on the connection, and in the transaction, of ``admin``."""
 
 from alembic import context
 

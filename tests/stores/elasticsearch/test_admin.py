@@ -33,10 +33,10 @@ def test_fault_98_an_empty_store_is_made_and_found_current(place, name):
 def test_a_store_that_is_current_is_left_alone(place):
     place.sync(kinds=ALL)
     keep(place.repository(), "one")
-    before = place.upkeep().show()
+    before = place.admin().show()
     place.sync(kinds=ALL)
 
-    assert place.upkeep().show() == before
+    assert place.admin().show() == before
 
 
 def test_a_store_without_indices_says_what_to_run(place, caplog):
@@ -46,17 +46,17 @@ def test_a_store_without_indices_says_what_to_run(place, caplog):
 
 
 def test_the_plan_says_what_would_be_done_and_nothing_is(place, name):
-    upkeep = place.upkeep()
-    assert upkeep.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be created")]
+    admin = place.admin()
+    assert admin.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(WITHOUT_A_LIST)
-    assert upkeep.plan(["jobs"]) == [name("{}-jobs: the mapping of {}-jobs-000001 would be extended")]
+    assert admin.plan(["jobs"]) == [name("{}-jobs: the mapping of {}-jobs-000001 would be extended")]
     place.sync()
-    assert upkeep.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 is current")]
-    assert place.upkeep(WITH_ANOTHER_FIELD).plan(["jobs"]) == [
+    assert admin.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 is current")]
+    assert place.admin(WITH_ANOTHER_FIELD).plan(["jobs"]) == [
         name("{}-jobs: the mapping of {}-jobs-000001 would be extended")
     ]
     place.sync(WITH_ANOTHER_FIELD)
-    assert upkeep.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be copied into {}-jobs-000002")]
+    assert admin.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be copied into {}-jobs-000002")]
     assert list(place.indices()) == [name(JOBS_1)]
 
 
@@ -125,8 +125,8 @@ def test_an_index_of_somebody_else_in_the_way_is_left_alone(place, name, meta):
     place.request("PUT", "/{}-jobs", {"mappings": {"_meta": meta} if meta else {}})
     for attempt in (
         place.sync,
-        lambda: place.upkeep().remove(["jobs"]),
-        lambda: place.upkeep().plan(["jobs"]),
+        lambda: place.admin().remove(["jobs"]),
+        lambda: place.admin().plan(["jobs"]),
     ):
         with pytest.raises(CommandError, match="was not made by this service"):
             attempt()
@@ -137,8 +137,8 @@ def test_an_index_of_somebody_else_goes_when_the_operator_says_so(place, name):
     place.request("PUT", "/{}-jobs")
     questions = []
     with pytest.raises(CommandError, match="was not made by this service"):
-        place.upkeep().sync(["jobs"], lambda question: bool(questions.append(question)))
-    place.upkeep().sync(["jobs"], lambda question: True)
+        place.admin().sync(["jobs"], lambda question: bool(questions.append(question)))
+    place.admin().sync(["jobs"], lambda question: True)
 
     assert questions == [name("{}-jobs was not made by this service. Remove it with all it holds?")]
     assert list(place.indices()) == [name(JOBS_1)]
@@ -148,7 +148,7 @@ def test_of_two_indices_behind_the_alias_the_one_that_is_not_ours_goes(place, na
     place.sync()
     keep(place.repository(), "one")
     place.request("PUT", "/{}-aaa", {"aliases": {name("{}-jobs"): {}}})
-    place.upkeep().sync(["jobs"], lambda question: True)
+    place.admin().sync(["jobs"], lambda question: True)
 
     assert list(place.indices()) == [name(JOBS_1)]
     assert found(place.repository()) == ["one"]
@@ -161,7 +161,7 @@ def test_two_of_our_indices_behind_the_alias_are_refused(place, name):
     with pytest.raises(CommandError, match=r"-jobs-000001, .*-jobs-000004: all behind the alias"):
         place.sync()
     assert len(place.indices()) == 2
-    assert place.upkeep().remove(["jobs"]) == ["jobs"]
+    assert place.admin().remove(["jobs"]) == ["jobs"]
     assert place.indices() == {}
 
 
@@ -169,10 +169,10 @@ def test_an_index_that_is_not_behind_its_alias_is_refused(place, name):
     place.sync()
     alias = {"index": name(JOBS_1), "alias": name("{}-jobs")}
     place.request("POST", "/_aliases", {"actions": [{"remove": alias}]})
-    for attempt in (place.sync, lambda: place.upkeep().plan(["jobs"])):
+    for attempt in (place.sync, lambda: place.admin().plan(["jobs"])):
         with pytest.raises(CommandError, match="-jobs-000001: there, but not behind the alias"):
             attempt()
-    assert list(place.upkeep().show()) == [name(JOBS_1)]
+    assert list(place.admin().show()) == [name(JOBS_1)]
     place.request("POST", "/_aliases", {"actions": [{"add": alias}]})
     place.sync()
 
@@ -181,11 +181,11 @@ def test_a_store_of_a_newer_release_is_left_alone(place):
     place.sync()
     meta = {**LAYOUTS["jobs"].meta, "release": RELEASE + 1}
     place.request("PUT", "/{}-jobs-000001/_mapping", {"_meta": {"freezer": meta}})
-    before = place.upkeep().show()
-    for attempt in (place.sync, lambda: place.upkeep().plan(["jobs"])):
+    before = place.admin().show()
+    for attempt in (place.sync, lambda: place.admin().plan(["jobs"])):
         with pytest.raises(CommandError, match="-jobs-000001 was made by a newer release"):
             attempt()
-    assert place.upkeep().show() == before
+    assert place.admin().show() == before
 
 
 def test_fault_99_indices_of_other_people_and_of_other_prefixes_are_not_touched(place, name):
@@ -195,7 +195,7 @@ def test_fault_99_indices_of_other_people_and_of_other_prefixes_are_not_touched(
     keep(longer.repository(), "other")
     place.request("PUT", "/{}-jobs-000007")
     place.request("PUT", "/{}-jobs-archive")
-    place.upkeep().remove(ALL)
+    place.admin().remove(ALL)
 
     assert list(place.indices()) == [
         name("{}-jobs-000007"),
@@ -212,15 +212,15 @@ def test_remove_takes_the_kinds_that_are_named_and_sync_makes_them_again(place):
     repository = place.repository()
     keep(repository, "one")
     repository.create(CLIENTS, "c", {"client": {"client_id": "c"}})
-    upkeep = place.upkeep()
+    admin = place.admin()
 
-    assert upkeep.remove(["jobs"], test_only=True) == ["jobs"]
+    assert admin.remove(["jobs"], test_only=True) == ["jobs"]
     assert found(repository) == ["one"]
-    assert upkeep.remove(["jobs"]) == ["jobs"]
-    assert upkeep.remove(["jobs"]) == []
+    assert admin.remove(["jobs"]) == ["jobs"]
+    assert admin.remove(["jobs"]) == []
     assert found(repository, kind=CLIENTS) == ["c"]
-    assert upkeep.remove(ALL) == [kind for kind in ALL if kind != "jobs"]
-    assert upkeep.show() is None
+    assert admin.remove(ALL) == [kind for kind in ALL if kind != "jobs"]
+    assert admin.show() is None
     place.sync(kinds=ALL)
     assert found(repository) == []
 
@@ -228,7 +228,7 @@ def test_remove_takes_the_kinds_that_are_named_and_sync_makes_them_again(place):
 def test_show_tells_index_alias_version_documents_replicas_and_size(place, name):
     place.sync(kinds=ALL, replicas=1)
     keep(place.repository(), "one", "two")
-    shown = place.upkeep().show()
+    shown = place.admin().show()
 
     assert sorted(shown) == sorted(place.indices())
     jobs = shown[name(JOBS_1)]
@@ -249,24 +249,24 @@ def test_an_index_that_goes_while_it_is_looked_at_is_not_shown(place):
     connection = place.connect(Counted)
     connection.happening = lambda made: made == 1 and place.request("DELETE", "/{}-backups-000001")
 
-    assert len(place.upkeep(connection=connection).show()) == len(ALL) - 1
+    assert len(place.admin(connection=connection).show()) == len(ALL) - 1
 
 
 def test_the_number_of_replicas_can_be_set_at_any_time(place):
     with pytest.raises(CommandError, match="there is no index of backups: run 'freezer-manage db sync'"):
-        place.upkeep().update_settings()
+        place.admin().update_settings()
     place.sync(kinds=ALL)
-    assert place.upkeep(replicas=2).update_settings() == "number_of_replicas is 2"
-    assert {shown["replicas"] for shown in place.upkeep().show().values()} == {2}
+    assert place.admin(replicas=2).update_settings() == "number_of_replicas is 2"
+    assert {shown["replicas"] for shown in place.admin().show().values()} == {2}
 
 
 def test_what_is_to_be_done_and_what_is_lacking(place):
-    assert place.upkeep().pending(["jobs"]) == [place.named("{}-jobs: {}-jobs-000001 would be created")]
+    assert place.admin().pending(["jobs"]) == [place.named("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(kinds=ALL)
-    assert place.upkeep().pending(ALL) == []
-    assert place.upkeep(replicas=0).shortcomings() == []
-    assert place.upkeep().size_limits() == {"http.max_content_length": 104857600}
-    (lack,) = place.upkeep(replicas=1).shortcomings()
+    assert place.admin().pending(ALL) == []
+    assert place.admin(replicas=0).shortcomings() == []
+    assert place.admin().size_limits() == {"http.max_content_length": 104857600}
+    (lack,) = place.admin(replicas=1).shortcomings()
     assert lack == (
         "number_of_replicas is 1, and the cluster has 1 data node(s): every copy needs a node of its own"
     )
@@ -275,7 +275,7 @@ def test_what_is_to_be_done_and_what_is_lacking(place):
 def test_what_the_store_refuses_to_make_is_told_in_its_words(place):
     broken = {**LAYOUTS, "jobs": Layout(replace(JOBS, name="jobs*"))}
     with pytest.raises(CommandError, match=r"the store does not make the index .*: invalid_index_name_exception"):
-        place.upkeep(broken).sync(["jobs"], never)
+        place.admin(broken).sync(["jobs"], never)
 
 
 def test_the_alias_is_named_for_the_kind():
