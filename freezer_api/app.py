@@ -10,12 +10,12 @@ from oslo_config import cfg
 
 from freezer_api import __version__, pipeline
 from freezer_api.api.application import Application
+from freezer_api.api.list_limiter import ListLimiter, max_lists
 from freezer_api.api.resources.actions import ActionsResource
 from freezer_api.api.resources.backups import BackupsResource
 from freezer_api.api.resources.clients import ClientsResource
 from freezer_api.api.resources.jobs import JobsResource
 from freezer_api.api.resources.sessions import SessionsResource
-from freezer_api.api.shares import Shares, max_lists
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
@@ -27,7 +27,7 @@ from freezer_api.middleware.request_log import RequestLog
 from freezer_api.middleware.standalone import LoopbackOnly, StandaloneIdentity
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
-from freezer_api.operations.client_lookup import Registered
+from freezer_api.operations.client_lookup import ClientLookup
 from freezer_api.operations.clients import Clients
 from freezer_api.operations.job_actions import JobActions
 from freezer_api.operations.job_trusts import JobTrusts, Trusts
@@ -114,22 +114,22 @@ class ApplicationFactory:
         self._offered: set[str] = set()
         limits = opts.limits(conf)
         membership = Membership(repository, _now, limits)
-        registered = Registered(repository)
+        lookup = ClientLookup(repository)
         actions = JobActions(repository, _new_id, limits)
-        lending = JobTrusts(repository, trusts, enforced=conf.centralized_scheduler.enforce_trusts)
+        job_trusts = JobTrusts(repository, trusts, enforced=conf.centralized_scheduler.enforce_trusts)
         common: dict[str, Any] = {"clock": _now, "new_id": _new_id, "limits": limits}
-        jobs = Jobs(repository, registered, actions, lending, membership, **common)
+        jobs = Jobs(repository, lookup, actions, job_trusts, membership, **common)
         resources = {
             "backups": BackupsResource(Backups(repository, _new_id, limits)),
-            "clients": ClientsResource(Clients(repository, registered, _new_id, limits)),
+            "clients": ClientsResource(Clients(repository, lookup, _new_id, limits)),
             "actions": ActionsResource(Actions(repository, _new_id, limits)),
             "jobs": JobsResource(jobs),
             "sessions": SessionsResource(
                 Sessions(repository, membership, clock=repository.now, new_id=_new_id, limits=limits)
             ),
         }
-        shares = Shares(max_lists(limits.max_concurrent_lists, threads))
-        self._application = Application(resources, Enforcement(conf), limits, shares, self._offered)
+        list_limiter = ListLimiter(max_lists(limits.max_concurrent_lists, threads))
+        self._application = Application(resources, Enforcement(conf), limits, list_limiter, self._offered)
 
     def offers(self, mount: str) -> bool:
         """Return whether a version has this path and is enabled."""

@@ -24,7 +24,7 @@ class Malformed(Invalid):
 class LimitReached(FreezerError):
     """A request goes beyond a configured limit. The text names the limit and its option.
 
-    Every subclass is logged once a minute for each project, see :class:`freezer_api.api.refusals.Refusals`.
+    Every subclass is logged once a minute for each project, see :class:`freezer_api.api.refusals.RefusalLog`.
     """
 
 
@@ -82,7 +82,7 @@ class Unprocessable(FreezerError):
 
 
 class Undelegable(FreezerError):
-    """Rights that a job needs cannot be lent to it."""
+    """The rights that a job needs cannot be delegated to it."""
 
 
 class Forbidden(FreezerError):

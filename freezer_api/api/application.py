@@ -8,8 +8,8 @@ from typing import Any
 import falcon
 
 from freezer_api.api import discovery, errors
+from freezer_api.api.list_limiter import ListLimiter
 from freezer_api.api.routes import Route
-from freezer_api.api.shares import Shares
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Exchange
 from freezer_api.documents.fields import is_id
@@ -54,13 +54,13 @@ class Application:
         resources: Mapping[str, object],
         enforcement: Enforcement,
         limits: Limits,
-        shares: Shares,
+        list_limiter: ListLimiter,
         offered: Collection[str],
     ) -> None:
         self._resources = resources
         self._enforcement = enforcement
         self._limits = limits
-        self._shares = shares
+        self._list_limiter = list_limiter
         self._offered = offered
 
     def build(self, versions: Iterable[Version], mount: str = "") -> App:
@@ -88,7 +88,7 @@ class Application:
 
     def _responder(self, version: Version, route: Route) -> Responder:
         handler = getattr(self._resources[route.resource], route.handler)
-        enforcement, limits, shares = self._enforcement, self._limits, self._shares
+        enforcement, limits, list_limiter = self._enforcement, self._limits, self._list_limiter
         if not enforcement.knows(route.rule):
             raise LookupError(f"no policy has the rule {route.rule} of {route.method} {route.path}")
 
@@ -101,7 +101,7 @@ class Application:
                 resp,
                 version=version,
                 limits=limits,
-                shares=shares,
+                list_limiter=list_limiter,
                 enforcement=enforcement,
                 project_id=project_id,
             )

@@ -5,7 +5,7 @@ from typing import Any
 import falcon
 
 from freezer_api import errors
-from freezer_api.api.refusals import Refusals
+from freezer_api.api.refusals import RefusalLog
 from freezer_api.middleware.responses import RETRY_AFTER, UNEXPECTED, error_body, log_unexpected
 
 TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
@@ -38,7 +38,7 @@ _TEXTS = {
 
 def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:
     """Let the app answer every error in the one shape."""
-    refusals = Refusals()
+    refusals = RefusalLog()
 
     def limit_reached(req: falcon.Request, resp: falcon.Response, error: errors.LimitReached, params: Any) -> None:
         refusals.log(req.context.caller.project_id, str(error))

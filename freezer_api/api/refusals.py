@@ -14,7 +14,7 @@ MAX_PROJECTS = 1000
 """Projects whose last line is remembered."""
 
 
-class Refusals:
+class RefusalLog:
     """Logs refusals, for each project at most one line per ``INTERVAL``.
 
     Any error that is a :class:`freezer_api.errors.LimitReached` is logged here, whatever its status: 400, 413 or

@@ -13,7 +13,7 @@ from freezer_api.documents.search_index import Value, as_epoch, as_value, is_dig
 from freezer_api.errors import Invalid, Malformed
 from freezer_api.repository import query as q
 
-LONGEST_REMEMBERED = 1024
+MAX_CACHED_SIZE = 1024
 """Bytes."""
 
 MAX_POLL_PAIRS = 10
@@ -53,7 +53,7 @@ class Search:
     is_poll: bool = False
 
 
-NOTHING_ASKED = Search((), None)
+EMPTY_SEARCH = Search((), None)
 
 
 def search_of(kind: str, text: bytes, view: View, shown: q.Condition | None = None) -> Search:
@@ -63,14 +63,14 @@ def search_of(kind: str, text: bytes, view: View, shown: q.Condition | None = No
     such a field treats it as missing in the others.
     """
     # Schedulers ask the same all day long.
-    read = _remembered if len(text) <= LONGEST_REMEMBERED else _read
+    read = _remembered if len(text) <= MAX_CACHED_SIZE else _read
     return read(kind, text, view, shown)
 
 
 def _read(kind: str, text: bytes, view: View, shown: q.Condition | None) -> Search:
     document = parse(text)
     if document is None:
-        return NOTHING_ASKED
+        return EMPTY_SEARCH
     if not isinstance(document, dict):
         raise Invalid("A search should be a JSON object")
     return _Reader(_KINDS[kind], view, shown).read(document)

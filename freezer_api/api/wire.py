@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import falcon
 
 from freezer_api.api import parameters
-from freezer_api.api.search import NOTHING_ASKED, Search, search_of
-from freezer_api.api.shares import Shares
+from freezer_api.api.list_limiter import ListLimiter
+from freezer_api.api.search import EMPTY_SEARCH, Search, search_of
 from freezer_api.api.version import Version
 from freezer_api.context import Caller
 from freezer_api.documents.fields import Document, is_id
@@ -26,21 +26,21 @@ NO_BODY = "Missing request body"
 _IDENTITY = "identity"
 
 
-def read_body(req: falcon.Request, most: int) -> bytes:
+def read_body(req: falcon.Request, max_size: int) -> bytes:
     """Return the body without a byte order mark, empty if there is none. The ``Content-Type`` does not matter."""
     length = req.content_length
     if length is None and not (req.env.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in req.env):
         return b""
-    if length is not None and length > most:
-        raise TooLarge(f"A body may have {most} bytes, not more")
+    if length is not None and length > max_size:
+        raise TooLarge(f"A body may have {max_size} bytes, not more")
     try:
-        data: bytes = req.env["wsgi.input"].read(most + 1 if length is None else length)
+        data: bytes = req.env["wsgi.input"].read(max_size + 1 if length is None else length)
     except TimeoutError:
         raise RequestTimeout("The request did not arrive in time.") from None
     except Exception:  # noqa: BLE001 - each server has errors of its own for a body that is broken on the way
         raise Malformed("The body could not be read to its end") from None
-    if len(data) > most:
-        raise TooLarge(f"A body may have {most} bytes, not more")
+    if len(data) > max_size:
+        raise TooLarge(f"A body may have {max_size} bytes, not more")
     if length is not None and len(data) < length:
         raise Malformed("The body is shorter than its Content-Length")
     if data and (req.env.get("HTTP_CONTENT_ENCODING") or _IDENTITY).lower() != _IDENTITY:
@@ -58,14 +58,14 @@ class Exchange:
         *,
         version: Version,
         limits: Limits,
-        shares: Shares,
+        list_limiter: ListLimiter,
         enforcement: Enforcement,
         project_id: str | None,
     ) -> None:
         self._req = req
         self._resp = resp
         self.limits = limits
-        self._shares = shares
+        self._list_limiter = list_limiter
         self._enforcement = enforcement
         self.version = version
         self.caller: Caller = req.context.caller
@@ -142,7 +142,7 @@ class Exchange:
         if not isinstance(asked, FreezerError) and asked[1]:
             yield asked[0]
             return
-        with self._shares.taken(self.caller.project_id):
+        with self._list_limiter.acquire(self.caller.project_id):
             if isinstance(asked, FreezerError):
                 raise asked
             yield asked[0]
@@ -172,7 +172,7 @@ class Exchange:
             raise Invalid("A search comes in the body or in the parameter 'search', not in both")
         if text is not None:
             data = text.encode("utf-8", "surrogatepass")
-        return search_of(kind.name, data, self.version.views[kind.name], shown) if data else NOTHING_ASKED
+        return search_of(kind.name, data, self.version.views[kind.name], shown) if data else EMPTY_SEARCH
 
     def answer(self, status: str, value: Document) -> None:
         """Answer with a JSON object."""
@@ -180,7 +180,7 @@ class Exchange:
         self._resp.content_type = falcon.MEDIA_JSON
         self._resp.data = answer(value)
 
-    def answer_nothing(self) -> None:
+    def answer_no_content(self) -> None:
         """204."""
         self._resp.status = falcon.HTTP_204
 

@@ -241,14 +241,14 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_reading
     def _projects(self, repository: Repository, is_over: Callable[[], bool]) -> Result:
-        apart = list(projects.users_apart(repository, is_over))
+        stranded = list(projects.find_stranded_users(repository, is_over))
         lines = [
             f"User {shown_id(user_id)} has clients of version 1 in project {_listed(of_clients)}, but jobs in "
             f"project {_listed(of_jobs)}: a scheduler now sees only the jobs of its token's project"
-            for user_id, of_clients, of_jobs in apart[:_MAX_LINES]
+            for user_id, of_clients, of_jobs in stranded[:_MAX_LINES]
         ]
-        if len(apart) > _MAX_LINES:
-            lines.append(f"{len(apart) - _MAX_LINES} more users have them in different projects")
+        if len(stranded) > _MAX_LINES:
+            lines.append(f"{len(stranded) - _MAX_LINES} more users have them in different projects")
         if is_over():
             lines.append(f"Not all users were checked within {_SCAN_TIMEOUT} s")
         return _warning(lines)

@@ -14,13 +14,13 @@ import orjson
 from freezer_api.documents.fields import Document
 from freezer_api.errors import Malformed
 
-DEEPEST = 128
+MAX_NESTING = 128
 """Levels of nesting; 64 must be kept, and every reader in the way must be able to follow."""
 
-LONGEST_NUMBER = 1000
+MAX_NUMBER_LENGTH = 1000
 """Digits."""
 
-LONGEST_QUOTE = 100
+MAX_QUOTE_LENGTH = 100
 """Characters of a value that a message quotes."""
 
 _EXACT = " "
@@ -42,8 +42,8 @@ def _integer(text: str) -> int:
 
 
 def _check_digits(text: str) -> None:
-    if len(text) > LONGEST_NUMBER and sum(map(str.isdigit, text)) > LONGEST_NUMBER:
-        raise Malformed(f"A number has more than {LONGEST_NUMBER} digits")
+    if len(text) > MAX_NUMBER_LENGTH and sum(map(str.isdigit, text)) > MAX_NUMBER_LENGTH:
+        raise Malformed(f"A number has more than {MAX_NUMBER_LENGTH} digits")
 
 
 def _no_constant(name: str) -> Any:
@@ -59,7 +59,7 @@ def parse(data: bytes) -> Any:
     Of a key that comes twice in an object the last value counts.
     """
     value = _quickly_parsed(data)
-    if data.count(b"[") + data.count(b"{") > DEEPEST:
+    if data.count(b"[") + data.count(b"{") > MAX_NESTING:
         _check_nesting(value)
     return value
 
@@ -91,7 +91,7 @@ def _carefully_parsed(data: bytes) -> Any:
 def _check_nesting(value: Any) -> None:
     """Level by level, so that no depth can break it."""
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(MAX_NESTING + 1):
         level = [item for item in level if isinstance(item, dict | list)]
         if not level:
             return
@@ -100,7 +100,7 @@ def _check_nesting(value: Any) -> None:
 
 
 def _too_deep() -> Malformed:
-    return Malformed(f"More than {DEEPEST} levels of nesting")
+    return Malformed(f"More than {MAX_NESTING} levels of nesting")
 
 
 def encode(document: Document) -> str:
@@ -133,7 +133,7 @@ def answer(value: Any) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
-def one_line(text: str, longest: int = LONGEST_QUOTE) -> str:
+def one_line(text: str, longest: int = MAX_QUOTE_LENGTH) -> str:
     """The text as a message may show it: on one line and not too long."""
     if not text.isprintable():
         text = repr(text)[1:-1]

@@ -3,7 +3,7 @@
 An *entry* says that a scalar stands at a name. Names are dotted paths from the root, lists being transparent,
 and for keys that no definition knows also ``free_name(key)`` for the shallowest ones of the document. A *word*
 is a run of letters and digits, case ignored, of any value. Keys that look like secrets are in neither. Nothing
-here is longer than ``LONGEST_NAME`` and ``LONGEST_VALUE``, so that every engine can hold it.
+here is longer than ``MAX_NAME_LENGTH`` and ``MAX_VALUE_LENGTH``, so that every engine can hold it.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Field, Index
 from freezer_api.documents.kind import FREE, Kind, free_name
 
-LONGEST_VALUE = 1024
+MAX_VALUE_LENGTH = 1024
 """Characters; a longer value is never found by name, its words are found all the same."""
 
-LONGEST_NAME = 1024
+MAX_NAME_LENGTH = 1024
 """Characters; what stands at a longer path is found by its leaf, at a longer leaf by its words only."""
 
 MAX_VALUES = 10_000
@@ -84,7 +84,7 @@ def words_of(text: str) -> list[str]:
 
 
 def _kept(word: str) -> str:
-    return word if len(word) <= LONGEST_VALUE else hashlib.sha256(word.encode()).hexdigest()
+    return word if len(word) <= MAX_VALUE_LENGTH else hashlib.sha256(word.encode()).hexdigest()
 
 
 def as_value(scalar: Scalar, field: Field | None = None) -> Value:
@@ -103,7 +103,7 @@ def as_value(scalar: Scalar, field: Field | None = None) -> Value:
 
 
 def _bounded(type_: str, text: str) -> Value:
-    return Value(type_, text) if len(text) <= LONGEST_VALUE else PRESENT
+    return Value(type_, text) if len(text) <= MAX_VALUE_LENGTH else PRESENT
 
 
 def is_digits(text: str) -> bool:
@@ -173,7 +173,7 @@ class _Builder:
             self._entries.update(Entry(free_name(key), value) for value in values)
         return SearchIndex(
             entries=frozenset(self._entries),
-            values=frozenset(text for text in self._texts if len(text) <= LONGEST_VALUE),
+            values=frozenset(text for text in self._texts if len(text) <= MAX_VALUE_LENGTH),
             words=frozenset(words_of(" ".join(self._texts))),
             described=frozenset(self._described),
             members=frozenset(self._members),
@@ -189,7 +189,9 @@ class _Builder:
             field = self._paths.get(path or "")
             if is_secret(key) or (is_hidden if field is None else field.index is Index.OFF):
                 continue
-            is_free = key not in self._shown and (field is None or not field.hidden) and len(key) <= LONGEST_NAME
+            is_free = (
+                key not in self._shown and (field is None or not field.hidden) and len(key) <= MAX_NAME_LENGTH
+            )
             part = (value, path, key if is_free else None, field, depth)
             if field is None or field.many:
                 others.append(part)
@@ -264,16 +266,16 @@ class _Builder:
         self._text_left -= len(text)
         if len(text) > left and not self._is_own:
             self._is_full = True
-            if len(text) <= LONGEST_VALUE:
+            if len(text) <= MAX_VALUE_LENGTH:
                 return
             text = _cut(text, max(left, 0))
-        if self._fits(text.casefold()) and (len(text) > LONGEST_VALUE or self._fits(text)):
+        if self._fits(text.casefold()) and (len(text) > MAX_VALUE_LENGTH or self._fits(text)):
             self._texts.append(text)
 
     def _add_members(self, value: Any, name: str) -> None:
         self._entries.add(Entry(name, NULL if value is None else PRESENT))
         if isinstance(value, dict):
-            self._members.update(key for key in value if len(key) <= LONGEST_VALUE)
+            self._members.update(key for key in value if len(key) <= MAX_VALUE_LENGTH)
             self._size_left -= sum(len(key) + _OVERHEAD for key in self._members)
             for text in chain.from_iterable(map(_texts, value.values())):
                 if not self._counts():
@@ -288,7 +290,7 @@ def _is_hidden(field: Field | None) -> bool:
 
 def _path(prefix: str | None, key: str) -> str | None:
     """None where the path would be too long, and where it would start as only names of free keys do."""
-    if prefix is None or len(prefix) + len(key) > LONGEST_NAME or (prefix == "" and key.startswith(FREE)):
+    if prefix is None or len(prefix) + len(key) > MAX_NAME_LENGTH or (prefix == "" and key.startswith(FREE)):
         return None
     return prefix + key
 

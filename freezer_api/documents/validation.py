@@ -13,13 +13,13 @@ from jsonschema import Draft4Validator, ValidationError
 from jsonschema.exceptions import relevance
 
 from freezer_api.documents.fields import Document, Field, Schema, object_schema
-from freezer_api.documents.json_codec import LONGEST_QUOTE, one_line
+from freezer_api.documents.json_codec import MAX_QUOTE_LENGTH, one_line
 from freezer_api.documents.search_index import is_secret
 from freezer_api.errors import Invalid
 
 _DRAFT = "http://json-schema.org/draft-04/schema#"
-_LONGEST_MESSAGE = 500
-_ERRORS_LOOKED_AT = 100
+_MAX_MESSAGE_LENGTH = 500
+_MAX_ERRORS = 100
 """A body can break a rule in a hundred thousand places; errors at the root come first."""
 
 
@@ -43,7 +43,7 @@ class Form:
         try:
             self._accepts(document)
         except fastjsonschema.JsonSchemaValueException:
-            errors = islice(self._judge.iter_errors(document), _ERRORS_LOOKED_AT)
+            errors = islice(self._judge.iter_errors(document), _MAX_ERRORS)
             error = max(errors, key=relevance, default=None)
             if error is not None:
                 raise Invalid(_worded(error)) from None
@@ -54,13 +54,13 @@ def _worded(error: ValidationError) -> str:
     shown, message = repr(error.instance), error.message
     if message.startswith(shown):
         message = _quoted(error.instance, shown) + message[len(shown) :]
-    message = message[:_LONGEST_MESSAGE]
+    message = message[:_MAX_MESSAGE_LENGTH]
     path = ".".join(one_line(str(part)) for part in error.absolute_path)
     return f"{message} at {path}" if path else message
 
 
 def _quoted(value: Any, shown: str) -> str:
     """The value as the validator shows it, unless it is long or may hold secrets."""
-    if isinstance(value, dict | list) and (len(shown) > LONGEST_QUOTE or is_secret(shown)):
+    if isinstance(value, dict | list) and (len(shown) > MAX_QUOTE_LENGTH or is_secret(shown)):
         return "An object" if isinstance(value, dict) else "A list"
     return one_line(shown)

@@ -49,7 +49,7 @@ class KeystoneTrusts:
         self._account: tuple[Session, BaseIdentityPlugin] | None = None
         self._trustee: str | None = None
 
-    def lend(self, delegator: Delegator, project_id: str) -> Trust:
+    def ensure_trust(self, delegator: Delegator, project_id: str) -> Trust:
         trustee = self._trustee_id()
         roles = self._roles(delegator)
         asking = self._as_delegator(delegator, project_id)

@@ -7,7 +7,7 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import Owned
+from freezer_api.operations.scoped import ScopedDocuments
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
 
@@ -16,7 +16,7 @@ class Actions:
     """Actions of a scope; ``new_id`` makes an id that nobody has."""
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
-        self._actions = Owned(repository, actions.ACTIONS, limits)
+        self._actions = ScopedDocuments(repository, actions.ACTIONS, limits)
         self._new_id = new_id
 
     def search(self, scope: Scope, query: Query) -> Page:

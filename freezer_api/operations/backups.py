@@ -8,7 +8,7 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.errors import NotFound
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import Owned, shown_id
+from freezer_api.operations.scoped import ScopedDocuments, shown_id
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
 
@@ -17,7 +17,7 @@ class Backups:
     """Backups of a scope; ``new_id`` makes an id that nobody has."""
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
-        self._backups = Owned(repository, backups.BACKUPS, limits)
+        self._backups = ScopedDocuments(repository, backups.BACKUPS, limits)
         self._new_id = new_id
 
     def search(self, scope: Scope, query: Query) -> Page:

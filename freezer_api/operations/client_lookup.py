@@ -1,7 +1,7 @@
-"""Which client a ``client_id`` means.
+"""Find the client of a ``client_id``.
 
-It may be registered several times: by users of v1, in a project by v2, and once for all projects. A caller's own
-one wins; of several own ones that of the caller's project, then an ordinary one, then the oldest.
+An id may be registered several times: by users of v1, in a project by v2, and once for all projects. The caller's
+own client wins; of several, that of the caller's project, then one that is not central, then the oldest.
 """
 
 from freezer_api.documents.clients import CLIENTS, EVERYWHERE, is_central
@@ -9,35 +9,35 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.search_index import Value, as_value
 from freezer_api.errors import NotFound
 from freezer_api.operations.scope import Scope, central_key
-from freezer_api.operations.scoped import Owned, shown_id
+from freezer_api.operations.scoped import ScopedDocuments, shown_id
 from freezer_api.repository.protocol import Repository, Stored
 from freezer_api.repository.query import All, Condition, HasClient, Is, Not
 
 OF_ALL_PROJECTS = Is(("reach",), Value("string", EVERYWHERE))
-"""What holds of central clients."""
+"""The condition that central clients meet."""
 
 
-class Registered:
-    """The clients that a scope may name."""
+class ClientLookup:
+    """Finds the clients that a scope may name."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
-        self._clients = Owned(repository, CLIENTS)
+        self._clients = ScopedDocuments(repository, CLIENTS)
 
     def find(self, scope: Scope, client_id: str) -> Stored | None:
-        """The client; in a project also one of all projects."""
+        """Return the client; in a project also one of all projects."""
         own = self.own(scope, client_id)
         return self.central(client_id) if own is None and scope.by_project else own
 
     def get(self, scope: Scope, client_id: str) -> Stored:
-        """The client, else ``NotFound``."""
+        """Return the client. Raises ``NotFound``."""
         stored = self.find(scope, client_id)
         if stored is None:
             raise NotFound(shown_id(client_id))
         return stored
 
     def own(self, scope: Scope, client_id: str) -> Stored | None:
-        """The scope's own client."""
+        """Return the scope's own client."""
         stored = self._clients.find(scope, client_id)
         if stored is not None and _is_of_project(scope, stored.document):
             return stored
@@ -45,12 +45,12 @@ class Registered:
         return next(iter(found), None)
 
     def all_own(self, scope: Scope, client_id: str) -> list[Stored]:
-        """The scope's own clients of this id, however they were registered."""
+        """Return the scope's own clients of this id, however they were registered."""
         return self._clients.all(scope, Is(("client.client_id",), as_value(client_id)))
 
     @staticmethod
     def are_of(scope: Scope, project_id: str) -> Condition:
-        """Return what holds of a project's jobs whose client, as :meth:`find` finds it, is of ``project_id``."""
+        """Return the condition on a project's jobs that their client, by :meth:`find`, is of ``project_id``."""
         of_project = Is(("project_id",), Value("string", project_id))
         if project_id == scope.owner:
             return HasClient(of_project)
@@ -58,7 +58,7 @@ class Registered:
         return All((HasClient(All((of_project, OF_ALL_PROJECTS))), Not(HasClient(scope.condition))))
 
     def central(self, client_id: str) -> Stored | None:
-        """The client of all projects."""
+        """Return the client of all projects."""
         return self._repository.get(CLIENTS, central_key(client_id))
 
 

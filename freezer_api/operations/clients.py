@@ -9,12 +9,12 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import AlreadyExists, Conflict, Forbidden
-from freezer_api.operations.client_lookup import OF_ALL_PROJECTS, Registered
+from freezer_api.operations.client_lookup import OF_ALL_PROJECTS, ClientLookup
 from freezer_api.operations.duplicates import unite
 from freezer_api.operations.pages import bounded_page
-from freezer_api.operations.rewrite import rewrite, until_settled
+from freezer_api.operations.rewrite import retry_on_conflict, rewrite
 from freezer_api.operations.scope import Scope, central_key
-from freezer_api.operations.scoped import Owned
+from freezer_api.operations.scoped import ScopedDocuments
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Any, Query
 
@@ -25,14 +25,14 @@ class Clients:
     def __init__(
         self,
         repository: Repository,
-        registered: Registered,
+        clients: ClientLookup,
         new_id: Callable[[], str],
         limits: Limits = DEFAULTS,
     ) -> None:
         self._repository = repository
         self._limits = limits
-        self._clients = Owned(repository, CLIENTS, limits)
-        self._registered = registered
+        self._clients = ScopedDocuments(repository, CLIENTS, limits)
+        self._lookup = clients
         self._new_id = new_id
 
     def search(self, scope: Scope, query: Query) -> Page:
@@ -44,7 +44,7 @@ class Clients:
         return bounded_page(self._repository, CLIENTS, query, self._limits.max_page_bytes)
 
     def get(self, scope: Scope, client_id: str) -> Stored:
-        return self._registered.get(scope, client_id)
+        return self._lookup.get(scope, client_id)
 
     def register(self, scope: Scope, client: Document) -> Stored:
         """Create a client. Raise ``AlreadyExists`` if the scope has one of this id, or any project a central one.
@@ -52,11 +52,11 @@ class Clients:
         Of simultaneous registrations of one id, in this or another version, one wins.
         """
         client_id, stored = client["client_id"], None
-        if not self._registered.all_own(scope, client_id):
+        if not self._lookup.all_own(scope, client_id):
             self._check_not_central(scope, client_id)
             stored = self._clients.create(scope, client_id, self._new(client))
         # v2 may have created one in between, or a process may have been killed before it looked.
-        kept = until_settled(lambda: self._united(scope, client_id))
+        kept = retry_on_conflict(lambda: self._united(scope, client_id))
         if stored is None or (kept is not None and _is_another(kept, stored)):
             raise AlreadyExists(f"Client already registered with ID {client_id}")
         return stored
@@ -77,10 +77,10 @@ class Clients:
             # v1, or a registration as central, may have created one in between.
             return self._united(scope, client["client_id"]) or stored
 
-        return until_settled(attempt)
+        return retry_on_conflict(attempt)
 
     def _announced(self, scope: Scope, client: Document) -> Stored:
-        own = self._registered.own(scope, client["client_id"])
+        own = self._lookup.own(scope, client["client_id"])
         if own is not None:
             return self._again(own, client)
         self._check_not_central(scope, client["client_id"])
@@ -94,7 +94,7 @@ class Clients:
 
         It is a ``Conflict`` if it is the own project's, which v2 did not find a moment ago.
         """
-        central = self._registered.central(client_id)
+        central = self._lookup.central(client_id)
         if central is None:
             return
         if central.document.get("project_id") == scope.project_id:
@@ -104,15 +104,15 @@ class Clients:
     def _united(self, scope: Scope, client_id: str) -> Stored | None:
         """Unite the project's clients of this id that are the same; return the strongest, None if none exists."""
         project = scope.around({"project_id": scope.project_id})
-        found = self._registered.all_own(project, client_id)
+        found = self._lookup.all_own(project, client_id)
         return unite(self._repository, found) if found else None
 
     def _announced_centrally(self, scope: Scope, client: Document) -> Stored:
-        central = self._registered.central(client["client_id"])
+        central = self._lookup.central(client["client_id"])
         if central is not None and not scope.owns(central.document):
             raise _taken(client["client_id"])
         # First the new one, then away with the old: who stops in between and comes again finds both.
-        own = self._registered.own(scope, client["client_id"])
+        own = self._lookup.own(scope, client["client_id"])
         stored = self._again(central, client) if central is not None else self._new_central(scope, own, client)
         if own is not None and own.key != stored.key:
             self._repository.delete(CLIENTS, own.key, own.token)
@@ -149,7 +149,7 @@ class Clients:
         return rewrite(
             self._repository,
             CLIENTS,
-            lambda: _changeable(scope, self._registered.get(scope, client_id)),
+            lambda: _changeable(scope, self._lookup.get(scope, client_id)),
             change,
         )
 
@@ -157,11 +157,11 @@ class Clients:
         """Forget the client if there is one. ``Forbidden`` for one that another project has for all."""
 
         def attempt() -> None:
-            stored = self._registered.find(scope, client_id)
+            stored = self._lookup.find(scope, client_id)
             if stored is not None:
                 self._repository.delete(CLIENTS, _changeable(scope, stored).key, stored.token)
 
-        until_settled(attempt)
+        retry_on_conflict(attempt)
 
 
 def _is_another(kept: Stored, stored: Stored) -> bool:

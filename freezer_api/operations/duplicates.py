@@ -12,14 +12,14 @@ from collections.abc import Iterator, Sequence
 from freezer_api.documents.clients import CLIENTS, announced_again, is_central, made_central
 from freezer_api.documents.merge import same
 from freezer_api.documents.search_index import as_value
-from freezer_api.operations.rewrite import until_settled
+from freezer_api.operations.rewrite import retry_on_conflict
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import Owned, every, shown_id
+from freezer_api.operations.scoped import ScopedDocuments, iterate_all, shown_id
 from freezer_api.repository.protocol import Repository, Stored
 from freezer_api.repository.query import Is
 
 
-def doubles_of(found: Sequence[Stored]) -> list[Stored]:
+def duplicates_of(found: Sequence[Stored]) -> list[Stored]:
     """Return those of a project's clients of one id that should be one client, the one that stays first.
 
     A central client and v2's belong to the project, v1's to its user: two users may both have one in v1.
@@ -55,7 +55,7 @@ def unite(repository: Repository, found: Sequence[Stored], *, newest_announces: 
     under the key of the strongest; it takes the description and the capabilities of the strongest, or of the
     newest. Raise ``Conflict`` if one of them changed in the meantime.
     """
-    kept, *others = doubles_of(found)
+    kept, *others = duplicates_of(found)
     if not others:
         return kept
     doubles = [one for one in found if one in (kept, *others)]
@@ -73,14 +73,14 @@ def unite(repository: Repository, found: Sequence[Stored], *, newest_announces: 
 def unite_all(repository: Repository) -> Iterator[str]:
     """Unite all clients of one user, project and id; yield a line for each id that several users still have."""
     seen: dict[tuple[str, str], int] = {}
-    for stored in every(repository, CLIENTS):
+    for stored in iterate_all(repository, CLIENTS):
         project_id = stored.document.get("project_id")
         if project_id is not None:
             place = (project_id, stored.document["client"]["client_id"])
             seen[place] = seen.get(place, 0) + 1
     for (project_id, client_id), count in seen.items():
         if count > 1:
-            users = until_settled(lambda: _united(repository, project_id, client_id))  # noqa: B023 - called at once
+            users = retry_on_conflict(lambda: _united(repository, project_id, client_id))  # noqa: B023 - called at once
             if len(users) > 1:
                 shown = ", ".join(map(shown_id, users))
                 yield f"Client {shown_id(client_id)} of project {shown_id(project_id)} is registered by {shown}"
@@ -90,7 +90,7 @@ def _united(repository: Repository, project_id: str, client_id: str) -> list[str
     """Unite the clients of each user; return the users."""
     scope = Scope("project_id", project_id, "", project_id)
     by_user: dict[str, list[Stored]] = {}
-    for stored in Owned(repository, CLIENTS).all(scope, Is(("client.client_id",), as_value(client_id))):
+    for stored in ScopedDocuments(repository, CLIENTS).all(scope, Is(("client.client_id",), as_value(client_id))):
         by_user.setdefault(stored.document.get("user_id") or "", []).append(stored)
     for found in by_user.values():
         unite(repository, found, newest_announces=True)

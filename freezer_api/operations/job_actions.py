@@ -13,7 +13,7 @@ from freezer_api.documents.json_codec import size
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.errors import FreezerError, Unprocessable
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import Owned, owners_of
+from freezer_api.operations.scoped import ScopedDocuments, owner_fields
 from freezer_api.repository.protocol import Repository, Stored
 
 
@@ -30,8 +30,8 @@ class JobActions:
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
         self._repository = repository
-        self._actions = Owned(repository, actions.ACTIONS)
-        self._jobs = Owned(repository, jobs.JOBS)
+        self._actions = ScopedDocuments(repository, actions.ACTIONS)
+        self._jobs = ScopedDocuments(repository, jobs.JOBS)
         self._new_id = new_id
         self._limits = limits
 
@@ -114,4 +114,4 @@ def _completed(scope: Scope, item: Document, action: Document) -> Document:
 
 def _owned_item(item: Document, action: Document) -> Document:
     """The item with the id and the owner of its action."""
-    return {**item, "action_id": action["action_id"], **owners_of(action)}
+    return {**item, "action_id": action["action_id"], **owner_fields(action)}

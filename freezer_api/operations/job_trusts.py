@@ -1,7 +1,7 @@
-"""Trusts of jobs: a central client runs a job of any project with rights that its creator lent for it.
+"""Trusts of jobs: a central client runs a job of any project with rights that the creator of the job delegates.
 
-The trust is made last, when all checks are passed and the job is about to be written, and taken back when no job
-holds it in the end. Who dies in between leaves a trust that the next request finds and uses.
+The trust is created last, when all checks are passed and the job is about to be written, and revoked if no job
+holds it in the end. If the process is killed in between, the next request reuses the orphaned trust.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ from freezer_api.repository.query import Is, Query
 
 @dataclass(frozen=True)
 class Delegator:
-    """Who may lend: a user by a token for a project; ``about`` is what Keystone says of the token."""
+    """The user who delegates, by a token for a project; ``about`` is what Keystone reports about the token."""
 
     user_id: str
     project_id: str | None
@@ -30,7 +30,7 @@ class Delegator:
 
 
 class Trust(NamedTuple):
-    """Rights that were lent. ``is_new``: made just now, so nobody else relies on it."""
+    """A trust of Keystone. ``is_new``: this request created it, so no job holds it yet."""
 
     id: str
     trustor_user_id: str
@@ -38,22 +38,22 @@ class Trust(NamedTuple):
 
 
 class Trusts(Protocol):
-    """What Keystone is asked for."""
+    """Creates and revokes trusts in Keystone."""
 
-    def lend(self, delegator: Delegator, project_id: str) -> Trust:
-        """A trust of the delegator's for the project, an existing one where it will do.
+    def ensure_trust(self, delegator: Delegator, project_id: str) -> Trust:
+        """Return a trust of the delegator for the project: an existing one that fits, else a new one.
 
-        ``Undelegable`` when it cannot be, ``Unavailable`` when Keystone cannot be asked.
+        Raises ``Undelegable`` if Keystone refuses it, ``Unavailable`` if Keystone cannot be reached.
         """
         ...
 
     def revoke(self, delegator: Delegator | None, trust_id: str) -> None:
-        """End a trust, as far as possible: what stands in the way is logged."""
+        """Revoke a trust. Failures are logged, not raised."""
         ...
 
 
-class Loan:
-    """The trust of one request, made when it is needed first, and once."""
+class TrustDelegation:
+    """The trust of one request, created at most once, when it is first needed."""
 
     def __init__(
         self, trusts: Trusts | None, scope: Scope, delegator: Delegator | None, *, enforced: bool
@@ -63,10 +63,10 @@ class Loan:
         self._delegator = delegator
         self._enforced = enforced
         self._trust: Trust | None = None
-        self.loose: set[str] = set()
-        """Trusts that may be held by no job in the end."""
+        self.unheld: set[str] = set()
+        """Ids of trusts that no job may hold in the end."""
 
-    def settled(self, old: Document | None, new: Document, client: Stored | None) -> Document:
+    def apply_trust(self, old: Document | None, new: Document, client: Stored | None) -> Document:
         """Return the new job, which is other work than the old one, with the trust that it needs, or without any.
 
         A trust of another person never stays. v1 creates none: it keeps the caller's own, and releases others.
@@ -75,14 +75,14 @@ class Loan:
             return jobs.with_credentials_of(new, old)
         former = jobs.trust_of(old or {})
         if former is not None:
-            self.loose.add(former)
-        may_lend = self._scope.by_project and self._needs_trust(client)
-        if self._trusts is None or self._delegator is None or not may_lend:
+            self.unheld.add(former)
+        may_delegate = self._scope.by_project and self._needs_trust(client)
+        if self._trusts is None or self._delegator is None or not may_delegate:
             return jobs.with_credentials_of(new, {})
         if self._trust is None:
-            self._trust = self._trusts.lend(self._delegator, self._scope.owner)
+            self._trust = self._trusts.ensure_trust(self._delegator, self._scope.owner)
             if self._trust.is_new:
-                self.loose.add(self._trust.id)
+                self.unheld.add(self._trust.id)
         return jobs.with_trust(new, self._trust.id, self._trust.trustor_user_id)
 
     def _needs_trust(self, client: Stored | None) -> bool:
@@ -90,7 +90,7 @@ class Loan:
 
 
 class JobTrusts:
-    """Lends and takes back. Without ``trusts`` jobs are made without; ``enforced``: every job needs one."""
+    """Delegates and revokes. Without ``trusts`` jobs get none; ``enforced``: every job needs one."""
 
     def __init__(self, repository: Repository, trusts: Trusts | None, *, enforced: bool = False) -> None:
         self._repository = repository
@@ -98,15 +98,15 @@ class JobTrusts:
         self._enforced = enforced
 
     @contextmanager
-    def lent(self, scope: Scope, delegator: Delegator | None) -> Iterator[Loan]:
-        """Let a job be written with a loan; afterwards trusts that no job holds are taken back."""
-        loan = Loan(self._trusts, scope, delegator, enforced=self._enforced)
+    def delegation(self, scope: Scope, delegator: Delegator | None) -> Iterator[TrustDelegation]:
+        """Let a job be written with a trust; revoke trusts that no job holds afterwards."""
+        delegation = TrustDelegation(self._trusts, scope, delegator, enforced=self._enforced)
         try:
-            yield loan
+            yield delegation
         except FreezerError:
-            self.release(scope, delegator, loan.loose)
+            self.release(scope, delegator, delegation.unheld)
             raise
-        self.release(scope, delegator, loan.loose)
+        self.release(scope, delegator, delegation.unheld)
 
     def release(self, scope: Scope, delegator: Delegator | None, trust_ids: Iterable[str]) -> None:
         """Revoke those of the trusts that no job of the project holds, whoever owns the job."""

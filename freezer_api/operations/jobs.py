@@ -8,12 +8,12 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge, same
 from freezer_api.errors import Unprocessable
-from freezer_api.operations.client_lookup import Registered
+from freezer_api.operations.client_lookup import ClientLookup
 from freezer_api.operations.job_actions import JobActions, Plan
-from freezer_api.operations.job_trusts import Delegator, JobTrusts, Loan
+from freezer_api.operations.job_trusts import Delegator, JobTrusts, TrustDelegation
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import Owned
+from freezer_api.operations.scoped import ScopedDocuments
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Condition, Query
 
@@ -24,7 +24,7 @@ class Jobs:
     def __init__(
         self,
         repository: Repository,
-        registered: Registered,
+        clients: ClientLookup,
         job_actions: JobActions,
         trusts: JobTrusts,
         membership: Membership,
@@ -33,9 +33,9 @@ class Jobs:
         new_id: Callable[[], str],
         limits: Limits = DEFAULTS,
     ) -> None:
-        self._jobs = Owned(repository, jobs.JOBS, limits)
+        self._jobs = ScopedDocuments(repository, jobs.JOBS, limits)
         self._limits = limits
-        self._registered = registered
+        self._lookup = clients
         self._actions = job_actions
         self._trusts = trusts
         self._membership = membership
@@ -55,8 +55,13 @@ class Jobs:
         job = jobs.scheduled({**job, "job_actions": plan.items, "job_id": id_}, self._clock(), anew=True)
         client = self._check_client(scope, job)
         self._limits.check(jobs.JOBS, job)
-        with self._actions.kept(scope, plan, id_) as items, self._trusts.lent(scope, delegator) as loan:
-            return self._jobs.create(scope, id_, loan.settled(None, jobs.with_actions(job, items), client))
+        with (
+            self._actions.kept(scope, plan, id_) as items,
+            self._trusts.delegation(scope, delegator) as delegation,
+        ):
+            return self._jobs.create(
+                scope, id_, delegation.apply_trust(None, jobs.with_actions(job, items), client)
+            )
 
     def put(self, scope: Scope, job_id: str, job: Document, delegator: Delegator | None) -> Stored:
         """Create the job under this id or replace it whole; one that names its session no longer leaves it."""
@@ -68,14 +73,17 @@ class Jobs:
         def made(items: list[Document]) -> Document:
             return jobs.scheduled(jobs.with_actions(job, items), now, anew=False)
 
-        def replaced(old: Document | None, items: list[Document], loan: Loan) -> Document:
-            new = self._changed(scope, old, made(items), loan)
+        def replaced(old: Document | None, items: list[Document], delegation: TrustDelegation) -> Document:
+            new = self._changed(scope, old, made(items), delegation)
             return new if old is None else self._membership.leaving(scope, old, new)
 
         self._check_change(scope, old, made(plan.items))
         self._limits.check(jobs.JOBS, made(plan.items), old)
-        with self._actions.kept(scope, plan, job_id) as items, self._trusts.lent(scope, delegator) as loan:
-            stored = self._jobs.put(scope, job_id, lambda old: replaced(old, items, loan))
+        with (
+            self._actions.kept(scope, plan, job_id) as items,
+            self._trusts.delegation(scope, delegator) as delegation,
+        ):
+            stored = self._jobs.put(scope, job_id, lambda old: replaced(old, items, delegation))
         self._membership.complete_if_pending(scope, stored.document)
         return stored
 
@@ -97,13 +105,13 @@ class Jobs:
         return self._actions.planned(scope, job["job_actions"], self._limits.room(jobs.JOBS, old))
 
     def _merged(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
-        def merged(job: Document, loan: Loan) -> Document:
+        def merged(job: Document, delegation: TrustDelegation) -> Document:
             new = deep_merge(job, patch)
             self._limits.check(jobs.JOBS, new, job)
-            return self._changed(scope, job, new, loan)
+            return self._changed(scope, job, new, delegation)
 
-        with self._trusts.lent(scope, delegator) as loan:
-            return self._rewrite(scope, job_id, lambda job: merged(job, loan))
+        with self._trusts.delegation(scope, delegator) as delegation:
+            return self._rewrite(scope, job_id, lambda job: merged(job, delegation))
 
     def _rewrite(self, scope: Scope, job_id: str, change: Callable[[Document], Document]) -> Stored:
         """Change the job, after a change of its membership that was interrupted is completed."""
@@ -120,12 +128,12 @@ class Jobs:
         self._membership.complete_if_pending(scope, stored.document)
         return stored
 
-    def _changed(self, scope: Scope, old: Document | None, new: Document, loan: Loan) -> Document:
+    def _changed(self, scope: Scope, old: Document | None, new: Document, delegation: TrustDelegation) -> Document:
         """Return the new job, checked, with the old job's trust only if it is the same work."""
         if old is not None and _is_same_work(old, new, actions.identical_definition):
             return jobs.with_credentials_of(new, old)
         self._check_change(scope, old, new)
-        return loan.settled(old, new, self._registered.find(scope, new["client_id"]))
+        return delegation.apply_trust(old, new, self._lookup.find(scope, new["client_id"]))
 
     def _check_change(self, scope: Scope, old: Document | None, new: Document) -> None:
         """Check the client of changed work. An unchanged document is accepted whatever the client is now."""
@@ -159,7 +167,7 @@ class Jobs:
         """Return the client, None if v1 knows none. ``Unprocessable`` if a project has none of this id, or if it
         announced that it cannot do the job.
         """
-        stored = self._registered.find(scope, job["client_id"])
+        stored = self._lookup.find(scope, job["client_id"])
         if stored is not None:
             clients.check_capabilities(stored.document["client"], jobs.definitions_of(job))
         elif scope.by_project:
@@ -168,7 +176,7 @@ class Jobs:
 
     def shows_process(self, scope: Scope, caller: Caller) -> Condition:
         """Return what holds of exactly those jobs whose process :meth:`veiled` shows to the caller."""
-        return self._registered.are_of(scope, caller.project_id or "")
+        return self._lookup.are_of(scope, caller.project_id or "")
 
     def veiled(self, scope: Scope, caller: Caller, found: Iterable[Stored]) -> list[Stored]:
         """The jobs, without the processes of clients that are not of the caller's project."""
@@ -180,7 +188,7 @@ class Jobs:
                 return stored
             client_id = job["client_id"]
             if client_id not in concerned:
-                client = self._registered.find(scope, client_id)
+                client = self._lookup.find(scope, client_id)
                 concerned[client_id] = client is not None and _is_of(caller, client.document)
             return stored if concerned[client_id] else stored._replace(document=jobs.without_process(job))
 

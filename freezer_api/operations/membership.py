@@ -22,9 +22,9 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.search_index import as_value
 from freezer_api.errors import Conflict, NotFound, TooMany
-from freezer_api.operations.rewrite import until_settled
+from freezer_api.operations.rewrite import retry_on_conflict
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import Owned
+from freezer_api.operations.scoped import ScopedDocuments
 from freezer_api.repository.protocol import Repository, Stored
 from freezer_api.repository.query import HasMember, Is, Missing, Not, Query
 
@@ -36,14 +36,14 @@ class Membership:
 
     def __init__(self, repository: Repository, clock: Callable[[], int], limits: Limits = DEFAULTS) -> None:
         self._repository = repository
-        self._jobs = Owned(repository, jobs.JOBS)
-        self._sessions = Owned(repository, sessions.SESSIONS)
+        self._jobs = ScopedDocuments(repository, jobs.JOBS)
+        self._sessions = ScopedDocuments(repository, sessions.SESSIONS)
         self._clock = clock
         self._limits = limits
 
     def join(self, scope: Scope, session_id: str, job_id: str) -> None:
         """Make the job a member of this session and of no other; a repetition refreshes both sides."""
-        until_settled(lambda: self._join(scope, session_id, job_id))
+        retry_on_conflict(lambda: self._join(scope, session_id, job_id))
 
     def _join(self, scope: Scope, session_id: str, job_id: str) -> None:
         """Join; ``Conflict`` when the session or the job changed in a way that the join has to follow."""
@@ -115,7 +115,7 @@ class Membership:
             if now is None or now.token != stored.token:
                 raise Conflict(f"Job with ID {job_id} was changed by another request")
 
-        until_settled(attempt)
+        retry_on_conflict(attempt)
 
     def _enter(self, scope: Scope, session_id: str, job: Document) -> None:
         """Give the session an entry of the job if it has none; release the job when the session is gone."""
@@ -220,7 +220,7 @@ class Membership:
                 # A PATCH of the job that was based on an older state names the session again.
                 raise Conflict(f"Job with ID {job_id} was changed by another request")
 
-        until_settled(attempt)
+        retry_on_conflict(attempt)
 
     def release(
         self, scope: Scope, session_id: str, job_ids: Collection[str], *, also_pending: bool = False

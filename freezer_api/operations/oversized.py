@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from freezer_api.documents.limits import Limits
 from freezer_api.documents.registry import KINDS
-from freezer_api.operations.pages import PART
-from freezer_api.operations.scoped import every
+from freezer_api.operations.pages import BATCH_SIZE
+from freezer_api.operations.scoped import iterate_all
 from freezer_api.repository.protocol import Repository
 
 
@@ -16,7 +16,7 @@ def count_oversized(repository: Repository, limits: Limits, is_over: Callable[[]
     """
     oversized = read = 0
     for kind in KINDS:
-        for stored in every(repository, kind, limit=PART):
+        for stored in iterate_all(repository, kind, limit=BATCH_SIZE):
             if is_over():
                 return oversized, read
             read += 1

@@ -10,7 +10,7 @@ from freezer_api.repository.query import Query
 MIN_DOCUMENTS = 10
 """A page with fewer documents is the last one: schedulers rely on it."""
 
-PART = 50
+BATCH_SIZE = 50
 """Documents that are read before their size is known."""
 
 
@@ -19,7 +19,7 @@ def bounded_page(repository: Repository, kind: Kind, query: Query, max_bytes: in
 
     It is read in parts, so that no more than a part of large documents is in memory beyond the page.
     """
-    part = repository.search(kind, replace(query, limit=min(query.limit, PART)))
+    part = repository.search(kind, replace(query, limit=min(query.limit, BATCH_SIZE)))
     items: list[Stored] = []
     bytes_, total, limit = 0, part.total, query.limit
     while True:
@@ -33,7 +33,7 @@ def bounded_page(repository: Repository, kind: Kind, query: Query, max_bytes: in
             return Page(items, part.next, total)
         fitting = int((max_bytes - bytes_) / (bytes_ / len(items))) + 1
         query = replace(query, limit=left, offset=0, after=part.next, with_total=False)
-        part = repository.search(kind, replace(query, limit=min(left, max(PART, fitting))))
+        part = repository.search(kind, replace(query, limit=min(left, max(BATCH_SIZE, fitting))))
 
 
 def _cut(

@@ -6,16 +6,16 @@ from typing import NamedTuple
 from freezer_api.documents.clients import CLIENTS, is_central
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.search_index import Value
-from freezer_api.operations.client_lookup import Registered
+from freezer_api.operations.client_lookup import ClientLookup
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import every
+from freezer_api.operations.scoped import iterate_all
 from freezer_api.repository.protocol import Repository, Stored
 from freezer_api.repository.query import MAX_CONDITIONS, Any, Is, Missing, Not, Query
 
-_PAGE = 500
+_BATCH_SIZE = 500
 
 
-class Apart(NamedTuple):
+class StrandedUser(NamedTuple):
     """A user with clients of v1 in some projects, and with jobs in others in which nothing runs them."""
 
     user_id: str
@@ -23,10 +23,10 @@ class Apart(NamedTuple):
     of_jobs: list[str]
 
 
-def users_apart(repository: Repository, is_over: Callable[[], bool]) -> Iterator[Apart]:
+def find_stranded_users(repository: Repository, is_over: Callable[[], bool]) -> Iterator[StrandedUser]:
     """Yield each such user, in the order of their names, until ``is_over`` says that it took long enough."""
     of_clients: dict[str, set[str]] = {}
-    for stored in every(repository, CLIENTS, limit=_PAGE):
+    for stored in iterate_all(repository, CLIENTS, limit=_BATCH_SIZE):
         if is_over():
             break
         if _is_of_v1(stored):
@@ -34,7 +34,7 @@ def users_apart(repository: Repository, is_over: Callable[[], bool]) -> Iterator
     for user_id, projects in sorted(of_clients.items()):
         of_jobs = sorted(_projects_of_jobs(repository, user_id, projects, is_over))
         if of_jobs:
-            yield Apart(user_id, sorted(projects), of_jobs)
+            yield StrandedUser(user_id, sorted(projects), of_jobs)
 
 
 def _is_of_v1(stored: Stored) -> bool:
@@ -49,7 +49,7 @@ def _projects_of_jobs(
     repository: Repository, user_id: str, projects: set[str], is_over: Callable[[], bool]
 ) -> Iterator[str]:
     """Yield the other projects in which the user has jobs whose client is not registered there."""
-    registered, seen = Registered(repository), [Is(("project_id",), Value("string", one)) for one in projects]
+    lookup, seen = ClientLookup(repository), [Is(("project_id",), Value("string", one)) for one in projects]
     while len(seen) < MAX_CONDITIONS - 2 and not is_over():
         owned = Is(("user_id",), Value("string", user_id))
         elsewhere = Not(Any((Missing(("project_id",)), *seen)))
@@ -58,6 +58,6 @@ def _projects_of_jobs(
             return
         job = page.items[0].document
         project_id = job["project_id"]
-        if registered.find(Scope("project_id", project_id, user_id, project_id), job["client_id"]) is None:
+        if lookup.find(Scope("project_id", project_id, user_id, project_id), job["client_id"]) is None:
             yield project_id
         seen.append(Is(("project_id",), Value("string", project_id)))

@@ -1,4 +1,4 @@
-"""The one read-change-replace loop: whoever changes a document goes through here."""
+"""The read-change-replace loop of every change of a document."""
 
 import random
 import time
@@ -11,20 +11,20 @@ from freezer_api.documents.merge import same
 from freezer_api.errors import Conflict
 from freezer_api.repository.protocol import Repository, Stored
 
-ATTEMPTS = 100
-"""Of many who change one document at once, each round lets one through."""
+MAX_ATTEMPTS = 100
+"""Of concurrent changes of one document, each round lets one succeed."""
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.0005, 0.05
 
 T = TypeVar("T")
 
 
-def until_settled(attempt: Callable[[], T]) -> T:
-    """The result of ``attempt``, made again while it raises ``Conflict``, ever less hastily; at last it may.
+def retry_on_conflict(attempt: Callable[[], T]) -> T:
+    """Return the result of ``attempt``; repeat it with growing pauses while it raises ``Conflict``.
 
-    An attempt reads anew whatever it decides by.
+    Each attempt has to read again what it depends on. The last one may raise ``Conflict``.
     """
-    for made in range(1, ATTEMPTS):
+    for made in range(1, MAX_ATTEMPTS):
         try:
             return attempt()
         except Conflict:
@@ -40,11 +40,10 @@ def rewrite(
     change: Callable[[Document], Document],
     before: Callable[[Document, Document], None] | None = None,
 ) -> Stored:
-    """Put what ``change`` makes of the document that ``read`` finds in its place, atomically.
+    """Replace the document that ``read`` returns by the result of ``change``, atomically.
 
-    ``change`` writes nothing and is asked again whenever somebody else's change came first. When it changes
-    nothing, nothing is written and the version stays. ``before`` is told the old and the new document ahead of
-    each write.
+    ``change`` has no effects and is repeated after a conflict. If it changes nothing, nothing is written and the
+    version stays. ``before`` is called with the old and the new document ahead of each write.
     """
 
     def attempt() -> Stored:
@@ -56,4 +55,4 @@ def rewrite(
             before(stored.document, changed)
         return repository.replace(kind, stored.key, changed, stored.token)
 
-    return until_settled(attempt)
+    return retry_on_conflict(attempt)

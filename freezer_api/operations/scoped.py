@@ -1,4 +1,4 @@
-"""The documents of one kind, as a scope sees them: what is not the scope's own does not exist."""
+"""Reads and changes of the documents of a scope. Documents of other owners do not exist for it."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -9,26 +9,26 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.errors import AlreadyExists, Conflict, NotFound
 from freezer_api.operations.pages import bounded_page
-from freezer_api.operations.rewrite import rewrite, until_settled
+from freezer_api.operations.rewrite import retry_on_conflict, rewrite
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Condition, Query
 
-LONGEST_ID = 255
+MAX_ID_LENGTH = 255
 """Characters of an id that a message shows: all that an id can have."""
 
 
 def shown_id(id_: str) -> str:
-    """An id, as it may stand in a message."""
-    return one_line(id_, LONGEST_ID)
+    """Return the id in the form for messages."""
+    return one_line(id_, MAX_ID_LENGTH)
 
 
-def owners_of(document: Document) -> Document:
-    """The properties of a document that say whose it is."""
+def owner_fields(document: Document) -> Document:
+    """Return the properties of a document that identify its owner."""
     return {name: document[name] for name in ("user_id", "project_id") if name in document}
 
 
-def every(repository: Repository, kind: Kind, *conditions: Condition, limit: int = 100) -> Iterator[Stored]:
+def iterate_all(repository: Repository, kind: Kind, *conditions: Condition, limit: int = 100) -> Iterator[Stored]:
     """Yield all documents that fit, in the order of their creation, read in pages of ``limit``."""
     query = Query(conditions, limit=limit)
     while True:
@@ -39,10 +39,11 @@ def every(repository: Repository, kind: Kind, *conditions: Condition, limit: int
         query = replace(query, after=page.next)
 
 
-class Owned:
-    """Reads and changes of one kind. Ids are those that clients know; ``NotFound`` also means somebody else's.
+class ScopedDocuments:
+    """Reads and changes documents of one kind. Ids are those that clients know.
 
-    ``limits`` apply to what requests make: :meth:`create`, :meth:`put` and :meth:`patch`, not :meth:`rewrite`.
+    A document of another owner raises ``NotFound``, too. ``limits`` apply to :meth:`create`, :meth:`put` and
+    :meth:`patch`, not to :meth:`rewrite`.
     """
 
     def __init__(self, repository: Repository, kind: Kind, limits: Limits = DEFAULTS) -> None:
@@ -54,19 +55,19 @@ class Owned:
         return id_ if self._kind.keyed_by_id else scope.client_key(id_)
 
     def find(self, scope: Scope, id_: str) -> Stored | None:
-        """The document, None when there is none of this scope."""
+        """Return the document, or None if the scope has none of this id."""
         stored = self._repository.get(self._kind, self._key(scope, id_))
         return stored if stored is not None and scope.owns(stored.document) else None
 
     def get(self, scope: Scope, id_: str) -> Stored:
-        """The document, else ``NotFound``."""
+        """Return the document. Raises ``NotFound``."""
         stored = self.find(scope, id_)
         if stored is None:
             raise NotFound(shown_id(id_))
         return stored
 
     def find_or_free(self, scope: Scope, id_: str) -> Stored | None:
-        """The document, None when the id is free; ``AlreadyExists`` when it is a stranger's."""
+        """Return the document, or None if the id is free. Raises ``AlreadyExists`` if it has another owner."""
         stored = self._repository.get(self._kind, self._key(scope, id_))
         if stored is not None and not scope.owns(stored.document):
             raise self._taken(id_)
@@ -76,16 +77,16 @@ class Owned:
         return AlreadyExists(f"{self._kind.title} already registered with ID {id_}")
 
     def search(self, scope: Scope, query: Query) -> Page:
-        """The scope's documents that fit the query."""
+        """Return a page of the scope's documents that meet the query."""
         query = replace(query, conditions=(scope.condition, *query.conditions))
         return bounded_page(self._repository, self._kind, query, self._limits.max_page_bytes)
 
     def all(self, scope: Scope, condition: Condition) -> list[Stored]:
-        """Every document of the scope that fits; for conditions that few documents fit."""
-        return list(every(self._repository, self._kind, scope.condition, condition))
+        """Return all documents of the scope that meet a condition; for conditions that few documents meet."""
+        return list(iterate_all(self._repository, self._kind, scope.condition, condition))
 
     def create(self, scope: Scope, id_: str, document: Document) -> Stored:
-        """A new document of this scope. ``AlreadyExists`` when the id is taken, be it by a stranger."""
+        """Create a document of this scope. Raises ``AlreadyExists`` if the id is taken, also by another owner."""
         self._limits.check(self._kind, document)
         try:
             return self._repository.create(self._kind, self._key(scope, id_), scope.stamped(document))
@@ -134,10 +135,10 @@ class Owned:
         make: Callable[[Document | None], Document],
         before: Callable[[Document, Document], None] | None = None,
     ) -> Stored:
-        """Create the document, or replace it whole by what ``make`` makes with the old one in view.
+        """Create the document, or replace it by what ``make`` returns for the old one.
 
-        The creator stays the owner. ``AlreadyExists`` when the id is a stranger's. ``before`` is told the old and
-        the new document ahead of each replacement.
+        The creator stays the owner. Raises ``AlreadyExists`` if the id has another owner. ``before`` is called
+        with the old and the new document ahead of each replacement.
         """
 
         def attempt() -> Stored:
@@ -145,16 +146,16 @@ class Owned:
             made = {**make(None if old is None else old.document), self._kind.id_field: id_}
             if old is None:
                 return self._created_or_conflict(scope, id_, made)
-            made = {**made, **owners_of(old.document)}
+            made = {**made, **owner_fields(old.document)}
             self._limits.check(self._kind, made, old.document)
             if before is not None:
                 before(old.document, made)
             return self._repository.replace(self._kind, old.key, made, old.token)
 
-        return until_settled(attempt)
+        return retry_on_conflict(attempt)
 
     def _created_or_conflict(self, scope: Scope, id_: str, document: Document) -> Stored:
-        """Create; ``Conflict`` when somebody else did so just now, be it a stranger: the next attempt will see."""
+        """Create the document. Raises ``Conflict`` if it exists by now: the next attempt reads it."""
         try:
             return self.create(scope, id_, document)
         except AlreadyExists as error:
@@ -174,4 +175,4 @@ class Owned:
             self._repository.delete(self._kind, stored.key, stored.token)
             return True
 
-        return until_settled(attempt)
+        return retry_on_conflict(attempt)

@@ -9,7 +9,7 @@ from freezer_api.documents.merge import deep_merge
 from freezer_api.errors import Invalid
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import Owned
+from freezer_api.operations.scoped import ScopedDocuments
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
 
@@ -26,7 +26,7 @@ class Sessions:
         new_id: Callable[[], str],
         limits: Limits = DEFAULTS,
     ) -> None:
-        self._sessions = Owned(repository, sessions.SESSIONS, limits)
+        self._sessions = ScopedDocuments(repository, sessions.SESSIONS, limits)
         self._membership = membership
         self._clock = clock
         self._new_id = new_id

@@ -11,7 +11,7 @@ import pytest
 from freezer_api.cmd import manage as module
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import every
+from freezer_api.operations.scoped import iterate_all
 from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.commands.command import COMMAND, configured, ended, start
 from tests.compat.deployers import DEPLOYERS
@@ -282,7 +282,7 @@ def test_sync_unites_clients_and_reports_those_of_several_users(manage, made, fi
             for user_id in ("ann", "bob"):
                 client(f"shared{n}", user_id, 1)
         done = manage(*made, "db", "sync")
-        found = [stored.document["client"]["client_id"] for stored in every(repository, CLIENTS)]
+        found = [stored.document["client"]["client_id"] for stored in iterate_all(repository, CLIENTS)]
 
     assert (done.code, done.stdout) == (0, MADE)
     first, *lines, last = done.stderr.splitlines()

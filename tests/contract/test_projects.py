@@ -1,6 +1,6 @@
 """Users with clients of v1 in other projects than their jobs, on every store."""
 
-from freezer_api.operations.projects import Apart, users_apart
+from freezer_api.operations.projects import StrandedUser, find_stranded_users
 from freezer_api.operations.scope import Scope, central_key
 from freezer_api.repository.protocol import Repository
 from tests.contract.asking import CLIENTS, JOBS, job
@@ -59,7 +59,9 @@ def keep_all(repository: Repository) -> None:
 
 def test_user_with_jobs_and_clients_in_different_projects_is_found(repository: Repository) -> None:
     keep_all(repository)
-    assert list(users_apart(repository, lambda: False)) == [Apart("ann", ["blue", "red"], ["black", "white"])]
+    assert list(find_stranded_users(repository, lambda: False)) == [
+        StrandedUser("ann", ["blue", "red"], ["black", "white"])
+    ]
 
 
 def test_search_ends_when_it_takes_too_long(repository: Repository) -> None:
@@ -70,5 +72,5 @@ def test_search_ends_when_it_takes_too_long(repository: Repository) -> None:
         calls.append(1)
         return len(calls) > 1
 
-    assert list(users_apart(repository, is_over)) == []
+    assert list(find_stranded_users(repository, is_over)) == []
     assert len(calls) == 3

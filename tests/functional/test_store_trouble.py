@@ -9,7 +9,7 @@ import pytest
 from oslo_config import cfg
 
 from freezer_api.errors import Conflict, StoreFailed
-from freezer_api.operations.rewrite import ATTEMPTS
+from freezer_api.operations.rewrite import MAX_ATTEMPTS
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.functional.client import Client
@@ -127,7 +127,7 @@ def test_fault_08_a_store_that_is_away_gives_neither_404_nor_an_empty_list(
 def test_a_change_that_never_gets_through_is_409(store: Disturbed, disturbed_client: Client) -> None:
     disturbed_client("POST", "actions/a1", {"freezer_action": {"action": "backup"}})
     text = "Action with ID a1 was changed by another request"
-    store.before("replace", "actions", _raise(Conflict(text)), times=ATTEMPTS)
+    store.before("replace", "actions", _raise(Conflict(text)), times=MAX_ATTEMPTS)
     assert disturbed_client("PATCH", "actions/a1", {"freezer_action": {"mode": "fs"}}).error == (
         409,
         "Document already existing",

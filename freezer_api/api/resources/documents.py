@@ -35,7 +35,7 @@ class Documents:
 
     def delete(self, exchange: Exchange, id_: str) -> None:
         self._reading.delete(exchange.scope, id_)
-        exchange.answer_nothing()
+        exchange.answer_no_content()
 
     def _answer_change(self, exchange: Exchange, status: str, id_: str, stored: Stored) -> None:
         exchange.answer(status, {self._kind.id_field: id_, "version": stored.version})

@@ -62,7 +62,7 @@ class JobsResource(Documents):
 
     def delete(self, exchange: Exchange, id_: str) -> None:
         self._jobs.delete(exchange.scope, id_, exchange.delegator)
-        exchange.answer_nothing()
+        exchange.answer_no_content()
 
     def event(self, exchange: Exchange, job_id: str) -> None:
         event = jobs.event_of(exchange.request(jobs.BAD_EVENT))

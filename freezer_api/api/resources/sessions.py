@@ -34,8 +34,8 @@ class SessionsResource(Documents):
 
     def add_job(self, exchange: Exchange, session_id: str, job_id: str) -> None:
         self._sessions.add_job(exchange.scope, session_id, job_id)
-        exchange.answer_nothing()
+        exchange.answer_no_content()
 
     def remove_job(self, exchange: Exchange, session_id: str, job_id: str) -> None:
         self._sessions.remove_job(exchange.scope, session_id, job_id)
-        exchange.answer_nothing()
+        exchange.answer_no_content()

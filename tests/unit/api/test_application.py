@@ -7,8 +7,8 @@ import pytest
 from oslo_config import cfg
 
 from freezer_api.api.application import Application
+from freezer_api.api.list_limiter import ListLimiter
 from freezer_api.api.routes import Route
-from freezer_api.api.shares import Shares
 from freezer_api.api.v1 import V1
 from freezer_api.documents.limits import DEFAULTS
 from freezer_api.policy.enforcer import Enforcement
@@ -22,7 +22,7 @@ class Resource:
 def test_a_route_without_a_rule_cannot_be_built() -> None:
     conf = cfg.ConfigOpts()
     conf([], project="freezer", default_config_files=[])
-    application = Application({"jobs": Resource()}, Enforcement(conf), DEFAULTS, Shares(None), [])
+    application = Application({"jobs": Resource()}, Enforcement(conf), DEFAULTS, ListLimiter(None), [])
     route = Route("/jobs", "GET", "jobs:no_such", "jobs", "get")
     with warnings.catch_warnings(), pytest.raises(LookupError, match="jobs:no_such of GET /jobs"):
         application.build([replace(V1, routes=(route,))])

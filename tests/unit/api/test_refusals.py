@@ -2,7 +2,7 @@
 
 import pytest
 
-from freezer_api.api.refusals import INTERVAL, MAX_PROJECTS, Refusals
+from freezer_api.api.refusals import INTERVAL, MAX_PROJECTS, RefusalLog
 
 
 class Clock:
@@ -15,7 +15,7 @@ class Clock:
 
 def test_each_project_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
-    refusals = Refusals(clock)
+    refusals = RefusalLog(clock)
     for second in range(2 * int(INTERVAL)):
         clock.now = 1000.0 + second
         refusals.log("one", f"reason {second}")
@@ -30,7 +30,7 @@ def test_each_project_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) 
 
 
 def test_the_number_of_remembered_projects_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
-    refusals = Refusals(Clock())
+    refusals = RefusalLog(Clock())
     refusals.log("first", "")
     for number in range(MAX_PROJECTS):
         refusals.log(str(number), "")

@@ -11,9 +11,9 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.merge import same
 from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import (
-    LONGEST_NAME,
-    LONGEST_VALUE,
+    MAX_NAME_LENGTH,
     MAX_TEXT,
+    MAX_VALUE_LENGTH,
     NULL,
     PRESENT,
     Entry,
@@ -165,12 +165,12 @@ CLIENT = {
         (BACKUPS, backup(free=True), "free", True, True),
         (BACKUPS, backup(free=1), "free", True, False),
         (BACKUPS, backup(free=1.5), "free", 1.5, True),
-        (BACKUPS, backup(free="x" * LONGEST_VALUE), "free", "x" * LONGEST_VALUE, True),
-        (BACKUPS, backup(free="x" * (LONGEST_VALUE + 1)), "free", "x" * (LONGEST_VALUE + 1), False),
+        (BACKUPS, backup(free="x" * MAX_VALUE_LENGTH), "free", "x" * MAX_VALUE_LENGTH, True),
+        (BACKUPS, backup(free="x" * (MAX_VALUE_LENGTH + 1)), "free", "x" * (MAX_VALUE_LENGTH + 1), False),
         (BACKUPS, backup(**{"k" * 900: 1}), "k" * 900, 1, True),
-        (BACKUPS, backup(**{"k" * LONGEST_NAME: 1}), "k" * LONGEST_NAME, 1, True),
-        (BACKUPS, backup(**{"k" * (LONGEST_NAME + 1): 1}), "k" * (LONGEST_NAME + 1), 1, False),
-        (BACKUPS, backup(**{"k" * LONGEST_NAME: {"x": 1}}), "x", 1, True),
+        (BACKUPS, backup(**{"k" * MAX_NAME_LENGTH: 1}), "k" * MAX_NAME_LENGTH, 1, True),
+        (BACKUPS, backup(**{"k" * (MAX_NAME_LENGTH + 1): 1}), "k" * (MAX_NAME_LENGTH + 1), 1, False),
+        (BACKUPS, backup(**{"k" * MAX_NAME_LENGTH: {"x": 1}}), "x", 1, True),
         (BACKUPS, backup(**{"a.b": 1}), "a.b", 1, True),
         (BACKUPS, backup(a={"b": 1}), "backup_metadata.a.b", 1, True),
         (BACKUPS, backup(**{"": 1}), "", 1, True),
@@ -298,10 +298,10 @@ def test_everything_has_a_bounded_length_and_number() -> None:
     long = "x" * 300_000
     document = backup(**{long: {str(n): n for n in range(1000)}, "free": long, "list": [long + "y", 10**999]})
     index = search_index(BACKUPS, document)
-    assert max(len(entry.name) for entry in index.entries) <= LONGEST_NAME + 1
-    assert max(len(entry.value.text) for entry in index.entries) <= LONGEST_VALUE
-    assert max(map(len, index.values)) <= LONGEST_VALUE
-    assert max(map(len, index.words)) <= LONGEST_VALUE
+    assert max(len(entry.name) for entry in index.entries) <= MAX_NAME_LENGTH + 1
+    assert max(len(entry.value.text) for entry in index.entries) <= MAX_VALUE_LENGTH
+    assert max(map(len, index.values)) <= MAX_VALUE_LENGTH
+    assert max(map(len, index.words)) <= MAX_VALUE_LENGTH
     assert words_of(long)[0] in index.words
     assert words_of(long) != words_of(long + "y")
 

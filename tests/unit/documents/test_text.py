@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from freezer_api.documents import json_codec
-from freezer_api.documents.json_codec import DEEPEST, answer, decode, encode, one_line, parse
+from freezer_api.documents.json_codec import MAX_NESTING, answer, decode, encode, one_line, parse
 from freezer_api.errors import Malformed
 
 from .json_values import OBJECTS, VALUES, is_identical, nested
@@ -96,17 +96,17 @@ def test_the_quick_reader_reads_what_the_careful_one_does(data: bytes) -> None:
 
 
 class TestNesting:
-    @pytest.mark.parametrize("levels", [0, 1, 64, DEEPEST])
+    @pytest.mark.parametrize("levels", [0, 1, 64, MAX_NESTING])
     def test_is_kept(self, levels: int) -> None:
         value = nested(levels)
         assert parse(json.dumps(value).encode()) == value
-        assert parse(json.dumps([[], *[{}] * DEEPEST]).encode()) == [[], *[{}] * DEEPEST]
+        assert parse(json.dumps([[], *[{}] * MAX_NESTING]).encode()) == [[], *[{}] * MAX_NESTING]
 
     @pytest.mark.parametrize("bottom", [[], {}, 1, 10**30])
     def test_is_bounded(self, bottom: Any) -> None:
-        levels = DEEPEST - isinstance(bottom, list | dict)
+        levels = MAX_NESTING - isinstance(bottom, list | dict)
         assert parse(json.dumps(nested(levels, bottom)).encode()) == nested(levels, bottom)
-        with pytest.raises(Malformed, match=f"^More than {DEEPEST} levels of nesting$"):
+        with pytest.raises(Malformed, match=f"^More than {MAX_NESTING} levels of nesting$"):
             parse(json.dumps(nested(levels + 1, bottom)).encode())
 
     @pytest.mark.parametrize("levels", [300, 900, 1030, 5_000, 500_000])
@@ -131,7 +131,7 @@ class TestStored:
         document = {"a": [number, 1, 1.0, "é", True, None]}
         assert is_identical(decode(encode(document)), document)
 
-    @pytest.mark.parametrize("levels", [64, DEEPEST, 400])
+    @pytest.mark.parametrize("levels", [64, MAX_NESTING, 400])
     def test_depth(self, levels: int) -> None:
         assert decode(encode({"a": nested(levels)})) == {"a": nested(levels)}
 

@@ -1,4 +1,4 @@
-"""When a trust is lent and taken back, whatever lends it; ``tests/keystone`` asks a real Keystone."""
+"""When a trust is created and revoked, for any creator of trusts; ``tests/keystone`` has a real Keystone."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,15 +29,15 @@ class Notary:
 
     def __init__(self) -> None:
         self.known: str | None = None
-        self.lent: list[str] = []
+        self.created: list[str] = []
         self.ended: list[str] = []
 
-    def lend(self, delegator: Delegator, project_id: str) -> Trust:
+    def ensure_trust(self, delegator: Delegator, project_id: str) -> Trust:
         assert project_id == "library"
         if self.known is not None:
             return Trust(self.known, delegator.user_id, is_new=False)
-        self.lent.append(f"trust{len(self.lent)}")
-        return Trust(self.lent[-1], delegator.user_id, is_new=True)
+        self.created.append(f"trust{len(self.created)}")
+        return Trust(self.created[-1], delegator.user_id, is_new=True)
 
     def revoke(self, _delegator: Delegator | None, trust_id: str) -> None:
         self.ended.append(trust_id)
@@ -65,23 +65,23 @@ def trusts(repository: Repository, notary: Notary) -> JobTrusts:
 def _failed(trusts: JobTrusts, old: Document | None) -> Document | None:
     """The job that would have been written."""
     new = None
-    with suppress(Unavailable), trusts.lent(PROJECT, ALICE) as loan:
-        new = loan.settled(old, JOB, CENTRAL)
+    with suppress(Unavailable), trusts.delegation(PROJECT, ALICE) as delegation:
+        new = delegation.apply_trust(old, JOB, CENTRAL)
         raise Unavailable
     return new
 
 
 def test_a_job_of_a_central_client_gets_one_and_only_one(trusts: JobTrusts, notary: Notary) -> None:
-    with trusts.lent(PROJECT, ALICE) as loan:
-        first, again = (loan.settled(None, JOB, CENTRAL) for _ in range(2))
+    with trusts.delegation(PROJECT, ALICE) as delegation:
+        first, again = (delegation.apply_trust(None, JOB, CENTRAL) for _ in range(2))
     assert first == again == with_trust(JOB, "trust0", "alice")
     # The job was not written after all.
     assert notary.ended == ["trust0"]
 
 
 def test_one_that_a_job_holds_stays(trusts: JobTrusts, notary: Notary, repository: Repository) -> None:
-    with trusts.lent(PROJECT, ALICE) as loan:
-        repository.create(JOBS, "j1", loan.settled(None, JOB, CENTRAL))
+    with trusts.delegation(PROJECT, ALICE) as delegation:
+        repository.create(JOBS, "j1", delegation.apply_trust(None, JOB, CENTRAL))
     assert _failed(trusts, with_trust(JOB, "trust0", "alice")) == with_trust(JOB, "trust1", "alice")
     assert notary.ended == ["trust1"]
 
@@ -99,27 +99,27 @@ def test_one_that_was_there_is_not_ended_when_the_write_fails(trusts: JobTrusts,
 def test_who_gets_none(
     trusts: JobTrusts, notary: Notary, scope: Scope, delegator: Delegator | None, client: Stored | None
 ) -> None:
-    with trusts.lent(scope, delegator) as loan:
-        assert loan.settled(None, JOB, client) == JOB
-    assert notary.lent == []
+    with trusts.delegation(scope, delegator) as delegation:
+        assert delegation.apply_trust(None, JOB, client) == JOB
+    assert notary.created == []
 
 
 def test_enforced_every_job_gets_one(repository: Repository, notary: Notary) -> None:
-    with JobTrusts(repository, notary, enforced=True).lent(PROJECT, ALICE) as loan:
-        assert loan.settled(None, JOB, NODE) == with_trust(JOB, "trust0", "alice")
+    with JobTrusts(repository, notary, enforced=True).delegation(PROJECT, ALICE) as delegation:
+        assert delegation.apply_trust(None, JOB, NODE) == with_trust(JOB, "trust0", "alice")
 
 
 def test_what_is_not_needed_any_more_is_ended(trusts: JobTrusts, notary: Notary) -> None:
     old = with_trust(JOB, "old", "bob")
-    with trusts.lent(PROJECT, ALICE) as loan:
-        assert loan.settled(old, JOB, NODE) == JOB
+    with trusts.delegation(PROJECT, ALICE) as delegation:
+        assert delegation.apply_trust(old, JOB, NODE) == JOB
     assert notary.ended == ["old"]
 
 
 def test_version_1_keeps_the_trust_of_the_caller(trusts: JobTrusts, notary: Notary) -> None:
     old = with_trust(JOB, "old", "alice")
-    with trusts.lent(USER, ALICE) as loan:
-        assert loan.settled(old, JOB, CENTRAL) == old
+    with trusts.delegation(USER, ALICE) as delegation:
+        assert delegation.apply_trust(old, JOB, CENTRAL) == old
     assert notary.ended == []
 
 
@@ -128,9 +128,9 @@ def test_version_1_releases_the_trust_of_another_person(
     trusts: JobTrusts, notary: Notary, trustor: str | None
 ) -> None:
     old = {**JOB, "user_credentials": {"trust_id": "old", "trustor_user_id": trustor}}
-    with trusts.lent(USER, ALICE) as loan:
-        assert loan.settled(old, JOB, CENTRAL) == JOB
-    assert (notary.lent, notary.ended) == ([], ["old"])
+    with trusts.delegation(USER, ALICE) as delegation:
+        assert delegation.apply_trust(old, JOB, CENTRAL) == JOB
+    assert (notary.created, notary.ended) == ([], ["old"])
 
 
 def test_a_trust_that_a_job_of_another_user_holds_is_not_revoked(
@@ -138,15 +138,15 @@ def test_a_trust_that_a_job_of_another_user_holds_is_not_revoked(
 ) -> None:
     held = with_trust(JOB, "old", "bob")
     repository.create(JOBS, "j2", {**held, "job_id": "j2", "user_id": "bob"})
-    with trusts.lent(USER, ALICE) as loan:
-        assert loan.settled(held, JOB, CENTRAL) == JOB
+    with trusts.delegation(USER, ALICE) as delegation:
+        assert delegation.apply_trust(held, JOB, CENTRAL) == JOB
     assert notary.ended == []
 
 
 def test_without_keystone_there_are_none(repository: Repository) -> None:
     trusts = JobTrusts(repository, None)
-    with trusts.lent(PROJECT, ALICE) as loan:
-        assert loan.settled(with_trust(JOB, "old", "bob"), JOB, CENTRAL) == JOB
+    with trusts.delegation(PROJECT, ALICE) as delegation:
+        assert delegation.apply_trust(with_trust(JOB, "old", "bob"), JOB, CENTRAL) == JOB
 
 
 def test_a_token_is_in_no_log() -> None:
@@ -155,6 +155,6 @@ def test_a_token_is_in_no_log() -> None:
 
 def test_a_client_is_not_central_by_what_it_says(trusts: JobTrusts, notary: Notary) -> None:
     said = Stored("c1", {"client": {"client_id": "c1", "is_central": True}}, 1, "t")
-    with trusts.lent(PROJECT, ALICE) as loan:
-        assert loan.settled(None, JOB, said) == JOB
+    with trusts.delegation(PROJECT, ALICE) as delegation:
+        assert delegation.apply_trust(None, JOB, said) == JOB
     assert CLIENTS.paths["reach"].hidden

@@ -11,12 +11,12 @@ from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.limits import Limits
 from freezer_api.documents.sessions import SESSIONS
 from freezer_api.operations.oversized import count_oversized
-from freezer_api.operations.pages import PART
+from freezer_api.operations.pages import BATCH_SIZE
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
 
 LIMITS = Limits(max_document_size=200, max_job_actions=1, max_session_jobs=1)
-CLIENT_COUNT = PART + 3
+CLIENT_COUNT = BATCH_SIZE + 3
 READ_COUNT = CLIENT_COUNT + 4
 
 

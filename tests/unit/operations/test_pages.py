@@ -9,12 +9,12 @@ import pytest
 from freezer_api import embedded
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.json_codec import size
-from freezer_api.operations.pages import MIN_DOCUMENTS, PART, bounded_page
+from freezer_api.operations.pages import BATCH_SIZE, MIN_DOCUMENTS, bounded_page
 from freezer_api.repository.protocol import Page, Repository
 from freezer_api.repository.query import Query
 from freezer_api.repository.sql.sqlite import open_sqlite
 
-KEYS = [f"job{number:03}" for number in range(3 * PART)]
+KEYS = [f"job{number:03}" for number in range(3 * BATCH_SIZE)]
 
 
 def job(key: str) -> Any:
@@ -45,12 +45,12 @@ def keys(page: Page) -> list[str]:
         (10, 1, 10),
         (5, 1, 5),
         (100, 20, 20),
-        (100, PART - 1, PART - 1),
-        (100, PART, PART),
-        (100, PART + 7, PART + 7),
+        (100, BATCH_SIZE - 1, BATCH_SIZE - 1),
+        (100, BATCH_SIZE, BATCH_SIZE),
+        (100, BATCH_SIZE + 7, BATCH_SIZE + 7),
         (100, 1000, 100),
         (1000, 1000, len(KEYS)),
-        (1000, 2 * PART, 2 * PART),
+        (1000, 2 * BATCH_SIZE, 2 * BATCH_SIZE),
     ],
 )
 def test_page_ends_where_the_bytes_end(repository: Repository, limit: int, documents: int, expected: int) -> None:
@@ -61,7 +61,7 @@ def test_page_ends_where_the_bytes_end(repository: Repository, limit: int, docum
     assert (page.next is None) == (expected == len(KEYS))
 
 
-@pytest.mark.parametrize("documents", [1, 20, PART, PART + 7, 1000])
+@pytest.mark.parametrize("documents", [1, 20, BATCH_SIZE, BATCH_SIZE + 7, 1000])
 @pytest.mark.parametrize("offset", [0, 3])
 def test_pages_lead_to_every_document_once(repository: Repository, documents: int, offset: int) -> None:
     page = bounded_page(repository, JOBS, Query(limit=1000, offset=offset), documents * SIZE)

@@ -21,7 +21,7 @@ def max_lists(option: int | None, threads: int | None) -> int | None:
     return threads // 2 if threads is not None and threads >= MIN_THREADS else None
 
 
-class Shares:
+class ListLimiter:
     """Counts the lists that are being served, by project. ``most`` of one project, None for any number."""
 
     def __init__(self, most: int | None) -> None:
@@ -30,7 +30,7 @@ class Shares:
         self._running: Counter[str | None] = Counter()
 
     @contextmanager
-    def taken(self, project_id: str | None) -> Iterator[None]:
+    def acquire(self, project_id: str | None) -> Iterator[None]:
         """Count one list of the project until the context ends. ``TooManyLists`` if its share is used up."""
         with self._lock:
             if self._most is not None and self._running[project_id] >= self._most:

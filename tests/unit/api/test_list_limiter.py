@@ -2,7 +2,7 @@
 
 import pytest
 
-from freezer_api.api.shares import Shares, max_lists
+from freezer_api.api.list_limiter import ListLimiter, max_lists
 from freezer_api.errors import TooManyLists
 
 
@@ -25,25 +25,25 @@ def test_default_is_half_of_the_threads(option: int | None, threads: int | None,
 
 
 def test_share_of_one_project_leaves_others_alone() -> None:
-    shares = Shares(2)
-    with shares.taken("a"), shares.taken("a"), shares.taken("b"):
-        with pytest.raises(TooManyLists, match=r"\[api\] max_concurrent_lists"), shares.taken("a"):
+    list_limiter = ListLimiter(2)
+    with list_limiter.acquire("a"), list_limiter.acquire("a"), list_limiter.acquire("b"):
+        with pytest.raises(TooManyLists, match=r"\[api\] max_concurrent_lists"), list_limiter.acquire("a"):
             pass
-        with shares.taken("b"):
+        with list_limiter.acquire("b"):
             pass
 
 
 def test_share_is_released_when_the_list_fails() -> None:
-    shares = Shares(1)
+    list_limiter = ListLimiter(1)
     for _ in range(3):
-        with pytest.raises(KeyError), shares.taken("a"):
+        with pytest.raises(KeyError), list_limiter.acquire("a"):
             raise KeyError
-    with shares.taken("a"):
+    with list_limiter.acquire("a"):
         pass
-    assert not shares._running
+    assert not list_limiter._running
 
 
 def test_no_limit() -> None:
-    shares = Shares(None)
-    with shares.taken("a"), shares.taken("a"), shares.taken(None):
+    list_limiter = ListLimiter(None)
+    with list_limiter.acquire("a"), list_limiter.acquire("a"), list_limiter.acquire(None):
         pass
