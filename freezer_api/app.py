@@ -85,7 +85,7 @@ def log_start(conf: cfg.ConfigOpts, store: object, address: str = "", *, has_pas
     parts = {
         "configuration": reading.files_read(conf),
         "paste file": [pipeline.paste_file(conf)] if has_paste_file else [],
-        "policy": [file.path for file in policy_files.found(conf).files],
+        "policy": policy_files.found(conf).paths,
         "store": [store],
         "address": [address] if address else [],
     }

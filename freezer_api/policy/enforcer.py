@@ -1,7 +1,7 @@
-"""oslo.policy behind the routes.
+"""Authorize requests with oslo.policy.
 
-A decision is remembered for a few seconds: asking anew costs more than reading a document. As often the operator's
-files are looked at; no request pays for that but the first of those seconds.
+Decisions are cached for some seconds (ADR 0005), because an evaluation costs more than reading a document. When
+they expire, the operator's policy files are checked for changes.
 """
 
 import logging
@@ -20,37 +20,39 @@ from freezer_api.policy import policy_files
 
 LOG = logging.getLogger(__name__)
 
-REMEMBERED = 4.0
-"""Seconds until a changed policy file counts for everybody."""
+RELOAD_INTERVAL = 4.0
+"""Seconds after which a changed policy file takes effect at the latest."""
 
-_MOST = 10_000
+MAX_DECISIONS = 10_000
+"""Decisions in the cache."""
+
 _CREDENTIALS = ("user_id", "project_id", "domain_id", "user_domain_id", "project_domain_id", "system_scope")
 
 Decision = tuple[str, Caller, str]
 
 
 class Enforcement:
-    """The rules of ``policies`` with what the operator's policy files make of them.
+    """Evaluate the rules of ``policies``, which the operator's policy files override.
 
-    ``ConfigurationError`` names the file and the rule that cannot be used. If a later change cannot be used, an
-    error is logged and the current rules stay in force.
+    Raises ``ConfigurationError`` that names the file and the rule if a file is invalid. If a later change is
+    invalid, an error is logged and the current rules stay in force.
     """
 
     def __init__(self, conf: cfg.ConfigOpts, clock: Callable[[], float] = time.monotonic) -> None:
         self._conf = conf
-        # A tool of oslo.policy may say what is wrong with these files as well, but the reading is ours.
+        # With use_conf the library would read the files itself, at each decision.
         self._enforcer = policy.Enforcer(conf, use_conf=False)
         self._enforcer.suppress_default_change_warnings = True
         self._enforcer.register_defaults(list_rules())
         self._clock = clock
-        self._remembered: dict[Decision, bool] = {}
-        self._until = clock() + REMEMBERED
+        self._decisions: dict[Decision, bool] = {}
+        self._until = clock() + RELOAD_INTERVAL
         self._reading = threading.Lock()
         self._files = policy_files.found(conf)
         self._read()
 
     def knows(self, rule: str) -> bool:
-        """Whether there is a rule of this name."""
+        """Return whether a rule of this name exists."""
         return rule in self._enforcer.registered_rules
 
     def require(self, rule: str, caller: Caller, project_id: str | None) -> None:
@@ -59,19 +61,19 @@ class Enforcement:
             raise Forbidden
 
     def allows(self, rule: str, caller: Caller, project_id: str | None) -> bool:
-        """Whether the caller may do this to documents of the project."""
+        """Return whether the caller may do this to documents of the project."""
         if caller.project_id is None or project_id is None:
             return False
-        if self._clock() >= self._until or len(self._remembered) >= _MOST:
+        if self._clock() >= self._until or len(self._decisions) >= MAX_DECISIONS:
             self._refresh()
         decision = (rule, caller, project_id)
-        remembered = self._remembered
-        allowed = remembered.get(decision)
+        decisions = self._decisions
+        allowed = decisions.get(decision)
         if allowed is None:
-            allowed = remembered[decision] = self._decided(rule, caller, project_id)
+            allowed = decisions[decision] = self._evaluate(rule, caller, project_id)
         return allowed
 
-    def _decided(self, rule: str, caller: Caller, project_id: str) -> bool:
+    def _evaluate(self, rule: str, caller: Caller, project_id: str) -> bool:
         credentials: dict[str, Any] = {name: getattr(caller, name) for name in _CREDENTIALS}
         credentials |= {"roles": list(caller.roles), "is_admin": caller.is_admin}
         target = {"project_id": project_id, "user_id": caller.user_id}
@@ -88,10 +90,10 @@ class Enforcement:
                 try:
                     self._read()
                 except ConfigurationError as error:
-                    LOG.error("The rules stay as they were: %s", error)  # noqa: TRY400 - its text says it all
-            # A new one: what a request that is still running decides by the old rules goes into the old one.
-            self._remembered = {}
-            self._until = self._clock() + REMEMBERED
+                    LOG.error("Keeping the current policy rules: %s", error)  # noqa: TRY400 - the message is complete
+            # A new dictionary: a request that still evaluates the old rules writes its decision into the old one.
+            self._decisions = {}
+            self._until = self._clock() + RELOAD_INTERVAL
 
     def _read(self) -> None:
         checks = {default.name: default.check for default in self._enforcer.registered_rules.values()}

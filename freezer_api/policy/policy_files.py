@@ -1,16 +1,18 @@
-"""The operator's policy files: which there are, and the checks that they hold.
+"""Find the operator's policy files, and parse their rules with oslo.policy.
 
-All are read as YAML, of which JSON is a part, with the comma before the end that old files have.
+The files are read as YAML, which includes JSON, and the JSON of old files with a comma before the end.
+ADR 0033 says why ``Enforcer.load_rules`` does not read them.
 """
 
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from oslo_config import cfg
 from oslo_policy import policy
 
@@ -23,40 +25,45 @@ DEFAULT_NAME = "policy.yaml"
 OLD_NAME = "policy.json"
 
 Checks = Mapping[str, Any]
-"""Of oslo.policy, by the names of rules."""
+"""Checks of oslo.policy by the names of their rules."""
 
-
-class File(NamedTuple):
-    """A file as it was at one moment."""
-
-    path: Path
-    changed: int
-    size: int
+# oslo.policy logs a traceback for a rule that it cannot parse; here that is one line with file and rule.
+logging.getLogger("oslo_policy._parser").addFilter(lambda _record: False)
 
 
 class Files(NamedTuple):
-    """In the order in which they are read, and what is odd about the choice."""
+    """The policy files in the order in which they are read, and a warning about the choice.
 
-    files: tuple[File, ...]
-    warning: str | None
+    ``stamps`` are the time of modification and the size of each file; they differ if a file has changed.
+    """
+
+    paths: tuple[Path, ...] = ()
+    stamps: tuple[tuple[int, int], ...] = ()
+    warning: str | None = None
 
 
 def found(conf: cfg.ConfigOpts) -> Files:
-    """The files that ``[oslo_policy]`` names and that are there."""
-    group = conf.oslo_policy
-    path, warning = _main_file(conf, group.policy_file)
-    directories = (search_path.find(conf, name) for name in group.policy_dirs)
-    paths = [path, *(inner for directory in directories if directory for inner in _inside(directory))]
-    return Files(tuple(_stamped(path) for path in paths if path is not None), warning)
+    """Return the files that ``[oslo_policy]`` names and that exist."""
+    path, warning = _main_file(conf, conf.oslo_policy.policy_file)
+    paths = [path] if path else []
+    for name in conf.oslo_policy.policy_dirs:
+        if directory := search_path.find(conf, name):
+            try:
+                paths += sorted(file for file in directory.iterdir() if file.is_file() and file.name[0] != ".")
+            except OSError as error:
+                raise ConfigurationError(
+                    f"the policy directory {directory} cannot be used: {error.strerror}"
+                ) from None
+    return Files(tuple(paths), tuple(map(_stamp, paths)), warning)
 
 
-def _main_file(conf: cfg.ConfigOpts, named: str) -> tuple[Path | None, str | None]:
-    # What is empty is not set.
-    name = named or DEFAULT_NAME
+def _main_file(conf: cfg.ConfigOpts, option: str) -> tuple[Path | None, str | None]:
+    # An empty value means that the option is not set.
+    name = option or DEFAULT_NAME
     path = search_path.find(conf, name)
     if path is not None:
         return path, None
-    if named and reading.is_set(conf, "policy_file", "oslo_policy"):
+    if option and reading.is_set(conf, "policy_file", "oslo_policy"):
         return None, f"There is no policy file {name}, so the defaults count"
     old = search_path.find(conf, OLD_NAME)
     if old is None:
@@ -64,124 +71,86 @@ def _main_file(conf: cfg.ConfigOpts, named: str) -> tuple[Path | None, str | Non
     return old, f"There is no policy file {name}, so {old} counts; convert it to YAML and rename it"
 
 
-def _inside(directory: Path) -> list[Path]:
-    try:
-        return sorted(path for path in directory.iterdir() if path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise ConfigurationError(f"the policy directory {directory} cannot be used: {error.strerror}") from None
-
-
-def _stamped(path: Path) -> File:
-    try:
+def _stamp(path: Path) -> tuple[int, int]:
+    with suppress(OSError):
         status = path.stat()
-    except OSError:
-        # Gone, or going to be named when it is read.
-        return File(path, 0, -1)
-    return File(path, status.st_mtime_ns, status.st_size)
+        return status.st_mtime_ns, status.st_size
+    # The file was removed since, or cannot be read, which reading it reports.
+    return 0, -1
 
 
 def read(files: Files, defaults: Checks) -> Checks:
-    """The checks of these files, the last word on a name being the one that counts.
+    """Return the checks of the files; a later file overrides an earlier one.
 
-    ``ConfigurationError`` names the file and the rule or line that cannot be used.
+    Raises ``ConfigurationError`` that names the file and the rule or line, or rules that refer to themselves.
     """
     if files.warning:
         LOG.warning(files.warning)
-    checks: dict[str, Any] = {}
-    for file in files.files:
-        for name, rule in _rules(file.path):
-            checks[name] = _check(file.path, name, rule)
-    _refuse_cycles({**defaults, **checks})
+    checks = {name: _check(path, name, rule) for path in files.paths for name, rule in _rules(path).items()}
+    references = {name: _references(check) for name, check in {**defaults, **checks}.items()}
+    try:
+        TopologicalSorter(references).prepare()
+    except CycleError as error:
+        cycle = " -> ".join(reversed(error.args[1]))
+        raise ConfigurationError(f"the policy rules refer to themselves: {cycle}") from None
     return checks
 
 
+def _references(check: Any) -> list[str]:
+    """Return the names of rules in the text form of a check, such as ``(role:a and not rule:b)``."""
+    return re.findall(r"(?<![^\s(])rule:([^\s()]+)", str(check))
+
+
+def _rules(path: Path) -> dict[str, Any]:
+    try:
+        rules: Any = policy.parse_file_contents(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise _broken(path, str(error.strerror)) from None
+    except ValueError as error:
+        raise _broken(path, " ".join(str(error).split())) from None
+    if not isinstance(rules, dict):
+        raise _broken(path, "it does not hold rules by their names")
+    return rules
+
+
+def _check(path: Path, name: Any, rule: Any) -> Any:
+    if not isinstance(name, str):
+        raise _broken(path, f"{name} is no name of a rule")
+    # Lists are the syntax of the first releases. oslo.policy takes null for a rule that allows everything.
+    if not isinstance(rule, (str, list)):
+        raise _broken(path, f"the rule {name} is {'null' if rule is None else 'no text'}")
+    try:
+        check = policy.RuleDefault(name, rule).check  # type: ignore[arg-type]
+    except (TypeError, AttributeError):
+        # A list of something other than texts.
+        raise _broken(path, f"the rule {name} cannot be understood") from None
+    # oslo.policy replaces what it cannot parse, a part or the whole, by "!", which denies everything.
+    text, parsed = str(rule), str(check)
+    if text.count("!") != parsed.count("!") or (parsed == "!" and text.strip("()[]'\" \t\n") != "!"):
+        raise _broken(path, f"the rule {name} cannot be understood: {rule}")
+    return check
+
+
+def _broken(path: Path, reason: str) -> ConfigurationError:
+    return ConfigurationError(f"the policy file {path} cannot be used: {reason}")
+
+
 def written_as_json(files: Files) -> list[Path]:
-    """Those that hold rules as JSON does, whether or not a strict reader would take them for JSON."""
-    return [file.path for file in files.files if dict(_rules(file.path)) and _text(file.path).startswith("{")]
+    """Return the files that hold rules as JSON, valid or not."""
+    return [path for path in files.paths if _rules(path) and _text(path).startswith("{")]
 
 
 def has_trailing_comma(path: Path) -> bool:
     """Return whether the file is JSON but for commas before closing brackets, which the converter refuses."""
     text = _text(path)
-    return not _is_json(text) and _is_json(re.sub(r",(\s*[}\]])", r"\1", text))
-
-
-def _is_json(text: str) -> bool:
     try:
         json.loads(text)
     except ValueError:
-        return False
-    return True
+        with suppress(ValueError):
+            json.loads(re.sub(r",(\s*[}\]])", r"\1", text))
+            return True
+    return False
 
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8").lstrip("\ufeff \t\r\n")
-
-
-def _rules(path: Path) -> Iterator[tuple[str, Any]]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise _broken(path, " ".join(str(error).split())) from None
-    except OSError as error:
-        raise _broken(path, str(error.strerror)) from None
-    if content is not None and not isinstance(content, dict):
-        raise _broken(path, "it does not hold rules by their names")
-    for name, rule in (content or {}).items():
-        if not isinstance(name, str):
-            raise _broken(path, f"{name} is no name of a rule")
-        yield name, rule
-
-
-def _check(path: Path, name: str, rule: Any) -> Any:
-    # Lists are the language of the first releases.
-    if not isinstance(rule, (str, list)):
-        raise _broken(path, f"the rule {name} is {'null' if rule is None else 'no text'}")
-    parser = logging.getLogger("oslo_policy._parser")
-    # It writes a traceback for what becomes one line here.
-    parser.addFilter(_nothing)
-    try:
-        check = policy.RuleDefault(name, rule).check  # type: ignore[arg-type]
-        written, understood = _words(rule), _words(str(check))
-    except (TypeError, AttributeError):
-        # A list of the old form that holds no texts.
-        raise _broken(path, f"the rule {name} cannot be understood") from None
-    finally:
-        parser.removeFilter(_nothing)
-    # What it cannot understand it takes for "!", in parts or as a whole.
-    if written.count("!") != understood.count("!") or (understood == ["!"] != written):
-        raise _broken(path, f"the rule {name} cannot be understood: {rule}")
-    return check
-
-
-def _nothing(_record: logging.LogRecord) -> bool:
-    return False
-
-
-def _words(rule: Any) -> list[str]:
-    if isinstance(rule, list):
-        return [word for part in rule for word in _words(part)]
-    return [word for word in re.split(r"[\s()]+", rule) if word]
-
-
-def _refuse_cycles(checks: Checks) -> None:
-    for name in checks:
-        _follow(checks, name, ())
-
-
-def _follow(checks: Checks, name: str, way: tuple[str, ...]) -> None:
-    if name in way:
-        raise ConfigurationError(f"the policy rules refer to themselves: {' -> '.join((*way, name))}")
-    for inner in _referred(checks[name]) if name in checks else ():
-        _follow(checks, inner, (*way, name))
-
-
-def _referred(check: Any) -> Iterator[str]:
-    if isinstance(check, policy.RuleCheck):
-        yield check.match
-    for part in (*getattr(check, "rules", ()), *filter(None, (getattr(check, "rule", None),))):
-        yield from _referred(part)
-
-
-def _broken(path: Path, reason: str) -> ConfigurationError:
-    return ConfigurationError(f"the policy file {path} cannot be used: {reason}")

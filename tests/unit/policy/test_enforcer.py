@@ -7,8 +7,7 @@ from oslo_config import cfg
 
 from freezer_api.context import Caller
 from freezer_api.errors import ConfigurationError, Forbidden
-from freezer_api.policy import enforcer
-from freezer_api.policy.enforcer import REMEMBERED, Enforcement
+from freezer_api.policy.enforcer import MAX_DECISIONS, RELOAD_INTERVAL, Enforcement
 
 ALICE = Caller("alice", project_id="library", roles=("member",))
 
@@ -54,22 +53,22 @@ def _allows(rules: Enforcement, caller: Caller = ALICE, project_id: str | None =
 def test_a_changed_file_counts_in_time(rules: Enforcement, policy_file: Path, clock: Clock) -> None:
     assert _allows(rules)
     policy_file.write_text('"jobs:get": "!"\n')
-    clock.now += REMEMBERED - 0.1
+    clock.now += RELOAD_INTERVAL - 0.1
     assert _allows(rules)
     clock.now += 0.2
     assert not _allows(rules)
     policy_file.unlink()
-    clock.now += REMEMBERED + 0.1
+    clock.now += RELOAD_INTERVAL + 0.1
     assert _allows(rules)
-    assert REMEMBERED <= 5
+    assert RELOAD_INTERVAL <= 5
 
 
-def test_no_more_is_remembered_than_there_is_room_for(rules: Enforcement, policy_file: Path) -> None:
-    for number in range(enforcer._MOST):
-        rules._remembered[("jobs:get", Caller(f"user{number}"), "library")] = True
+def test_no_more_is_decisions_than_there_is_room_for(rules: Enforcement, policy_file: Path) -> None:
+    for number in range(MAX_DECISIONS):
+        rules._decisions[("jobs:get", Caller(f"user{number}"), "library")] = True
     policy_file.write_text('"jobs:get": "!"\n')
     assert not _allows(rules)
-    assert len(rules._remembered) == 1
+    assert len(rules._decisions) == 1
 
 
 @pytest.mark.parametrize("caller", [Caller("alice", roles=("admin",)), Caller("alice", roles=("member",))])
@@ -93,21 +92,21 @@ def test_a_change_that_is_broken_changes_nothing_and_is_an_error(
     rules: Enforcement, policy_file: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     policy_file.write_text('"jobs:get": "!"\n')
-    clock.now += REMEMBERED
+    clock.now += RELOAD_INTERVAL
     assert not _allows(rules)
     policy_file.write_text('"jobs:get": "role:member or"\n')
     for _ in range(3):
-        clock.now += REMEMBERED
+        clock.now += RELOAD_INTERVAL
         assert not _allows(rules)
     (error,) = (record for record in caplog.records if record.levelname == "ERROR")
     assert error.getMessage().endswith("the rule jobs:get cannot be understood: role:member or")
     policy_file.write_text('"jobs:get": "role:member"\n')
-    clock.now += REMEMBERED
+    clock.now += RELOAD_INTERVAL
     assert _allows(rules)
 
 
 def test_files_are_not_looked_at_for_each_request(rules: Enforcement, policy_file: Path, clock: Clock) -> None:
     policy_file.write_text('"jobs:get": "!"\n')
-    clock.now += REMEMBERED - 0.1
+    clock.now += RELOAD_INTERVAL - 0.1
     rules.require("jobs:get_all", ALICE, "library")
     assert _allows(rules)

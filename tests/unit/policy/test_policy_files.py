@@ -45,7 +45,7 @@ def test_the_file_beside_the_configuration(etc: Path) -> None:
 
 
 def test_an_empty_name_is_none(etc: Path) -> None:
-    assert policy_files.found(_conf(etc, "policy_file =")) == ((), None)
+    assert policy_files.found(_conf(etc, "policy_file =")) == policy_files.Files()
     (etc / "policy.yaml").write_text("jobs:get: role:new")
     assert _read(_conf(etc, "policy_file =")) == {"jobs:get": "role:new"}
 
@@ -88,7 +88,7 @@ def test_a_change_is_noticed(etc: Path) -> None:
     assert policy_files.found(conf) == seen[-1]
 
 
-@pytest.mark.parametrize("text", ["", "null", "{}", "# nothing", "---"])
+@pytest.mark.parametrize("text", ["", "null", "{}", "[]", "# nothing", "---"])
 def test_an_empty_file_leaves_the_defaults(etc: Path, text: str) -> None:
     (etc / "policy.yaml").write_text(text)
     assert _read(_conf(etc)) == {}
@@ -119,7 +119,7 @@ def test_a_rule_in_the_language_of_oslo_policy(etc: Path, text: str, check: str)
     [
         ("a: [[\n", "line 2"),
         ("\ta: ''\n", "line 1"),
-        ("[]", "it does not hold rules by their names"),
+        ("[a]", "it does not hold rules by their names"),
         ("7", "it does not hold rules by their names"),
         ("open", "it does not hold rules by their names"),
         ("7: role:a", "7 is no name of a rule"),
@@ -174,7 +174,7 @@ def test_a_file_that_cannot_be_read(etc: Path) -> None:
 
 
 def test_a_file_that_goes_while_it_is_looked_at(etc: Path) -> None:
-    assert policy_files._stamped(etc / "gone") != policy_files._stamped(etc)
+    assert policy_files._stamp(etc / "gone") != policy_files._stamp(etc)
 
 
 @pytest.mark.parametrize(
