@@ -26,8 +26,10 @@ from oslo_policy import policy
 from freezer_api import app, bootstrap, embedded
 from freezer_api.context import Caller
 from freezer_api.keystone import options as keystone
-from freezer_api.middleware.identity import Confirmed, Unforged
-from freezer_api.middleware.request_log import Entrance, Mounts
+from freezer_api.middleware.auth_token import AuthToken
+from freezer_api.middleware.dispatch import Mounts
+from freezer_api.middleware.identity import RequireIdentity, StripIdentityHeaders
+from freezer_api.middleware.request_log import RequestLog
 from freezer_api.policies import list_rules
 from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.sql.sqlite import open_sqlite
@@ -173,19 +175,19 @@ def _report(identity: Keystone, directory: Path) -> None:
     keystone.register(conf)
     with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository, _caches() as caches:
         api = app.build_api(conf, repository)
-        versions = app.Parts(conf, repository)
+        versions = app.ApplicationFactory(conf, repository)
         protocol = auth_token.AuthProtocol(api, {"oslo_config_config": conf})
         mounts = Mounts({"/v1": versions.version("/v1")}, versions.versions())
-        around = auth_token.AuthProtocol(Confirmed(mounts), {"oslo_config_config": conf})
+        around = auth_token.AuthProtocol(RequireIdentity(mounts), {"oslo_config_config": conf})
         resource = _resource()
         stacks: dict[str, Stack] = {
             "a resource of Falcon's": resource,
             "http_proxy_to_wsgi and such a resource": HTTPProxyToWSGI(resource, {}),
             AUTHTOKEN: auth_token.AuthProtocol(resource, {"oslo_config_config": conf}),
             BARE: protocol,
-            OURS: Entrance(Unforged(keystone.AuthToken(mounts, around))),
+            OURS: RequestLog(StripIdentityHeaders(AuthToken(mounts, around))),
             "the pipeline as a whole": app.build(conf, repository).app,
-            ALONE: Entrance(Unforged(_vouched(Confirmed(Mounts({}, resource)), identity))),
+            ALONE: RequestLog(StripIdentityHeaders(_vouched(RequireIdentity(Mounts({}, resource)), identity))),
         }
         stacks |= {
             f"{AUTHTOKEN}, {cache}": auth_token.AuthProtocol(resource, {"oslo_config_config": conf, **settings})
