@@ -173,7 +173,7 @@ class ElasticsearchStore:
         )
 
     def __str__(self) -> str:
-        return ", ".join(self.options.hosts)
+        return f"{', '.join(self.options.hosts)}, index {self.options.index}"
 
 
 Store = SQLiteStore | SQLServerStore | ElasticsearchStore

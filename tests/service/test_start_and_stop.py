@@ -161,7 +161,7 @@ def test_production_without_authtoken_at_an_address_that_others_can_reach(
             "[database]\nconnection = mysql+pymysql://freezer:hunter2@127.0.0.1/f",
             "mysql://127.0.0.1/f",
         ),
-        ("[elasticsearch]\nhosts = http://freezer:hunter2@127.0.0.1:9", "http://127.0.0.1:9"),
+        ("[elasticsearch]\nhosts = http://freezer:hunter2@127.0.0.1:9", "http://127.0.0.1:9, index freezer"),
         ("[database]\nconnection = sqlite:////no/such.sqlite", "/no/such.sqlite"),
     ],
 )

@@ -48,7 +48,7 @@ def test_a_store_in_a_data_directory_has_the_configured_number_of_values(tmp_pat
     ("text", "store"),
     [
         ("[database]\nconnection = mysql+pymysql://freezer:hunter2@db1/freezer", "mysql://db1/freezer"),
-        ("[elasticsearch]\nhosts = http://freezer:hunter2@es1:9200", "http://es1:9200"),
+        ("[elasticsearch]\nhosts = http://freezer:hunter2@es1:9200", "http://es1:9200, index freezer"),
     ],
 )
 def test_start_line_has_version_files_store_and_address_without_password(

@@ -68,7 +68,7 @@ def elastic(text=""):
 def test_rule_1_a_driver_of_elasticsearch_wins_over_everything(store, driver):
     found = store(f"[storage]\ndriver = {driver}\n[elasticsearch]\nhosts = http://es:1\n{DATABASE}")
     assert isinstance(found, stores.ElasticsearchStore)
-    assert str(found) == "http://es:1"
+    assert str(found) == "http://es:1, index freezer"
 
 
 @pytest.mark.parametrize("driver", DRIVERS)
@@ -77,13 +77,13 @@ def test_rule_1_its_options_are_in_the_group_that_backend_names(store, driver):
         f"[storage]\ndriver = {driver}\nbackend = elasticv2\n"
         "[elasticv2]\nhosts = http://v2:1\nindex = other\n[elasticsearch]\nhosts = http://es:1\n"
     )
-    assert (str(found), found.options.index) == ("http://v2:1", "other")
+    assert str(found) == "http://v2:1, index other"
 
 
 @pytest.mark.parametrize("backend", ["storage", "database", "elasticsearch"])
 def test_rule_1_the_group_may_be_one_that_has_options_of_its_own(store, backend):
     found = store(f"[storage]\ndriver = elasticsearch\nbackend = {backend}\nindex = mine\n")
-    assert (str(found), found.options.index) == ("http://127.0.0.1:9200", "mine")
+    assert str(found) == "http://127.0.0.1:9200, index mine"
 
 
 @pytest.mark.parametrize("driver", SQL_DRIVERS)
@@ -109,7 +109,8 @@ def test_rule_3_another_driver_is_refused_with_those_that_there_are(store, tmp_p
 def test_rule_4_options_of_the_first_releases_are_elasticsearch(store, option):
     found = store(f"[storage]\n{option}\n{DATABASE}")
     assert isinstance(found, stores.ElasticsearchStore)
-    assert str(found) == ("http://127.0.0.1:9200" if option.startswith("db") else "http://es:1")
+    host = "http://127.0.0.1:9200" if option.startswith("db") else "http://es:1"
+    assert str(found) == f"{host}, index freezer"
 
 
 def test_rule_4_another_word_for_db_is_refused(store, tmp_path):
@@ -119,8 +120,8 @@ def test_rule_4_another_word_for_db_is_refused(store, tmp_path):
 
 def test_rule_4_the_endpoint_counts_before_the_hosts_unless_it_is_empty(store):
     found = store("[storage]\nendpoint = http://a:1, http://b:2\nhosts = http://c:3\n")
-    assert str(found) == "http://a:1, http://b:2"
-    assert str(store("[storage]\nendpoint =\nhosts = http://c:3\n")) == "http://c:3"
+    assert found.options.hosts == ("http://a:1", "http://b:2")
+    assert str(store("[storage]\nendpoint =\nhosts = http://c:3\n")) == "http://c:3, index freezer"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_rule_4_the_endpoint_counts_before_the_hosts_unless_it_is_empty(store):
 def test_rule_5_hosts_or_a_backend_are_elasticsearch(store, text):
     found = store(text + DATABASE)
     assert isinstance(found, stores.ElasticsearchStore)
-    assert str(found) == "http://127.0.0.1:9200"
+    assert str(found) == "http://127.0.0.1:9200, index freezer"
 
 
 @pytest.mark.parametrize("storage", ["", "[storage]\nbackend = sqlachemy\n", "[storage]\nbackend = word\n"])
