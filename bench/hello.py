@@ -9,7 +9,7 @@ from oslo_config import cfg
 
 from freezer_api.conf import opts
 from freezer_api.server import application
-from freezer_api.server.settings import settings_of
+from freezer_api.server.settings import server_settings
 
 PATH = "/hello"
 """Followed by ``/<milliseconds>`` it waits so long before it answers."""
@@ -25,12 +25,12 @@ class Hello:
         resp.media = {"hello": self._text}
 
 
-def _served(size: int, settings: dict[str, Any]) -> application.Served:
+def _served(size: int, settings: dict[str, Any]) -> application.ServerConfig:
     app = falcon.App()
     hello = Hello(size)
     app.add_route(PATH, hello)
     app.add_route(f"{PATH}/{{milliseconds:int}}", hello)
-    return application.Served(app, lambda: None, settings)
+    return application.ServerConfig(app, lambda: None, settings)
 
 
 def main(size: int) -> None:
@@ -39,7 +39,7 @@ def main(size: int) -> None:
     conf([], project="freezer", default_config_files=[])
     with application.listen("127.0.0.1", 0) as listener:
         print(f"Server listening on 127.0.0.1:{listener.getsockname()[1]}", flush=True)
-        application.Server(listener, _served(size, settings_of(conf))).run()
+        application.Server(listener, _served(size, server_settings(conf))).run()
 
 
 if __name__ == "__main__":

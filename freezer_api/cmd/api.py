@@ -5,104 +5,118 @@ import logging
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import NamedTuple
-from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
 
-from freezer_api import app, bootstrap, stores
+from freezer_api import bootstrap, stores
+from freezer_api.app import build, build_standalone, log_start
 from freezer_api.cmd.output import printed
 from freezer_api.errors import CommandError, ConfigurationError
 from freezer_api.middleware import request_log as access
-from freezer_api.repository.protocol import Repository
-from freezer_api.server import application, settings
+from freezer_api.server import application
+from freezer_api.server.settings import server_settings
 
 LOG = logging.getLogger(__name__)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command. Return the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
     try:
-        plan = _plan(arguments)
-        listener = application.listen(plan.host, plan.port, plan.served.settings["backlog"])
-        address = application.shown(*listener.getsockname()[:2])
-        again = partial(_again, arguments, plan)
-        application.Server(listener, plan.served, ready=partial(plan.announce, address), again=again).run()
+        conf = cfg.CONF
+        _configure(conf, arguments)
+        service = _build(conf)
+        listener = application.listen(service.host, service.port, service.config.settings["backlog"])
+        address = application.format_address(*listener.getsockname()[:2])
+        reload = _Reload(arguments, conf, service)
+        application.Server(
+            listener, service.config, on_ready=partial(service.announce, address), build=reload
+        ).run()
     except CommandError as error:
         print(f"{bootstrap.PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-class _Plan(NamedTuple):
-    """What the configuration says: where the service listens, what it says then, and what it serves."""
+class _Service(NamedTuple):
+    """The service as it is configured: its address, the lines printed at the start, and what the server runs."""
 
     host: str
     port: int
     announce: Callable[[str], None]
-    served: application.Served
+    config: application.ServerConfig
 
 
-def _plan(arguments: Sequence[str]) -> _Plan:
-    """Read the configuration, begin to log, and make the application, up to where the address is needed."""
-    conf = cfg.CONF
+class _Reload:
+    """Build the service from the current files. A failure leaves the configuration and the log as they were."""
+
+    def __init__(self, arguments: Sequence[str], conf: cfg.ConfigOpts, service: _Service) -> None:
+        self._arguments = arguments
+        self._conf = conf
+        self._service = service
+
+    def __call__(self) -> application.ServerConfig:
+        """Return the new application. Raises ``CommandError``."""
+        conf = cfg.ConfigOpts()
+        try:
+            _configure(conf, self._arguments)
+            service = _build(conf)
+        except BaseException:
+            _log(self._conf, bootstrap.begin_to_log)
+            raise
+        if (service.host, service.port) != (self._service.host, self._service.port):
+            LOG.warning("A new address or port takes effect at the next start, not at a reload")
+        self._conf = conf
+        return service.config
+
+
+def _configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
+    """Read the configuration and set up logging."""
     bootstrap.configure(conf, arguments)
-    if conf.standalone:
-        # No line for each request, where nobody asked for it.
-        bootstrap.set_up(conf, f"{access.LOG.name}=WARN")
-        return _standalone(conf)
-    bootstrap.set_up(conf)
-    return _production(conf)
+    _log(conf, bootstrap.begin)
 
 
-def _again(arguments: Sequence[str], first: _Plan) -> application.Served:
-    cfg.CONF.reset()
-    plan = _plan(arguments)
-    if plan[:2] != first[:2]:
-        LOG.warning("A new address or port counts from the next start on, not from a reload")
-    return plan.served
+def _log(conf: cfg.ConfigOpts, begin: Callable[..., None]) -> None:
+    # Standalone mode does not log each request by default.
+    begin(conf, *[f"{access.LOG.name}=WARN"] * conf.standalone)
 
 
-def _production(conf: cfg.ConfigOpts) -> _Plan:
-    store = bootstrap.find_store(conf)
-    stores.warn_if_embedded(store)
-    repository = store.open(conf.threads)
-    built = app.build(conf, repository, threads=conf.threads)
-    host = conf.bind_host
-    if built.loopback_only:
-        host = _loopback(conf, "there is no authtoken in the pipeline")
-    store.prepare()
-    served = _served(conf, built.app, repository)
-    return _Plan(host, conf.bind_port, partial(_announce, conf, store), served)
-
-
-def _standalone(conf: cfg.ConfigOpts) -> _Plan:
-    store = bootstrap.find_store(conf)
-    repository = store.open(conf.threads)
-    built = app.build_standalone(conf, repository, threads=conf.threads)
-    host = _loopback(conf, "standalone mode believes every token")
-    store.prepare()
-    served = _served(conf, built, repository)
-    port = conf.bind_port if conf.port is None else conf.port
-    return _Plan(host, port, partial(_announce_standalone, conf, store), served)
-
-
-def _served(conf: cfg.ConfigOpts, app: WSGIApplication, repository: Repository) -> application.Served:
-    return application.Served(
-        app,
-        repository.close,
-        settings.settings_of(conf),
-        request_head_timeout=conf.api.request_head_timeout,
-        request_body_timeout=conf.api.request_body_timeout,
-        max_body_size=conf.api.max_body_size,
-    )
+def _build(conf: cfg.ConfigOpts) -> _Service:
+    """Open the store and build the application."""
+    store = bootstrap.store(conf)
+    with ExitStack() as on_failure:
+        repository = store.open(conf.threads)
+        on_failure.callback(repository.close)
+        port, announce = conf.bind_port, partial(_announce, conf, store)
+        if conf.standalone:
+            app = build_standalone(conf, repository, threads=conf.threads)
+            host = _loopback(conf, "standalone mode believes every token")
+            port = conf.bind_port if conf.port is None else conf.port
+            announce = partial(_announce_standalone, conf, store)
+        else:
+            stores.warn_of_embedded(store)
+            app, loopback_only, _ = build(conf, repository, threads=conf.threads)
+            host = conf.bind_host
+            if loopback_only:
+                host = _loopback(conf, "there is no authtoken in the pipeline")
+        store.prepare()
+        config = application.ServerConfig(
+            app,
+            repository.close,
+            server_settings(conf),
+            request_head_timeout=conf.api.request_head_timeout,
+            request_body_timeout=conf.api.request_body_timeout,
+            max_body_size=conf.api.max_body_size,
+        )
+        on_failure.pop_all()
+    return _Service(host, port, announce, config)
 
 
 def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
-    """The address to listen on; ``CommandError`` for one that others can reach."""
+    """Return the address to listen on. Raises ``CommandError`` if other machines can reach it."""
     location = conf.get_location("bind_host")
     if location is None or location.location is cfg.Locations.opt_default:
         return "127.0.0.1"
@@ -117,12 +131,12 @@ def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
 
 
 def _announce(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
-    app.log_start(conf, store, address)
+    log_start(conf, store, address)
     _say(f"Server listening on {address}")
 
 
 def _announce_standalone(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
-    app.log_start(conf, store, address, has_paste_file=False)
+    log_start(conf, store, address, has_paste_file=False)
     scheme = "https" if conf.ssl.cert_file else "http"
     _say(
         f"Server listening on {address}",
@@ -132,7 +146,7 @@ def _announce_standalone(conf: cfg.ConfigOpts, store: stores.Store, address: str
 
 
 def _say(*lines: str) -> None:
-    # It serves though nobody can be told, as where stdout is a file on a full disk.
+    # The service starts even if stdout cannot be written to, such as a file on a full disk.
     with suppress(CommandError), printed():
         print(*lines, sep="\n")
 

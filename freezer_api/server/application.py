@@ -1,6 +1,6 @@
-"""The service under gunicorn: a master with the listening socket, workers with threads.
+"""The service as an application of gunicorn: an arbiter with the listening socket, and workers with threads.
 
-What the worker processes serve is made in the master, which forks them, and made anew there on SIGHUP.
+The arbiter builds the WSGI application before it forks the workers, and builds it again on SIGHUP.
 """
 
 import gc
@@ -14,7 +14,7 @@ from wsgiref.types import WSGIApplication
 from gunicorn.app.base import BaseApplication
 
 from freezer_api.errors import CommandError
-from freezer_api.server.arbiter import Master
+from freezer_api.server.arbiter import Arbiter
 from freezer_api.server.log import Log
 from freezer_api.server.worker import Worker
 
@@ -22,94 +22,81 @@ LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Served:
-    """What worker processes serve, what they do at their end, and gunicorn's settings, which have been checked.
-
-    The timeouts are those of ``[api]``, in seconds; larger bodies than ``max_body_size`` are not waited for.
-    """
+class ServerConfig:
+    """What the workers serve, and the settings of the server, which have been validated."""
 
     app: WSGIApplication
     close: Callable[[], None]
+    """Called at the end of a process that had the application."""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    """gunicorn's settings."""
     request_head_timeout: float = 5
+    """Seconds."""
     request_body_timeout: float = 60
+    """Seconds."""
     max_body_size: int = 1024 * 1024
+    """Bytes; the server does not wait for the end of a larger body."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """Serves on ``listener``, which it takes over.
+    """Serve on ``listener``, which it takes over.
 
-    ``ready`` is called in the master once signals end it in order. ``again`` reads the configuration anew on
-    SIGHUP, at first in a process of its own, and then in the master; what it raises leaves everything as it was.
+    The arbiter calls ``on_ready`` once it handles signals, and ``build`` on SIGHUP for the new configuration.
     """
 
     def __init__(
         self,
         listener: socket.socket,
-        served: Served,
+        config: ServerConfig,
         *,
-        ready: Callable[[], None] = lambda: None,
-        again: Callable[[], Served] | None = None,
+        on_ready: Callable[[], None] = lambda: None,
+        build: Callable[[], ServerConfig] | None = None,
     ) -> None:
         # gunicorn closes the descriptor itself.
         self._descriptor = listener.detach()
-        self._served = served
-        self._again = again or (lambda: served)
-        self.ready = ready
+        self.config = config
+        self._build = build or (lambda: config)
+        self.on_ready = on_ready
         super().__init__()
 
     def load_config(self) -> None:
         settings: dict[str, Any] = {
-            **self._served.settings,
+            **self.config.settings,
             "bind": f"fd://{self._descriptor}",
             "worker_class": Worker,
             "logger_class": Log,
             "proc_name": "freezer-api",
-            # A socket for commands to the master, which nobody here gives.
+            # A socket for commands to the arbiter, which the service does not use.
             "control_socket_disable": True,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
 
     def load(self) -> WSGIApplication:
-        # What is there now stays to the end: the collector need not look through it again and again.
+        # Objects that exist now live as long as the worker: exclude them from garbage collection.
         gc.freeze()
-        return self._served.app
-
-    @property
-    def request_head_timeout(self) -> float:
-        """Seconds."""
-        return self._served.request_head_timeout
-
-    @property
-    def request_body_timeout(self) -> float:
-        """Seconds."""
-        return self._served.request_body_timeout
-
-    @property
-    def max_body_size(self) -> int:
-        """Bytes."""
-        return self._served.max_body_size
+        return self.config.app
 
     def run(self) -> None:
-        Master(self).run()
+        Arbiter(self).run()
 
-    def close(self) -> None:
-        """At the end of a worker process."""
-        self._served.close()
-
-    def rehearse(self) -> None:
-        """Do what :meth:`renew` will do, in a process that is thrown away."""
-        self._again()
-
-    def renew(self) -> None:
-        """Let the workers to come serve what the configuration says now."""
-        before, self._served = self._served, self._again()
-        before.close()
+    def rebuild(self) -> bool:
+        """Build from the current configuration. Return False, and keep what is served, if that fails."""
+        previous = self.config
+        try:
+            self.config = self._build()
+        except CommandError as error:
+            LOG.error("Reload failed, keeping the current configuration: %s", error)  # noqa: TRY400
+            return False
+        except Exception:
+            LOG.exception("Reload failed, keeping the current configuration")
+            return False
+        previous.close()
+        return True
 
 
 def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
-    """A listening socket, at ``::`` for IPv4 too; ``CommandError`` says why there is none."""
+    """Return a listening socket; at ``::`` it accepts IPv4 too. Raises ``CommandError``."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = address[0] == "::" and socket.has_dualstack_ipv6()
@@ -117,9 +104,9 @@ def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
     except OSError as error:
         # Python appends the address in its own notation.
         reason = str(error.strerror).partition(" (while ")[0]
-        raise CommandError(f"cannot listen on {shown(host, port)}: {reason}") from None
+        raise CommandError(f"cannot listen on {format_address(host, port)}: {reason}") from None
 
 
-def shown(host: str, port: int) -> str:
-    """An address as it is written in a URL."""
+def format_address(host: str, port: int) -> str:
+    """Return an address as it is written in a URL."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -36,7 +36,7 @@ def register(conf: cfg.ConfigOpts) -> None:
     conf.register_opts(others, group=_GROUP)
 
 
-def settings_of(conf: cfg.ConfigOpts) -> dict[str, Any]:
+def server_settings(conf: cfg.ConfigOpts) -> dict[str, Any]:
     """The settings, checked; ``ConfigurationError`` names the one that is wrong."""
     register(conf)
     made = {

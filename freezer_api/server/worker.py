@@ -26,10 +26,6 @@ from freezer_api.server.connections import Connection
 
 LOG = logging.getLogger(__name__)
 
-LONGEST_HANDSHAKE = 0.5
-"""Seconds from a client's first packet to the one that makes the connection."""
-
-
 _STATUS: dict[type[Exception], int] = {
     http_errors.LimitRequestLine: 414,
     http_errors.ExpectationFailed: 417,
@@ -96,10 +92,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_signals(self) -> None:
         super().init_signals()
-        # Ctrl-C reaches every process: it is a stop like others. A SIGHUP that does is the master's business.
-        signal.signal(signal.SIGINT, self.handle_exit)
+        # Terminals send these to every process; the arbiter handles them.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        # The master has held them back until they could be understood here.
+        # The arbiter blocks signals while it forks.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def run(self) -> None:
@@ -107,29 +103,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             super().run()
         finally:
             self._health_pool.shutdown(wait=False)
-            self.app.close()
+            self.app.config.close()
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the signature is gunicorn's
-        if not enabled and not self.alive:
-            self._accept_the_last()
         super().set_accept_enabled(enabled and self.alive)
         if not enabled and not self.alive:
-            self._leave()
-
-    def _accept_the_last(self) -> None:
-        """Serve on until connections have been made that clients began before the master refused newcomers."""
-        deadline = time.monotonic() + LONGEST_HANDSHAKE
-        while (left := deadline - time.monotonic()) > 0:
-            self.wait_for_and_dispatch_events(timeout=left)
-
-    def _leave(self) -> None:
-        """Take the connections that the system has made, and leave the address: who comes later is refused."""
-        for listener in self.sockets:
-            before = -1
-            while before != self.nr_conns:
-                before = self.nr_conns
-                self.accept(listener)
-            listener.close()
+            # gunicorn closes the socket after the last response; connections established meanwhile are reset then.
+            for listener in self.sockets:
+                while self._accept(listener):
+                    pass
+                listener.close()
 
     def _cap_keepalive(self, deadline: float) -> None:
         super()._cap_keepalive(deadline)
@@ -141,6 +124,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     # --- Receiving: overridden, as gunicorn's versions hand each connection to a thread that waits.
 
     def accept(self, listener: socket.socket) -> None:
+        """Accept a connection, if one is waiting."""
+        self._accept(listener)
+
+    def _accept(self, listener: socket.socket) -> bool:
+        """Accept a connection. Return False if none was waiting."""
         client = None
         try:
             client, address = listener.accept()
@@ -148,11 +136,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         except OSError as error:
             if client is not None:
                 client.close()
-            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+            elif error.errno == errno.EAGAIN:
+                return False
+            elif error.errno != errno.ECONNABORTED:
                 raise
-            return
+            return True
         self.nr_conns += 1
         self._expect_request(connection)
+        return True
 
     def on_client_socket_readable(self, connection: Connection, _client: Any) -> None:
         """The next request begins on a connection that was kept."""
@@ -163,7 +154,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _expect_request(self, connection: Connection) -> None:
         # Most requests have arrived as a whole, so that the poller is not needed.
         if self._receive(connection):
-            timeout = self.app.request_body_timeout if connection.is_admitted else self.app.request_head_timeout
+            timeout = (
+                self.app.config.request_body_timeout
+                if connection.is_admitted
+                else self.app.config.request_head_timeout
+            )
             self._watch(connection, selectors.EVENT_READ, self._receive, timeout, self._time_out)
 
     def _receive(self, connection: Connection, _client: Any = None) -> bool:
@@ -179,7 +174,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         if connection.has_head and not connection.is_admitted:
             connection.is_admitted = True
-            connection.timeout = time.monotonic() + self.app.request_body_timeout
+            connection.timeout = time.monotonic() + self.app.config.request_body_timeout
             if not self._reserve(connection):
                 self._unwatch(connection)
                 connection.expire = self._time_out
@@ -191,7 +186,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _reserve(self, connection: Connection) -> bool:
         """Return whether the body is received without a thread."""
         size = connection.body_size
-        if size is None or size > max(self.app.max_body_size, SMALL_BODY_SIZE):
+        if size is None or size > max(self.app.config.max_body_size, SMALL_BODY_SIZE):
             return False
         if size > SMALL_BODY_SIZE:
             if self._reserved + size > MAX_RECEIVED_SIZE:
@@ -206,7 +201,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _dispatch(self, connection: Connection) -> None:
         self._release(connection)
-        connection.begin(time.monotonic() + self.app.request_body_timeout)
+        connection.begin(time.monotonic() + self.app.config.request_body_timeout)
         self.enqueue_req(connection)
 
     def enqueue_req(self, connection: Connection) -> None:

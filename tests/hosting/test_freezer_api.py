@@ -17,7 +17,7 @@ from oslo_config import cfg
 
 from freezer_api.conf import opts as options
 from freezer_api.errors import ConfigurationError
-from freezer_api.server.settings import settings_of
+from freezer_api.server.settings import server_settings
 from tests.hosting.asking import JOB, ask, connect, send
 from tests.hosting.certificates import make_certificates
 from tests.hosting.load import Load
@@ -102,7 +102,7 @@ def test_sighup_under_load_loses_no_request(service: Production, keep: bool) -> 
 
 
 def reloads(service: Production) -> int:
-    return service.log.read_text().count("The configuration has been read again")
+    return service.log.read_text().count("Configuration reloaded")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -120,7 +120,7 @@ def hang_up(service: Production) -> None:
 
 
 def outcomes_of(service: Production) -> list[str]:
-    return re.findall(r"freezer_api\.server\.arbiter .*", service.log.read_text())
+    return re.findall(r"Configuration reloaded|Reload failed.*", service.log.read_text())
 
 
 @pytest.mark.slow
@@ -170,7 +170,7 @@ def test_sighup_with_a_broken_configuration_changes_nothing(
     write(config, lines)
     hang_up(service)
     (line,) = error_lines(service)
-    assert "The service goes on as it was" in line
+    assert "Reload failed, keeping the current configuration: " in line
     assert reason in line
     assert ask(f"{service.url}/v1/jobs").status == 200
     assert children(service.process.pid) == workers
@@ -391,7 +391,7 @@ def refusal(config: Path) -> str:
     options.register(conf)
     conf(["--config-file", str(config)], project="freezer")
     with pytest.raises(ConfigurationError) as refused:
-        settings_of(conf)
+        server_settings(conf)
     return str(refused.value)
 
 
