@@ -65,7 +65,7 @@ class _Reload:
             _configure(conf, self._arguments)
             service = _build(conf)
         except BaseException:
-            _log(self._conf, bootstrap.begin_to_log)
+            _log(self._conf, bootstrap.set_up_logging)
             raise
         if (service.host, service.port) != (self._service.host, self._service.port):
             LOG.warning("A new address or port takes effect at the next start, not at a reload")
@@ -76,7 +76,7 @@ class _Reload:
 def _configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     """Read the configuration and set up logging."""
     bootstrap.configure(conf, arguments)
-    _log(conf, bootstrap.begin)
+    _log(conf, bootstrap.set_up)
 
 
 def _log(conf: cfg.ConfigOpts, begin: Callable[..., None]) -> None:
@@ -86,7 +86,9 @@ def _log(conf: cfg.ConfigOpts, begin: Callable[..., None]) -> None:
 
 def _build(conf: cfg.ConfigOpts) -> _Service:
     """Open the store and build the application."""
-    store = bootstrap.store(conf)
+    store = bootstrap.find_store(conf)
+    if not conf.standalone:
+        stores.warn_if_embedded(store)
     with ExitStack() as on_failure:
         repository = store.open(conf.threads)
         on_failure.callback(repository.close)
@@ -97,7 +99,6 @@ def _build(conf: cfg.ConfigOpts) -> _Service:
             port = conf.bind_port if conf.port is None else conf.port
             announce = partial(_announce_standalone, conf, store)
         else:
-            stores.warn_of_embedded(store)
             app, loopback_only, _ = build(conf, repository, threads=conf.threads)
             host = conf.bind_host
             if loopback_only:

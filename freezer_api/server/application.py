@@ -8,6 +8,7 @@ import logging
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -16,7 +17,7 @@ from gunicorn.app.base import BaseApplication
 from freezer_api.errors import CommandError
 from freezer_api.server.arbiter import Arbiter
 from freezer_api.server.log import Log
-from freezer_api.server.worker import Worker
+from freezer_api.server.worker import Worker, drained
 
 LOG = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ class Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> WSGIApplication:
         # Objects that exist now live as long as the worker: exclude them from garbage collection.
         gc.freeze()
-        return self.config.app
+        return partial(drained, self.config.app)
 
     def run(self) -> None:
         Arbiter(self).run()
@@ -88,8 +89,8 @@ class Server(BaseApplication):  # type: ignore[misc]
         except CommandError as error:
             LOG.error("Reload failed, keeping the current configuration: %s", error)  # noqa: TRY400
             return False
-        except Exception:
-            LOG.exception("Reload failed, keeping the current configuration")
+        except Exception as error:
+            LOG.exception("Reload failed, keeping the current configuration: %s", error)  # noqa: TRY401
             return False
         previous.close()
         return True

@@ -1,4 +1,4 @@
-"""Connections of clients, read and written without waiting, so that slow clients do not occupy threads."""
+"""Connections of clients, read and written without blocking, so that slow clients do not occupy threads."""
 
 import select
 import socket
@@ -19,7 +19,7 @@ from freezer_api.middleware.dispatch import HEALTH
 from freezer_api.middleware.unread import DRAIN_TIMEOUT, drain
 
 MAX_HEAD_SIZE = 64 * 1024
-"""Bytes of a request line and all headers; more is 431."""
+"""Bytes of a request line and all headers; larger heads are refused with 431."""
 
 RECEIVE_SIZE = 64 * 1024
 """Bytes that are read at once."""
@@ -28,7 +28,7 @@ WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class _Incomplete(Exception):
-    """The parser wants more bytes of the head than have arrived."""
+    """The parser needs more bytes of the head than have arrived."""
 
 
 class _Socket:
@@ -72,10 +72,10 @@ class _Socket:
 
 
 class _Unreader(SocketUnreader):  # type: ignore[misc]
-    """What has arrived of the requests. Only a body that has a ``deadline`` is waited for."""
+    """The bytes that have arrived. It waits for more only if a ``deadline`` is set, for a body."""
 
     ended = False
-    """The client has sent all that it will send."""
+    """Whether the client has closed its side of the connection."""
     deadline: float | None = None
     too_large = False
 
@@ -109,7 +109,7 @@ class _Unreader(SocketUnreader):  # type: ignore[misc]
 
 
 class _Parser(RequestParser):  # type: ignore[misc]
-    """Parses a request in the main thread, once its head is there. The thread that serves it takes the result."""
+    """Parses a request in the main thread once its head is complete; the serving thread takes the result."""
 
     req_count: int
 
@@ -119,7 +119,7 @@ class _Parser(RequestParser):  # type: ignore[misc]
         self._next: Any = None
 
     def prepare(self, received: bytes) -> bool:
-        """Return whether the bytes are a whole head, or wrong already."""
+        """Parse the bytes. Return whether they are a complete head, or invalid already."""
         count: int = self.req_count
         self.unreader.take_buffered()
         self.unreader.append(received)
@@ -141,16 +141,16 @@ class _Parser(RequestParser):  # type: ignore[misc]
 
     @property
     def path(self) -> str:
-        """The path of the prepared request, empty if it cannot be served."""
+        """The path of the prepared request, empty if it is invalid."""
         return "" if isinstance(self._next, Exception) else str(self._next.path)
 
     @property
     def body_size(self) -> int | None:
-        """Bytes of the body of the prepared request; None if they have to be read by a thread to know it."""
+        """Bytes of the body of the prepared request; None if a thread has to read the body."""
         if isinstance(self._next, Exception):
             return 0
         reader = self._next.body.reader
-        # Who sends Expect waits for a word of the application.
+        # A client that sends Expect waits for a response of the application.
         if isinstance(reader, ChunkedReader) or any(name == "EXPECT" for name, _ in self._next.headers):
             return None
         return int(reader.length)
@@ -169,22 +169,22 @@ class Connection(TConn):  # type: ignore[misc]
                 client,
                 server_side=True,
                 suppress_ragged_eofs=cfg.suppress_ragged_eofs,
-                # Reading does it, without waiting.
+                # The first read does it, without blocking.
                 do_handshake_on_connect=False,
             )
         self.sock = _Socket(client, self)
         self.parser = _Parser(cfg, self.sock, address)
-        # gunicorn would wait for the client where it is false.
+        # gunicorn would wait for the client if it were false.
         self.initialized = True
         self.expire: Callable[[Connection], None] = lambda _: None
         self.is_watched = False
-        """Whether the poller has it."""
+        """Whether it is registered with the poller."""
         self.keep = False
         self.has_slot = False
         self.reserved = 0
         self.discarded = 0
         self.begun = 0.0
-        """When the request was handed to the threads."""
+        """Monotonic time at which the request was handed to a thread."""
         self.has_head = False
         self.is_admitted = False
         """Whether it was decided how the body is received."""
@@ -193,24 +193,24 @@ class Connection(TConn):  # type: ignore[misc]
 
     @property
     def is_silent(self) -> bool:
-        """Whether nothing of a request has arrived."""
+        """Whether no byte of a request has arrived."""
         return not self.has_head and not self._received
 
     @property
     def is_complete(self) -> bool:
-        """Whether no thread has to wait for what is missing of the request."""
+        """Whether the request can be served without waiting for the client."""
         unreader = self.parser.unreader
         return self.has_head and (
             unreader.ended or (self.body_size is not None and unreader.size >= self.body_size)
         )
 
     @property
-    def asks_for_health(self) -> bool:
-        """Whether this is the health check, and nothing of its request is missing."""
+    def is_health_check(self) -> bool:
+        """Whether this is a complete request for the health check."""
         return self.is_complete and self.parser.path.rstrip("/") == HEALTH
 
     def receive(self) -> None:
-        """Take what has arrived, up to the end of the request. Raise ``OSError`` if there will be no request."""
+        """Read what has arrived, up to the end of the request. Raises ``OSError`` if the client has gone."""
         pending = True
         while pending and not self.is_complete:
             try:
@@ -250,19 +250,19 @@ class Connection(TConn):  # type: ignore[misc]
             self.body_size = self.parser.body_size
 
     def begin(self, body_deadline: float) -> None:
-        """Let the thread that serves the request wait for its body until then."""
+        """Let the thread that serves the request wait for its body until ``body_deadline``."""
         self.begun = time.monotonic()
         self.parser.unreader.deadline = body_deadline
 
     def drain(self) -> None:
-        """Throw away what the application has not read of the body, or let the response announce the end."""
+        """Discard the unread part of the body. If that takes too long, the response closes the connection."""
         unreader, request = self.parser.unreader, self.parser.mesg
         unreader.deadline = min(unreader.deadline or 0, time.monotonic() + DRAIN_TIMEOUT)
         if request.body.failed or not drain(request.body):
             request.force_close()
 
     def next_request(self) -> bool:
-        """Begin to receive the next request. Return whether something of it has arrived already."""
+        """Begin to receive the next request. Return whether a part of it has arrived already."""
         self.has_head = self.is_admitted = False
         self.body_size = 0
         early = self.parser.unreader.take_buffered()
@@ -271,7 +271,7 @@ class Connection(TConn):  # type: ignore[misc]
         return bool(early) or self._has_pending_record()
 
     def discard(self) -> bool:
-        """Throw away what has arrived. Return whether the client goes on sending."""
+        """Discard what has arrived. Return whether the client may send more."""
         try:
             data = self.sock.recv(RECEIVE_SIZE)
         except WOULD_BLOCK:

@@ -1,4 +1,4 @@
-"""Where gunicorn's own lines go."""
+"""gunicorn's logger."""
 
 import logging
 from typing import Any
@@ -7,10 +7,10 @@ from gunicorn.glogging import Logger
 
 
 class Log(Logger):  # type: ignore[misc]
-    """Its lines go where the service logs, unless ``[gunicorn] errorlog`` names another place."""
+    """Log to the log of the service, unless ``[gunicorn] errorlog`` is set."""
 
     def setup(self, cfg: Any) -> None:
-        """Take over the settings."""
+        """Apply the settings."""
         super().setup(cfg)
         self.error_log.propagate = cfg.errorlog is None
         self.error_log.parent = logging.getLogger("freezer_api")

@@ -1,4 +1,4 @@
-"""What the configuration says to gunicorn."""
+"""The settings of gunicorn, from the configuration."""
 
 import os
 import ssl
@@ -11,10 +11,10 @@ from oslo_config import cfg
 
 from freezer_api.conf.reading import option_error
 
-MOST_WORKERS = 4
+MAX_WORKERS = 4
 
 _GROUP = "gunicorn"
-_DECIDED = {
+_REFUSED = {
     "bind": "bind_host and bind_port say it",
     "workers": "[DEFAULT] workers says it",
     "threads": "[DEFAULT] threads says it",
@@ -26,28 +26,28 @@ _DECIDED = {
     **dict.fromkeys(("http_protocols", "http2_cleartext", "protocol"), "the service speaks HTTP/1.1"),
     **{setting.name: "[ssl] says it" for setting in KNOWN_SETTINGS if setting.section == "SSL"},
 }
-"""Settings that are not to be had by their own name, and why."""
+"""Settings that operators cannot set by gunicorn's name, and the reason."""
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Make all of gunicorn's settings known to ``conf``, where the service does not describe them itself."""
+    """Register those of gunicorn's settings that the service does not describe itself."""
     known = set(conf[_GROUP])
     others = [cfg.StrOpt(setting.name) for setting in KNOWN_SETTINGS if setting.name not in known]
     conf.register_opts(others, group=_GROUP)
 
 
 def server_settings(conf: cfg.ConfigOpts) -> dict[str, Any]:
-    """The settings, checked; ``ConfigurationError`` names the one that is wrong."""
+    """Return the validated settings. Raises ``ConfigurationError``."""
     register(conf)
-    made = {
-        "workers": conf.workers or min(os.cpu_count() or 1, MOST_WORKERS),
+    settings = {
+        "workers": conf.workers or min(os.cpu_count() or 1, MAX_WORKERS),
         "threads": conf.threads,
         "loglevel": "warning",
         "errorlog": None,
         "limit_request_line": 8190,
         # gunicorn's default with the path in place of the request line, whose query string may hold secrets.
         "access_log_format": '%(h)s %(l)s %(u)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s "%(f)s" "%(a)s"',
-        # Who speaks for others is oslo_middleware's question, not the server's.
+        # oslo_middleware decides which proxies are trusted.
         "forwarded_allow_ips": "",
         **_tls(conf),
     }
@@ -56,18 +56,18 @@ def server_settings(conf: cfg.ConfigOpts) -> dict[str, Any]:
         value = conf[_GROUP][setting.name]
         if value is None:
             continue
-        if setting.name in _DECIDED:
-            raise option_error(conf, "gunicorn", setting.name, f"it cannot be set: {_DECIDED[setting.name]}")
+        if setting.name in _REFUSED:
+            raise option_error(conf, "gunicorn", setting.name, f"it cannot be set: {_REFUSED[setting.name]}")
         try:
             scratch.set(setting.name, _typed(setting, value))
         except Exception as error:  # noqa: BLE001 - each setting has a check of its own
             raise option_error(conf, "gunicorn", setting.name, str(error)) from None
-        made[setting.name] = scratch.settings[setting.name].get()
-    return made
+        settings[setting.name] = scratch.settings[setting.name].get()
+    return settings
 
 
 def _typed(setting: Any, value: Any) -> Any:
-    """The value as gunicorn's command line would have it."""
+    """Convert a value as gunicorn's command line does."""
     if setting.type is not None and isinstance(value, str):
         return setting.type(value)
     if setting.action == "append":
@@ -85,7 +85,7 @@ def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
     context = _context(conf)
     return {
         "certfile": given.cert_file,
-        # Made once: gunicorn would read the files for every connection.
+        # gunicorn would read the files for every connection.
         "ssl_context": lambda _config, _default: context,
     }
 
@@ -97,21 +97,21 @@ def _context(conf: cfg.ConfigOpts) -> ssl.SSLContext:
         if given[name] is not None:
             _check_readable(conf, name)
     try:
-        # Nobody is there to be asked for a passphrase.
+        # An empty passphrase: OpenSSL would ask for one on the terminal.
         context.load_cert_chain(given.cert_file, given.key_file, password="")
     except (ssl.SSLError, OSError) as error:
-        raise option_error(conf, "ssl", "cert_file", f"cannot be used with its key, {_words(error)}") from None
+        raise option_error(conf, "ssl", "cert_file", f"cannot be used with its key, {_reason(error)}") from None
     if given.ca_file is not None:
         try:
             context.load_verify_locations(given.ca_file)
         except (ssl.SSLError, OSError) as error:
-            raise option_error(conf, "ssl", "ca_file", f"has no certificates, {_words(error)}") from None
+            raise option_error(conf, "ssl", "ca_file", f"has no certificates, {_reason(error)}") from None
         context.verify_mode = ssl.CERT_REQUIRED
     if given.ciphers is not None:
         try:
             context.set_ciphers(given.ciphers)
         except ssl.SSLError as error:
-            raise option_error(conf, "ssl", "ciphers", f"there are none, {_words(error)}") from None
+            raise option_error(conf, "ssl", "ciphers", f"there are none, {_reason(error)}") from None
     return context
 
 
@@ -124,6 +124,6 @@ def _check_readable(conf: cfg.ConfigOpts, name: str) -> None:
         raise option_error(conf, "ssl", name, f"{file} cannot be read, {error.strerror}") from None
 
 
-def _words(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     reason = getattr(error, "reason", None)
     return str(reason or error.strerror or error.args[0]).replace("_", " ").lower()

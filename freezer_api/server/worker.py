@@ -1,4 +1,4 @@
-"""A worker process: threads that answer requests, and an end that leaves none unanswered."""
+"""gunicorn's worker with threads, which do not wait for slow clients; it answers all requests before it ends."""
 
 import errno
 import logging
@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Any
-from wsgiref.types import StartResponse, WSGIEnvironment
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import falcon
 from gunicorn.http import errors as http_errors
@@ -34,7 +34,7 @@ _STATUS: dict[type[Exception], int] = {
     http_errors.UnsupportedTransferCoding: 501,
     ssl.SSLError: 403,
 }
-"""Of errors for which 400 is wrong, gunicorn's statuses."""
+"""The status of errors that are not 400, as gunicorn has it."""
 _OF_THE_APPLICATION = (
     http_errors.ConfigurationProblem,
     http_errors.InvalidResponseHeader,
@@ -42,23 +42,23 @@ _OF_THE_APPLICATION = (
 )
 
 HEALTH_THREADS = 2
-"""Threads that answer nothing but ``/healthcheck``."""
+"""Threads for ``/healthcheck`` alone."""
 
 SMALL_BODY_SIZE = 64 * 1024
-"""Bytes; a smaller body always arrives before a thread is occupied."""
+"""Bytes; a body up to this size is always received without a thread."""
 
 MAX_RECEIVED_SIZE = 64 * 1024 * 1024
-"""Bytes of larger bodies that a worker receives at once without threads."""
+"""Bytes of larger bodies that a worker receives without threads at the same time."""
 
 MAX_UNSENT_SIZE = 64 * 1024 * 1024
-"""Bytes of responses that a worker keeps for clients that read slowly; beyond, the oldest of these is cut off."""
+"""Bytes of responses kept for clients that read slowly; above it the worker closes the oldest connections."""
 
 SEND_TIMEOUT = 30.0
-"""Seconds in which a client has to read something of its response."""
+"""Seconds within which a client has to read a part of its response."""
 
 
 def _error_response(status: str, description: str) -> bytes:
-    """An error in the API's shape, after which the connection ends."""
+    """Return an error response in the format of the API that closes the connection."""
     body = error_body(status, description)
     head = (
         f"HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: application/json\r\n"
@@ -68,17 +68,19 @@ def _error_response(status: str, description: str) -> bytes:
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """gunicorn's worker with threads; what never reaches the application is answered in JSON as well.
+    """gunicorn's worker with threads, without threads that wait for clients.
 
-    Asked to stop, it takes every connection that was made until then, answers what comes on them, and closes them.
+    gunicorn's threads wait until a client has sent its head and body, and has read its response. Here the main
+    thread waits, with its poller, and a thread serves a request only while the application works on it. Threads
+    still wait for chunked bodies and for bodies above the memory limits of the worker, at most half of them.
 
-    gunicorn's threads wait for clients: for a head, a body, the reading of a response. Here the main thread does,
-    with its poller, and a thread has a request only while the application works on it. The exception are bodies in
-    chunks and bodies above the limits for the worker's memory: threads read these, at most half of them at once.
+    A worker that stops accepts the connections that are established, closes the listening socket, and serves them.
+    Errors that do not reach the application are answered in JSON.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._config = self.app.config
         self._max_body_readers = max(1, self.cfg.threads // 2)
         self._body_readers = 0
         self._waiting: deque[Connection] = deque()
@@ -103,31 +105,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             super().run()
         finally:
             self._health_pool.shutdown(wait=False)
-            self.app.config.close()
+            self._config.close()
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the signature is gunicorn's
         super().set_accept_enabled(enabled and self.alive)
         if not enabled and not self.alive:
             # gunicorn closes the socket after the last response; connections established meanwhile are reset then.
             for listener in self.sockets:
-                while self._accept(listener):
+                while self.accept(listener):
                     pass
                 listener.close()
 
-    def _cap_keepalive(self, deadline: float) -> None:
-        super()._cap_keepalive(deadline)
-        # Nor are those waited for long that have not sent anything yet.
-        for connection in self.pending_conns:
-            if connection.is_silent:
-                connection.timeout = min(connection.timeout, deadline)
-
     # --- Receiving: overridden, as gunicorn's versions hand each connection to a thread that waits.
 
-    def accept(self, listener: socket.socket) -> None:
-        """Accept a connection, if one is waiting."""
-        self._accept(listener)
-
-    def _accept(self, listener: socket.socket) -> bool:
+    def accept(self, listener: socket.socket) -> bool:
         """Accept a connection. Return False if none was waiting."""
         client = None
         try:
@@ -146,23 +137,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return True
 
     def on_client_socket_readable(self, connection: Connection, _client: Any) -> None:
-        """The next request begins on a connection that was kept."""
+        """Receive the next request of a kept connection."""
         self.poller.unregister(connection.sock)
         self.keepalived_conns.remove(connection)
         self._expect_request(connection)
 
     def _expect_request(self, connection: Connection) -> None:
-        # Most requests have arrived as a whole, so that the poller is not needed.
+        # Most requests have arrived completely, so that the poller is not needed.
         if self._receive(connection):
-            timeout = (
-                self.app.config.request_body_timeout
-                if connection.is_admitted
-                else self.app.config.request_head_timeout
-            )
+            config = self._config
+            timeout = config.request_body_timeout if connection.is_admitted else config.request_head_timeout
             self._watch(connection, selectors.EVENT_READ, self._receive, timeout, self._time_out)
 
     def _receive(self, connection: Connection, _client: Any = None) -> bool:
-        """Take what has arrived. Return whether more has to be received here."""
+        """Receive what has arrived. Return whether the request is incomplete and received without a thread."""
         try:
             connection.receive()
         except OSError:
@@ -174,7 +162,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         if connection.has_head and not connection.is_admitted:
             connection.is_admitted = True
-            connection.timeout = time.monotonic() + self.app.config.request_body_timeout
+            connection.timeout = time.monotonic() + self._config.request_body_timeout
             if not self._reserve(connection):
                 self._unwatch(connection)
                 connection.expire = self._time_out
@@ -186,7 +174,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _reserve(self, connection: Connection) -> bool:
         """Return whether the body is received without a thread."""
         size = connection.body_size
-        if size is None or size > max(self.app.config.max_body_size, SMALL_BODY_SIZE):
+        if size is None or size > max(self._config.max_body_size, SMALL_BODY_SIZE):
             return False
         if size > SMALL_BODY_SIZE:
             if self._reserved + size > MAX_RECEIVED_SIZE:
@@ -201,12 +189,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _dispatch(self, connection: Connection) -> None:
         self._release(connection)
-        connection.begin(time.monotonic() + self.app.config.request_body_timeout)
+        connection.begin(time.monotonic() + self._config.request_body_timeout)
         self.enqueue_req(connection)
 
     def enqueue_req(self, connection: Connection) -> None:
-        """Hand the request to a thread. The health check does not queue behind requests."""
-        pool = self._health_pool if connection.asks_for_health else self.tpool
+        """Hand the request to a thread. The health check has its own threads."""
+        pool = self._health_pool if connection.is_health_check else self.tpool
         future = pool.submit(self.handle, connection)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
 
@@ -235,12 +223,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     # --- Responding: overridden, as gunicorn's versions wait for the client in a thread, and in the main thread.
 
-    def load_wsgi(self) -> None:
-        super().load_wsgi()
-        self.wsgi: Callable[..., Any] = partial(_drained, self.wsgi)
-
     def finish_request(self, connection: Connection, future: "Future[Any]") -> None:
-        """The thread is done; what the client has not read of the response is sent from here."""
+        """Send what the client has not read of the response yet, when the thread has finished."""
         if connection.has_slot:
             connection.has_slot = False
             self._body_readers -= 1
@@ -281,7 +265,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._drop(connection)
 
     def _shut_down(self, connection: Connection) -> None:
-        """Close the connection when the client has read the response, which an earlier end might take from it."""
+        """Close the connection when the client has read the response; an earlier close could discard it."""
         try:
             connection.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -336,33 +320,29 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         connection.close()
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: BaseException) -> None:  # noqa: ARG002
-        """Answer in JSON what does not reach the application.
+        """Answer an error that does not reach the application in JSON.
 
-        Unlike gunicorn's own, the log line quotes nothing of the request, which may hold a token or a secret.
+        Unlike gunicorn's, the log line quotes nothing of the request, which may contain a token or a secret.
         """
         if not isinstance(exc, http_errors.ParseException | ssl.SSLError) or isinstance(exc, _OF_THE_APPLICATION):
             self.log.error("Error handling request", exc_info=exc)
             status, text = 500, "An unexpected error occurred on the server."
         else:
             try:
-                # oslo.log appends the exception that is being handled, unless it is one such as this.
+                # oslo.log appends the exception that is being handled to the line, but not a ValueError.
                 raise ValueError
             except ValueError:
                 self.log.warning("Invalid request from %s: %s", addr[0] if addr else "-", type(exc).__name__)
             status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), 400)
-            text = "The server could not take this for a request."
+            text = "The request could not be parsed as HTTP."
         line = falcon.code_to_http_status(status)
-        # A client that is gone is not answered.
+        # The client may have gone.
         with suppress(OSError):
             client.sendall(_error_response(line, text))
 
 
-def _drained(
-    app: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]],
-    environ: WSGIEnvironment,
-    start_response: StartResponse,
-) -> Iterable[bytes]:
-    """Call the application, which has its response ready before it is sent, and read away what it left unread."""
+def drained(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """Call the application, then read and discard the part of the body that it has not read."""
     connection = environ["gunicorn.socket"].connection
     environ[WAITED] = time.monotonic() - connection.begun
     response = app(environ, start_response)
