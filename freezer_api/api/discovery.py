@@ -27,11 +27,11 @@ class Versions:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _require(req, falcon.MEDIA_JSON)
         newest_first = sorted(self._offered, reverse=True)
-        told = [_V1_ALONE] if newest_first == ["/v1"] else [_told(req, mount) for mount in newest_first]
+        told = [_V1_ALONE] if newest_first == ["/v1"] else [_version_entry(req, mount) for mount in newest_first]
         _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, {"versions": told})
 
 
-def _told(req: falcon.Request, mount: str) -> dict[str, Any]:
+def _version_entry(req: falcon.Request, mount: str) -> dict[str, Any]:
     return {
         "id": mount[1:],
         "status": "CURRENT",

@@ -63,7 +63,7 @@ def search_of(kind: str, text: bytes, view: View, shown: q.Condition | None = No
     such a field treats it as missing in the others.
     """
     # Schedulers ask the same all day long.
-    read = _remembered if len(text) <= MAX_CACHED_SIZE else _read
+    read = _read_cached if len(text) <= MAX_CACHED_SIZE else _read
     return read(kind, text, view, shown)
 
 
@@ -76,7 +76,7 @@ def _read(kind: str, text: bytes, view: View, shown: q.Condition | None) -> Sear
     return _Reader(_KINDS[kind], view, shown).read(document)
 
 
-_remembered = lru_cache(maxsize=1024)(_read)
+_read_cached = lru_cache(maxsize=1024)(_read)
 
 
 class _Reader:

@@ -87,9 +87,9 @@ class Exchange:
         """Whether the caller may do this here."""
         return self._enforcement.allows(rule, self.caller, self.scope.project_id)
 
-    def asks_for(self, flag: str) -> bool:
+    def flag(self, name: str) -> bool:
         """A flag of the query string; absent is false."""
-        return parameters.flag(self._req, flag)
+        return parameters.flag(self._req, name)
 
     def _object(self) -> Document | None:
         """The body's object; None when there is no body."""

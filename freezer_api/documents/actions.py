@@ -169,7 +169,7 @@ def flat_paths(path: str) -> tuple[str, ...]:
 
 def same_definition(left: Document, right: Document) -> bool:
     """Whether two definitions ask for the same; nulls, ``""``, ``false`` and absent keys are alike."""
-    return same(_told(left), _told(right))
+    return same(_significant(left), _significant(right))
 
 
 def identical_definition(left: Document, right: Document) -> bool:
@@ -177,7 +177,7 @@ def identical_definition(left: Document, right: Document) -> bool:
     return same(*({key: value for key, value in one.items() if value is not None} for one in (left, right)))
 
 
-def _told(definition: Document) -> Document:
+def _significant(definition: Document) -> Document:
     return {
         key: value
         for key, value in definition.items()

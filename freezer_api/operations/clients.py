@@ -1,4 +1,4 @@
-"""What a caller may do with clients: register, describe and forget them."""
+"""Register, describe and delete clients."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,7 +20,7 @@ from freezer_api.repository.query import Any, Query
 
 
 class Clients:
-    """Clients of a scope; ``new_id`` makes a ``uuid``."""
+    """Manages the clients of a scope; ``new_id`` returns a ``uuid``."""
 
     def __init__(
         self,
@@ -54,38 +54,38 @@ class Clients:
         client_id, stored = client["client_id"], None
         if not self._lookup.all_own(scope, client_id):
             self._check_not_central(scope, client_id)
-            stored = self._clients.create(scope, client_id, self._new(client))
+            stored = self._clients.create(scope, client_id, self._with_uuid(client))
         # v2 may have created one in between, or a process may have been killed before it looked.
-        kept = retry_on_conflict(lambda: self._united(scope, client_id))
+        kept = retry_on_conflict(lambda: self._unite(scope, client_id))
         if stored is None or (kept is not None and _is_another(kept, stored)):
             raise AlreadyExists(f"Client already registered with ID {client_id}")
         return stored
 
-    def _new(self, client: Document) -> Document:
+    def _with_uuid(self, client: Document) -> Document:
         return {"client": {**client, "uuid": client.get("uuid") or self._new_id()}}
 
     def announce(self, scope: Scope, client: Document) -> Stored:
-        """A new client of a project, or what a known one has to say now.
+        """Create a client of a project, or update the description of a known one.
 
-        One that is ``is_central`` is, or becomes, the only one of its id among those of all projects.
-        ``AlreadyExists`` when that is another project's.
+        A client with ``is_central`` becomes the only one of its id for all projects. Raises ``AlreadyExists`` if
+        the central client belongs to another project.
         """
-        announced = self._announced_centrally if client.get("is_central") else self._announced
+        announced = self._announce_centrally if client.get("is_central") else self._announce
 
         def attempt() -> Stored:
             stored = announced(scope, client)
             # v1, or a registration as central, may have created one in between.
-            return self._united(scope, client["client_id"]) or stored
+            return self._unite(scope, client["client_id"]) or stored
 
         return retry_on_conflict(attempt)
 
-    def _announced(self, scope: Scope, client: Document) -> Stored:
+    def _announce(self, scope: Scope, client: Document) -> Stored:
         own = self._lookup.own(scope, client["client_id"])
         if own is not None:
-            return self._again(own, client)
+            return self._update(own, client)
         self._check_not_central(scope, client["client_id"])
         try:
-            return self._clients.create(scope, client["client_id"], self._new(client))
+            return self._clients.create(scope, client["client_id"], self._with_uuid(client))
         except AlreadyExists as error:
             raise Conflict(str(error)) from None
 
@@ -101,33 +101,34 @@ class Clients:
             raise Conflict(f"Client already registered with ID {client_id}")
         raise _taken(client_id)
 
-    def _united(self, scope: Scope, client_id: str) -> Stored | None:
+    def _unite(self, scope: Scope, client_id: str) -> Stored | None:
         """Unite the project's clients of this id that are the same; return the strongest, None if none exists."""
         project = scope.around({"project_id": scope.project_id})
         found = self._lookup.all_own(project, client_id)
         return unite(self._repository, found) if found else None
 
-    def _announced_centrally(self, scope: Scope, client: Document) -> Stored:
+    def _announce_centrally(self, scope: Scope, client: Document) -> Stored:
         central = self._lookup.central(client["client_id"])
         if central is not None and not scope.owns(central.document):
             raise _taken(client["client_id"])
-        # First the new one, then away with the old: who stops in between and comes again finds both.
+        # Create the new document before the old one is deleted: if the process is killed in between, a repeated
+        # request finds both.
         own = self._lookup.own(scope, client["client_id"])
-        stored = self._again(central, client) if central is not None else self._new_central(scope, own, client)
+        stored = self._update(central, client) if central is not None else self._create_central(scope, own, client)
         if own is not None and own.key != stored.key:
             self._repository.delete(CLIENTS, own.key, own.token)
         return stored
 
-    def _again(self, known: Stored, client: Document) -> Stored:
+    def _update(self, known: Stored, client: Document) -> Stored:
         document = clients.announced_again(known.document, client)
         if same(document, known.document):
             return known
         self._limits.check(CLIENTS, document, known.document)
         return self._repository.replace(CLIENTS, known.key, document, known.token)
 
-    def _new_central(self, scope: Scope, own: Stored | None, client: Document) -> Stored:
+    def _create_central(self, scope: Scope, own: Stored | None, client: Document) -> Stored:
         if own is None:
-            document = scope.stamped(self._new(client))
+            document = scope.stamped(self._with_uuid(client))
         else:
             document = clients.announced_again(own.document, client)
         self._limits.check(CLIENTS, document, None if own is None else own.document)
@@ -139,7 +140,7 @@ class Clients:
             raise Conflict(str(error)) from None
 
     def patch(self, scope: Scope, client_id: str, patch: Document) -> Stored:
-        """Merge. ``Forbidden`` for a client that another project has for all."""
+        """Merge a patch into the client. Raises ``Forbidden`` for a central client of another project."""
 
         def change(document: Document) -> Document:
             merged = deep_merge(document, {"client": patch})
@@ -154,7 +155,7 @@ class Clients:
         )
 
     def delete(self, scope: Scope, client_id: str) -> None:
-        """Forget the client if there is one. ``Forbidden`` for one that another project has for all."""
+        """Delete the client if it exists. Raises ``Forbidden`` for a central client of another project."""
 
         def attempt() -> None:
             stored = self._lookup.find(scope, client_id)

@@ -58,9 +58,9 @@ def unite(repository: Repository, found: Sequence[Stored], *, newest_announces: 
     kept, *others = duplicates_of(found)
     if not others:
         return kept
-    doubles = [one for one in found if one in (kept, *others)]
-    announced = doubles[-1] if newest_announces else kept
-    document = announced_again(doubles[0].document, announced.document["client"])
+    duplicates = [one for one in found if one in (kept, *others)]
+    announced = duplicates[-1] if newest_announces else kept
+    document = announced_again(duplicates[0].document, announced.document["client"])
     if is_central(kept.document):
         document = made_central(document)
     if not same(document, kept.document):
@@ -80,13 +80,13 @@ def unite_all(repository: Repository) -> Iterator[str]:
             seen[place] = seen.get(place, 0) + 1
     for (project_id, client_id), count in seen.items():
         if count > 1:
-            users = retry_on_conflict(lambda: _united(repository, project_id, client_id))  # noqa: B023 - called at once
+            users = retry_on_conflict(lambda: _unite_by_user(repository, project_id, client_id))  # noqa: B023 - called at once
             if len(users) > 1:
                 shown = ", ".join(map(shown_id, users))
                 yield f"Client {shown_id(client_id)} of project {shown_id(project_id)} is registered by {shown}"
 
 
-def _united(repository: Repository, project_id: str, client_id: str) -> list[str]:
+def _unite_by_user(repository: Repository, project_id: str, client_id: str) -> list[str]:
     """Unite the clients of each user; return the users."""
     scope = Scope("project_id", project_id, "", project_id)
     by_user: dict[str, list[Stored]] = {}

@@ -26,7 +26,7 @@ class Plan:
 
 
 class JobActions:
-    """Plans and keeps the actions of jobs; ``new_id`` makes an id that nobody has."""
+    """Plans and writes the actions of jobs; ``new_id`` returns an unused id."""
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
         self._repository = repository
@@ -35,26 +35,26 @@ class JobActions:
         self._new_id = new_id
         self._limits = limits
 
-    def planned(self, scope: Scope, items: list[Document], room: int | None = None) -> Plan:
-        """Every item with its definition and the id of its action.
+    def plan(self, scope: Scope, items: list[Document], room: int | None = None) -> Plan:
+        """Return every item with its definition and the id of its action.
 
-        An unknown id with a definition is taken as it is; one whose stored action is somebody else's or tells
-        something different gives way to a new id. ``Unprocessable`` when an item only names an action that the
-        scope does not have, ``TooLarge`` as soon as the items together have more bytes than ``room``, so that few
-        stored actions are read and copied for a job that is refused.
+        An unknown id with a definition is kept. An id whose stored action has another owner or another definition
+        is replaced by a new id. Raises ``Unprocessable`` if an item only names an action that the scope does not
+        have, ``TooLarge`` as soon as the items together have more bytes than ``room``, so that few stored actions
+        are read and copied for a job that is refused.
         """
         plan = Plan()
         bytes_ = 0
         for item in items:
-            plan.items.append(self._planned_item(scope, item, plan.new))
+            plan.items.append(self._plan_item(scope, item, plan.new))
             if room is not None:
                 bytes_ += size(actions.sent(plan.items[-1]))
                 self._limits.check_size(bytes_, room)
         return plan
 
-    def _planned_item(self, scope: Scope, item: Document, new: dict[str, Document]) -> Document:
+    def _plan_item(self, scope: Scope, item: Document, new: dict[str, Document]) -> Document:
         id_ = item.get("action_id")
-        known = new.get(id_) or self._known(id_) if id_ else None
+        known = new.get(id_) or self._find_action(id_) if id_ else None
         if known is not None and scope.owns(known):
             if "freezer_action" not in item:
                 item = actions.completed_item(item, known)
@@ -68,24 +68,24 @@ class JobActions:
         new[id_] = scope.stamped({**actions.library_entry(item), "action_id": id_})
         return _owned_item(item, new[id_])
 
-    def _known(self, action_id: str) -> Document | None:
+    def _find_action(self, action_id: str) -> Document | None:
         stored = self._repository.get(actions.ACTIONS, action_id)
         return None if stored is None else stored.document
 
     @contextmanager
-    def kept(self, scope: Scope, plan: Plan, job_id: str) -> Iterator[list[Document]]:
+    def write_actions(self, scope: Scope, plan: Plan, job_id: str) -> Iterator[list[Document]]:
         """Write the planned actions, then let the job be written with the items given.
 
-        When that fails, the new actions are taken back, unless the job turns out to hold them all the same.
+        If that fails, the new actions are removed, unless the stored job holds them.
         """
         written: dict[str, Stored] = {}
         try:
-            yield self._written(scope, plan, written)
+            yield self._create_actions(scope, plan, written)
         except FreezerError:
-            self._take_back(scope, written, job_id)
+            self._remove_unused(scope, written, job_id)
             raise
 
-    def _written(self, scope: Scope, plan: Plan, written: dict[str, Stored]) -> list[Document]:
+    def _create_actions(self, scope: Scope, plan: Plan, written: dict[str, Stored]) -> list[Document]:
         """Create the planned actions, add them to ``written`` and return the items of the job."""
         created = self._actions.create_all(scope, plan.new) if plan.new else {}
         written |= created
@@ -93,11 +93,11 @@ class JobActions:
         if not taken:
             return plan.items
         # Other requests took these ids since the plan was made. A plan made now sees their actions.
-        again = self.planned(scope, [item for item in plan.items if item["action_id"] in taken])
-        others = iter(self._written(scope, again, written))
+        again = self.plan(scope, [item for item in plan.items if item["action_id"] in taken])
+        others = iter(self._create_actions(scope, again, written))
         return [next(others) if item["action_id"] in taken else item for item in plan.items]
 
-    def _take_back(self, scope: Scope, written: Mapping[str, Stored], job_id: str) -> None:
+    def _remove_unused(self, scope: Scope, written: Mapping[str, Stored], job_id: str) -> None:
         # Whatever fails here leaves an action too many in the library, which harms nobody.
         with suppress(FreezerError):
             job = self._jobs.find(scope, job_id) if written else None

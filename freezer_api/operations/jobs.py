@@ -49,14 +49,14 @@ class Jobs:
         return self._jobs.get(scope, job_id)
 
     def create(self, scope: Scope, job: Document, delegator: Delegator | None) -> Stored:
-        """A new job, its times set anew, under the id that it brings, else under a new one."""
+        """Create a job with new times, under its own id or a new one."""
         id_ = job.get("job_id") or self._new_id()
-        plan = self._planned(scope, job, None)
+        plan = self._plan(scope, job, None)
         job = jobs.scheduled({**job, "job_actions": plan.items, "job_id": id_}, self._clock(), anew=True)
         client = self._check_client(scope, job)
         self._limits.check(jobs.JOBS, job)
         with (
-            self._actions.kept(scope, plan, id_) as items,
+            self._actions.write_actions(scope, plan, id_) as items,
             self._trusts.delegation(scope, delegator) as delegation,
         ):
             return self._jobs.create(
@@ -67,20 +67,20 @@ class Jobs:
         """Create the job under this id or replace it whole; one that names its session no longer leaves it."""
         stored = self._jobs.find_or_free(scope, job_id)
         old = None if stored is None else stored.document
-        plan = self._planned(scope, job, old)
+        plan = self._plan(scope, job, old)
         now = self._clock()
 
         def made(items: list[Document]) -> Document:
             return jobs.scheduled(jobs.with_actions(job, items), now, anew=False)
 
         def replaced(old: Document | None, items: list[Document], delegation: TrustDelegation) -> Document:
-            new = self._changed(scope, old, made(items), delegation)
-            return new if old is None else self._membership.leaving(scope, old, new)
+            new = self._delegate(scope, old, made(items), delegation)
+            return new if old is None else self._membership.without_other_sessions(scope, old, new)
 
         self._check_change(scope, old, made(plan.items))
         self._limits.check(jobs.JOBS, made(plan.items), old)
         with (
-            self._actions.kept(scope, plan, job_id) as items,
+            self._actions.write_actions(scope, plan, job_id) as items,
             self._trusts.delegation(scope, delegator) as delegation,
         ):
             stored = self._jobs.put(scope, job_id, lambda old: replaced(old, items, delegation))
@@ -88,27 +88,27 @@ class Jobs:
         return stored
 
     def patch(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
-        """Merge; the list of actions, when there is one, replaces the old list."""
+        """Merge a patch into the job. A list of actions replaces the old list."""
         if "job_actions" not in patch:
-            return self._merged(scope, job_id, patch, delegator)
+            return self._write_merged(scope, job_id, patch, delegator)
         old = self._jobs.get(scope, job_id).document
-        plan = self._planned(scope, patch, old)
+        plan = self._plan(scope, patch, old)
         merged = deep_merge(old, jobs.with_actions(patch, plan.items))
         self._check_change(scope, old, merged)
         self._limits.check(jobs.JOBS, merged, old)
-        with self._actions.kept(scope, plan, job_id) as items:
-            return self._merged(scope, job_id, jobs.with_actions(patch, items), delegator)
+        with self._actions.write_actions(scope, plan, job_id) as items:
+            return self._write_merged(scope, job_id, jobs.with_actions(patch, items), delegator)
 
-    def _planned(self, scope: Scope, job: Document, old: Document | None) -> Plan:
+    def _plan(self, scope: Scope, job: Document, old: Document | None) -> Plan:
         """Return the plan of the job's actions. The limits are checked before anything is read or copied."""
         self._limits.check_count(jobs.JOBS, job, old)
-        return self._actions.planned(scope, job["job_actions"], self._limits.room(jobs.JOBS, old))
+        return self._actions.plan(scope, job["job_actions"], self._limits.room(jobs.JOBS, old))
 
-    def _merged(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
+    def _write_merged(self, scope: Scope, job_id: str, patch: Document, delegator: Delegator | None) -> Stored:
         def merged(job: Document, delegation: TrustDelegation) -> Document:
             new = deep_merge(job, patch)
             self._limits.check(jobs.JOBS, new, job)
-            return self._changed(scope, job, new, delegation)
+            return self._delegate(scope, job, new, delegation)
 
         with self._trusts.delegation(scope, delegator) as delegation:
             return self._rewrite(scope, job_id, lambda job: merged(job, delegation))
@@ -128,7 +128,9 @@ class Jobs:
         self._membership.complete_if_pending(scope, stored.document)
         return stored
 
-    def _changed(self, scope: Scope, old: Document | None, new: Document, delegation: TrustDelegation) -> Document:
+    def _delegate(
+        self, scope: Scope, old: Document | None, new: Document, delegation: TrustDelegation
+    ) -> Document:
         """Return the new job, checked, with the old job's trust only if it is the same work."""
         if old is not None and _is_same_work(old, new, actions.identical_definition):
             return jobs.with_credentials_of(new, old)
@@ -141,7 +143,7 @@ class Jobs:
             self._check_client(scope, new)
 
     def request(self, scope: Scope, job_id: str, event: str) -> str:
-        """Record that an event is wanted, and nothing else; the answer."""
+        """Record that an event is requested, and return the text of the response."""
         answers = [""]
 
         def change(job: Document) -> Document:
@@ -174,12 +176,12 @@ class Jobs:
             raise Unprocessable(f"Client not found with ID {job['client_id']}")
         return stored
 
-    def shows_process(self, scope: Scope, caller: Caller) -> Condition:
-        """Return what holds of exactly those jobs whose process :meth:`veiled` shows to the caller."""
+    def process_condition(self, scope: Scope, caller: Caller) -> Condition:
+        """Return the condition that jobs meet whose process :meth:`without_hidden_processes` shows the caller."""
         return self._lookup.are_of(scope, caller.project_id or "")
 
-    def veiled(self, scope: Scope, caller: Caller, found: Iterable[Stored]) -> list[Stored]:
-        """The jobs, without the processes of clients that are not of the caller's project."""
+    def without_hidden_processes(self, scope: Scope, caller: Caller, found: Iterable[Stored]) -> list[Stored]:
+        """Return the jobs without the processes of clients of other projects."""
         concerned: dict[str, bool] = {}
 
         def shown(stored: Stored) -> Stored:

@@ -53,7 +53,7 @@ class Membership:
             raise NotFound(session_id)
         around = scope.around(job)
         self.complete_if_pending(scope, job)
-        done, others = jobs.pending_sessions(job), self.holders(around, job_id, but=session_id)
+        done, others = jobs.pending_sessions(job), self.find_holders(around, job_id, but=session_id)
 
         def joined(job: Document) -> Document:
             new = jobs.joined(job, session)
@@ -110,14 +110,14 @@ class Membership:
                 return
             for session_id in pending & named:
                 entered.add(session_id)
-                self._enter(scope, session_id, stored.document)
+                self._add_entry(scope, session_id, stored.document)
             now = self._jobs.find(scope, job_id)
             if now is None or now.token != stored.token:
                 raise Conflict(f"Job with ID {job_id} was changed by another request")
 
         retry_on_conflict(attempt)
 
-    def _enter(self, scope: Scope, session_id: str, job: Document) -> None:
+    def _add_entry(self, scope: Scope, session_id: str, job: Document) -> None:
         """Give the session an entry of the job if it has none; release the job when the session is gone."""
 
         def entered(session: Document) -> Document:
@@ -161,7 +161,7 @@ class Membership:
                 return
             query = replace(query, after=page.next)
 
-    def holders(self, scope: Scope, job_id: str, but: str | None = None) -> list[str]:
+    def find_holders(self, scope: Scope, job_id: str, but: str | None = None) -> list[str]:
         """The ids of all sessions ``but`` one that have an entry of the job."""
         found = self._sessions.all(scope, HasMember(job_id))
         return [stored.key for stored in found if stored.key != but]
@@ -173,18 +173,18 @@ class Membership:
                 scope, session_id, lambda document: sessions.without_member(document, job_id, now)
             )
 
-    def leaving(self, scope: Scope, old: Document, new: Document) -> Document:
+    def without_other_sessions(self, scope: Scope, old: Document, new: Document) -> Document:
         """The job ``new`` in the place of ``old``, leaving all sessions but the one that it names.
 
         The caller stores it and lets the entries follow.
         """
-        left = {*self.holders(scope.around(old), old["job_id"]), *jobs.pending_sessions(old)}
+        left = {*self.find_holders(scope.around(old), old["job_id"]), *jobs.pending_sessions(old)}
         # A session that the new job alone names is none that it joins.
         return jobs.with_pending(new, left - (jobs.named_sessions(new) - jobs.named_sessions(old)))
 
     def leave(self, scope: Scope, job_id: str) -> None:
         """Remove the job from all sessions; the job itself is about to be deleted, or is."""
-        left = self.holders(scope, job_id)
+        left = self.find_holders(scope, job_id)
         if left:
             with suppress(NotFound):
                 self._jobs.rewrite(scope, job_id, lambda job: _also_pending(jobs.released(job), left))
@@ -216,7 +216,7 @@ class Membership:
             if session_id in jobs.pending_sessions(now.document):
                 # It has joined again in the meantime.
                 self.complete(around, job_id)
-            elif session_id not in self.holders(around, job_id):
+            elif session_id not in self.find_holders(around, job_id):
                 # A PATCH of the job that was based on an older state names the session again.
                 raise Conflict(f"Job with ID {job_id} was changed by another request")
 
@@ -228,7 +228,7 @@ class Membership:
         """Let those of these jobs that name the session go on alone; if asked, also those whose join is
         pending.
         """
-        for stored in self._bound(scope, session_id):
+        for stored in self._find_bound(scope, session_id):
             is_pending = also_pending and session_id in jobs.pending_sessions(stored.document)
             if stored.key in job_ids or is_pending:
                 self._release(scope, session_id, stored.key)
@@ -243,12 +243,12 @@ class Membership:
     def retrigger(self, scope: Scope, session: Document) -> None:
         """Give the session's schedule to its members that name it."""
         change = _if_bound(session["session_id"], lambda job: jobs.retriggered(job, session))
-        for stored in self._bound(scope, session["session_id"]):
+        for stored in self._find_bound(scope, session["session_id"]):
             if stored.key in sessions.members(session):
                 with suppress(NotFound):
                     self._jobs.rewrite(scope, stored.key, change)
 
-    def _bound(self, scope: Scope, session_id: str) -> list[Stored]:
+    def _find_bound(self, scope: Scope, session_id: str) -> list[Stored]:
         """The jobs that name the session: one indexed query, however many members the session has."""
         return self._jobs.all(scope, Is(("session_id",), as_value(session_id)))
 

@@ -24,12 +24,12 @@ class JobsResource(Documents):
         if not scope.by_project:
             super().search(exchange)
             return
-        shown = None if exchange.may(ALL_PROJECTS) else self._jobs.shows_process(scope, exchange.caller)
+        shown = None if exchange.may(ALL_PROJECTS) else self._jobs.process_condition(scope, exchange.caller)
         with exchange.listing(jobs.JOBS, shown) as query:
-            if exchange.asks_for("all_projects") and shown is None:
+            if exchange.flag("all_projects") and shown is None:
                 scope = scope.everywhere()
             page = self._jobs.search(scope, query)
-            exchange.answer_page(jobs.JOBS, page, self._seen_by(exchange, page.items))
+            exchange.answer_page(jobs.JOBS, page, self._visible_to_caller(exchange, page.items))
 
     def get(self, exchange: Exchange, id_: str) -> None:
         scope = exchange.scope
@@ -37,13 +37,13 @@ class JobsResource(Documents):
             super().get(exchange, id_)
         else:
             stored = self._jobs.get(scope.everywhere() if exchange.may(ALL_PROJECTS) else scope, id_)
-            exchange.answer_document(jobs.JOBS, *self._seen_by(exchange, [stored]))
+            exchange.answer_document(jobs.JOBS, *self._visible_to_caller(exchange, [stored]))
 
-    def _seen_by(self, exchange: Exchange, found: Sequence[Stored]) -> Sequence[Stored]:
+    def _visible_to_caller(self, exchange: Exchange, found: Sequence[Stored]) -> Sequence[Stored]:
         """The jobs as the caller may see them."""
         if all(jobs.process_of(stored.document) is None for stored in found) or exchange.may(ALL_PROJECTS):
             return found
-        return self._jobs.veiled(exchange.scope, exchange.caller, found)
+        return self._jobs.without_hidden_processes(exchange.scope, exchange.caller, found)
 
     def create(self, exchange: Exchange) -> None:
         job = exchange.version.job(_expanded(exchange, exchange.body()))

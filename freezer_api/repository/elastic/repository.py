@@ -41,12 +41,11 @@ _MAX_ID_BYTES = 512
 _NEWEST = {"size": 1, "sort": [{"created": "desc"}], "_source": False, "track_total_hits": False}
 """The search for the document that was created last."""
 
-_SWAPPED = 4
-"""Attempts of a read: the index may be replaced by its copy at the moment."""
+_MAX_READ_ATTEMPTS = 4
+"""Attempts of a read: a copy may be replacing the index."""
 
-
-_RESTORED = 7
-"""Attempts of documents that the store has no time for; the pauses between them make six seconds."""
+_MAX_RESTORE_ATTEMPTS = 7
+"""Attempts to restore documents to a busy store; the pauses between them are six seconds in total."""
 
 
 class _Token(NamedTuple):
@@ -77,7 +76,7 @@ class _TimeLimit:
 
     def __init__(self, seconds: float | None, most: float) -> None:
         self._end = None if seconds is None else time.monotonic() + seconds
-        self._most = most
+        self._max_seconds = most
         options = "[api] max_search_time"
         if seconds is None or seconds > most:
             seconds, options = most, f"{options} and the store's deadline"
@@ -87,7 +86,7 @@ class _TimeLimit:
         """Return the part of the next call's body that bounds it. ``SearchTooLong`` if no time is left."""
         if self._end is None:
             return {}
-        left = min(self._most, self._end - time.monotonic())
+        left = min(self._max_seconds, self._end - time.monotonic())
         if left < 0.001:
             raise self.reached
         return {"timeout": f"{int(left * 1000)}ms"}
@@ -122,12 +121,12 @@ class ElasticRepository:
         self._seen_in_alias = f"{self._seen}&require_alias=true"
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        source = self._source(kind, key, document, created=self._time_behind_all(kind), version=1)
-        answer = self._written(
+        source = self._source(kind, key, document, created=self._next_creation_time(kind), version=1)
+        answer = self._write(
             "PUT", f"/{alias_of(self._prefix, kind)}/_create/{_quoted(key)}?{self._seen_in_alias}", source
         )
         if answer.status == 409:
-            stored = self._own_write(kind, key, source) if answer.repeated else None
+            stored = self._find_own_write(kind, key, source) if answer.repeated else None
             if stored is None:
                 # The write that created the document may still wait until searches see it.
                 self._refresh(kind)
@@ -138,16 +137,16 @@ class ElasticRepository:
         return Stored(key, document, 1, _token(answer.body, source))
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
-        now = self._time_behind_all(kind)
+        now = self._next_creation_time(kind)
         sources = [
             self._source(kind, key, document, created=now + number, version=1)
             for number, (key, document) in enumerate(documents.items())
         ]
         created: dict[str, Stored] = {}
-        for source, outcome in zip(sources, self._created_in_bulk(kind, sources), strict=True):
+        for source, outcome in zip(sources, self._create_in_bulk(kind, sources), strict=True):
             if _is_passing(outcome):
                 raise self._busy(kind)
-            stored = self._stored_anew(kind, source, outcome, documents[source["key"]])
+            stored = self._created_or_none(kind, source, outcome, documents[source["key"]])
             if stored is not None:
                 created[stored.key] = stored
         return created
@@ -158,13 +157,13 @@ class ElasticRepository:
             for key, document, version, created in originals
         ]
         is_new: dict[int, bool] = {}
-        for attempt in range(_RESTORED):
+        for attempt in range(_MAX_RESTORE_ATTEMPTS):
             left = [number for number in range(len(sources)) if number not in is_new]
-            outcomes = self._created_in_bulk(kind, [sources[n] for n in left])
+            outcomes = self._create_in_bulk(kind, [sources[n] for n in left])
             for number, outcome in zip(left, outcomes, strict=True):
                 if not _is_passing(outcome):
                     document = originals[number].document
-                    is_new[number] = self._stored_anew(kind, sources[number], outcome, document) is not None
+                    is_new[number] = self._created_or_none(kind, sources[number], outcome, document) is not None
             if len(is_new) == len(sources):
                 return [is_new[number] for number in range(len(sources))]
             self._pause(0.1 * 2**attempt)
@@ -174,17 +173,17 @@ class ElasticRepository:
         LOG.error("The store takes no documents for %s", alias_of(self._prefix, kind))
         return Unavailable()
 
-    def _created_in_bulk(self, kind: Kind, sources: list[dict[str, Any]]) -> Iterator[bulk.Outcome]:
+    def _create_in_bulk(self, kind: Kind, sources: list[dict[str, Any]]) -> Iterator[bulk.Outcome]:
         place = {"_index": alias_of(self._prefix, kind), "require_alias": True}
         lines = (({"create": {**place, "_id": source["key"]}}, source) for source in sources)
         return bulk.outcomes(self._connection, f"/_bulk?{self._seen}", lines)
 
-    def _stored_anew(
+    def _created_or_none(
         self, kind: Kind, source: dict[str, Any], outcome: bulk.Outcome, document: Document
     ) -> Stored | None:
         """Return the document that a bulk request created, None if its key was taken."""
         if outcome.status == 409:
-            return self._own_write(kind, source["key"], source) if outcome.repeated else None
+            return self._find_own_write(kind, source["key"], source) if outcome.repeated else None
         if outcome.status == 404:
             raise self._no_index(kind)
         if outcome.status >= 300:
@@ -197,9 +196,9 @@ class ElasticRepository:
             raise _conflict(kind, key)
         source = self._source(kind, key, document, created=seen.created, version=seen.version + 1)
         target = f"/{write_alias_of(seen.place)}/_doc/{_quoted(key)}?{self._seen_in_alias}&{seen.condition}"
-        answer = self._written("PUT", target, source)
+        answer = self._write("PUT", target, source)
         if answer.status in (404, 409):
-            stored = self._own_write(kind, key, source) if answer.repeated else None
+            stored = self._find_own_write(kind, key, source) if answer.repeated else None
             if stored is None:
                 raise _conflict(kind, key)
             return stored
@@ -210,19 +209,19 @@ class ElasticRepository:
         if not _is_possible(key):
             raise _conflict(kind, key)
         target = f"/{write_alias_of(seen.place)}/_doc/{_quoted(key)}?{self._seen}&{seen.condition}"
-        answer = self._written("DELETE", target)
+        answer = self._write("DELETE", target)
         if answer.status in (404, 409):
             if not answer.repeated or self.get(kind, key) is not None:
                 raise _conflict(kind, key)
             self._refresh(kind)
 
-    def _time_behind_all(self, kind: Kind) -> int:
-        """The time of a new document: later than any that is seen, whatever the clocks of the nodes say."""
-        hits = self._searched(kind, _NEWEST, _TimeLimit(None, self._connection.max_search_time))["hits"]
+    def _next_creation_time(self, kind: Kind) -> int:
+        """Return the time of a new document: later than all visible ones, whatever the clocks of the nodes are."""
+        hits = self._search(kind, _NEWEST, _TimeLimit(None, self._connection.max_search_time))["hits"]
         return max(self._clock(), int(hits[0]["sort"][0]) + 1 if hits else 0)
 
-    def _written(self, method: str, target: str, source: dict[str, Any] | None = None) -> Answer:
-        """The answer to a write: done, or 409, or 404 as there is no such alias."""
+    def _write(self, method: str, target: str, source: dict[str, Any] | None = None) -> Answer:
+        """Send a write. The response is a success, 409, or 404 if the alias does not exist."""
         answer = self._connection.answer(method, target, source)
         if answer.status < 300 or answer.status in (404, 409):
             return answer
@@ -233,9 +232,9 @@ class ElasticRepository:
         own = {"key": key, "created": created, "version": version, "write": self._new_id()}
         return LAYOUTS[kind.name].fields(document, self._max_values) | own
 
-    def _own_write(self, kind: Kind, key: str, source: dict[str, Any]) -> Stored | None:
-        """What this very write left when an earlier attempt at it was carried out; None when it was not."""
-        found = self._found(kind, key)
+    def _find_own_write(self, kind: Kind, key: str, source: dict[str, Any]) -> Stored | None:
+        """Return the document if an earlier attempt at this write was carried out, else None."""
+        found = self._find(kind, key)
         if found is None or found["_source"]["write"] != source["write"]:
             return None
         self._refresh(kind)
@@ -245,10 +244,10 @@ class ElasticRepository:
         self._read("POST", kind, "_refresh")
 
     def get(self, kind: Kind, key: str) -> Stored | None:
-        found = self._found(kind, key)
+        found = self._find(kind, key)
         return None if found is None else _stored(found)
 
-    def _found(self, kind: Kind, key: str) -> dict[str, Any] | None:
+    def _find(self, kind: Kind, key: str) -> dict[str, Any] | None:
         if not _is_possible(key):
             return None
         answer = self._read("GET", kind, f"_doc/{_quoted(key)}")
@@ -260,12 +259,14 @@ class ElasticRepository:
         wanted = query.limit + 1
         total = None
         if query.offset + wanted <= MAX_RESULT_WINDOW and not (query.offset and query.after):
-            result = self._searched(kind, {**body, "from": query.offset, "size": wanted}, limit)
+            result = self._search(kind, {**body, "from": query.offset, "size": wanted}, limit)
             hits, total = result["hits"], result.get("total")
         else:
             if query.with_total:
-                total = self._searched(kind, {**body, "size": 0}, limit).get("total")
-            hits = self._beyond_window(kind, {**body, "track_total_hits": False}, query.offset, wanted, limit)
+                total = self._search(kind, {**body, "size": 0}, limit).get("total")
+            hits = self._search_beyond_window(
+                kind, {**body, "track_total_hits": False}, query.offset, wanted, limit
+            )
         position = None
         if len(hits) > query.limit:
             position = position_of(hits[query.limit - 1], ranked=query.exact_first is not None)
@@ -280,28 +281,28 @@ class ElasticRepository:
         layout = LAYOUTS[CLIENTS.name]
         name = layout.kind.columns["client.client_id"]
         body = body_of(layout, q.Query((condition,)), lambda inner: self._client_ids(inner, limit))
-        pages = self._walk(CLIENTS, {**body, "_source": False, "docvalue_fields": [name]}, MAX_TERMS, limit)
+        pages = self._pages(CLIENTS, {**body, "_source": False, "docvalue_fields": [name]}, MAX_TERMS, limit)
         return [id_ for hits in pages for hit in hits for id_ in hit.get("fields", {}).get(name, ())]
 
-    def _beyond_window(
+    def _search_beyond_window(
         self, kind: Kind, body: dict[str, Any], offset: int, wanted: int, limit: "_TimeLimit"
     ) -> list[Any]:
-        """Hits where an offset cannot reach or a page cannot hold them: positions lead there."""
+        """Return hits beyond the engine's bound of offset and size, by positions."""
         skipped = {**body, "_source": False, "seq_no_primary_term": False}
         last = None
-        for hits in self._walk(kind, skipped, offset, limit):
+        for hits in self._pages(kind, skipped, offset, limit):
             last = hits[-1]["sort"]
             offset -= len(hits)
         if offset:
             return []
         begun = body if last is None else {**body, "search_after": last}
-        return [hit for hits in self._walk(kind, begun, wanted, limit) for hit in hits]
+        return [hit for hits in self._pages(kind, begun, wanted, limit) for hit in hits]
 
-    def _walk(self, kind: Kind, body: dict[str, Any], count: int, limit: "_TimeLimit") -> Iterator[list[Any]]:
-        """The first so many hits, in pages, fewer when there are no more."""
+    def _pages(self, kind: Kind, body: dict[str, Any], count: int, limit: "_TimeLimit") -> Iterator[list[Any]]:
+        """Yield the first ``count`` hits in pages."""
         while count:
             size = min(count, MAX_RESULT_WINDOW)
-            hits = self._searched(kind, {**body, "size": size}, limit)["hits"]
+            hits = self._search(kind, {**body, "size": size}, limit)["hits"]
             if hits:
                 yield hits
             if len(hits) < size:
@@ -309,7 +310,7 @@ class ElasticRepository:
             count -= size
             body = {**body, "search_after": hits[-1]["sort"]}
 
-    def _searched(self, kind: Kind, body: dict[str, Any], limit: "_TimeLimit") -> dict[str, Any]:
+    def _search(self, kind: Kind, body: dict[str, Any], limit: "_TimeLimit") -> dict[str, Any]:
         bounded = {**body, **limit.timeout()}
         answer = self._read("POST", kind, "_search?allow_partial_search_results=false", bounded)
         if answer.timed_out:
@@ -319,7 +320,7 @@ class ElasticRepository:
 
     def _read(self, method: str, kind: Kind, what: str, body: dict[str, Any] | None = None) -> Answer:
         target = f"/{alias_of(self._prefix, kind)}/{what}"
-        for attempt in range(_SWAPPED):
+        for attempt in range(_MAX_READ_ATTEMPTS):
             answer = self._connection.call(method, target, body)
             if answer.status != 404 or not answer.error:
                 return answer

@@ -68,17 +68,17 @@ class SQLRepository:
         rows = ({"key": key, "version": 1, **self._contents(kind, documents[key])} for key in documents)
         created: dict[str, int] = {}
         for part in _parts(rows) if self._access.creates_many else ([row] for row in rows):
-            created |= self._created(kind, part)
+            created |= self._create_rows(kind, part)
         return {key: Stored(key, documents[key], 1, _token(time, 1)) for key, time in created.items()}
 
-    def _created(self, kind: Kind, rows: list[dict[str, Any]]) -> dict[str, int]:
+    def _create_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> dict[str, int]:
         """Create the rows whose key is free and return their time of creation."""
         try:
             created = self._access.create(kind, rows)
         except Taken:
             if len(rows) == 1:
                 return {}
-            return {key: time for row in rows for key, time in self._created(kind, [row]).items()}
+            return {key: time for row in rows for key, time in self._create_rows(kind, [row]).items()}
         return {row["key"]: created + number for number, row in enumerate(rows)}
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
@@ -87,7 +87,7 @@ class SQLRepository:
         outcomes = {number: False for number, key in enumerate(keys) if key in there}
         left = [number for number in range(len(originals)) if number not in outcomes]
         rows = (self._row(kind, originals[number]) for number in left)
-        restored = [is_new for part in _parts(rows) for is_new in self._restored(kind, part)]
+        restored = [is_new for part in _parts(rows) for is_new in self._restore_rows(kind, part)]
         outcomes |= zip(left, restored, strict=True)
         return [outcomes[number] for number in range(len(originals))]
 
@@ -95,20 +95,20 @@ class SQLRepository:
         key, document, version, created = original
         return {"key": key, "created": created, "version": version, **self._contents(kind, document)}
 
-    def _restored(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
+    def _restore_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
         try:
             self._access.restore(kind, rows)
         except Taken:
             # Somebody was quicker, or two of them have one key.
-            return [False] if len(rows) == 1 else self._restored_singly(kind, rows)
+            return [False] if len(rows) == 1 else self._restore_singly(kind, rows)
         except TooLarge:
             if len(rows) == 1:
                 raise
-            return self._restored_singly(kind, rows)
+            return self._restore_singly(kind, rows)
         return [True] * len(rows)
 
-    def _restored_singly(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
-        return [new for row in rows for new in self._restored(kind, [row])]
+    def _restore_singly(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
+        return [new for row in rows for new in self._restore_rows(kind, [row])]
 
     def get(self, kind: Kind, key: str) -> Stored | None:
         if not is_text(key):

@@ -42,9 +42,9 @@ def test_search_stopped_by_the_server_is_no_partial_page_and_no_outage(
         ]
         assert all(repository.restore(BACKUPS, originals))
         with pytest.raises(SearchTooLong, match=r"0\.05 s, the limit set by \[api\] max_search_time"):
-            repository._searched(BACKUPS, SLOW, _TimeLimit(0.05, 10.0))
+            repository._search(BACKUPS, SLOW, _TimeLimit(0.05, 10.0))
         with pytest.raises(SearchTooLong, match=r"0\.05 s, the limit set by .* and the store's deadline"):
-            repository._searched(BACKUPS, SLOW, _TimeLimit(10.0, 0.05))
+            repository._search(BACKUPS, SLOW, _TimeLimit(10.0, 0.05))
         assert caplog.messages == []
         repository.check()
         assert repository.get(BACKUPS, "k1") is not None
