@@ -19,7 +19,7 @@ from freezer_api.api.resources.sessions import SessionsResource
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
-from freezer_api.conf import opts, reading
+from freezer_api.conf import reading, values
 from freezer_api.keystone import trusts
 from freezer_api.middleware.healthcheck import Health
 from freezer_api.middleware.identity import StripIdentityHeaders
@@ -53,7 +53,8 @@ def build(
 
     ``threads``: those of each worker process, None if their number is not known.
     """
-    factory = ApplicationFactory(conf, repository, trusts.trusts(conf), threads=threads)
+    keystone = trusts.create_trusts(conf, values.read_centralized_scheduler(conf))
+    factory = ApplicationFactory(conf, repository, keystone, threads=threads)
     loaded = pipeline.load(conf, factory, factory.health, name)
     if loaded.loopback_only:
         LOG.warning(
@@ -89,7 +90,7 @@ def log_start(conf: cfg.ConfigOpts, store: object, address: str = "", *, has_pas
         "store": [store],
         "address": [address] if address else [],
     }
-    shown = (f"{name} {', '.join(map(str, values))}" for name, found in parts.items() if (values := list(found)))
+    shown = (f"{name} {', '.join(map(str, texts))}" for name, found in parts.items() if (texts := list(found)))
     LOG.info("freezer-api %s started: %s", __version__, "; ".join(shown))
 
 
@@ -112,11 +113,12 @@ class ApplicationFactory:
         self.health = Health(conf, repository)
         self._versions = {version.mount: version for version in VERSIONS if _enabled(conf, version)}
         self._offered: set[str] = set()
-        limits = opts.limits(conf)
+        limits = values.read_limits(conf)
         membership = Membership(repository, _now, limits)
         lookup = ClientLookup(repository)
         actions = JobActions(repository, _new_id, limits)
-        job_trusts = JobTrusts(repository, trusts, enforced=conf.centralized_scheduler.enforce_trusts)
+        enforced = values.read_centralized_scheduler(conf).enforce_trusts
+        job_trusts = JobTrusts(repository, trusts, enforced=enforced)
         common: dict[str, Any] = {"clock": _now, "new_id": _new_id, "limits": limits}
         jobs = Jobs(repository, lookup, actions, job_trusts, membership, **common)
         resources = {

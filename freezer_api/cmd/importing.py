@@ -11,7 +11,7 @@ from freezer_api.compat.legacy.dump import STDIN, Dump
 from freezer_api.compat.legacy.findings import Refused, Source
 from freezer_api.compat.legacy.sql import Database
 from freezer_api.compat.legacy.transfer import Count, OnConflict, Transfer, refusal
-from freezer_api.conf import opts, values
+from freezer_api.conf import values
 from freezer_api.documents.fields import is_id
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.registry import KINDS
@@ -90,7 +90,7 @@ def run(conf: cfg.ConfigOpts, store: Store) -> int:
             on_conflict=OnConflict(conf.on_conflict),
             is_trial=_is_trial(conf),
             tell=_tell,
-            limits=opts.limits(conf),
+            limits=values.read_limits(conf),
         )
         counts = [_taken(conf, transfer, kind) for kind in _kinds(conf)]
     oversized = sum(count.oversized for count in counts)

@@ -20,7 +20,7 @@ from oslo_upgradecheck.upgradecheck import Code, Result
 from freezer_api import app, bootstrap, pipeline, stores
 from freezer_api.cmd import signals
 from freezer_api.cmd.output import printed
-from freezer_api.conf import obsolete, opts, reading, unknown
+from freezer_api.conf import obsolete, opts, reading, unknown, values
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import FreezerError, Unavailable
 from freezer_api.operations import oversized, projects
@@ -255,7 +255,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     @_reading
     def _oversized(self, repository: Repository, is_over: Callable[[], bool]) -> Result:
-        count, read = oversized.count_oversized(repository, opts.limits(self.conf), is_over)
+        count, read = oversized.count_oversized(repository, values.read_limits(self.conf), is_over)
         among = f" among the {read} that were read within {_SCAN_TIMEOUT} s" if is_over() else ""
         told = f"Documents above a limit of [api]{among}: {count}"
         if count:

@@ -20,56 +20,37 @@ class Obsolete(NamedTuple):
     today: str = ""
 
 
-_KEYSTONE = "keystone_authtoken"
+_WITHOUT_EFFECT = {
+    "DEFAULT": "host_href sql_connection verbose watch_log_file",
+    "elasticsearch": "host select_mapping erase test_only",
+    "centralized_scheduler": "service_user service_user_domain",
+    # A replica may lag, while every list shows every write. A request waits for a connection for less than a
+    # second, and is retried within its deadline. Log messages contain no documents.
+    "database": "slave_connection asyncio_connection asyncio_slave_connection synchronous_reader "
+    "sqlite_synchronous backend pool_timeout use_db_reconnect db_retry_interval db_inc_retry_interval db_max_retry_interval "
+    "connection_debug connection_trace min_pool_size mysql_enable_ndb sql_connection",
+    "oslo_middleware": "secure_proxy_ssl_header",
+    "keystone_authtoken": "admin_token auth_admin_prefix signing_dir check_revocations_for_cached hash_algorithms "
+    "revocation_cache_time",
+}
+
+_RENAMED = {
+    "storage": {"db": "[storage] driver", "endpoint": "[elasticsearch] hosts"},
+    "database": {"idle_timeout": "[database] connection_recycle_time"},
+    "keystone_authtoken": {
+        "auth_uri": "[keystone_authtoken] www_authenticate_uri",
+        **dict.fromkeys(
+            ("identity_uri", "auth_protocol", "auth_host", "auth_port"), "[keystone_authtoken] auth_url"
+        ),
+        "admin_user": "[keystone_authtoken] username",
+        "admin_password": "[keystone_authtoken] password",
+        "admin_tenant_name": "[keystone_authtoken] project_name",
+    },
+}
 
 OPTIONS = (
-    Obsolete("DEFAULT", "host_href"),
-    Obsolete("DEFAULT", "sql_connection"),
-    Obsolete("DEFAULT", "verbose"),
-    Obsolete("DEFAULT", "watch_log_file"),
-    Obsolete("storage", "db", "[storage] driver"),
-    Obsolete("storage", "endpoint", "[elasticsearch] hosts"),
-    Obsolete("elasticsearch", "host"),
-    Obsolete("elasticsearch", "select_mapping"),
-    Obsolete("elasticsearch", "erase"),
-    Obsolete("elasticsearch", "test_only"),
-    Obsolete("centralized_scheduler", "service_user"),
-    Obsolete("centralized_scheduler", "service_user_domain"),
-    Obsolete("database", "idle_timeout", "[database] connection_recycle_time"),
-    # A replica may lag, while every list shows every write.
-    Obsolete("database", "slave_connection"),
-    Obsolete("database", "asyncio_connection"),
-    Obsolete("database", "asyncio_slave_connection"),
-    Obsolete("database", "synchronous_reader"),
-    Obsolete("database", "sqlite_synchronous"),
-    Obsolete("database", "backend"),
-    # A request waits for a connection for less than a second, and is retried within its deadline.
-    Obsolete("database", "pool_timeout"),
-    Obsolete("database", "use_db_reconnect"),
-    Obsolete("database", "db_retry_interval"),
-    Obsolete("database", "db_inc_retry_interval"),
-    Obsolete("database", "db_max_retry_interval"),
-    # What is logged holds no documents.
-    Obsolete("database", "connection_debug"),
-    Obsolete("database", "connection_trace"),
-    Obsolete("database", "min_pool_size"),
-    Obsolete("database", "mysql_enable_ndb"),
-    Obsolete("database", "sql_connection"),
-    Obsolete("oslo_middleware", "secure_proxy_ssl_header"),
-    Obsolete(_KEYSTONE, "auth_uri", f"[{_KEYSTONE}] www_authenticate_uri"),
-    Obsolete(_KEYSTONE, "identity_uri", f"[{_KEYSTONE}] auth_url"),
-    Obsolete(_KEYSTONE, "auth_protocol", f"[{_KEYSTONE}] auth_url"),
-    Obsolete(_KEYSTONE, "auth_host", f"[{_KEYSTONE}] auth_url"),
-    Obsolete(_KEYSTONE, "auth_port", f"[{_KEYSTONE}] auth_url"),
-    Obsolete(_KEYSTONE, "admin_user", f"[{_KEYSTONE}] username"),
-    Obsolete(_KEYSTONE, "admin_password", f"[{_KEYSTONE}] password"),
-    Obsolete(_KEYSTONE, "admin_tenant_name", f"[{_KEYSTONE}] project_name"),
-    Obsolete(_KEYSTONE, "admin_token"),
-    Obsolete(_KEYSTONE, "auth_admin_prefix"),
-    Obsolete(_KEYSTONE, "signing_dir"),
-    Obsolete(_KEYSTONE, "check_revocations_for_cached"),
-    Obsolete(_KEYSTONE, "hash_algorithms"),
-    Obsolete(_KEYSTONE, "revocation_cache_time"),
+    *(Obsolete(group, name) for group, names in _WITHOUT_EFFECT.items() for name in names.split()),
+    *(Obsolete(group, name, today) for group, names in _RENAMED.items() for name, today in names.items()),
 )
 
 
@@ -88,20 +69,12 @@ def _register(conf: cfg.ConfigOpts, group: str, name: str) -> None:
 
 def find_obsolete(conf: cfg.ConfigOpts) -> Iterator[str]:
     """Return a line for each option that is set, without the value."""
-    register(conf)
     for option in OPTIONS:
-        for group in _groups(conf, option.group):
+        # The options of the Elasticsearch store may be in a group with any name.
+        backend = conf.storage.backend if option.group == "elasticsearch" else None
+        for group in {option.group, backend or option.group}:
             _register(conf, group, option.name)
-            if _is_used(conf, group, option.name):
+            value = conf[option.name] if group == "DEFAULT" else conf[group][option.name]
+            if value != "" and reading.is_set(conf, option.name, None if group == "DEFAULT" else group):
                 place = reading.locate(conf, group, option.name)
                 yield f"{place} is an old name; write {option.today}" if option.today else f"{place} is ignored"
-
-
-def _is_used(conf: cfg.ConfigOpts, group: str, name: str) -> bool:
-    where = conf if group == "DEFAULT" else conf[group]
-    return reading.is_set(conf, name, None if group == "DEFAULT" else group) and where[name] != ""
-
-
-def _groups(conf: cfg.ConfigOpts, group: str) -> set[str]:
-    """Return the group, and the one that ``[storage] backend`` names for the options of the store."""
-    return {group, conf.storage.backend or group} if group == "elasticsearch" else {group}

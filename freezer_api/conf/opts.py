@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Collection
-from dataclasses import fields
 from typing import Any
 
 from oslo_config import cfg
@@ -10,7 +9,7 @@ from oslo_db.options import database_opts
 from oslo_log import log
 
 from freezer_api.conf import catalog
-from freezer_api.documents.limits import DEFAULTS, Limits
+from freezer_api.documents.limits import DEFAULTS
 from freezer_api.repository.elastic.dialect import ENGINES
 
 BIND: list[cfg.Opt] = [
@@ -325,11 +324,6 @@ def register_stores(conf: cfg.ConfigOpts) -> None:
 def register_elasticsearch(conf: cfg.ConfigOpts, group: str) -> None:
     """Make the options of the Elasticsearch store known to ``conf``, in this group."""
     conf.register_opts(ELASTICSEARCH, group=group)
-
-
-def limits(conf: cfg.ConfigOpts) -> Limits:
-    """Return the limits that the configuration sets."""
-    return Limits(**{field.name: conf.api[field.name] for field in fields(Limits)})
 
 
 def register_arguments(conf: cfg.ConfigOpts) -> None:

@@ -3,14 +3,15 @@
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from oslo_config import cfg
 from sqlalchemy import URL
 
 from freezer_api.conf import opts, reading
+from freezer_api.documents.limits import Limits
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.elastic.access import Access, authorization
 from freezer_api.repository.sql import urls
@@ -20,7 +21,20 @@ LOG = logging.getLogger(__name__)
 
 _DEFAULT_PORTS = {"http": 9200, "https": 443}
 
-_FILES = ("ca_certs", "client_cert", "client_key")
+_AS_THEY_ARE = ("index", "number_of_replicas", "engine", "deadline", "timeout", "retries")
+
+
+Group = TypeVar("Group")
+
+
+@dataclass(frozen=True)
+class CentralizedScheduler:
+    """``[centralized_scheduler]``."""
+
+    enabled: bool
+    enforce_trusts: bool
+    auth_section: str
+    trusts_delegated_roles: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +65,22 @@ class Database:
     waiting: Waiting
 
 
+def read_limits(conf: cfg.ConfigOpts) -> Limits:
+    """Return the limits of ``[api]``. Raises ``ConfigurationError``."""
+    return _read(Limits, conf, "api")
+
+
+def read_centralized_scheduler(conf: cfg.ConfigOpts) -> CentralizedScheduler:
+    """Return ``[centralized_scheduler]``. Raises ``ConfigurationError``."""
+    return _read(CentralizedScheduler, conf, "centralized_scheduler")
+
+
+def _read(kind: type[Group], conf: cfg.ConfigOpts, group: str) -> Group:
+    """Return the group as a dataclass whose fields have the names of its options."""
+    reading.check_values(conf, group)
+    return kind(**{field.name: conf[group][field.name] for field in fields(kind)})  # type: ignore[arg-type]
+
+
 def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
     """Return the group as the options of an Elasticsearch store. Raises ``ConfigurationError``."""
     opts.register_elasticsearch(conf, group)
@@ -63,24 +93,18 @@ def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
         hosts, credentials = parse_hosts(texts, use_ssl=options.use_ssl)
     except ConfigurationError as error:
         raise ConfigurationError(f"{source}: {error}") from None
-    for name in _FILES:
-        if options[name] and not os.access(options[name], os.R_OK):
-            raise reading.option_error(conf, group, name, f"{options[name]} cannot be read")
+    files: dict[str, Any] = {name: options[name] or None for name in ("ca_certs", "client_cert", "client_key")}
+    for name, path in files.items():
+        if path and not os.access(path, os.R_OK):
+            raise reading.option_error(conf, group, name, f"{path} cannot be read")
     values = Elasticsearch(
         hosts=hosts,
         authorization=authorization(_credentials(options) or credentials, options.api_key),
         verify_certs=options.verify_certs is not False,
-        ca_certs=options.ca_certs or None,
         fingerprint=options.fingerprint or None,
-        client_cert=options.client_cert or None,
-        client_key=options.client_key or None,
         source=source,
-        index=options.index,
-        number_of_replicas=options.number_of_replicas,
-        engine=options.engine,
-        deadline=options.deadline,
-        timeout=options.timeout,
-        retries=options.retries,
+        **files,
+        **{name: options[name] for name in _AS_THEY_ARE},
     )
     if values.uses_tls and options.verify_certs is False:
         LOG.warning("[%s] verify_certs is disabled: TLS connections to the store are not authenticated", group)

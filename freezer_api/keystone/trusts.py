@@ -16,6 +16,7 @@ from keystoneauth1.plugin import AUTH_INTERFACE, BaseAuthPlugin
 from keystoneauth1.session import Session
 from oslo_config import cfg
 
+from freezer_api.conf.values import CentralizedScheduler
 from freezer_api.errors import Unavailable, Undelegable
 from freezer_api.keystone import options as keystone
 from freezer_api.operations.job_trusts import Delegator, Trust, Trusts
@@ -34,18 +35,18 @@ Role = Mapping[str, str]
 """``id`` or ``name`` of a role."""
 
 
-def trusts(conf: cfg.ConfigOpts) -> Trusts | None:
-    """What ``[centralized_scheduler]`` says; None when there are to be none."""
-    return KeystoneTrusts(conf) if conf.centralized_scheduler.enabled else None
+def create_trusts(conf: cfg.ConfigOpts, options: CentralizedScheduler) -> Trusts | None:
+    """Return the trusts of the Keystone in ``[keystone_authtoken]``, None if the options disable them."""
+    return KeystoneTrusts(conf, options) if options.enabled else None
 
 
 class KeystoneTrusts:
     """Trusts of one Keystone. The account is looked at when a trust is first needed."""
 
-    def __init__(self, conf: cfg.ConfigOpts) -> None:
+    def __init__(self, conf: cfg.ConfigOpts, options: CentralizedScheduler) -> None:
         self._conf = conf
-        self._section: str = conf.centralized_scheduler.auth_section
-        self._delegated: list[str] = conf.centralized_scheduler.trusts_delegated_roles
+        self._section = options.auth_section
+        self._delegated = options.trusts_delegated_roles
         self._account: tuple[Session, BaseIdentityPlugin] | None = None
         self._trustee: str | None = None
 
