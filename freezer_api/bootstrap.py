@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, redirect_stdout
-from dataclasses import replace
 from importlib.util import find_spec
 
 from oslo_config import cfg
@@ -106,13 +105,13 @@ def find_store(conf: cfg.ConfigOpts) -> stores.Store:
     named = stores.find_store(conf)
     if not conf.data_dir:
         return named
-    embedded = stores.embedded_store(conf.data_dir)
+    embedded = stores.embedded_store(conf.data_dir, named.max_values)
     is_other = not isinstance(named, stores.SQLiteStore) or (named.path != embedded.path and not named.embedded)
     if is_other:
         raise ConfigurationError(
             f"--data-dir names another store than the configuration, {named}: leave one of them out"
         )
-    return replace(embedded, max_values=named.max_values)
+    return embedded
 
 
 _NEEDED = {

@@ -131,7 +131,7 @@ class ElasticsearchStore:
     def _connect(self, threads: int, **limits: Any) -> Connection:
         options = self.options
         return Connection(
-            lambda: open_pool(options, threads),
+            partial(open_pool, options, threads),
             engine=options.engine,
             authorization=options.authorization,
             **{"deadline": options.deadline, "timeout": options.timeout, "retries": options.retries, **limits},
@@ -181,11 +181,6 @@ Store = SQLiteStore | SQLServerStore | ElasticsearchStore
 
 def find_store(conf: cfg.ConfigOpts) -> Store:
     """Return the store that the configuration means. Raises ``ConfigurationError`` if its options are invalid."""
-    reading.check_values(conf, "api")
-    return replace(_find(conf), max_values=conf.api.max_searchable_values)
-
-
-def _find(conf: cfg.ConfigOpts) -> Store:
     storage = conf.storage
     if storage.driver in ELASTICSEARCH_DRIVERS:
         return _elasticsearch(conf, storage.backend or "elasticsearch")
@@ -221,18 +216,22 @@ def _find_without_driver(conf: cfg.ConfigOpts) -> Store:
         )
     if any(reading.is_set(conf, option.dest, "elasticsearch") for option in opts.ELASTICSEARCH):
         raise ConfigurationError("[elasticsearch] is there, but neither its hosts nor [storage] driver are set")
-    return embedded_store(None)
+    return embedded_store(None, _max_values(conf))
 
 
 def _elasticsearch(conf: cfg.ConfigOpts, group: str) -> ElasticsearchStore:
-    return ElasticsearchStore(values.read_elasticsearch(conf, group))
+    return ElasticsearchStore(values.read_elasticsearch(conf, group), _max_values(conf))
 
 
 def _sql(conf: cfg.ConfigOpts) -> SQLiteStore | SQLServerStore:
     options = values.read_database(conf)
     if options.url.drivername == SQLITE:
-        return SQLiteStore(Path(options.url.database or ""))
-    return SQLServerStore(options)
+        return SQLiteStore(Path(options.url.database or ""), max_values=_max_values(conf))
+    return SQLServerStore(options, _max_values(conf))
+
+
+def _max_values(conf: cfg.ConfigOpts) -> int:
+    return values.read_limits(conf).max_searchable_values
 
 
 def warn_if_embedded(store: Store) -> None:
@@ -241,6 +240,6 @@ def warn_if_embedded(store: Store) -> None:
         LOG.warning("The configuration names no store: the embedded one at %s is used", store)
 
 
-def embedded_store(directory: str | None) -> SQLiteStore:
+def embedded_store(directory: str | None, max_values: int) -> SQLiteStore:
     """Return the store that needs no configuration."""
-    return SQLiteStore(embedded.data_dir(directory) / embedded.FILE, embedded=True)
+    return SQLiteStore(embedded.data_dir(directory) / embedded.FILE, embedded=True, max_values=max_values)

@@ -27,8 +27,8 @@ _WITHOUT_EFFECT = {
     # A replica may lag, while every list shows every write. A request waits for a connection for less than a
     # second, and is retried within its deadline. Log messages contain no documents.
     "database": "slave_connection asyncio_connection asyncio_slave_connection synchronous_reader "
-    "sqlite_synchronous backend pool_timeout use_db_reconnect db_retry_interval db_inc_retry_interval db_max_retry_interval "
-    "connection_debug connection_trace min_pool_size mysql_enable_ndb sql_connection",
+    "sqlite_synchronous backend pool_timeout use_db_reconnect db_retry_interval db_inc_retry_interval "
+    "db_max_retry_interval connection_debug connection_trace min_pool_size mysql_enable_ndb sql_connection",
     "oslo_middleware": "secure_proxy_ssl_header",
     "keystone_authtoken": "admin_token auth_admin_prefix signing_dir check_revocations_for_cached hash_algorithms "
     "revocation_cache_time",

@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from oslo_config import cfg
 from sqlalchemy import URL
@@ -97,7 +97,9 @@ def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
     for name, path in files.items():
         if path and not os.access(path, os.R_OK):
             raise reading.option_error(conf, group, name, f"{path} cannot be read")
-    values = Elasticsearch(
+    if any(host.startswith("https:") for host in hosts):
+        _warn_of_verification(options, group)
+    return Elasticsearch(
         hosts=hosts,
         authorization=authorization(_credentials(options) or credentials, options.api_key),
         verify_certs=options.verify_certs is not False,
@@ -106,13 +108,15 @@ def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
         **files,
         **{name: options[name] for name in _AS_THEY_ARE},
     )
-    if values.uses_tls and options.verify_certs is False:
+
+
+def _warn_of_verification(options: Any, group: str) -> None:
+    if options.verify_certs is False:
         LOG.warning("[%s] verify_certs is disabled: TLS connections to the store are not authenticated", group)
-    elif values.uses_tls and options.verify_certs is None and not (values.ca_certs or values.fingerprint):
+    elif options.verify_certs is None and not (options.ca_certs or options.fingerprint):
         LOG.warning(
             "[%s] verify_certs is not set: certificates are verified, against the well-known authorities", group
         )
-    return values
 
 
 def parse_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...], tuple[str, str] | None]:
@@ -121,8 +125,15 @@ def parse_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...]
     Raises ``ConfigurationError`` if a text is not a URL.
     """
     hosts, credentials = [], set()
-    for text in filter(str.strip, texts):
-        url = _split(text)
+    for text in filter(None, map(str.strip, texts)):
+        try:
+            url = urlsplit(text if "://" in text else f"http://{text}")
+            valid = url.scheme in _DEFAULT_PORTS and bool(url.hostname) and url.port != 0
+        except ValueError:
+            valid = False
+        if not valid:
+            # The text may contain a password.
+            raise ConfigurationError("invalid URL; expected a value such as https://es1.example.org:9200")
         if url.username is not None:
             credentials.add((unquote(url.username), unquote(url.password or "")))
         scheme = "https" if use_ssl else url.scheme
@@ -133,18 +144,6 @@ def parse_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...]
     if len(credentials) > 1:
         raise ConfigurationError("the URLs contain several users; set one user by http_auth")
     return tuple(hosts), credentials.pop() if credentials else None
-
-
-def _split(text: str) -> SplitResult:
-    try:
-        url = urlsplit(text.strip() if "://" in text else f"http://{text.strip()}")
-        valid = url.scheme in _DEFAULT_PORTS and bool(url.hostname) and url.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        # The text may contain a password.
-        raise ConfigurationError("invalid URL; expected a value such as https://es1.example.org:9200")
-    return url
 
 
 def _credentials(options: Any) -> tuple[str, str] | None:

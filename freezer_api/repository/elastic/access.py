@@ -33,11 +33,6 @@ class Access:
     client_cert: str | None = None
     client_key: str | None = None
 
-    @property
-    def uses_tls(self) -> bool:
-        """Return whether a URL is ``https``."""
-        return any(host.startswith("https:") for host in self.hosts)
-
 
 def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> str | None:
     """Return the header of that name, None without credentials; an API key wins over a password."""
@@ -83,7 +78,7 @@ def open_pool(access: Access, connections: int) -> NodePool:
         "client_key": access.client_key,
     }
     options: dict[str, Any] = {"connections_per_node": connections, "max_dead_node_backoff": _MAX_BACKOFF}
-    if access.uses_tls:
+    if any(host.startswith("https:") for host in access.hosts):
         options |= {"verify_certs": access.verify_certs, "ssl_show_warn": False}
         options |= {name: value for name, value in files.items() if value is not None}
     # At DEBUG it writes whole bodies, and in those are passwords.
