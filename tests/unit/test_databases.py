@@ -1,11 +1,7 @@
 """``[database]``: what the options of oslo.db come to, and what an operator may write in a URL."""
 
-import socket
 import ssl
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,7 +9,7 @@ from oslo_config import cfg
 
 from freezer_api import stores
 from freezer_api.conf import opts
-from freezer_api.errors import CommandError, ConfigurationError
+from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.mysql import MySQL
 from freezer_api.repository.sql.postgresql import PostgreSQL
@@ -106,22 +102,6 @@ def test_a_package_that_is_missing_is_named_with_its_extra(store, monkeypatch, u
     assert f": the package {package} is missing: pip install 'freezer-api[{extra}]'" in str(refusal.value)
 
 
-@pytest.mark.parametrize("url", [URL, POSTGRESQL])
-def test_a_service_starts_before_its_server(store, caplog, url):
-    begun = time.monotonic()
-    store(url=url).prepare()
-    assert time.monotonic() - begun < 5
-    assert "The store cannot be used yet; requests are answered with 503 until it can be." in caplog.messages[-1]
-    assert "p@ss" not in caplog.text
-
-
-def test_upkeep_of_a_server_that_is_not_there_ends(store):
-    admin = store("max_retries = 0").admin()
-    with pytest.raises(CommandError, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
-        admin.show()
-    admin.close()
-
-
 def settings(**options):
     return MySQL(urls.parsed(URL), **options)._arguments["init_command"]
 
@@ -186,17 +166,6 @@ def test_ciphers_of_tls_to_mysql():
     ]
 
 
-def test_parameters_without_effect_are_named(store, tmp_path, caplog):
-    usual = "charset=utf8&read_timeout=10&connect_timeout=10&use_unicode=0&plugin=dbcounter"
-    store(url=f"{URL}?{usual}&foo=p%40ss&read_default_file=/etc/mysql/my.cnf&autocommit=true").prepare()
-    place = f"[database] connection in {tmp_path}/freezer.conf"
-    assert [line for line in caplog.messages if "no effect" in line] == [
-        f"{place}: the parameter foo has no effect",
-        f"{place}: the parameter read_default_file has no effect",
-    ]
-    assert "p@ss" not in caplog.text
-
-
 def test_a_plugin_of_sqlalchemy_is_not_for_the_server(store):
     assert "plugin" not in store(url=f"{POSTGRESQL}?plugin=dbcounter").options.url.query
 
@@ -223,36 +192,6 @@ def test_a_parameter_that_cannot_be(store, tmp_path, url, query, reason):
     assert str(refusal.value).startswith(f"[database] connection in {tmp_path}/freezer.conf: {reason}")
     assert "p@ss" not in str(refusal.value)
     assert "\n" not in str(refusal.value)
-
-
-@pytest.mark.parametrize(
-    ("name", "said", "text"),
-    [
-        ("mysql", b"\5\0\0\0ABCDE", "what answers is no MySQL server"),
-        ("mysql", bytes(50), "what answers is no MySQL server"),
-        ("mysql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "Packet sequence number wrong - got 80 expected 0"),
-        ("postgresql", b"\xff" * 100, "what answers is no PostgreSQL server"),
-        ("postgresql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "received invalid response to SSL negotiation: H"),
-    ],
-)
-def test_who_answers_is_no_database_server(store, caplog, name, said, text):
-    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
-        preparing = thread.submit(store(url=f"{name}://u:p%40ss@127.0.0.1:{listener.getsockname()[1]}/f").prepare)
-        while not preparing.done():
-            listener.settimeout(0.1)
-            with suppress(TimeoutError), listener.accept()[0] as client:
-                client.sendall(said)
-                client.shutdown(socket.SHUT_WR)
-                client.settimeout(5)
-                with suppress(OSError):
-                    while client.recv(1024):
-                        pass
-        preparing.result()
-    (line,) = (
-        line for line in caplog.messages if line.startswith("The store is not available (the health check)")
-    )
-    assert line.endswith(f" s: {text}")
-    assert "p@ss" not in caplog.text
 
 
 def places(query):

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from oslo_config import cfg
-from oslo_log import formatters, log
 
 from freezer_api import embedded, stores
 from freezer_api.conf import opts
@@ -371,16 +370,3 @@ def test_an_embedded_store_that_cannot_be_made_keeps_the_service_from_starting(t
 
 
 # Real servers.
-
-
-@pytest.mark.parametrize(
-    "text", [elastic("hosts = http://127.0.0.1:1"), "[database]\nconnection = mysql://127.0.0.1:1/f"]
-)
-def test_a_server_that_is_down_does_not_keep_the_service_from_starting(store, caplog, text):
-    conf = cfg.ConfigOpts()
-    log.register_options(conf)
-    conf([])
-    # As the service logs: the library appends an error that is just being handled.
-    caplog.handler.setFormatter(formatters.ContextFormatter(config=conf))
-    store(text).prepare()
-    assert "The store cannot be used yet; requests are answered with 503 until it can be." in caplog.messages[-1]

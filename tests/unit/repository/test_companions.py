@@ -1,7 +1,6 @@
 """A call that does not return is left behind, and no other one is made until it has returned."""
 
 import gc
-import os
 import threading
 import time
 import weakref
@@ -129,20 +128,6 @@ def test_interrupted_caller_leaves_the_work_behind(
     assert companions.are_stuck
     hang.set()
     assert ended.wait(30)
-
-
-def test_forked_process_has_companions_of_its_own(companions: Companions, hang: threading.Event) -> None:
-    companions.call(lambda: None, 30.0)
-    with pytest.raises(Stuck):
-        companions.call(hang.wait, 0.01)
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = companions.call(lambda: 7, 30.0)
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
 def test_companion_from_before_a_fork_is_not_used(companions: Companions) -> None:

@@ -1,0 +1,82 @@
+"""Servers that are down, or are no store: the service starts, the commands end, and the log has the reason."""
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+import pytest
+from oslo_config import cfg
+from oslo_log import formatters, log
+
+from freezer_api import stores
+from freezer_api.errors import CommandError
+from tests.unit.test_databases import POSTGRESQL, URL
+from tests.unit.test_databases import store as database
+from tests.unit.test_stores import elastic, read
+
+__all__ = ["database", "read"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [elastic("hosts = http://127.0.0.1:1"), *(f"[database]\nconnection = {url}" for url in (URL, POSTGRESQL))],
+)
+def test_a_server_that_is_down_does_not_keep_the_service_from_starting(read, caplog, text):
+    conf = cfg.ConfigOpts()
+    log.register_options(conf)
+    conf([])
+    # As the service logs: the library appends an error that is just being handled.
+    caplog.handler.setFormatter(formatters.ContextFormatter(config=conf))
+    stores.find_store(read(text)).prepare()
+    assert "The store cannot be used yet; requests are answered with 503 until it can be." in caplog.messages[-1]
+    assert "p@ss" not in caplog.text
+
+
+def test_upkeep_of_a_server_that_is_not_there_ends(database):
+    admin = database("max_retries = 0").admin()
+    with pytest.raises(CommandError, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
+        admin.show()
+    admin.close()
+
+
+def test_parameters_without_effect_are_named(database, tmp_path, caplog):
+    usual = "charset=utf8&read_timeout=10&connect_timeout=10&use_unicode=0&plugin=dbcounter"
+    database(url=f"{URL}?{usual}&foo=p%40ss&read_default_file=/etc/mysql/my.cnf&autocommit=true").prepare()
+    place = f"[database] connection in {tmp_path}/freezer.conf"
+    assert [line for line in caplog.messages if "no effect" in line] == [
+        f"{place}: the parameter foo has no effect",
+        f"{place}: the parameter read_default_file has no effect",
+    ]
+    assert "p@ss" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "text"),
+    [
+        ("mysql", b"\5\0\0\0ABCDE", "what answers is no MySQL server"),
+        ("mysql", bytes(50), "what answers is no MySQL server"),
+        ("mysql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "Packet sequence number wrong - got 80 expected 0"),
+        ("postgresql", b"\xff" * 100, "what answers is no PostgreSQL server"),
+        ("postgresql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "received invalid response to SSL negotiation: H"),
+    ],
+)
+def test_who_answers_is_no_database_server(database, caplog, name, said, text):
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
+        preparing = thread.submit(
+            database(url=f"{name}://u:p%40ss@127.0.0.1:{listener.getsockname()[1]}/f").prepare
+        )
+        while not preparing.done():
+            listener.settimeout(0.1)
+            with suppress(TimeoutError), listener.accept()[0] as client:
+                client.sendall(said)
+                client.shutdown(socket.SHUT_WR)
+                client.settimeout(5)
+                with suppress(OSError):
+                    while client.recv(1024):
+                        pass
+        preparing.result()
+    (line,) = (
+        line for line in caplog.messages if line.startswith("The store is not available (the health check)")
+    )
+    assert line.endswith(f" s: {text}")
+    assert "p@ss" not in caplog.text
