@@ -1,0 +1,65 @@
+"""What the arbiter does at a stop and at a reload, without processes."""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from freezer_api.errors import ConfigurationError
+from freezer_api.server.application import Server, ServerConfig, listen
+from freezer_api.server.arbiter import drop_new_handshakes
+
+SYN_SENT = 2
+"""The first byte of ``TCP_INFO`` while no answer to the first packet has come."""
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    with listen("127.0.0.1", 0) as made:
+        yield made
+
+
+def test_filter_drops_new_handshakes_and_keeps_established_connections(listener: socket.socket) -> None:
+    with socket.create_connection(listener.getsockname()) as before, socket.socket() as late:
+        drop_new_handshakes(listener)
+        late.setblocking(False)
+        late.connect_ex(listener.getsockname())
+        assert late.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == SYN_SENT
+        before.sendall(b"kept")
+        with listener.accept()[0] as accepted:
+            assert accepted.recv(4) == b"kept"
+
+
+def config(closed: list[str], name: str) -> ServerConfig:
+    return ServerConfig(lambda _environ, _start: [], lambda: closed.append(name))
+
+
+@contextmanager
+def server(listener: socket.socket, served: ServerConfig, build: Callable[[], ServerConfig]) -> Iterator[Server]:
+    descriptor = os.dup(listener.fileno())
+    yield Server(socket.socket(fileno=descriptor), served, build=build)
+    os.close(descriptor)
+
+
+def test_reload_replaces_the_application_and_closes_the_old_one(listener: socket.socket) -> None:
+    closed: list[str] = []
+    new = config(closed, "new")
+    with server(listener, config(closed, "old"), lambda: new) as reloaded:
+        assert reloaded.rebuild()
+    assert reloaded.config is new
+    assert closed == ["old"]
+
+
+@pytest.mark.parametrize("error", [ConfigurationError("the reason"), RuntimeError("the reason")])
+def test_failed_reload_keeps_the_application(listener: socket.socket, caplog, error: Exception) -> None:
+    def build() -> ServerConfig:
+        raise error
+
+    closed: list[str] = []
+    with server(listener, config(closed, "old"), build) as kept, caplog.at_level(logging.ERROR):
+        assert not kept.rebuild()
+    assert caplog.messages == ["Reload failed, keeping the current configuration: the reason"]
+    assert (bool(caplog.records[0].exc_info), closed) == (isinstance(error, RuntimeError), [])
