@@ -13,7 +13,7 @@ from oslo_config import cfg
 from freezer_api import app, bootstrap, stores
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
-from freezer_api.server.settings import settings_of
+from freezer_api.server.settings import server_settings
 
 SAMPLE = Path(__file__).parents[2] / "etc/freezer/freezer-api.conf.sample"
 
@@ -43,7 +43,7 @@ def wired(file: Path, text: str, repository: Repository) -> tuple[cfg.ConfigOpts
     bootstrap.configure(conf, ["--config-file", str(file)])
     bootstrap.set_log_defaults(conf)
     app.build(conf, repository)
-    return conf, settings_of(conf)
+    return conf, server_settings(conf)
 
 
 def uncommented() -> str:

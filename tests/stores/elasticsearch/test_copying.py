@@ -134,7 +134,7 @@ def test_an_empty_index_is_replaced_too(place):
     assert list(place.indices()) == [place.named(SECOND)]
 
 
-@pytest.mark.parametrize("little", [1, 7, 1000])
+@pytest.mark.parametrize("max_blocked", [1, 7, 1000])
 def test_what_was_deleted_meanwhile_is_found_whatever_the_times_of_creation(place, max_blocked):
     place.sync(OLD)
     place.fill(OLD["jobs"], 120, created=lambda number: (number % 4) * 10 if number < 100 else 10**15 + number)
