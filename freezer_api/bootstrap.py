@@ -1,4 +1,4 @@
-"""What every way of serving does first: read the configuration, and begin to log."""
+"""Read the configuration, set up logging, find the store: the beginning of every command and WSGI application."""
 
 import configparser
 import logging
@@ -30,7 +30,7 @@ _EPILOG = (
 )
 
 FILES = "OS_FREEZER_CONFIG_FILES"
-"""The variable with the names of configuration files, for servers whose command line is not ours."""
+"""The environment variable that names configuration files, for WSGI servers."""
 
 
 class UsageError(Exception):
@@ -118,13 +118,13 @@ _NEEDED = {
     "use_journal": ("systemd", "systemd-python"),
     "publish_errors": ("oslo_messaging", "oslo.messaging"),
 }
-"""Ways to log for which the library wants a module of a package that need not be here."""
+"""Options of the log that need an optional package: its module and its name."""
 
 
 def _describe_log_error(file: str | None, error: Exception) -> str:
-    """Return why logging cannot begin, in one line that names the logging file, if there is one.
+    """Return why logging cannot be set up, in one line that names the logging file if there is one.
 
-    Lines of the file are not shown: they may hold the password of a handler.
+    Lines of the file are not shown: they may contain a password of a handler.
     """
     reason = str(error)
     cause = error.__context__ if isinstance(error, log.LogConfigError) else error

@@ -1,4 +1,4 @@
-"""The embedded store: a SQLite file in a directory of the user's."""
+"""The embedded store: a SQLite file in the user's data directory."""
 
 from pathlib import Path
 
@@ -11,12 +11,12 @@ FILE = "freezer.sqlite"
 
 
 def data_dir(named: str | None) -> Path:
-    """The directory of the store."""
+    """Return the directory of the store: ``named``, or the user's data directory."""
     return Path(named) if named else platformdirs.user_data_path("freezer-api")
 
 
 def prepare(path: Path, max_values: int = MAX_VALUES) -> Path:
-    """Make the store, or bring it up to date; its path. ``CommandError`` says what is in the way."""
+    """Create or upgrade the store and return its path. Raises ``CommandError`` if it cannot be used."""
     admin = sqlite_admin(path, max_values)
     try:
         admin.sync([], erase=lambda _question: False)

@@ -77,8 +77,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(str(stop.code))
 
 
-def _telling(look: Check) -> Check:
-    """What goes wrong in a check is its result."""
+def _report_errors(look: Check) -> Check:
+    """Let the check return an error as its result."""
 
     @wraps(look)
     def looked(checks: "Checks") -> Result:
@@ -90,10 +90,10 @@ def _telling(look: Check) -> Check:
     return looked
 
 
-def _reading(scan: Scan) -> Check:
+def _scan_store(scan: Scan) -> Check:
     """Give the check the repository and a function that returns whether its time is over."""
 
-    @_telling
+    @_report_errors
     def looked(checks: "Checks") -> Result:
         if checks.admin is None:
             return _not_looked_at()
@@ -133,20 +133,20 @@ class Checks(upgradecheck.UpgradeCommands):
             if self.admin is not None:
                 self.admin.close()
 
-    @_telling
+    @_report_errors
     def _values(self) -> Result:
         reading.check_values(self.conf)
         return _GOOD
 
-    @_telling
+    @_report_errors
     def _obsolete(self) -> Result:
         return _warning(obsolete.find_obsolete(self.conf))
 
-    @_telling
+    @_report_errors
     def _unknown(self) -> Result:
         return _warning(unknown.find_unknown(self.conf))
 
-    @_telling
+    @_report_errors
     def _policy_json(self) -> Result:
         found = policy_files.written_as_json(policy_files.found(self.conf))
         if not found:
@@ -159,13 +159,13 @@ class Checks(upgradecheck.UpgradeCommands):
             f"YAML of it{', once there is no comma before a closing bracket' if has_commas else ''}",
         )
 
-    @_telling
+    @_report_errors
     def _policy(self) -> Result:
         Enforcement(self.conf)
         warning = policy_files.found(self.conf).warning
         return Result(Code.WARNING, warning) if warning else _GOOD
 
-    @_telling
+    @_report_errors
     def _paste(self) -> Result:
         repository = stores.find_store(self.conf).open(1)
         try:
@@ -181,7 +181,7 @@ class Checks(upgradecheck.UpgradeCommands):
             )
         return _warning(lines)
 
-    @_telling
+    @_report_errors
     def _store(self) -> Result:
         store = stores.find_store(self.conf)
         if isinstance(store, stores.SQLServerStore):
@@ -193,7 +193,7 @@ class Checks(upgradecheck.UpgradeCommands):
             return Result(Code.WARNING, f"The configuration names no store: the embedded one at {store} is used")
         return _GOOD
 
-    @_telling
+    @_report_errors
     def _layout(self) -> Result:
         if self.admin is None:
             return _not_looked_at()
@@ -203,7 +203,7 @@ class Checks(upgradecheck.UpgradeCommands):
             return _GOOD
         return Result(Code.FAILURE, "; ".join([*lines, "run 'freezer-manage db sync'"])) if lines else _GOOD
 
-    @_telling
+    @_report_errors
     def _foreign(self) -> Result:
         if self.admin is None:
             return _not_looked_at()
@@ -212,7 +212,7 @@ class Checks(upgradecheck.UpgradeCommands):
             return _warning(one.text for one in found)
         return Result(Code.FAILURE, "; ".join(one.text for one in found))
 
-    @_telling
+    @_report_errors
     def _replicas(self) -> Result:
         if self.admin is None:
             return _not_looked_at()
@@ -222,7 +222,7 @@ class Checks(upgradecheck.UpgradeCommands):
             return Result(Code.WARNING, "The store does not say how many data nodes it has")
         return _warning(lines)
 
-    @_telling
+    @_report_errors
     def _sizes(self) -> Result:
         if self.admin is None:
             return _not_looked_at()
@@ -239,7 +239,7 @@ class Checks(upgradecheck.UpgradeCommands):
             if limit < wanted
         )
 
-    @_reading
+    @_scan_store
     def _projects(self, repository: Repository, is_over: Callable[[], bool]) -> Result:
         stranded = list(projects.find_stranded_users(repository, is_over))
         lines = [
@@ -253,7 +253,7 @@ class Checks(upgradecheck.UpgradeCommands):
             lines.append(f"Not all users were checked within {_SCAN_TIMEOUT} s")
         return _warning(lines)
 
-    @_reading
+    @_scan_store
     def _oversized(self, repository: Repository, is_over: Callable[[], bool]) -> Result:
         count, read = oversized.count_oversized(repository, values.read_limits(self.conf), is_over)
         among = f" among the {read} that were read within {_SCAN_TIMEOUT} s" if is_over() else ""

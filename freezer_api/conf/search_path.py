@@ -1,4 +1,4 @@
-"""Where the configuration is looked for, and the files that it names."""
+"""Find the configuration files, and the files that the configuration names."""
 
 import os
 import sys
@@ -10,20 +10,20 @@ from pathlib import Path
 from oslo_config import cfg
 
 NAMES = ("freezer.conf", "freezer-api.conf")
-"""Of two files the second wins."""
+"""An option in the second file wins over the same option in the first."""
 
 _INSTALLED = Path("etc/freezer")
-"""Where the package lays its files, below a directory that the installer chooses."""
+"""The directory of the package's files, below one that the installer chooses."""
 
 
 def config_files() -> list[str]:
-    """The configuration files that are read when none is named: of each name the first that there is."""
+    """Return the configuration files that are read if none is named: for each name the first that exists."""
     directories = (_home(".freezer"), _home(), Path("/etc/freezer"), Path("/etc"), *_snap())
     return _first(directories, NAMES)
 
 
 def config_dirs() -> list[str]:
-    """The directories whose ``*.conf`` are read when none is named: of each name the first that there is."""
+    """Return the directories whose ``*.conf`` are read if none is named: for each name the first that exists."""
     directories = (
         _home(".freezer"),
         _home(".freezer-api"),
@@ -37,10 +37,10 @@ def config_dirs() -> list[str]:
 
 
 def find(conf: cfg.ConfigOpts, name: str) -> Path | None:
-    """The file or directory of this name.
+    """Return the file or directory of this name, None if it does not exist.
 
-    An absolute name is taken as it is. Others are looked for in the directories of the configuration, the last
-    read first, then in those of the user and the system, and at the end where the package installed its own.
+    A relative name is looked for in the directories of the configuration, the last read first, then in those of
+    the user and the system, and at the end in the directory of the package's files.
     """
     usual: str | None = conf.find_file(name)
     if usual is not None:
@@ -51,7 +51,7 @@ def find(conf: cfg.ConfigOpts, name: str) -> Path | None:
 
 @cache
 def _installed() -> list[Path]:
-    """Those of an environment, of what pip recorded (``--user``, ``/usr/local``), and of a source tree."""
+    """Return the directories of the package's files: of an environment, as pip recorded them, of a source tree."""
     recorded = metadata.distribution("freezer-api").files or []
     laid = {Path(str(file.locate())).resolve().parent for file in recorded if file.parent.match(str(_INSTALLED))}
     return [Path(sys.prefix) / _INSTALLED, *sorted(laid), Path(__file__).parents[2] / _INSTALLED]
@@ -63,17 +63,17 @@ def _first(directories: Sequence[Path], names: Iterable[str]) -> list[str]:
 
 
 def _found(directories: Sequence[Path], name: str) -> Path | None:
-    # Unlike a path's own method it takes what may not be looked at for not there.
+    # ``Path.exists`` raises an error for a directory that may not be read.
     return next((path for directory in directories if os.path.exists(path := directory / name)), None)
 
 
 def _home(*names: str) -> Path:
-    # Unlike a path's own method it needs no home.
+    # ``Path.home`` raises an error without a home directory.
     return Path(os.path.expanduser("~"), *names)
 
 
 def _snap() -> Iterator[Path]:
-    """Where a snap package has its configuration."""
+    """Return the directories of the configuration in a snap package."""
     for variable in ("SNAP_COMMON", "SNAP"):
         if os.environ.get(variable):
             yield Path(os.environ[variable]) / "etc/freezer"
