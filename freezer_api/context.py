@@ -1,4 +1,4 @@
-"""Who asks. Made from what the auth middleware vouches for and from nothing else."""
+"""The caller of a request, see :func:`freezer_api.middleware.identity.caller_of`."""
 
 from dataclasses import dataclass
 
@@ -21,5 +21,5 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """A fact of the role list, not of any policy rule."""
+        """Whether the caller has the role ``admin``. Policy rules do not matter."""
         return "admin" in self.roles

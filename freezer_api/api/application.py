@@ -1,4 +1,4 @@
-"""The Falcon application: routes, resources and rules put together."""
+"""The Falcon application: routes, resources and policy rules."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -25,29 +25,29 @@ _JSON_ACCEPTED = frozenset(("*/*", "application/json"))
 
 
 class _Checks:
-    """What comes before all routes: an identity, and a method that is offered."""
+    """Check the identity and the method of each request before it is routed."""
 
     def __init__(self, mount: str) -> None:
-        # Only at the root is a path without segments open to everybody.
+        # Only the list of versions needs no identity.
         self._open = None if mount else "/"
 
     def process_request(self, req: falcon.Request, _resp: falcon.Response) -> None:
         if req.path != self._open:
             req.context.caller = caller_of(req.env)
         if "//" in req.path or req.path[1:].endswith("/"):
-            # No id is empty; a single slash at the end is gone already.
+            # An id is never empty. Falcon has removed a single trailing slash.
             raise falcon.HTTPRouteNotFound
 
     def process_resource(
         self, req: falcon.Request, _resp: falcon.Response, resource: Any, _params: dict[str, Any]
     ) -> None:
-        # Ahead of Falcon, whose answer to methods that it does not know is 400.
+        # Before Falcon, which responds to unknown methods with 400.
         if req.method not in resource.methods:
             raise falcon.HTTPMethodNotAllowed(resource.methods)
 
 
 class Application:
-    """Builds the application; ``resources`` by the names that the routes use, ``offered`` for ``GET /``."""
+    """Build applications. ``resources`` are by the names in the routes, ``offered`` is for ``GET /``."""
 
     def __init__(
         self,
@@ -64,9 +64,9 @@ class Application:
         self._offered = offered
 
     def build(self, versions: Iterable[Version], mount: str = "") -> App:
-        """The application that serves these versions.
+        """Return an application that serves these versions.
 
-        ``mount`` is the part of their paths that whoever mounts the application takes away.
+        ``mount`` is the prefix of the paths below which the application is mounted.
         """
         app = falcon.App(middleware=[_Checks(mount)])
         app.req_options.strip_url_path_trailing_slash = True
@@ -107,7 +107,7 @@ class Application:
             )
             exchange.require(route.rule)
             if exchange.scope.project_id != exchange.caller.project_id:
-                # A policy file that opens a rule to everybody opens it in everybody's own project.
+                # A policy file that allows an operation to everyone does so within the project of the token.
                 exchange.require(roles.OTHER_PROJECTS)
                 if not is_id(project_id or ""):
                     raise falcon.HTTPRouteNotFound
@@ -117,7 +117,7 @@ class Application:
 
     @staticmethod
     def _add(app: App, path: str, responders: Mapping[str, Responder]) -> None:
-        """Add a path; every method that it lacks is answered 405, except OPTIONS."""
+        """Add a path. Methods without a responder are refused with 405, except OPTIONS."""
         methods = [*responders, "OPTIONS"]
         allow = ", ".join(methods)
 

@@ -1,4 +1,4 @@
-"""Which versions there are, and where their parts lie."""
+"""The list of versions, and the home document of each."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -16,9 +16,9 @@ _V1_ALONE = {
 
 
 class Versions:
-    """``GET /``: open to everybody. ``offered`` are the paths of the versions, complete at the first request.
+    """``GET /``, without an identity. ``offered`` are the paths of the versions, complete at the first request.
 
-    v1 alone is told as in the days when there was no other.
+    Version 1 alone is described as by releases that had no other.
     """
 
     def __init__(self, offered: Collection[str]) -> None:
@@ -27,8 +27,8 @@ class Versions:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _require(req, falcon.MEDIA_JSON)
         newest_first = sorted(self._offered, reverse=True)
-        told = [_V1_ALONE] if newest_first == ["/v1"] else [_version_entry(req, mount) for mount in newest_first]
-        _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, {"versions": told})
+        versions = [_V1_ALONE] if newest_first == ["/v1"] else [_version_entry(req, mount) for mount in newest_first]
+        _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, {"versions": versions})
 
 
 def _version_entry(req: falcon.Request, mount: str) -> dict[str, Any]:
@@ -41,7 +41,7 @@ def _version_entry(req: falcon.Request, mount: str) -> dict[str, Any]:
 
 
 class Home:
-    """The JSON home document of a version; no rule guards it."""
+    """The JSON home document of a version, which needs no policy rule."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = dict(document)

@@ -13,48 +13,46 @@ from freezer_api.conf import obsolete, reading
 GROUP = "keystone_authtoken"
 
 _OLD = [option.name for option in obsolete.OPTIONS if option.group == GROUP and option.today]
-"""Names that the middleware no longer knows, and deployers' files still have."""
+"""Names that the middleware no longer accepts, and that deployers' files still have."""
 
 _DEFAULTS = {
-    # Seconds, and tries after the first: a request must not wait longer than its caller does.
+    # Seconds, and retries: a request must not wait longer than its caller.
     "http_connect_timeout": 4,
     "http_request_max_retries": 1,
-    # Releases of the middleware differ in it: else any user's token counts as a service's.
+    # The default differs between releases. If false, any user's token is accepted as a service token.
     "service_token_roles_required": True,
-    # The type in the catalog. Without it an application credential with access rules is refused everywhere.
+    # The type in the catalog. Without it, application credentials with access rules are always refused.
     "service_type": "backup",
 }
-"""Where the operator says nothing."""
+"""Defaults that differ from those of the middleware."""
 
 
 def set_defaults() -> None:
-    """Let the sample of the configuration file show the defaults of this service."""
+    """Set the defaults of this service for the sample configuration file."""
     for _, options in auth_token_opts.auth_token_opts:
         cfg.set_defaults(options, **_DEFAULTS)
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Make the options of the middleware known to ``conf``. What old names mean today is the default of those of
-    today: the middleware, and whoever else reads the group, need not know that there were others.
-    """
+    """Register the options of the middleware. The values of old names become the defaults of the current names."""
     for group, opts in auth_token.list_opts():
         conf.register_opts(opts, group=group)
     loading.register_auth_conf_options(conf, GROUP)
-    # Releases of the middleware differ in which of them they still know.
+    # Releases of the middleware differ in which old names they still register.
     obsolete.register(conf, GROUP)
-    for name, value in (_DEFAULTS | _today(conf)).items():
+    for name, value in (_DEFAULTS | _translated(conf)).items():
         conf.set_default(name, value, group=GROUP)
 
 
-def _today(conf: cfg.ConfigOpts) -> dict[str, Any]:
-    """What old names in the group mean, for options that are known to ``conf``."""
+def _translated(conf: cfg.ConfigOpts) -> dict[str, Any]:
+    """Return the values of old names by the current names."""
     old = {name: str(conf[GROUP][name]) for name in _OLD if _is_set(conf, name)}
-    today = {"www_authenticate_uri": old["auth_uri"]} if "auth_uri" in old else {}
+    translated = {"www_authenticate_uri": old["auth_uri"]} if "auth_uri" in old else {}
     if "admin_user" in old and not conf[GROUP].auth_type:
         conf.register_opts(loading.get_auth_plugin_conf_options("password"), group=GROUP)
-        today |= _password_plugin(old)
-    # A value of the library's may refer to another option.
-    return {name: value.replace("$", "$$") for name, value in today.items()}
+        translated |= _password_plugin(old)
+    # oslo.config substitutes $ in defaults.
+    return {name: value.replace("$", "$$") for name, value in translated.items()}
 
 
 def _is_set(conf: cfg.ConfigOpts, name: str) -> bool:

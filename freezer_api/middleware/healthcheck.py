@@ -1,7 +1,7 @@
-"""What answers ``/healthcheck``: oslo.middleware's health check, as an app or as the filter of old paste files.
+"""Respond to ``/healthcheck`` with oslo.middleware's health check, as an app or as the filter of old paste files.
 
-The store's part in it is for those who ask for it, by ``backends = disable_by_file, freezer_store``. It is off by
-default: who asks whether the process lives must not be told that the store does not.
+The backend ``freezer_store`` checks the store. It is disabled by default, because a liveness probe must not fail
+when the store does.
 """
 
 import os
@@ -27,33 +27,33 @@ from freezer_api.repository.protocol import Repository
 GROUP = "healthcheck"
 
 DISABLED = "/etc/freezer/healthcheck_disable"
-"""The file that takes the service out of rotation, where no other is named."""
+"""The file that makes the health check fail, by default."""
 
 _DEFAULTS: dict[str, Any] = {"disable_by_file_path": DISABLED, "backends": ["disable_by_file"]}
 """Defaults of ``[healthcheck]`` that differ from the library's."""
 
-PATIENCE = 0.9
-"""Seconds that an answer waits for the store: probes want theirs within one."""
+STORE_TIMEOUT = 0.9
+"""Seconds that a response waits for the store. Probes expect a response within one second."""
 
 _READY = "freezer_api.ready"
-"""The setting of the health check that asks the store."""
+"""The setting of the health check that holds the ``Readiness``."""
 
 
 def set_defaults() -> None:
-    """Let the sample of the configuration file show the defaults of this service."""
+    """Set the defaults of this service for the sample configuration file."""
     keystone.set_defaults()
     cfg.set_defaults([*HEALTHCHECK_OPTS, *DISABLE_BY_FILE_OPTS], **_DEFAULTS)
 
 
 class Health:
-    """The health of one service, by the options of ``[healthcheck]`` as they are now."""
+    """Create the health check from the options of ``[healthcheck]``. Raises ``ConfigurationError``."""
 
     def __init__(self, conf: cfg.ConfigOpts, repository: Repository) -> None:
         for name, value in _DEFAULTS.items():
             conf.set_default(name, value, group=GROUP)
-        # Handed over by hand: given a conf, the middleware would take no settings of a paste file.
+        # The middleware ignores the settings of a paste file if it is given a conf.
         self._options = {name: conf[GROUP][name] for name in conf[GROUP]}
-        # What is empty is not set.
+        # An empty value means that the option is not set.
         self._options["backends"] = self._options["backends"] or _DEFAULTS["backends"]
         self._ready = Readiness(repository.check)
         try:
@@ -62,40 +62,43 @@ class Health:
             raise ConfigurationError(f"[{GROUP}] cannot be used: {error}") from None
 
     def app(self, _global_conf: Mapping[str, str] | None = None, **settings: str) -> WSGIApplication:
-        """The check as an app; the settings of a paste file win. ``ValueError`` says what cannot be."""
-        return self._made(_not_found, settings)
+        """Return the check as an app. The settings of its paste section take precedence over the options.
+
+        Raises ``ValueError`` if a setting is invalid.
+        """
+        return self._create(_not_found, settings)
 
     def filter(
         self, _global_conf: Mapping[str, str] | None = None, **settings: str
     ) -> Callable[[WSGIApplication], WSGIApplication]:
-        """The same as a filter, which leaves everything else to what is behind it."""
-        return lambda others: ExactPath(HEALTH, self._made(others, settings), others)
+        """Return the check as a filter, which passes on requests for other paths."""
+        return lambda others: ExactPath(HEALTH, self._create(others, settings), others)
 
-    def _made(self, others: WSGIApplication, settings: Mapping[str, str]) -> WSGIApplication:
+    def _create(self, others: WSGIApplication, settings: Mapping[str, str]) -> WSGIApplication:
         options: dict[str, Any] = {**self._options, **settings}
         backends = options["backends"]
         _refuse_unknown(backends if isinstance(backends, list) else backends.split(","))
-        made: WSGIApplication = Healthcheck(others, {**options, _READY: self._ready})
-        return made
+        app: WSGIApplication = Healthcheck(others, {**options, _READY: self._ready})
+        return app
 
 
 def _refuse_unknown(backends: list[str]) -> None:
     known = entry_points(group=Healthcheck.NAMESPACE).names
     for name in map(str.strip, backends):
-        # The middleware would leave it out.
+        # The middleware ignores an unknown backend.
         if name not in known:
             raise ValueError(f"there is no backend {name}, only {', '.join(sorted(known))}")
 
 
 def _not_found(_environ: Any, start_response: Any) -> Any:
-    """For those whom the check is not for."""
+    """Respond to clients for which the check is disabled, such as those behind a proxy."""
     return refuse(start_response, "404 Not Found", "Not Found", "The requested resource was not found")
 
 
 class Readiness:
-    """Whether a check succeeds, in a thread of its own: whatever it waits for, an answer is there in time.
+    """Run a check in its own thread, so that a response does not wait longer than ``STORE_TIMEOUT``.
 
-    However many ask at once, it runs once.
+    Concurrent requests share one run.
     """
 
     def __init__(self, check: Callable[[], None]) -> None:
@@ -105,20 +108,20 @@ class Readiness:
         self._thread: ThreadPoolExecutor
         self._running: Future[None] | None = None
 
-    def trouble(self) -> str | None:
-        """Why the store is not ready, None when it is."""
+    def failure(self) -> str | None:
+        """Return why the store is not ready, None if it is."""
         try:
-            self._asked().result(PATIENCE)
+            self._run().result(STORE_TIMEOUT)
         except TimeoutError:
             return "The store does not answer in time"
         except FreezerError as error:
             return str(error)
         return None
 
-    def _asked(self) -> "Future[None]":
+    def _run(self) -> "Future[None]":
         with self._lock:
             if self._process != os.getpid():
-                # A forked process has none of its parent's threads.
+                # A forked process does not have the threads of its parent.
                 self._process = os.getpid()
                 self._thread, self._running = ThreadPoolExecutor(1, "health"), None
             if self._running is None or self._running.done():
@@ -127,11 +130,11 @@ class Readiness:
 
 
 class StoreHealthcheck(HealthcheckBaseExtension):
-    """Whether the store answers, and its layout is the one of this release."""
+    """Check that the store responds and has the layout of this release."""
 
     def healthcheck(self, server_port: int) -> HealthcheckResult:  # noqa: ARG002 - every port has the same store
         readiness: Readiness = self.conf[_READY]
-        trouble = readiness.trouble()
-        if trouble is not None:
-            return HealthcheckResult(available=False, reason="STORE NOT AVAILABLE", details=trouble)
+        failure = readiness.failure()
+        if failure is not None:
+            return HealthcheckResult(available=False, reason="STORE NOT AVAILABLE", details=failure)
         return HealthcheckResult(available=True, reason="OK", details="The store is there")

@@ -1,4 +1,4 @@
-"""What every request passes on its way in and out, whatever the pipeline: one spelling, an id, an access line."""
+"""Log requests, with an id for each, and respond with 500 to unexpected errors."""
 
 import logging
 import random
@@ -21,12 +21,13 @@ _ADDRESS = re.compile(r"[\w.:\[\]\"%-]{1,64}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 WAITED = "freezer_api.waited"
-"""The key of the seconds that the request waited for a thread of the server."""
+"""The key of the seconds that the request waited for a thread of ``freezer-api``."""
 
 
 class RequestLog:
-    """Makes doubled slashes at the beginning of a path one, gives every request an id, which is answered in
-    ``x-openstack-request-id`` and stands in all log lines, and logs one line for each.
+    """Assign a request id, which log lines and the header ``x-openstack-request-id`` have, and log the request.
+
+    Leading double slashes of the path are merged.
     """
 
     def __init__(self, app: WSGIApplication) -> None:
@@ -37,7 +38,7 @@ class RequestLog:
         if environ["PATH_INFO"].startswith("//"):
             environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
         if environ.get("SCRIPT_NAME", "").endswith("/"):
-            # As Apache's mod_proxy_uwsgi has it.
+            # Sent by mod_proxy_uwsgi of Apache.
             environ["SCRIPT_NAME"] = environ["SCRIPT_NAME"].rstrip("/")
         mark_open_path(environ)
         request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
@@ -52,23 +53,23 @@ class RequestLog:
         try:
             with one_request(environ.get(WAITED, 0.0)):
                 return self._app(environ, start)
-        except Exception as error:  # noqa: BLE001 - a filter of the pipeline may raise anything
+        except Exception as error:  # noqa: BLE001 - a filter of the pipeline may raise any error
             return unexpected(start, _path(environ), environ["REQUEST_METHOD"], error)
         finally:
-            # What the server logs until the thread's next request must not name this one.
+            # Log lines of the server between two requests of this thread must not have the id of this one.
             _NO_REQUEST.update_store()
 
 
 class LogContext(RequestContext):
-    """What oslo.log writes of the request that this thread serves, looked up when a line is written."""
+    """The values of the current request for oslo.log, looked up when a line is written."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:
-        # Not the parent's: it copies thirty attributes, and few requests have anything to log but their own line.
+        # Without super().__init__(), which copies thirty attributes: most requests log one line only.
         self._environ = environ
         self.update_store()
 
     def get_logging_values(self) -> dict[str, Any]:
-        """The values that the formats of oslo.log name."""
+        """Return the values for the formats of oslo.log."""
         found = self._environ.get
         user, project = found("HTTP_X_USER_ID"), found("HTTP_X_PROJECT_ID")
         return {
@@ -91,7 +92,7 @@ _NO_REQUEST = LogContext({})
 def _request_id(sent: str | None) -> str:
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent if sent.startswith("req-") else f"req-{sent}"
-    # A version 4 UUID. It has to be unlike others, not hard to guess, and the kernel need not be asked for it.
+    # A version 4 UUID. It must be unique but not hard to guess, so no system call is needed.
     digits = f"{random.getrandbits(128):032x}"
     return f"req-{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
@@ -104,7 +105,7 @@ def _path(environ: WSGIEnvironment) -> str:
 
 def _log(environ: WSGIEnvironment, status: str, request_id: str, seconds: float) -> None:
     path = _path(environ)
-    # Behind a trusted proxy this is what the proxy says, of several addresses the client's is the first.
+    # Behind a trusted proxy this is the list of the proxy; the first address is the client's.
     address = environ.get("REMOTE_ADDR", "").partition(",")[0].strip()
     values = (
         address if _ADDRESS.fullmatch(address) else "-",
@@ -116,5 +117,5 @@ def _log(environ: WSGIEnvironment, status: str, request_id: str, seconds: float)
         environ.get("HTTP_X_USER_ID", "-"),
         environ.get("HTTP_X_PROJECT_ID", "-"),
     )
-    # Where in the program this line is written is nobody's question, and looking it up takes a part of its time.
+    # makeRecord instead of LOG.info: the position in the code is not needed, and finding it is slow.
     LOG.handle(LOG.makeRecord(LOG.name, logging.INFO, __file__, 0, _LINE, values, None))

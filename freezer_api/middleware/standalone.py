@@ -12,7 +12,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from freezer_api.middleware.dispatch import is_open
 from freezer_api.middleware.responses import refuse
 
-_ANYBODY = ("demo", "demo", "member")
+_DEFAULT_IDENTITY = ("demo", "demo", "member")
 _ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
 _ROLES = re.compile(r"[A-Za-z0-9_. -]+(?:,[A-Za-z0-9_. -]+)*")
 _LOCAL_NAME = re.compile(r"(?:(?:[a-z0-9_-]+\.)*localhost|localhost\.localdomain|ip6-localhost)\.?")
@@ -22,7 +22,7 @@ _FORWARDED = "HTTP_X_FORWARDED_"
 
 
 class StandaloneIdentity:
-    """Takes ``X-Auth-Token: <user>:<project>[:<role>,<role>...]``; without a token everybody is ``demo``."""
+    """Set the identity of ``X-Auth-Token: <user>:<project>[:<role>,<role>...]``, ``demo`` without a token."""
 
     def __init__(self, app: WSGIApplication) -> None:
         self._app = app
@@ -30,7 +30,7 @@ class StandaloneIdentity:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         identity = _identity(environ.get("HTTP_X_AUTH_TOKEN", ""))
         if identity is not None:
-            _vouch(environ, *identity)
+            _set_identity(environ, *identity)
         elif not is_open(environ):
             description = "The token is not of the form <user>:<project>[:<role>,<role>...]"
             return refuse(start_response, "401 Unauthorized", "Unauthorized", description)
@@ -38,9 +38,9 @@ class StandaloneIdentity:
 
 
 def _identity(token: str) -> tuple[str, str, str] | None:
-    """User, project and roles; None when the token is malformed."""
+    """Return user, project and roles, None if the token is malformed."""
     if not token:
-        return _ANYBODY
+        return _DEFAULT_IDENTITY
     user, project, *rest = token.split(":", 2) if ":" in token else (token, "")
     roles = (rest[0] if rest else "") or "member"
     if not (_ID.fullmatch(user) and _ID.fullmatch(project) and _ROLES.fullmatch(roles)):
@@ -48,7 +48,7 @@ def _identity(token: str) -> tuple[str, str, str] | None:
     return user, project, roles
 
 
-def _vouch(environ: WSGIEnvironment, user: str, project: str, roles: str) -> None:
+def _set_identity(environ: WSGIEnvironment, user: str, project: str, roles: str) -> None:
     environ["HTTP_X_IDENTITY_STATUS"] = "Confirmed"
     environ["HTTP_X_USER_ID"] = environ["HTTP_X_USER_NAME"] = user
     environ["HTTP_X_PROJECT_ID"] = project

@@ -1,7 +1,7 @@
-"""Bodies that the application leaves unread, because it refused the request before.
+"""Read bodies that the application left unread because it refused the request.
 
-A server that closes a connection on which a body still arrives resets it. A proxy then loses the response that it
-has not read yet, and answers 502.
+A server that closes a connection while a body is still arriving resets it. A proxy then loses the response, and
+responds with 502.
 """
 
 import time
@@ -15,17 +15,17 @@ MAX_DRAIN_SIZE = 16 * 1024 * 1024
 DRAIN_TIMEOUT = 2.0
 """Seconds."""
 
-_PIECE = 64 * 1024
+_BATCH_SIZE = 64 * 1024
 
 
 def drain(body: Any) -> bool:
     """Read the rest of a body and throw it away. Return whether its end was reached within the limits."""
     deadline = time.monotonic() + DRAIN_TIMEOUT
-    for _ in range(0, MAX_DRAIN_SIZE, _PIECE):
+    for _ in range(0, MAX_DRAIN_SIZE, _BATCH_SIZE):
         try:
-            if not body.read(_PIECE):
+            if not body.read(_BATCH_SIZE):
                 return True
-        except Exception:  # noqa: BLE001 - each server has errors of its own for a body that is broken on the way
+        except Exception:  # noqa: BLE001 - each server has its own errors for a broken body
             return False
         if time.monotonic() > deadline:
             return False

@@ -1,4 +1,4 @@
-"""What uWSGI leaves to applications."""
+"""Read chunked bodies under uWSGI, which leaves that to applications."""
 
 from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -10,12 +10,12 @@ except ImportError:
 
 
 def with_chunked_bodies(app: WSGIApplication) -> WSGIApplication:
-    """The application, which reads bodies as uWSGI has them when that is the server."""
-    return app if chunked_read is None else Bodies(app, chunked_read)
+    """Return the application, wrapped in :class:`ChunkedBodies` if the server is uWSGI."""
+    return app if chunked_read is None else ChunkedBodies(app, chunked_read)
 
 
-class Bodies:
-    """Hands on bodies that come in chunks, which uWSGI gives to who asks for each chunk."""
+class ChunkedBodies:
+    """Make a chunked body readable by ``wsgi.input``."""
 
     def __init__(self, app: WSGIApplication, read_chunk: Callable[[], bytes]) -> None:
         self._app = app
@@ -23,13 +23,13 @@ class Bodies:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-            environ["wsgi.input"] = Chunks(self._read_chunk)
+            environ["wsgi.input"] = ChunkedBody(self._read_chunk)
             environ["wsgi.input_terminated"] = True
         return self._app(environ, start_response)
 
 
-class Chunks:
-    """A body to be read; ``read_chunk`` gives an empty one at its end."""
+class ChunkedBody:
+    """A readable body; ``read_chunk`` returns the next chunk, empty at the end."""
 
     def __init__(self, read_chunk: Callable[[], bytes]) -> None:
         self._read_chunk = read_chunk
@@ -37,7 +37,7 @@ class Chunks:
         self._ended = False
 
     def read(self, size: int = -1) -> bytes:
-        """As many bytes, less only at the end of the body; all without a size."""
+        """Return ``size`` bytes, less at the end of the body, or all if ``size`` is negative."""
         while not self._ended and (size < 0 or len(self._rest) < size):
             chunk = self._read_chunk()
             self._ended = not chunk

@@ -1,4 +1,4 @@
-"""Who may do what: the defaults of oslo.policy, one module for each kind, with the rules that they share."""
+"""The default policy rules: one module for each kind, and ``roles`` with the rules that they share."""
 
 import itertools
 
@@ -9,13 +9,13 @@ from freezer_api.policies import actions, backups, clients, jobs, roles, session
 
 
 def list_rules() -> list[RuleDefault]:
-    """Every rule with its default, for the service and for the tools of oslo.policy."""
+    """Return all rules with their defaults, for the service and the tools of oslo.policy."""
     modules = (roles, backups, clients, jobs, actions, sessions)
     return list(itertools.chain.from_iterable(module.RULES for module in modules))
 
 
 def enforcer() -> Enforcer:
-    """The rules with the operator's files, for the tools of oslo.policy; ``cfg.CONF`` is what those fill."""
-    made = Enforcer(cfg.CONF)
-    made.register_defaults(list_rules())
-    return made
+    """Return an enforcer with the operator's files for the tools of oslo.policy, which set up ``cfg.CONF``."""
+    enforcer = Enforcer(cfg.CONF)
+    enforcer.register_defaults(list_rules())
+    return enforcer

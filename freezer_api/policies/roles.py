@@ -1,4 +1,4 @@
-"""The rules that others are made of."""
+"""The rules that other rules refer to."""
 
 from oslo_policy.policy import DocumentedRuleDefault, RuleDefault
 
@@ -8,7 +8,7 @@ ADMIN_OR_READER_OR_SERVICE = "rule:admin_or_reader_or_service"
 ADMIN_OR_SERVICE = "rule:admin_or_service"
 
 OTHER_PROJECTS = "projects:any"
-"""Asked besides the rule of the route when the URL names another project than the token."""
+"""Checked in addition to the rule of the route if the URL names another project than the token."""
 
 RULES = (
     RuleDefault("context_is_admin", "role:admin", "The administrator of the cloud."),
@@ -45,7 +45,7 @@ def rule(
     *operations: tuple[str, str],
     versions: tuple[str, ...] = (V1, V2),
 ) -> DocumentedRuleDefault:
-    """A rule for these operations, each a method and a path below the version."""
+    """Return a rule for operations, each a method and a path below the version."""
     return DocumentedRuleDefault(
         name,
         check,

@@ -125,13 +125,13 @@ class TestTheStore:
 
     def test_a_forked_process_asks_for_itself(self, conf: cfg.ConfigOpts, store: Disturbed) -> None:
         readiness = Readiness(store.check)
-        assert readiness.trouble() is None
+        assert readiness.failure() is None
         with warnings.catch_warnings():
             # That there are threads is the point.
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child == 0:
-            os._exit(0 if readiness.trouble() is None else 1)
+            os._exit(0 if readiness.failure() is None else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
