@@ -27,7 +27,9 @@ class Versions:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         _require(req, falcon.MEDIA_JSON)
         newest_first = sorted(self._offered, reverse=True)
-        versions = [_V1_ALONE] if newest_first == ["/v1"] else [_version_entry(req, mount) for mount in newest_first]
+        versions = (
+            [_V1_ALONE] if newest_first == ["/v1"] else [_version_entry(req, mount) for mount in newest_first]
+        )
         _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, {"versions": versions})
 
 

@@ -1,1 +1,1 @@
-"""Documents that the original service left: reading them where they are, putting them right, taking them over."""
+"""Import of documents that the original service stored: read, repair, and write to the store."""

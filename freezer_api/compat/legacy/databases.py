@@ -1,4 +1,4 @@
-"""Ways into the original's SQL database that leave it as it is."""
+"""Read-only connections to the SQL database of the original service."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -18,38 +18,40 @@ OPTION = "--from-sql"
 
 
 @dataclass(frozen=True)
-class Place:
-    """A database; ``name`` is it without the account, ``begin`` the statements that begin a transaction which only
-    reads, ``told`` what an error means.
+class OriginalDatabase:
+    """A database of the original service.
+
+    ``name`` is its URL without the account, ``begin`` the statements that begin a read-only transaction.
+    ``describe`` returns the message for an error of the database's driver.
     """
 
     name: str
     engine: Engine
     begin: tuple[str, ...]
-    told: Callable[[BaseException | None], str]
+    describe: Callable[[BaseException | None], str]
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """As it is at one moment."""
+        """Return a connection that sees the database at one moment."""
         with self.engine.connect() as connection:
             for statement in self.begin:
                 connection.exec_driver_sql(statement)
             yield connection
 
     @contextmanager
-    def in_our_words(self) -> Iterator[None]:
-        """Say what is in the way in one line."""
+    def errors_in_one_line(self) -> Iterator[None]:
+        """Raise ``CommandError`` with one line for errors of the database."""
         try:
             yield
         except DBAPIError as error:
-            raise CommandError(f"cannot read {self.name}: {self.told(error.orig)}") from None
+            raise CommandError(f"cannot read {self.name}: {self.describe(error.orig)}") from None
         except UnicodeEncodeError:
             raise CommandError(f"cannot read {self.name}: an id is not UTF-8") from None
         except CommandError as error:
             raise CommandError(f"cannot read {self.name}: {error}") from None
 
 
-def place_of(connection: str) -> Place:
+def database_at(connection: str) -> OriginalDatabase:
     """Return the database of the URL. Raises ``CommandError`` if the original cannot have used it."""
     try:
         url = urls.parsed(connection)
@@ -64,7 +66,7 @@ def place_of(connection: str) -> Place:
         f"{driver.package}://",
         creator=lambda: unbounded(driver),
         poolclass=NullPool,
-        # Statements commit by themselves: the one transaction is begun by ours.
+        # The statements of `begin` begin the transaction.
         isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,
         skip_autocommit_rollback=True,
@@ -74,10 +76,10 @@ def place_of(connection: str) -> Place:
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
     )
-    return Place(urls.shown(url), engine, begin, lambda error: driver.trouble(error).text)
+    return OriginalDatabase(urls.shown(url), engine, begin, lambda error: driver.trouble(error).text)
 
 
-def _file(path: Path) -> Place:
+def _file(path: Path) -> OriginalDatabase:
     if not path.is_file():
         raise CommandError(f"there is no file {path}")
     uri = f"{path.absolute().as_uri()}?mode=ro"
@@ -88,4 +90,4 @@ def _file(path: Path) -> Place:
         return connection
 
     engine = create_engine("sqlite://", creator=_connect, poolclass=NullPool, hide_parameters=True)
-    return Place(str(path), engine, ("PRAGMA query_only = ON", "BEGIN"), one_line)
+    return OriginalDatabase(str(path), engine, ("PRAGMA query_only = ON", "BEGIN"), one_line)

@@ -1,4 +1,4 @@
-"""A dump of the original's Elasticsearch: hits as JSON, one on a line, or whole answers to searches."""
+"""Read a dump of the original's Elasticsearch: hits as JSON, one per line, or responses of searches."""
 
 import codecs
 import sys
@@ -17,21 +17,21 @@ from freezer_api.errors import CommandError, Malformed
 STDIN = "-"
 
 _KINDS = {kind.name: kind for kind in KINDS}
-_LARGEST_VERSION = 2**30
-"""Of a document that was written more often, so often; a store may count no further than twice this."""
+_MAX_VERSION = 2**30
+"""The version of documents with a larger one; a store counts to twice this."""
 
 
 class Dump:
-    """The hits in the file ``name``, or in what stdin says.
+    """The hits in the file ``name``, or in stdin.
 
-    They are sorted by kind into files of their own, so that memory does not depend on how many there are. A line
-    is held in memory, and so is an answer that is printed on many lines.
+    They are sorted by kind into temporary files, so that memory does not depend on their number. A line is held in
+    memory, and so is a response that is printed on several lines.
     """
 
     def __init__(self, name: str) -> None:
         self._name = "the dump" if name == STDIN else name
         self._strays: list[Refused] = []
-        with ExitStack() as on_error, _in_our_words(self._name):
+        with ExitStack() as on_error, _errors_in_one_line(self._name):
             self._files = {name: on_error.enter_context(tempfile.TemporaryFile()) for name in _KINDS}
             with sys.stdin.buffer if name == STDIN else open(name, "rb") as file:
                 self._sort(file)
@@ -48,7 +48,7 @@ class Dump:
 
     def read(self, kind: Kind) -> Iterator[Found | Refused]:
         file = self._files[kind.name]
-        with _in_our_words(self._name):
+        with _errors_in_one_line(self._name):
             file.seek(0)
             for line in file:
                 yield found(kind, parse(line))
@@ -61,7 +61,7 @@ class Dump:
 
 
 def kind_of(hit: Any) -> Kind | None:
-    """The kind of a hit: what its type says, else by what is in it. None when it is none."""
+    """Return the kind of a hit, by its type or else by its properties, None if it is none."""
     source = hit.get("_source") if isinstance(hit, dict) else None
     if not isinstance(source, dict):
         return None
@@ -81,17 +81,17 @@ def _kind_by_content(source: Document) -> Kind | None:
 
 
 def found(kind: Kind, hit: Document) -> Found:
-    """The document of a hit. Its id stands beside it too."""
+    """Return the document of a hit, with the id of the hit if it has none."""
     source, id_, version = hit["_source"], hit.get("_id"), hit.get("_version")
     if kind.keyed_by_id and not source.get(kind.id_field) and isinstance(id_, str):
         source = {**source, kind.id_field: id_}
     if not isinstance(version, int) or isinstance(version, bool):
         version = 1
-    return Found(kind, str(id_), source, max(1, min(version, _LARGEST_VERSION)))
+    return Found(kind, str(id_), source, max(1, min(version, _MAX_VERSION)))
 
 
 def _hits(value: Any) -> list[Any]:
-    """The hits of an answer, or the one hit that it is."""
+    """Return the hits of a response, or the value itself if it is one hit."""
     hits = value.get("hits") if isinstance(value, dict) else None
     listed = hits.get("hits") if isinstance(hits, dict) else None
     return listed if isinstance(listed, list) else [value]
@@ -105,7 +105,7 @@ def _why_stray(hit: Any) -> str:
 
 
 def _values(file: IO[bytes]) -> Iterator[tuple[str, Any]]:
-    """The JSON values of the lines, and where each stands; the error in the place of one that cannot be read."""
+    """Yield the place and the JSON value of each line, or the error if it is invalid."""
     for number, line in enumerate(file, 1):
         text = (line.removeprefix(codecs.BOM_UTF8) if number == 1 else line).strip()
         if number == 1 and text == b"{":
@@ -122,7 +122,7 @@ def _parsed(text: bytes) -> Any:
 
 
 @contextmanager
-def _in_our_words(name: str) -> Iterator[None]:
+def _errors_in_one_line(name: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:

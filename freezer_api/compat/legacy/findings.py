@@ -1,4 +1,4 @@
-"""What a source gives."""
+"""The documents that a source yields."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -8,10 +8,9 @@ from freezer_api.documents.kind import Kind
 
 
 class Found(NamedTuple):
-    """A document as it lies in the source; nothing in it is checked yet.
+    """A document of the source, not validated.
 
-    ``label`` is what an operator finds it by there. ``created``: microseconds since the epoch, None when the
-    source does not say it.
+    ``label`` is its id in the source. ``created`` is in microseconds since the epoch, None if it is unknown.
     """
 
     kind: Kind
@@ -22,7 +21,7 @@ class Found(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Something that cannot be taken over, and why; ``kind`` is None when nobody can tell what it is."""
+    """A document that cannot be imported, and the reason. ``kind`` is None if it is unknown."""
 
     kind: Kind | None
     label: str
@@ -30,16 +29,16 @@ class Refused(NamedTuple):
 
 
 class Source(Protocol):
-    """Where the documents are. Every method may raise ``CommandError`` with one line."""
+    """A source of documents. Every method may raise ``CommandError`` with one line."""
 
     def read(self, kind: Kind) -> Iterator[Found | Refused]:
-        """All documents of the kind, in the same order each time."""
+        """Yield all documents of the kind, in the same order at each call."""
         ...
 
     def strays(self) -> Iterator[Refused]:
-        """What is there and of no kind."""
+        """Yield what is of no kind."""
         ...
 
     def close(self) -> None:
-        """Let go of the source."""
+        """Close the source."""
         ...

@@ -1,4 +1,4 @@
-"""From a document of the original's to one of ours. Pure."""
+"""Convert documents of the original service to those of this service. Pure functions."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,17 +15,17 @@ from freezer_api.documents.sessions import EARLIER, SESSIONS
 from freezer_api.errors import Invalid
 from freezer_api.operations.scope import Scope, central_key
 
-LONGEST = 255
-"""Bytes of an id or an owner; what every store can hold in its keys and lists."""
+MAX_ID_SIZE = 255
+"""Bytes of an id or an owner that every store can hold."""
 
 _LATEST = 253_402_300_799
-"""The last second of the year 9999; a time beyond it is none."""
+"""The last second of the year 9999. A later time is invalid."""
 
 
 def repaired(kind: Kind, document: Document, projects: Mapping[str, str]) -> tuple[str, Document]:
-    """The key and the document as the service keeps it; ``projects`` are those of users whose documents have none.
+    """Return the key and the repaired document. Raises ``Invalid`` if it cannot be stored.
 
-    :class:`Invalid` says why it cannot be kept.
+    ``projects`` are, by user, the projects for documents that have none.
     """
     whole = _REPAIRS[kind.name](dropped(document, ("_version",)))
     _check_owner(whole)
@@ -33,14 +33,14 @@ def repaired(kind: Kind, document: Document, projects: Mapping[str, str]) -> tup
         _check_short(path, value_at(whole, path))
     key = _client_key(whole) if kind is CLIENTS else _filled(whole, kind.id_field)
     if not whole.get("project_id"):
-        # The scope of v1 and the lists of every store know a missing project by the missing property alone.
+        # Scopes and stores recognise a document without a project by the missing property.
         project_id = projects.get(whole.get("user_id") or "")
         whole = {**dropped(whole, ("project_id",)), **({"project_id": project_id} if project_id else {})}
     return key, whole
 
 
 def time_of(kind: Kind, document: Document) -> int | None:
-    """When the document says that it was created, in microseconds since the epoch."""
+    """Return the time of creation in the document, in microseconds since the epoch, None if it has none."""
     seconds = object_at(document, "job_schedule").get("time_created") if kind is JOBS else None
     if isinstance(seconds, int) and not isinstance(seconds, bool) and 0 < seconds <= _LATEST:
         return seconds * 1_000_000
@@ -53,9 +53,9 @@ def _check_owner(document: Document) -> None:
 
 
 def _check_short(path: str, value: Any) -> None:
-    is_short = isinstance(value, str) and value.isprintable() and len(value.encode()) <= LONGEST
+    is_short = isinstance(value, str) and value.isprintable() and len(value.encode()) <= MAX_ID_SIZE
     if value is not None and not is_short:
-        raise Invalid(f"{path} is no printable text of at most {LONGEST} bytes")
+        raise Invalid(f"{path} is no printable text of at most {MAX_ID_SIZE} bytes")
 
 
 def _filled(document: Document, name: str) -> str:
@@ -65,7 +65,7 @@ def _filled(document: Document, name: str) -> str:
     return value
 
 
-def _as_it_is(document: Document) -> Document:
+def _unchanged(document: Document) -> Document:
     return document
 
 
@@ -80,7 +80,7 @@ def _client(document: Document) -> Document:
     if client.get("uuid") is None and document.get("uuid") is not None:
         client = {**client, "uuid": document["uuid"]}
     whole = {**dropped(document, ("uuid", "reach")), "client": client}
-    # What v1 stored of it means nothing.
+    # The value that version 1 stored without a project has no meaning.
     is_central = client.get("is_central") is True and bool(document.get("project_id"))
     return clients.made_central(whole) if is_central else whole
 
@@ -119,8 +119,8 @@ def _session(document: Document) -> Document:
 
 
 _REPAIRS: Mapping[str, Callable[[Document], Document]] = {
-    ACTIONS.name: _as_it_is,
-    BACKUPS.name: _as_it_is,
+    ACTIONS.name: _unchanged,
+    BACKUPS.name: _unchanged,
     CLIENTS.name: _client,
     JOBS.name: _job,
     SESSIONS.name: _session,

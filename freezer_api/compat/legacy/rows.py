@@ -1,8 +1,7 @@
-"""Rows of the original's SQL tables, and the documents that they stand for. Pure.
+"""Convert rows of the original's SQL tables to documents. Pure functions.
 
-A row has the columns that its revision of the table has, as the database gives them: JSON as text, or as bytes
-where it is SQLite; times as text or as such; bytes of a text that are not UTF-8 as halves of surrogate pairs. A
-column without a value gives no key.
+A row has the columns of its revision as the database driver returns them: JSON as text, or as bytes on SQLite;
+times as text or ``datetime``; bytes that are not UTF-8 as surrogates. A column without a value adds no property.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,18 +32,18 @@ _DEFINITION = (
     ("priority", "priority"),
     ("log_file", "log_file"),
 )
-"""Columns of an action, and the keys of its definition that they win over."""
+"""Columns of an action, and the properties of its definition that they override."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def is_there(row: Row) -> bool:
-    """Whether the row was not deleted."""
+def is_current(row: Row) -> bool:
+    """Return whether the row was not deleted."""
     return row["deleted"] is not None and row["deleted"] == 0
 
 
 def created_of(row: Row) -> int | None:
-    """Microseconds since the epoch, None when the row does not say it."""
+    """Return the time of creation in microseconds since the epoch, None if it is missing."""
     value = row["created_at"]
     if isinstance(value, str):
         try:
@@ -58,7 +57,7 @@ def created_of(row: Row) -> int | None:
 
 
 def action(row: Row) -> Document:
-    """The action of a row of ``actions``."""
+    """Return the action of a row of ``actions``."""
     definition = _json(row, "backup_metadata", {})
     if not isinstance(definition, dict):
         raise Invalid("backup_metadata is no JSON object")
@@ -68,21 +67,21 @@ def action(row: Row) -> Document:
 
 
 def job_item(row: Row) -> Document:
-    """A job's item, made of the row of its action."""
+    """Return the item of a job from the row of its action."""
     current = action(row)
     return {name: value for name, value in current.items() if name != "mandatory"}
 
 
 def client(row: Row) -> Document:
-    """The client of a row of ``clients``."""
-    told = _given(row, "client_id", "hostname", "description")
+    """Return the client of a row of ``clients``."""
+    given = _given(row, "client_id", "hostname", "description")
     uuid = {"uuid": row["uuid"] or row["id"]}
     supported = {name: _json(row, name, []) for name in CAPABILITIES if name in row}
-    return {**_given(row, *_OWNERS), "client": {**told, **uuid, **_flag(row, "is_central"), **supported}}
+    return {**_given(row, *_OWNERS), "client": {**given, **uuid, **_flag(row, "is_central"), **supported}}
 
 
 def job(row: Row, items: Iterable[Document] | None, credentials: Row | None) -> Document:
-    """The job of a row of ``jobs``; ``items`` are None where the row itself has them."""
+    """Return the job of a row of ``jobs``. ``items`` are None if the row itself has them."""
     held = job_items(row) if items is None else list(items)
     document = {
         "job_id": row["id"],
@@ -96,7 +95,7 @@ def job(row: Row, items: Iterable[Document] | None, credentials: Row | None) -> 
 
 
 def job_items(row: Row) -> Any:
-    """The items of a job that keeps them itself; one that has no id of its own gets one, the same each time."""
+    """Return the items in the row of a job. An item without an id gets one that every import computes alike."""
     items = _json(row, "job_actions", [])
     if not isinstance(items, list):
         return items
@@ -111,7 +110,7 @@ def _with_id(item: Any, job_id: str, position: int) -> Any:
 
 
 def library_entries(row: Row) -> Iterator[Document]:
-    """The actions of which a job's own items are copies."""
+    """Yield the actions of which the items in the row of a job are copies."""
     items = job_items(row)
     for item in items if isinstance(items, list) else ():
         if isinstance(item, dict) and isinstance(item.get("freezer_action"), dict) and item.get("action_id"):
@@ -120,7 +119,7 @@ def library_entries(row: Row) -> Iterator[Document]:
 
 
 def session(row: Row) -> Document:
-    """The session of a row of ``sessions``."""
+    """Return the session of a row of ``sessions``."""
     times = ("time_start", "time_end", "time_started", "time_ended")
     return {
         "session_id": row["id"],
@@ -131,9 +130,9 @@ def session(row: Row) -> Document:
 
 
 def backup(row: Row) -> Document:
-    """The backup of a row of ``backups``."""
-    told = _given(row, *_OWNERS, "user_name", "status")
-    return {"backup_id": row["id"], **told, "backup_metadata": _json(row, "backup_metadata", {})}
+    """Return the backup of a row of ``backups``."""
+    given = _given(row, *_OWNERS, "user_name", "status")
+    return {"backup_id": row["id"], **given, "backup_metadata": _json(row, "backup_metadata", {})}
 
 
 def _given(row: Row, *names: str) -> Document:
@@ -146,7 +145,7 @@ def _flag(row: Row, name: str) -> Document:
 
 
 def _plain(row: Row, name: str) -> Any:
-    """The value as JSON has it."""
+    """Return the value for JSON. Raises ``Invalid`` if it is no text and no number."""
     value = row[name]
     if isinstance(value, bytes):
         value = value.decode("utf-8", "surrogateescape")
@@ -158,7 +157,7 @@ def _plain(row: Row, name: str) -> Any:
 
 
 def _json(row: Row, name: str, empty: Any) -> Any:
-    """The JSON value of a column; ``empty`` where there is none, or as good as none."""
+    """Return the JSON value of a column, ``empty`` if it is missing, null or an empty text."""
     value = row.get(name)
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogateescape")

@@ -1,4 +1,4 @@
-"""The original's SQL database: which revision it has, and its rows, read in one transaction."""
+"""Read the SQL database of the original service, of any known revision, in one transaction."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Select, TableClause, column, inspect, literal_column, select, table
 
 from freezer_api.compat.legacy import rows
-from freezer_api.compat.legacy.databases import place_of
+from freezer_api.compat.legacy.databases import database_at
 from freezer_api.compat.legacy.findings import Found, Refused
 from freezer_api.compat.legacy.rows import Row
 from freezer_api.documents.fields import Document
@@ -26,7 +26,7 @@ REVISIONS = frozenset(
 )
 """Those of sqlalchemy-migrate, by number, and those of alembic."""
 
-_AT_ONCE = 200
+_BATCH_SIZE = 200
 """Rows of a page."""
 
 _ROW = ("id", "deleted", "created_at")
@@ -38,19 +38,20 @@ _NEEDED = {
     "sessions": (*_OWNED, "session_tag", "description", "hold_off", "schedule", "job", "status", "result"),
     "backups": (*_OWNED, "backup_metadata"),
 }
-_NEEDED_IF_THERE = {
+_OPTIONAL_TABLES = {
     "job_actions": (*_ROW, "job_id", "action_id", "position"),
     "user_credentials": (*_ROW, "job_id", "trust_id", "trustor_user_id"),
 }
 
 
 class Database:
-    """The database at the URL, as it is at this moment. ``CommandError`` if it cannot be read or is not the
-    original's; ``any_revision``: one that is not known will do when it has all columns that are needed.
+    """The documents of the database at a URL. Raises ``CommandError`` if it cannot be read.
+
+    ``any_revision``: accept an unknown revision that has all required columns.
     """
 
     def __init__(self, url: str, *, any_revision: bool = False) -> None:
-        self._place = place_of(url)
+        self._database = database_at(url)
         self._readers: dict[str, Callable[[Kind], Iterator[Found | Refused]]] = {
             "actions": self._actions,
             "backups": partial(self._simple, rows.backup),
@@ -58,15 +59,15 @@ class Database:
             "jobs": self._jobs,
             "sessions": partial(self._simple, rows.session),
         }
-        with ExitStack() as on_error, self._place.in_our_words():
-            self._connection = on_error.enter_context(self._place.connected())
+        with ExitStack() as on_error, self._database.errors_in_one_line():
+            self._connection = on_error.enter_context(self._database.connected())
             names = set(inspect(self._connection).get_table_names())
-            self._tables = {name: self._table(name) for name in (*_NEEDED, *_NEEDED_IF_THERE) if name in names}
+            self._tables = {name: self._table(name) for name in (*_NEEDED, *_OPTIONAL_TABLES) if name in names}
             self._check(self._revision(names), any_revision=any_revision)
             self._open = on_error.pop_all()
 
     def _table(self, name: str) -> TableClause:
-        """The table with the columns that it has."""
+        """Return the table with the columns that exist."""
         nothing: Select[Any] = select(literal_column("*")).select_from(table(name)).limit(0)
         return table(name, *map(column, self._connection.execute(nothing).keys()))
 
@@ -86,14 +87,14 @@ class Database:
             raise CommandError("there are none of the original's tables")
         lacking = list(self._lacking())
         if revision not in REVISIONS and (lacking or not any_revision):
-            told = "no revision" if revision is None else f"the unknown revision {one_line(revision)}"
+            found = "no revision" if revision is None else f"the unknown revision {one_line(revision)}"
             way = f"they lack {', '.join(lacking)}" if lacking else "all columns are there, --yes reads them"
-            raise CommandError(f"the original's tables are of {told}; {way}")
+            raise CommandError(f"the original's tables are of {found}; {way}")
         if lacking:
             raise CommandError(f"the original's tables lack {', '.join(lacking)}")
 
     def _lacking(self) -> Iterator[str]:
-        for name, needed in {**_NEEDED, **_NEEDED_IF_THERE}.items():
+        for name, needed in {**_NEEDED, **_OPTIONAL_TABLES}.items():
             if name in _NEEDED or name in self._tables:
                 yield from (f"{name}.{one}" for one in needed if not self._has(name, one))
         if not self._has("jobs", "job_actions") and "job_actions" not in self._tables:
@@ -103,7 +104,7 @@ class Database:
         return name in self._tables and column_name in self._tables[name].c
 
     def read(self, kind: Kind) -> Iterator[Found | Refused]:
-        with self._place.in_our_words():
+        with self._database.errors_in_one_line():
             yield from self._readers[kind.name](kind)
 
     def strays(self) -> Iterator[Refused]:
@@ -113,23 +114,23 @@ class Database:
         self._open.close()
 
     def _pages(self, name: str) -> Iterator[list[Row]]:
-        """The rows that were not deleted, in the order of their ids."""
+        """Yield pages of rows that were not deleted, by id."""
         there = self._tables[name]
-        page = select(*there.c).order_by(there.c.id).limit(_AT_ONCE)
+        page = select(*there.c).order_by(there.c.id).limit(_BATCH_SIZE)
         last = None
         while True:
             query = page if last is None else page.where(there.c.id > last)
             found = self._rows(query)
-            yield list(filter(rows.is_there, found))
-            if len(found) < _AT_ONCE:
+            yield list(filter(rows.is_current, found))
+            if len(found) < _BATCH_SIZE:
                 return
             last = found[-1]["id"]
 
     def _where(self, name: str, column_name: str, values: Iterable[Any]) -> list[Row]:
-        """The rows that have one of these values there and were not deleted."""
+        """Return the rows with one of the values in the column that were not deleted."""
         there = self._tables[name]
         query = select(*there.c).where(there.c[column_name].in_(list(values)))
-        return list(filter(rows.is_there, self._rows(query)))
+        return list(filter(rows.is_current, self._rows(query)))
 
     def _rows(self, query: Select[Any]) -> list[Row]:
         return [dict(row) for row in self._connection.execute(query).mappings()]
@@ -149,7 +150,7 @@ class Database:
         return self._has("jobs", "job_actions")
 
     def _unlisted(self, kind: Kind) -> Iterator[Found]:
-        """Actions that are in jobs only."""
+        """Yield actions that only jobs hold."""
         given: set[Any] = set()
         for page in self._pages("jobs"):
             entries = [(row, entry) for row in page for entry in _library_entries(row)]
@@ -169,7 +170,7 @@ class Database:
                 yield _made(kind, row, partial(_job, row, items, credentials.get(row["id"])))
 
     def _items(self, job_ids: list[Any]) -> dict[Any, list[Row]]:
-        """The current actions of jobs, in their order."""
+        """Return the actions of each job in their order."""
         places = sorted(self._where("job_actions", "job_id", job_ids), key=lambda row: row["position"] or 0)
         current = self._where("actions", "id", {place["action_id"] for place in places})
         by_id = {row["id"]: row for row in current}

@@ -1,4 +1,4 @@
-"""Taking over what a source has, into a repository in use."""
+"""Import the documents of a source into a repository, which may be in use."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from freezer_api.operations.rewrite import rewrite
 from freezer_api.operations.scoped import shown_id
 from freezer_api.repository.protocol import Original, Repository, Stored
 
-_AT_ONCE = 200
-_PROGRESS = 1000
-"""Documents between two lines that report progress; a multiple of ``_AT_ONCE``."""
+_BATCH_SIZE = 200
+_PROGRESS_INTERVAL = 1000
+"""Documents between two lines that report progress; a multiple of ``_BATCH_SIZE``."""
 
 
 class OnConflict(Enum):
-    """What is done with a document whose key has another document in the store."""
+    """The action for a document whose key another document in the store has."""
 
     SKIP = "skip"
     REPLACE = "replace"
@@ -31,9 +31,7 @@ class OnConflict(Enum):
 
 @dataclass
 class Count:
-    """What became of the documents of one kind. ``homeless``: those of them that no project has;
-    ``oversized``: those above a limit of the API.
-    """
+    """Numbers of documents of one kind. ``homeless`` have no project, ``oversized`` exceed a limit of the API."""
 
     new: int = 0
     skipped: int = 0
@@ -44,10 +42,10 @@ class Count:
 
 
 class Transfer:
-    """Takes documents over, kind by kind. Whatever ends it, it may be run again and goes on.
+    """Import documents, kind by kind. An import that was interrupted can be run again.
 
-    ``projects`` are those of users whose documents have none. ``tell`` gets a line for everything that was refused
-    and whatever else the operator should know. ``is_trial``: nothing is written.
+    ``projects`` are, by user, the projects for documents that have none. ``tell`` receives a line for each refused
+    document and each warning. With ``is_trial`` nothing is written.
     """
 
     def __init__(
@@ -76,15 +74,15 @@ class Transfer:
         if not kind.keyed_by_id:
             originals = self._newest(kind, originals, count)
         taken = 0
-        while batch := list(islice(originals, _AT_ONCE)):
+        while batch := list(islice(originals, _BATCH_SIZE)):
             self._take(kind, batch, count)
             taken += len(batch)
-            if taken % _PROGRESS == 0:
+            if taken % _PROGRESS_INTERVAL == 0:
                 self._tell(f"Importing {kind.name}: {taken} documents so far")
         return count
 
     def _originals(self, kind: Kind, count: Count, tell: Callable[[str], None]) -> Iterator[Original]:
-        """The documents as they will be. One that tells no time follows the one before it."""
+        """Yield the repaired documents. One without a time of creation follows the one before it."""
         created = 0
         for item in self._source.read(kind):
             try:
@@ -104,7 +102,7 @@ class Transfer:
         return Original(key, document, item.version, after + 1 if created is None else created)
 
     def _newest(self, kind: Kind, originals: Iterable[Original], count: Count) -> Iterator[Original]:
-        """Of several with one key the newest, the last of those that are equally new."""
+        """Yield the newest document of each key, the last if several are equally new."""
         newest: dict[str, tuple[int, int]] = {}
         for position, original in enumerate(self._originals(kind, Count(), lambda _line: None)):
             newest[original.key] = max(newest.get(original.key, (0, 0)), (original.created, position))
@@ -132,7 +130,7 @@ class Transfer:
                 self._meet(kind, original, count)
 
     def _meet(self, kind: Kind, original: Original, count: Count) -> None:
-        """The key is taken."""
+        """Handle a document whose key exists in the store."""
         there = self._repository.get(kind, original.key)
         if there is None or same(there.document, original.document):
             count.skipped += 1
@@ -147,7 +145,7 @@ class Transfer:
             count.skipped += 1
 
     def _replaced(self, kind: Kind, original: Original) -> bool:
-        """Put it in the place of what is there, whose versions it continues; False when nothing is there now."""
+        """Replace the stored document. Return False if it was deleted meanwhile."""
 
         def read() -> Stored:
             stored = self._repository.get(kind, original.key)
@@ -163,7 +161,7 @@ class Transfer:
 
 
 def refusal(refused: Refused) -> str:
-    """The line that tells of it; nothing of the document is in it but its id."""
+    """Return the line that reports it, with the id but nothing else of the document."""
     what = "" if refused.kind is None else f"{refused.kind.title.lower()} "
     return f"Refused {what}{shown_id(refused.label)}: {refused.reason}"
 
