@@ -11,7 +11,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A run in the background ignores Ctrl-C, and so would the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-pytest_plugins = ["tests.support.fixtures", "tests.support.identity", "tests.support.needs"]
+# The first is imported by others, and pytest can rewrite its assertions only before.
+pytest_plugins = [
+    "tests.support.left_out",
+    "tests.support.fixtures",
+    "tests.support.identity",
+    "tests.support.needs",
+]
 
 settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=25)
 settings.register_profile("ci", settings.get_profile("quick"), max_examples=100)

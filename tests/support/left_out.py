@@ -1,13 +1,22 @@
-"""What a test needs and is not here: the test is skipped, and fails where everything has to be there."""
+"""A pytest plugin: a test is skipped without what it needs, or fails under CI. Each reason is reported once."""
 
 import os
+from collections import Counter
 from typing import NoReturn
 
 import pytest
 
 
 def leave_out(reason: object) -> NoReturn:
-    """End the test, which asked for something that this machine does not have."""
+    """Skip the test, because of something that this machine does not have."""
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(f"under CI nothing may be missing: {reason}", pytrace=False)
     pytest.skip(str(reason))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print one line for each reason, with the number of tests that it applies to."""
+    skipped = terminalreporter.getreports("skipped")
+    reasons = Counter(str(report.longrepr[2]) for report in skipped if isinstance(report.longrepr, tuple))
+    for reason, tests in sorted(reasons.items()):
+        terminalreporter.write_line(f"{reason} ({tests} tests)", yellow=True)
