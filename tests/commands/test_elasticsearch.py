@@ -107,7 +107,7 @@ def test_sigterm_during_a_copy_leaves_the_source_writable(place, store):
         time.sleep(0.005)
     process.send_signal(signal.SIGTERM)
     assert ended(process) == (143, "", "freezer-manage: stopped by SIGTERM\n")
-    repository = place.repository(deadline=1.0)
+    repository = place.repository(deadline=30.0)
     keep(repository, "written")
     place.sync()
     assert len(found(repository, is_("client_id", "host"), limit=10_000)) == 3001

@@ -28,7 +28,7 @@ class TestLockedStore:
 
     @pytest.fixture
     def repository(self, store_file: Path) -> Iterator[Repository]:
-        repository = open_sqlite(store_file, timeout=0.1)
+        repository = open_sqlite(store_file, timeout=1.0)
         yield repository
         repository.close()
 

@@ -19,8 +19,10 @@ from tests.support.service import Production
 
 HERE = Path(__file__).parent
 PROJECT = "factory"
-PATIENCE = 60
-"""Seconds; a scheduler starts, polls and runs an agent, which takes some."""
+WAIT_TIMEOUT = 300
+"""Seconds in which a scheduler starts, polls and runs an agent."""
+REPEAT_INTERVAL = 15
+"""Seconds after which an event without effect is sent again."""
 
 
 @pytest.fixture(scope="session")
@@ -75,7 +77,7 @@ class User:
         return schedule
 
     def waits(self, scheduler: Scheduler, what: str, condition: Callable[[], Any]) -> None:
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + WAIT_TIMEOUT
         while not condition():
             assert time.monotonic() < end, f"{what} did not happen\n{scheduler.said()}"
             time.sleep(0.3)
@@ -226,12 +228,12 @@ def test_a_scheduled_job_is_stopped_and_started_again(
     user("POST", "jobs", job)
     user.waits(scheduler, "scheduled", lambda: _stands(user, "scheduled"))
     for event, status in (("stop", "stop"), ("start", "scheduled")):
-        asked = time.monotonic() - PATIENCE
+        asked = time.monotonic() - REPEAT_INTERVAL
 
         def happened(event: str = event, status: str = status) -> bool:
             # A last word of the scheduler on what was before takes a wish away that came meanwhile: ask again.
             nonlocal asked
-            if not _stands(user, status) and time.monotonic() > asked + PATIENCE / 4:
+            if not _stands(user, status) and time.monotonic() > asked + REPEAT_INTERVAL:
                 user("POST", "jobs/often/event", {event: None})
                 asked = time.monotonic()
             return _stands(user, status)

@@ -39,7 +39,7 @@ def opened(path: Path) -> Iterator[Callable[..., SQLRepository]]:
 
 @pytest.fixture
 def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
-    return opened(timeout=0.3)
+    return opened(timeout=1.0)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def reached(secure, store):
         def _reached(options, *, password=None):
             access = secure.access
             text = f"hosts = {secure.url}\nhttp_auth = {access.user}:{password or access.password}\n"
-            found = store(elastic(f"{text}index = tls\ndeadline = 5\n{options}"))
+            found = store(elastic(f"{text}index = tls\ndeadline = 30\n{options}"))
             found.prepare()
             repository = found.open(1)
             at_end.callback(repository.close)

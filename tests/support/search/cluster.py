@@ -96,7 +96,7 @@ class Cluster(Server):
     ) -> None:
         self.end()
 
-    def start(self, *nodes: Node, timeout: float = 120) -> Self:
+    def start(self, *nodes: Node, timeout: float = 300) -> Self:
         """Starts those that do not run, on their ports and data, and waits until they answer."""
         chosen = nodes or self.nodes
         try:
@@ -114,7 +114,7 @@ class Cluster(Server):
             raise
         return self
 
-    def wait(self, *nodes: Node, timeout: float = 120) -> None:
+    def wait(self, *nodes: Node, timeout: float = 300) -> None:
         """Until the nodes answer and the cluster is healthy with all nodes that run."""
         deadline = time.monotonic() + timeout
         running = [node for node in self.nodes if node.alive or node in nodes]
@@ -129,7 +129,7 @@ class Cluster(Server):
 
     def _is_healthy(self, node: Node, number: int) -> bool:
         try:
-            status, health = self.access.request("GET", f"{node.url}/_cluster/health?timeout=1s", timeout=5)
+            status, health = self.access.request("GET", f"{node.url}/_cluster/health?timeout=1s", timeout=30)
         except (OSError, ValueError):
             return False
         return status == 200 and health["status"] != "red" and health["number_of_nodes"] == number
@@ -160,7 +160,7 @@ class Cluster(Server):
         """For when nobody wants the data: all nodes are killed."""
         self.kill()
 
-    def master(self, timeout: float = 60) -> Node:
+    def master(self, timeout: float = 120) -> Node:
         """The node that is master, as soon as all nodes that answer, it among them, agree on it."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
