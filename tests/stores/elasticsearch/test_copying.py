@@ -235,7 +235,7 @@ def test_a_copy_beats_while_it_is_made(place):
     def _pause(seconds):
         pauses.append(seconds)
         if len(pauses) == 3:
-            copy._last_beat -= 2
+            copy._last_heartbeat -= 2
             copy._beat()
 
     assert copying.is_in_progress(place.connect(), index, _pause)
