@@ -17,10 +17,10 @@ from bench.floor import Bare
 from bench.wire import Request
 from freezer_api import embedded
 from freezer_api.documents.kind import Kind
+from freezer_api.repository.sql.compiled import compile_select
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
 from freezer_api.repository.sql.sqlite import SQLiteAccess, sqlite_access, sqlite_engine
-from freezer_api.repository.sql.written import written
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -93,7 +93,7 @@ class _Heard:
         return getattr(self._access, name)
 
     def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
-        self.heard.append(written(statement).asked(values))
+        self.heard.append(compile_select(statement).bind(values))
         return self._access.read(statement, values)
 
 

@@ -144,23 +144,23 @@ def arguments(query="", url=URL):
     ],
 )
 def test_tls_to_mysql(query, verify, hostname):
-    tls = arguments(f"charset=utf8&{query}")["tls"]
+    tls = arguments(f"charset=utf8&{query}")["ssl"]
     assert (tls.verify_mode, tls.check_hostname) == (verify, hostname)
 
 
 def test_without_a_word_of_tls_mysql_decides():
     for query in ("charset=utf8", "ssl_disabled=false"):
         found = arguments(query)
-        assert (found["tls"], found["ssl_disabled"]) == (None, False)
+        assert (found["ssl"], found["ssl_disabled"]) == (None, False)
 
 
 def test_tls_that_is_not_wanted():
     found = arguments(f"ssl_ca={CLIENT}&ssl_disabled=true")
-    assert (found["tls"], found["ssl_disabled"]) == (None, True)
+    assert (found["ssl"], found["ssl_disabled"]) == (None, True)
 
 
 def test_ciphers_of_tls_to_mysql():
-    ciphers = arguments("ssl_cipher=ECDHE-RSA-AES256-GCM-SHA384")["tls"].get_ciphers()
+    ciphers = arguments("ssl_cipher=ECDHE-RSA-AES256-GCM-SHA384")["ssl"].get_ciphers()
     assert [cipher["name"] for cipher in ciphers if cipher["protocol"] == "TLSv1.2"] == [
         "ECDHE-RSA-AES256-GCM-SHA384"
     ]
@@ -219,7 +219,7 @@ def test_hosts_among_which_the_library_has_to_choose_stay_together(more):
 
 
 def test_a_statement_of_postgresql_has_a_time_limit_of_its_own():
-    limited = PostgreSQL(urls.parsed("postgresql://u@h/f")).limited("SELECT 1", 0.5)
+    limited = PostgreSQL(urls.parsed("postgresql://u@h/f")).with_time_limit("SELECT 1", 0.5)
     assert limited == "SET LOCAL statement_timeout = 500; SELECT 1"
 
 

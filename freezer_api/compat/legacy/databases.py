@@ -1,7 +1,7 @@
 """Read-only connections to the SQL database of the original service."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ from sqlalchemy.exc import DBAPIError
 from freezer_api.errors import CommandError
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.dialects import POSTGRESQL, SQLITE
-from freezer_api.repository.sql.servers import one_line, unbounded
+from freezer_api.repository.sql.server_errors import DBError, one_line
+from freezer_api.repository.sql.servers import unbounded_engine
 
 OPTION = "--from-sql"
 
@@ -22,13 +23,11 @@ class OriginalDatabase:
     """A database of the original service.
 
     ``name`` is its URL without the account, ``begin`` the statements that begin a read-only transaction.
-    ``describe`` returns the message for an error of the database's driver.
     """
 
     name: str
     engine: Engine
     begin: tuple[str, ...]
-    describe: Callable[[BaseException | None], str]
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
@@ -44,10 +43,10 @@ class OriginalDatabase:
         try:
             yield
         except DBAPIError as error:
-            raise CommandError(f"cannot read {self.name}: {self.describe(error.orig)}") from None
+            raise CommandError(f"cannot read {self.name}: {one_line(error.orig)}") from None
         except UnicodeEncodeError:
             raise CommandError(f"cannot read {self.name}: an id is not UTF-8") from None
-        except CommandError as error:
+        except (DBError, CommandError) as error:
             raise CommandError(f"cannot read {self.name}: {error}") from None
 
 
@@ -62,21 +61,13 @@ def database_at(connection: str) -> OriginalDatabase:
         driver = urls.driver(url, bounded=False)
     except CommandError as error:
         raise CommandError(f"{OPTION}: {error}") from None
-    engine = create_engine(
-        f"{driver.package}://",
-        creator=lambda: unbounded(driver),
-        poolclass=NullPool,
-        # The statements of `begin` begin the transaction.
-        isolation_level="AUTOCOMMIT",
-        pool_reset_on_return=None,
-        skip_autocommit_rollback=True,
-        hide_parameters=True,
-    )
+    # Statements commit by themselves: the one transaction is begun by ours.
+    engine = unbounded_engine(driver).execution_options(isolation_level="AUTOCOMMIT")
     begin = (
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
     )
-    return OriginalDatabase(urls.shown(url), engine, begin, lambda error: driver.trouble(error).text)
+    return OriginalDatabase(urls.shown(url), engine, begin)
 
 
 def _file(path: Path) -> OriginalDatabase:
@@ -90,4 +81,4 @@ def _file(path: Path) -> OriginalDatabase:
         return connection
 
     engine = create_engine("sqlite://", creator=_connect, poolclass=NullPool, hide_parameters=True)
-    return OriginalDatabase(str(path), engine, ("PRAGMA query_only = ON", "BEGIN"), one_line)
+    return OriginalDatabase(str(path), engine, ("PRAGMA query_only = ON", "BEGIN"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from oslo_db.exception import DBDeadlock
 from sqlalchemy import (
     VARBINARY,
     BigInteger,
@@ -39,7 +40,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import LONGBLOB
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -270,10 +270,6 @@ _PATIENCE = 600
 """Seconds, on a server."""
 
 
-_LOCK_NOT_AVAILABLE = "55P03"
-"""What PostgreSQL says when that is over."""
-
-
 @contextmanager
 def alone(connection: Connection) -> Iterator[None]:
     """Do this while no other process changes the same database; others wait. All of it happens or, but for MySQL,
@@ -289,10 +285,8 @@ def alone(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
         try:
             connection.execute(select(func.pg_advisory_xact_lock(_OUR_LOCKS, _UPKEEP)))
-        except OperationalError as error:
-            if getattr(error.orig, "pgcode", None) == _LOCK_NOT_AVAILABLE:
-                raise _too_long() from None
-            raise
+        except DBDeadlock:
+            raise _too_long() from None
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     yield

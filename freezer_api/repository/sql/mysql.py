@@ -1,138 +1,91 @@
 """MariaDB and MySQL, over PyMySQL."""
 
 import re
-import socket
 import ssl
 import struct
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import pymysql
 from pymysql.connections import Connection
-from pymysql.constants import CLIENT, CR, ER
-from sqlalchemy import URL
+from pymysql.constants import CLIENT, CR
+from sqlalchemy import URL, Engine, event
+from sqlalchemy import Connection as SQLConnection
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
-from freezer_api.repository.sql.servers import (
-    LONGEST_AT_SERVER,
-    LONGEST_WAIT_FOR_LOCK,
-    Trouble,
-    Verdict,
+from freezer_api.repository.sql.server_errors import (
+    DBConnectionError,
+    DBDeadlock,
+    DBDuplicateEntry,
+    DBError,
+    NodeNotReady,
+    NotPermitted,
+    OtherNode,
+    Refused,
+    StatementTooLarge,
+    TimedOut,
     one_line,
 )
+from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT
 
 _DEFAULT_PORT = 3306
 
-# Numbers that the package has no names for.
-_TOO_MANY_TRANSACTIONS = 1637
-_READ_ONLY_TRANSACTION, _READ_ONLY_MODE = 1792, 1836
-_PASSWORD_EXPIRED = 1820
-_TEMPORARY_FILE_FAILED = 1878
-_KILLED, _KILLED_ON_MYSQL = 1927, 3169
-_TOO_LONG_ON_MARIADB, _TOO_LONG_ON_MYSQL = 1969, 3024
-_LEFT_GROUP, _ROLLED_BACK_BY_GROUP, _NOT_AVAILABLE = 3100, 3101, 3168
-_LET_GO = 4031
+# Error numbers, as oslo.db knows only some of them, and those by their English texts.
 
-_NOT_READY = ER.UNKNOWN_COM_ERROR
-"""How a node of Galera says it."""
+_DUPLICATE_KEY = 1062
+_NO_SUCH_TABLE = 1146
 
-_BUSY = frozenset({ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK, _NOT_READY, _ROLLED_BACK_BY_GROUP})
+_NODE_NOT_READY = 1047
+"""Galera's, for a statement that it did not execute; oslo.db takes it for a lost connection."""
 
-_DEADLOCK = re.compile(r"\berror (?:149|35)\b")
-"""Of the engine, of the operating system: a commit that met the one of another node. Other texts leave it open
-whether it was done.
-"""
+_RETRY = frozenset({1205, 1213, 3101})
+"""Lock wait, deadlock, transaction rolled back by the cluster: nothing was done."""
 
-_LOST = frozenset(
+_FAILED_COMMIT = 1180
+_DEADLOCK_AT_COMMIT = re.compile(r"\berror (?:149|35)\b")
+"""A commit that conflicts with the commit of another node. Other failures leave the outcome unknown."""
+
+_LOST = frozenset({1053, 1080, 1152, 1158, 1159, 1160, 1161, _FAILED_COMMIT, 1184, 1927, 3169, 4031})
+_CLIENT_ERRORS = range(2000, 3000)
+"""PyMySQL's own: the server cannot be reached, closed the connection or sent what is not the protocol."""
+
+_OTHER_NODE = frozenset({1290, 1792, 1836, 3100, 3168, *range(9001, 9010)})
+"""A server that is read-only or out of its cluster, or ProxySQL without a server for this connection."""
+
+_TIMED_OUT = frozenset({1969, 3024})
+
+_REFUSED = frozenset(
     {
-        ER.SERVER_SHUTDOWN,
-        ER.FORCING_CLOSE,
-        ER.ABORTING_CONNECTION,
-        ER.NEW_ABORTING_CONNECTION,
-        ER.NET_READ_ERROR,
-        ER.NET_READ_INTERRUPTED,
-        ER.NET_ERROR_ON_WRITE,
-        ER.NET_WRITE_INTERRUPTED,
-        ER.ERROR_DURING_COMMIT,
-        _KILLED,
-        _KILLED_ON_MYSQL,
-        _LET_GO,
+        *(1040, 1129, 1203, 1226),  # too many connections
+        *(1037, 1038, 1041, 1206, 1637),  # memory, locks, transactions
+        *(1021, 1024, 1026, 1030, 1114, 1878),  # disk
+        1317,  # interrupted
     }
 )
 
-_OF_A_PROXY = range(9001, 9010)
-"""ProxySQL's own: it has no server, or not the one that the connection is bound to."""
-
-_OF_THIS_NODE = frozenset(
+_NOT_PERMITTED = frozenset(
     {
-        ER.OPTION_PREVENTS_STATEMENT,
-        _READ_ONLY_TRANSACTION,
-        _READ_ONLY_MODE,
-        _LEFT_GROUP,
-        _NOT_AVAILABLE,
-        *_OF_A_PROXY,
+        *(1044, 1045, 1142, 1143, 1227, 1820),  # rights
+        *(1049, 1054, 1412),  # tables that do not exist yet, or are being changed
+        *(1193, 1231),  # values of options that this server does not accept
     }
 )
-"""Read-only, or out of its cluster: over another connection there may be another node."""
 
-_AWAY = _OF_THIS_NODE | {
-    ER.CON_COUNT_ERROR,
-    ER.TOO_MANY_USER_CONNECTIONS,
-    ER.USER_LIMIT_REACHED,
-    ER.HOST_IS_BLOCKED,
-    ER.OUT_OF_RESOURCES,
-    ER.OUTOFMEMORY,
-    ER.OUT_OF_SORTMEMORY,
-    ER.LOCK_TABLE_FULL,
-    _TOO_MANY_TRANSACTIONS,
-    ER.DISK_FULL,
-    ER.RECORD_FILE_FULL,
-    ER.ERROR_ON_WRITE,
-    ER.ERROR_ON_READ,
-    ER.GET_ERRNO,
-    _TEMPORARY_FILE_FAILED,
-    ER.QUERY_INTERRUPTED,
-    _TOO_LONG_ON_MARIADB,
-    _TOO_LONG_ON_MYSQL,
-    # What an operator has yet to do: tables to make, rights to grant.
-    ER.NO_SUCH_TABLE,
-    ER.BAD_FIELD_ERROR,
-    ER.BAD_DB_ERROR,
-    ER.TABLEACCESS_DENIED_ERROR,
-    ER.COLUMNACCESS_DENIED_ERROR,
-    ER.DBACCESS_DENIED_ERROR,
-    ER.ACCESS_DENIED_ERROR,
-    ER.SPECIFIC_ACCESS_DENIED_ERROR,
-    _PASSWORD_EXPIRED,
-    ER.TABLE_DEF_CHANGED,
-    # What an operator has said of the session, mysql_sql_mode for one.
-    ER.WRONG_VALUE_FOR_VAR,
-    ER.UNKNOWN_SYSTEM_VARIABLE,
+_TOO_LARGE = frozenset({1118, 1153, 1301})
+"""Larger than a packet, or than the redo log takes."""
+
+_KINDS: dict[frozenset[int], type[DBError]] = {
+    _OTHER_NODE: OtherNode,
+    _TIMED_OUT: TimedOut,
+    _REFUSED: Refused,
+    _NOT_PERMITTED: NotPermitted,
+    _TOO_LARGE: StatementTooLarge,
 }
 
-_OF_THE_CLIENT = range(2000, 3000)
-"""What the package finds out itself: the server is gone, or what it says makes no sense."""
-
-_PASSING = frozenset(
-    {
-        ER.CON_COUNT_ERROR,
-        ER.TOO_MANY_USER_CONNECTIONS,
-        ER.USER_LIMIT_REACHED,
-        _LEFT_GROUP,
-        _NOT_AVAILABLE,
-        *_OF_A_PROXY,
-    }
-)
-
-_TOO_LARGE = frozenset({ER.NET_PACKET_TOO_LARGE, ER.WARN_ALLOWED_PACKET_OVERFLOWED, ER.TOO_BIG_ROWSIZE})
-"""The last one is said of texts that do not fit into the redo log."""
-
-_LIMIT = "SELECT GREATEST(@@max_allowed_packet, @@net_buffer_length)"
-
 _PACKET_OVERHEAD = 2
-"""A packet is smaller than the limit, and begins with a byte that says what it is."""
+"""A packet is smaller than the limit, and begins with a byte for the command."""
 
 _STRICT = "STRICT_ALL_TABLES"
 _OTHER_LANGUAGE = "ORACLE"
@@ -165,57 +118,11 @@ _NOT_UNDERSTOOD = (LookupError, ValueError, struct.error)
 """What the package makes of bytes that no server of its kind says."""
 
 
-class _Bounded(Connection):
-    """A connection with bounds that can be changed; with ``tls`` there is none but a safe one.
-
-    It refuses a statement that is too large for the server, which would close the connection while the statement
-    is sent. That looks like an outage.
-    """
-
-    _sock: socket.socket
-    server_capabilities: int
-    max_statement: int | None = None
-    """Bytes, None until it is known."""
-
-    def __init__(self, *, tls: ssl.SSLContext | None, **options: Any) -> None:
-        self._tls = tls
-        super().__init__(ssl=tls, **options)
-
-    def _request_authentication(self) -> None:
-        # Releases before 1.2 would do without TLS, and whoever is in between can say that the server has none.
-        if self._tls is not None and not self.server_capabilities & CLIENT.SSL:
-            raise pymysql.OperationalError(CR.CR_SSL_CONNECTION_ERROR, "the server does not speak TLS")
-        super()._request_authentication()  # type: ignore[misc]
-
-    def _create_ssl_ctx(self, sslp: Any) -> Any:
-        # Where the URL says nothing of TLS it is spoken if the server does, and nobody is asked for a certificate:
-        # reading those of the well-known authorities would be most of the work of a connection.
-        return super()._create_ssl_ctx(sslp) if sslp else _any_certificate()  # type: ignore[misc]
-
-    def _execute_command(self, command: int, sql: str | bytes) -> None:
-        if self.max_statement is not None and len(sql) > self.max_statement:
-            text = f"{len(sql)} bytes, and max_allowed_packet is {self.max_statement + _PACKET_OVERHEAD}"
-            raise pymysql.OperationalError(ER.NET_PACKET_TOO_LARGE, text)
-        super()._execute_command(command, sql)  # type: ignore[misc]
-
-    def allow(self, seconds: float | None) -> None:
-        self._read_timeout = self._write_timeout = seconds
-
-    def descriptor(self) -> int:
-        return self._sock.fileno()
-
-
-@cache
-def _any_certificate() -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 class MySQL:
-    """The database at ``url``. ``sql_mode``: the server's own when empty, and strict whatever it says;
-    ``sync_wait``: Galera's ``wsrep_sync_wait``. Without ``bounded`` a statement may take any time.
+    """Connects to the database at ``url``.
+
+    ``sql_mode``: the server's own if empty; always strict. ``sync_wait``: Galera's ``wsrep_sync_wait``. Without
+    ``bounded`` statements have no time limit.
     """
 
     dialect = dialects.MYSQL
@@ -226,11 +133,14 @@ class MySQL:
     ) -> None:
         others = sorted(name for name in url.query if not name.startswith("ssl"))
         self.ignored = tuple(name for name in others if name not in _SETTLED and name != "unix_socket")
-        self._arguments = {**_arguments(url), "init_command": _settings(sql_mode, sync_wait, bounded=bounded)}
+        self._arguments = {
+            **_arguments(url),
+            "init_command": _session_settings(sql_mode, sync_wait, bounded=bounded),
+        }
 
-    def connect(self, seconds: float) -> _Bounded:
+    def connect(self, timeout: float) -> "Connection[Any]":
         try:
-            made = _Bounded(
+            return Connection(
                 **self._arguments,
                 # Texts are bytes to this server: this says how statements are written, and nothing else.
                 charset="utf8mb4",
@@ -238,28 +148,29 @@ class MySQL:
                 autocommit=True,
                 # A row that was found counts, even if it is as it should be already.
                 client_flag=CLIENT.FOUND_ROWS,
-                connect_timeout=seconds,
-                read_timeout=seconds,
-                write_timeout=seconds,
+                connect_timeout=timeout,
+                read_timeout=timeout,
+                write_timeout=timeout,
             )
-            with made.cursor() as cursor:
-                cursor.execute(_LIMIT)
-                ((limit,),) = cursor.fetchall()
-            made.max_statement = int(limit) - _PACKET_OVERHEAD
-            return made
         except _NOT_UNDERSTOOD:
             raise pymysql.OperationalError(CR.CR_SERVER_HANDSHAKE_ERR, "what answers is no MySQL server") from None
 
-    def allow(self, connection: _Bounded, seconds: float | None) -> None:
-        connection.allow(seconds)
+    def set_timeout(self, connection: Any, timeout: float | None) -> None:
+        # The package takes timeouts only where it connects.
+        connection._read_timeout = connection._write_timeout = timeout  # noqa: SLF001
 
-    def is_open(self, connection: _Bounded) -> bool:
-        return bool(connection.open)
+    def descriptor(self, connection: Any) -> int | None:
+        return connection._sock.fileno() if connection.open else None  # noqa: SLF001
 
-    def socket(self, connection: _Bounded) -> int:
-        return connection.descriptor()
+    def listen(self, engine: Engine) -> None:
+        """Refuse statements that are larger than a packet.
 
-    def limited(self, statement: str, seconds: float) -> str:
+        The server would close the connection while they are being sent, which looks like an outage.
+        """
+        event.listen(engine, "connect", _note_limit)
+        event.listen(engine, "before_cursor_execute", _check_size)
+
+    def with_time_limit(self, statement: str, seconds: float) -> str:
         # To each of the two servers the other one's words are a comment.
         milliseconds = max(1, int(seconds * 1000))
         return (
@@ -267,43 +178,63 @@ class MySQL:
             f"SELECT /*+ MAX_EXECUTION_TIME({milliseconds}) */ {statement.removeprefix('SELECT ')}"
         )
 
-    def trouble(self, error: BaseException | None) -> Trouble:
+    def classify(self, error: BaseException) -> DBError | None:
         if not isinstance(error, pymysql.MySQLError):
-            return Trouble(Verdict.FAILED, type(error).__name__)
-        # Without a number it is the package that has lost its place in what the server says.
+            return DBError(type(error).__name__)
+        # Without a number the package has lost its place in what the server sends.
         number, text = error.args if len(error.args) == 2 else (0, error)
-        if number == ER.DUP_ENTRY:
-            return Trouble(Verdict.TAKEN, "")
-        if number in _BUSY or (number == ER.ERROR_DURING_COMMIT and _DEADLOCK.search(str(text))):
-            return Trouble(Verdict.BUSY, one_line(text), drops=number == _NOT_READY, passing=True)
-        if number in _TOO_LARGE:
-            return Trouble(Verdict.TOO_LARGE, one_line(text))
-        if number in _LOST or number in _OF_THE_CLIENT or not number:
-            return Trouble(Verdict.LOST, one_line(text), drops=True, passing=True)
-        if number in _AWAY:
-            return Trouble(
-                Verdict.AWAY,
-                one_line(text),
-                drops=number in _OF_THIS_NODE,
-                passing=number in _PASSING,
-                timed_out=number in (_TOO_LONG_ON_MARIADB, _TOO_LONG_ON_MYSQL),
-            )
-        # What it says beyond its number may quote a statement.
-        return Trouble(Verdict.FAILED, f"{type(error).__name__} {number}")
+        text = one_line(text)
+        if number == _DUPLICATE_KEY:
+            return DBDuplicateEntry()
+        if number == _NODE_NOT_READY:
+            return NodeNotReady(text)
+        if number in _RETRY or (number == _FAILED_COMMIT and _DEADLOCK_AT_COMMIT.search(text)):
+            return DBDeadlock(text)
+        if not number or number in _LOST or number in _CLIENT_ERRORS:
+            return DBConnectionError(text)
+        if number == _NO_SUCH_TABLE:
+            return None
+        for numbers, kind in _KINDS.items():
+            if number in numbers:
+                return kind(text)
+        # The text may quote a statement.
+        return DBError(f"{type(error).__name__} {number}")
 
 
-def _settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
-    """The statement that begins a session. Comments with a number are read by servers from that release on, those
-    with an M by MariaDB alone.
+def _note_limit(connection: Any, record: ConnectionPoolEntry) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT GREATEST(@@max_allowed_packet, @@net_buffer_length)")
+        ((limit,),) = cursor.fetchall()
+    record.info["max_statement_bytes"] = int(limit) - _PACKET_OVERHEAD
+
+
+def _check_size(
+    connection: SQLConnection, cursor: Any, statement: str, parameters: Any, _context: Any, many: Any
+) -> None:
+    limit = connection.info["max_statement_bytes"]
+    values = () if many else parameters.values() if isinstance(parameters, dict) else parameters
+    texts = [value for value in values if isinstance(value, bytes | str)]
+    # An escaped byte takes two bytes, a character up to four, anything else less than is added for each.
+    if len(statement) + 32 * len(values) + 4 * sum(map(len, texts)) <= limit:
+        return
+    size = len(cursor.mogrify(statement, parameters).encode("utf-8", "surrogateescape"))
+    if size > limit:
+        raise StatementTooLarge(f"{size} bytes, and max_allowed_packet is {limit + _PACKET_OVERHEAD}")
+
+
+def _session_settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
+    """Return the statement that begins a session.
+
+    Servers execute comments with a number from that release on, those with an M only MariaDB.
     """
     settings = ["time_zone = '+00:00'", f"sql_mode = {_strict(sql_mode)}"]
     if sync_wait is not None:
         settings.append(f"wsrep_sync_wait = {sync_wait}")
     if bounded:
-        settings.append(f"innodb_lock_wait_timeout = {LONGEST_WAIT_FOR_LOCK}")
+        settings.append(f"innodb_lock_wait_timeout = {LOCK_WAIT_TIMEOUT}")
     more = (
-        f" /*M!100101 , max_statement_time = {LONGEST_AT_SERVER} */"
-        f" /*!50708 , max_execution_time = {int(LONGEST_AT_SERVER * 1000)} */"
+        f" /*M!100101 , max_statement_time = {STATEMENT_TIMEOUT} */"
+        f" /*!50708 , max_execution_time = {int(STATEMENT_TIMEOUT * 1000)} */"
     )
     return f"SET SESSION {', '.join(settings)}{more if bounded else ''}"
 
@@ -330,7 +261,7 @@ def _arguments(url: URL) -> dict[str, Any]:
         # The package would write it in Latin-1.
         "password": (url.password or "").encode(),
         "database": url.database,
-        "tls": _tls(tls) if tls and not disabled else None,
+        "ssl": _tls(tls) if tls and not disabled else None,
         "ssl_disabled": disabled,
     }
     if "unix_socket" in query:

@@ -10,59 +10,51 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes as codes
 from psycopg2.extensions import POLL_OK, POLL_READ, connection, make_dsn, set_wait_callback
-from sqlalchemy import URL
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import ArgumentError
 
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
-from freezer_api.repository.sql.servers import (
-    LONGEST_AT_SERVER,
-    LONGEST_WAIT_FOR_LOCK,
-    Trouble,
-    Verdict,
+from freezer_api.repository.sql.server_errors import (
+    DBConnectionError,
+    DBDeadlock,
+    DBDuplicateEntry,
+    DBError,
+    NotPermitted,
+    OtherNode,
+    Refused,
+    StatementTooLarge,
+    TimedOut,
     one_line,
 )
+from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT
 
-_BUSY = frozenset(
-    {
-        codes.TRANSACTION_ROLLBACK,
-        codes.SERIALIZATION_FAILURE,
-        codes.DEADLOCK_DETECTED,
-        codes.LOCK_NOT_AVAILABLE,
-    }
-)
-
-_LOST = frozenset(
-    {
-        codes.ADMIN_SHUTDOWN,
-        codes.CRASH_SHUTDOWN,
-        codes.DATABASE_DROPPED,
-        codes.STATEMENT_COMPLETION_UNKNOWN,
-        codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
-        # Numbers that releases of the package have no names for.
-        "25P04",
-        "57P05",
-    }
-)
-
-_AWAY = frozenset(
-    {
-        codes.READ_ONLY_SQL_TRANSACTION,
-        # What an operator has yet to do: tables to make, rights to grant.
-        codes.UNDEFINED_TABLE,
-        codes.UNDEFINED_COLUMN,
-        codes.INSUFFICIENT_PRIVILEGE,
-        codes.INVALID_SCHEMA_NAME,
-        codes.INVALID_CATALOG_NAME,
-    }
-)
-
-_CLASS_LOST = codes.CLASS_CONNECTION_EXCEPTION
-_CLASSES_AWAY = (
-    codes.CLASS_INSUFFICIENT_RESOURCES,
-    codes.CLASS_OPERATOR_INTERVENTION,
-    codes.CLASS_SYSTEM_ERROR,
-)
+# By error code or its class, the first two characters; oslo.db knows only some, and those by their English texts.
+_KINDS: dict[str, type[DBError]] = {
+    codes.UNIQUE_VIOLATION: DBDuplicateEntry,
+    codes.STATEMENT_COMPLETION_UNKNOWN: DBConnectionError,
+    codes.CLASS_TRANSACTION_ROLLBACK: DBDeadlock,
+    codes.LOCK_NOT_AVAILABLE: DBDeadlock,
+    codes.CLASS_CONNECTION_EXCEPTION: DBConnectionError,
+    codes.ADMIN_SHUTDOWN: DBConnectionError,
+    codes.CRASH_SHUTDOWN: DBConnectionError,
+    codes.DATABASE_DROPPED: DBConnectionError,
+    codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: DBConnectionError,
+    # Releases of the package have no names for these timeouts: of a transaction, of an idle session.
+    "25P04": DBConnectionError,
+    "57P05": DBConnectionError,
+    codes.READ_ONLY_SQL_TRANSACTION: OtherNode,
+    codes.QUERY_CANCELED: TimedOut,
+    codes.CLASS_INSUFFICIENT_RESOURCES: Refused,
+    codes.CLASS_OPERATOR_INTERVENTION: Refused,
+    codes.CLASS_SYSTEM_ERROR: Refused,
+    codes.UNDEFINED_TABLE: NotPermitted,
+    codes.UNDEFINED_COLUMN: NotPermitted,
+    codes.INSUFFICIENT_PRIVILEGE: NotPermitted,
+    codes.INVALID_SCHEMA_NAME: NotPermitted,
+    codes.INVALID_CATALOG_NAME: NotPermitted,
+    codes.PROGRAM_LIMIT_EXCEEDED: StatementTooLarge,
+}
 
 _REFUSED = re.compile(
     r"authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects|does not exist|permission denied"
@@ -73,27 +65,25 @@ of another language is waited for.
 """
 
 _PLACE = ("host", "hostaddr", "port")
-"""Parameters that may be lists, of hosts that are tried one after the other."""
+"""Parameters that may list several hosts."""
 
 
-class _Bounded(connection):
-    """A connection that waits for its server until ``end``, a time of the monotonic clock."""
+class _Connection(connection):
+    """A connection on which each wait for the server takes at most ``timeout`` seconds, unless it is None."""
 
-    end: float | None = None
-
-    def __init__(self, *arguments: Any, seconds: float | None, **options: Any) -> None:
-        self.allow(seconds)
+    def __init__(self, *arguments: Any, timeout: float | None, **options: Any) -> None:
+        self.timeout = timeout
         super().__init__(*arguments, **options)
-
-    def allow(self, seconds: float | None) -> None:
-        self.end = None if seconds is None else time.monotonic() + seconds
 
 
 def _wait(waiting: connection) -> None:
-    """What the package calls while it waits, for every connection of this process; those of others wait for ever,
-    as they would without it.
+    """Wait for the server; psycopg2 calls this for every connection of this process.
+
+    libpq has no timeout for an answer, and ``tcp_user_timeout`` and keepalives do not notice a server process that
+    hangs, as its kernel goes on to acknowledge.
     """
-    end = getattr(waiting, "end", None)
+    timeout = getattr(waiting, "timeout", None)
+    end = None if timeout is None else time.monotonic() + timeout
     while (state := waiting.poll()) != POLL_OK:
         poll = select.poll()
         poll.register(waiting.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
@@ -103,11 +93,11 @@ def _wait(waiting: connection) -> None:
 
 
 class PostgreSQL:
-    """The database at ``url``. Without ``bounded`` a statement may take any time."""
+    """Connects to the database at ``url``. Without ``bounded`` statements have no time limit."""
 
     dialect = dialects.POSTGRESQL
     package = "postgresql+psycopg2"
-    # Its library refuses what it does not know.
+    # libpq refuses parameters that it does not know.
     ignored = ()
 
     def __init__(self, url: URL, *, bounded: bool = True) -> None:
@@ -124,68 +114,63 @@ class PostgreSQL:
             ) from None
         self._places = _places(arguments)
 
-    def connect(self, seconds: float) -> _Bounded:
-        """To the first host that answers in its share of the time."""
-        end = time.monotonic() + seconds
+    def connect(self, timeout: float) -> _Connection:
+        """Connect to the first host that answers within its share of the time."""
+        end = time.monotonic() + timeout
         *others, last = self._places
         for number, place in enumerate(others):
             with suppress(psycopg2.OperationalError):
                 return self._connected(place, (end - time.monotonic()) / (len(self._places) - number))
         return self._connected(last, end - time.monotonic())
 
-    def _connected(self, place: dict[str, Any], seconds: float) -> _Bounded:
+    def _connected(self, place: dict[str, Any], timeout: float) -> _Connection:
+        factory = partial(_Connection, timeout=timeout)
         try:
-            made: _Bounded = psycopg2.connect(connection_factory=partial(_Bounded, seconds=seconds), **place)
+            connected: _Connection = psycopg2.connect(connection_factory=factory, **place)
         except (UnicodeDecodeError, psycopg2.OperationalError) as error:
             # If libpq's message is not UTF-8, older releases of Python 3.11 raise the error without a message.
             if isinstance(error, psycopg2.OperationalError) and str(error):
                 raise
             raise psycopg2.OperationalError("what answers is no PostgreSQL server") from None
-        made.autocommit = True
+        connected.autocommit = True
         if self._bounded:
-            with made.cursor() as cursor:
+            with connected.cursor() as cursor:
                 cursor.execute(
-                    f"SET statement_timeout = {int(LONGEST_AT_SERVER * 1000)};"
-                    f"SET lock_timeout = {LONGEST_WAIT_FOR_LOCK * 1000}"
+                    f"SET statement_timeout = {int(STATEMENT_TIMEOUT * 1000)};"
+                    f"SET lock_timeout = {LOCK_WAIT_TIMEOUT * 1000}"
                 )
-        return made
+        return connected
 
-    def allow(self, made: _Bounded, seconds: float | None) -> None:
-        made.allow(seconds)
+    def set_timeout(self, connection: Any, timeout: float | None) -> None:
+        connection.timeout = timeout
 
-    def is_open(self, made: _Bounded) -> bool:
-        return not made.closed
+    def descriptor(self, connection: Any) -> int | None:
+        return None if connection.closed else connection.fileno()
 
-    def socket(self, made: _Bounded) -> int:
-        return made.fileno()
+    def listen(self, engine: Engine) -> None:
+        """Nothing is left to do."""
 
-    def limited(self, statement: str, seconds: float) -> str:
+    def with_time_limit(self, statement: str, seconds: float) -> str:
         # Both are one transaction, as they are sent together, so this ends with the statement.
         return f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}; {statement}"
 
-    def trouble(self, error: BaseException | None) -> Trouble:
-        code = error.pgcode if isinstance(error, psycopg2.Error) else None
-        if code is None or not isinstance(error, psycopg2.Error):
-            return _without_code(error)
-        if code == codes.UNIQUE_VIOLATION:
-            return Trouble(Verdict.TAKEN, "")
-        text = one_line(error.diag.message_primary or "")
-        if code in _BUSY:
-            return Trouble(Verdict.BUSY, text, passing=True)
-        if code in _LOST or code.startswith(_CLASS_LOST):
-            return Trouble(Verdict.LOST, text, drops=True, passing=True)
-        if code in _AWAY or code.startswith(_CLASSES_AWAY):
-            drops = code == codes.READ_ONLY_SQL_TRANSACTION
-            return Trouble(Verdict.AWAY, text, drops=drops, timed_out=code == codes.QUERY_CANCELED)
-        if code == codes.PROGRAM_LIMIT_EXCEEDED:
-            return Trouble(Verdict.TOO_LARGE, text)
-        # What it says beyond its code may quote a value.
-        return Trouble(Verdict.FAILED, f"{type(error).__name__} {code}")
+    def classify(self, error: BaseException) -> DBError:
+        if not isinstance(error, psycopg2.Error):
+            return DBError(type(error).__name__)
+        code = error.pgcode
+        if code is None:
+            return _classify_without_code(error)
+        kind = _KINDS.get(code) or _KINDS.get(code[:2])
+        if kind is None:
+            # The text may quote a value.
+            return DBError(f"{type(error).__name__} {code}")
+        return DBDuplicateEntry() if kind is DBDuplicateEntry else kind(one_line(error.diag.message_primary or ""))
 
 
 def _places(arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """The arguments for each host by itself. Its library would give the first all the time that there is; but it
-    has to have them all where it is to choose among them, or to say what is wrong with them.
+    """Return the arguments for each host by itself, as libpq would give the first host all of the time.
+
+    It gets all hosts at once where it has to choose among them, or to report what is wrong with them.
     """
     lists = {name: str(arguments[name]).split(",") for name in _PLACE if name in arguments}
     lengths = {len(values) for values in lists.values()}
@@ -197,11 +182,11 @@ def _places(arguments: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _without_code(error: BaseException | None) -> Trouble:
-    """What goes wrong on this side, and what a server says to a connection that it does not take."""
+def _classify_without_code(error: psycopg2.Error) -> DBError:
+    """Classify an error of the package, and of a server that does not accept a connection."""
     lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
-    # One of no kind: the package has lost its place in what the server says.
+    # DatabaseError itself: the package has lost its place in what the server sends.
     if lost or type(error) is psycopg2.DatabaseError:
-        text = str(error)
-        return Trouble(Verdict.LOST, one_line(text), drops=True, passing=not _REFUSED.search(text))
-    return Trouble(Verdict.FAILED, type(error).__name__)
+        text = one_line(error)
+        return NotPermitted(text) if _REFUSED.search(text) else DBConnectionError(text)
+    return DBError(type(error).__name__)

@@ -42,12 +42,11 @@ from freezer_api.repository.outages import CHECKING, EVERYWHERE, READING, WRITIN
 from freezer_api.repository.sql.access import Taken
 from freezer_api.repository.sql.admin import SQLAdmin, check_version, current_version
 from freezer_api.repository.sql.companions import Companions, Stuck
+from freezer_api.repository.sql.compiled import compile_select
+from freezer_api.repository.sql.connections import ThreadConnections, renew_after_fork
 from freezer_api.repository.sql.fair_lock import Turns
-from freezer_api.repository.sql.forks import start_anew_after_fork
-from freezer_api.repository.sql.held import HeldConnections
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.written import written
 
 LOG = logging.getLogger(__name__)
 
@@ -130,7 +129,7 @@ class SQLiteAccess:
         clock: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self.reading = reading
-        self.held = HeldConnections(reading, is_good)
+        self.connections = ThreadConnections(reading, is_good)
         self.writing = writing
         self.turn = Turns()
         self.clock = clock
@@ -174,13 +173,13 @@ class SQLiteAccess:
     def read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
     ) -> Sequence[Any]:
-        select = written(statement)
+        compiled = compile_select(statement)
         seconds = self._longest_read if max_seconds is None else max_seconds
-        asked = select.asked(values)
-        return select.rows(self._called(READING, seconds, lambda _call: self._found(*asked, max_seconds)))
+        bound = compiled.bind(values)
+        return compiled.rows(self._called(READING, seconds, lambda _call: self._found(*bound, max_seconds)))
 
     def _found(self, statement: str, parameters: Sequence[Any], max_seconds: float | None) -> list[Any]:
-        connection = self.held()
+        connection = self.connections.take()
         if max_seconds is not None:
             connection.info["deadline"] = time.monotonic() + max_seconds
         driver: Any = connection.connection.driver_connection
@@ -220,14 +219,16 @@ class SQLiteAccess:
         return self.clock() // 1_000_000
 
     def check(self) -> None:
-        version = self._called(CHECKING, self._longest_read, lambda _call: current_version(self.held()))
+        version = self._called(
+            CHECKING, self._longest_read, lambda _call: current_version(self.connections.take())
+        )
         check_version(version)
 
     def close(self) -> None:
         if self._companions.are_stuck:
             # Their connections are in use: closing one of those ends the process.
             return
-        self.held.close()
+        self.connections.close()
         self.writing.dispose()
 
 
@@ -340,7 +341,7 @@ def _engine(
         hide_parameters=True,
     )
     _hold_to_the_file(engine, file)
-    start_anew_after_fork(engine)
+    renew_after_fork(engine)
     return engine
 
 

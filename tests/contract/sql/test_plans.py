@@ -11,11 +11,11 @@ from freezer_api.documents.registry import KINDS
 from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original
+from freezer_api.repository.sql import compiled as module
 from freezer_api.repository.sql import search
-from freezer_api.repository.sql import written as writing
+from freezer_api.repository.sql.compiled import compile_select
 from freezer_api.repository.sql.schema import TABLES
 from freezer_api.repository.sql.search import Search
-from freezer_api.repository.sql.written import written
 from tests.contract.asking import CLIENTS, JOBS, is_, job, keys_of
 
 POSITION = q.Position(1, 10, "x")
@@ -68,7 +68,7 @@ def test_the_list_of_an_owner(plan, pages, kind, owner):
 def test_the_list_of_a_user_reads_no_row_of_other_projects(repository, path):
     repository.create(JOBS, "one", job("one"))
     search = Search(TABLES["jobs"], q.Query((SCOPES["user_id"].condition,)), takes_lists=True)
-    statement, values = written(search.statement).asked(search.values)
+    statement, values = compile_select(search.statement).bind(search.values)
     with closing(sqlite3.connect(path)) as connection:
         operations = {row[1] for row in connection.execute(f"EXPLAIN {statement}", values)}
     # SQLite seeks the row only when a column is needed that the index does not hold.
@@ -162,8 +162,8 @@ def test_statements_are_made_once(repository, monkeypatch):
         return len(compiled), len(repository._access.writing._compiled_cache)
 
     compiled = []
-    made = writing.Written
-    monkeypatch.setattr(writing, "Written", lambda statement: compiled.append(statement) or made(statement))
+    made = module.CompiledSelect
+    monkeypatch.setattr(module, "CompiledSelect", lambda statement: compiled.append(statement) or made(statement))
     assert len({_ask(number) for number in range(5)}) == 1
 
 

@@ -18,7 +18,7 @@ from sqlalchemy import event
 
 from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
-from freezer_api.repository.sql import forks
+from freezer_api.repository.sql import connections
 from freezer_api.repository.sql.admin import sync
 from freezer_api.repository.sql.companions import Stuck
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
@@ -388,13 +388,13 @@ class TestForks:
         keep(repository, "one")
         with repository._access.reading.connect() as connection:
             mine = connection.connection.driver_connection
-        forks.leave_to_parent(weakref.ref(repository._access.reading))
+        connections._renew(weakref.ref(repository._access.reading))
 
         with repository._access.reading.connect() as connection:
             assert connection.connection.driver_connection is not mine
         assert mine.execute("SELECT count(*) FROM freezer_jobs").fetchone() == (1,)
         # This is the parent: it may close what it has.
-        forks.LEFT_TO_PARENT.pop().dispose()
+        connections._POOLS_OF_PARENT.pop().dispose()
 
     def test_engines_that_are_gone_are_forgotten(self, path):
         repository = open_sqlite(path)
@@ -405,8 +405,8 @@ class TestForks:
         gc.collect()
         assert gone() is None
 
-        forks.leave_to_parent(gone)
-        assert forks.LEFT_TO_PARENT == []
+        connections._renew(gone)
+        assert connections._POOLS_OF_PARENT == []
 
 
 def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):

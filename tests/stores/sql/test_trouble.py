@@ -13,15 +13,25 @@ import psycopg2
 import pymysql
 import pytest
 from sqlalchemy import event, make_url, text
-from sqlalchemy.exc import DBAPIError
 
 from freezer_api import stores
 from freezer_api.conf.values import Database
 from freezer_api.errors import AlreadyExists, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original
-from freezer_api.repository.sql import admin, servers, urls
-from freezer_api.repository.sql.servers import Verdict
+from freezer_api.repository.sql import servers, urls
+from freezer_api.repository.sql.admin import HEAD, VERSION_TABLE
+from freezer_api.repository.sql.server_errors import (
+    DBConnectionError,
+    DBDeadlock,
+    DBError,
+    NodeNotReady,
+    NotPermitted,
+    OtherNode,
+    Refused,
+    StatementTooLarge,
+    TimedOut,
+)
 from tests.contract import databases
 from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep, keys_of
 from tests.support.left_out import leave_out
@@ -85,7 +95,7 @@ class TestAConnectionThatIsGone:
     def test_as_the_driver_has_closed_it_is_noticed_by_nobody(self, repository, calls, on_mariadb, caplog):
         for name in READS:
             calls[name]()
-            connection = repository._access._held().connection.dbapi_connection
+            connection = repository._access._connections.take().connection.dbapi_connection
             connection._force_close() if on_mariadb else connection.close()
         calls["get"]()
         assert not caplog.records
@@ -114,9 +124,9 @@ class TestAConnectionThatIsGone:
 
 def _closed(repository):
     """Wait until the server's good-bye has come."""
-    for held in repository._access._held._all:
-        connection = held.connection.dbapi_connection
-        while not servers._can_be_read(repository._access._driver.socket(connection)):
+    for kept in repository._access._connections._all:
+        connection = kept.connection.dbapi_connection
+        while not servers.is_readable(repository._access._driver.descriptor(connection)):
             time.sleep(0.001)
 
 
@@ -140,7 +150,7 @@ class TestAThread:
 def _served_by(repository, on_mariadb):
     """The server's number of the connection."""
     asking = text("SELECT connection_id()" if on_mariadb else "SELECT pg_backend_pid()")
-    return repository._access._done(lambda connection: connection.execute(asking).scalar())
+    return repository._access._call(lambda connection: connection.execute(asking).scalar())
 
 
 def _read_together(repository, barrier):
@@ -179,7 +189,7 @@ class TestOthersInTheWay:
         cursor = other.cursor()
         cursor.execute("UPDATE freezer_jobs SET version = 9")
         setting = "innodb_lock_wait_timeout = 1" if on_mariadb else "lock_timeout = 50"
-        repository._access._done(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
+        repository._access._call(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
         with pytest.raises(Unavailable):
             calls["replace"]()
         for name in READS:
@@ -195,7 +205,7 @@ class TestOthersInTheWay:
             with pytest.raises(Unavailable):
                 repository.get(JOBS, "one")
 
-        repository._access._done(_while_it_is_in_use)
+        repository._access._call(_while_it_is_in_use)
         assert caplog.messages == [
             "No connection to the SQL store is free: all connections of the pool are in use"
         ]
@@ -222,7 +232,7 @@ def _deadlocked(repository, server, other, key, on_mariadb):
     name = "`key`" if on_mariadb else "key"
     rows = "".join(f", ('other{n}', 1, 1, true, '', '', '')" for n in range(200))
     turn = (
-        f"SELECT * FROM {admin.VERSION_TABLE} FOR UPDATE"
+        f"SELECT * FROM {VERSION_TABLE} FOR UPDATE"
         if on_mariadb
         else f"SELECT pg_advisory_xact_lock({_advisory_lock(repository)})"
     )
@@ -265,7 +275,7 @@ class TestAServerThat:
         sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
         repository.check()
         with ThreadPoolExecutor(1) as thread:
-            sleeping = thread.submit(repository._access._done, lambda connection: connection.execute(sleep))
+            sleeping = thread.submit(repository._access._call, lambda connection: connection.execute(sleep))
             _until(lambda: _sleeps(server, on_mariadb))
             server.kill_connections()
             with pytest.raises(Unavailable):
@@ -278,7 +288,7 @@ class TestAServerThat:
         @event.listens_for(access.engine, "connect")
         def _end(connection, _record):
             server.kill_connections()
-            _until(lambda: servers._can_be_read(access._driver.socket(connection)))
+            _until(lambda: servers.is_readable(access._driver.descriptor(connection)))
 
         with pytest.raises(Unavailable):
             repository.get(JOBS, "one")
@@ -288,7 +298,7 @@ class TestAServerThat:
         sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
         begun = time.monotonic()
         with pytest.raises(Unavailable):
-            repository._access._done(lambda connection: connection.execute(sleep), seconds=0.2, repeatable=True)
+            repository._access._call(lambda connection: connection.execute(sleep), seconds=0.2, repeatable=True)
         assert time.monotonic() - begun < 5
         assert repository.get(JOBS, "one") is None
 
@@ -305,7 +315,7 @@ class TestAServerThat:
             connection.exec_driver_sql(sleep)
 
         with pytest.raises(Unavailable):
-            repository._access._done(_sleep)
+            repository._access._call(_sleep)
 
     def test_is_not_there(self, address, caplog):
         repository = databases.open_repository(_elsewhere(address))
@@ -329,7 +339,9 @@ class TestAServerThat:
             repository.check()
         repository.close()
         (line,) = caplog.messages
-        assert line.endswith("the server does not speak TLS" if on_mariadb else "but SSL was required")
+        assert line.endswith(
+            "SSL is required but the server doesn't support it" if on_mariadb else "but SSL was required"
+        )
 
     @pytest.mark.parametrize("server", on("postgresql"), indirect=True)
     def test_accepts_and_does_not_answer_leaves_time_for_the_next_host(self, address):
@@ -377,12 +389,12 @@ class TestAServerThat:
         assert repository.create(JOBS, "one", job("one")).version == 1
 
     def test_has_another_layout(self, repository, admin, on_mariadb):
-        admin(f"UPDATE {admin.VERSION_TABLE} SET version_num = '9999'")
+        admin(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
         try:
             with pytest.raises(Unavailable, match="layout"):
                 repository.check()
         finally:
-            admin(f"UPDATE {admin.VERSION_TABLE} SET version_num = '{admin.HEAD}'")
+            admin(f"UPDATE {VERSION_TABLE} SET version_num = '{HEAD}'")
 
     def test_cannot_tell_its_layout_lets_the_service_start(self, server, on_mariadb, caplog):
         url = server.create_database("untellable")
@@ -403,7 +415,7 @@ class TestAServerThat:
 
     def test_has_lost_its_version(self, repository, server, admin, caplog):
         """Without the row there are no turns on MariaDB, so nothing is created."""
-        admin(f"DELETE FROM {admin.VERSION_TABLE}")
+        admin(f"DELETE FROM {VERSION_TABLE}")
         try:
             if server.name == "mariadb":
                 with pytest.raises(Unavailable):
@@ -412,7 +424,7 @@ class TestAServerThat:
             with pytest.raises(Unavailable):
                 repository.check()
         finally:
-            admin(f"INSERT INTO {admin.VERSION_TABLE} VALUES ('{admin.HEAD}')")
+            admin(f"INSERT INTO {VERSION_TABLE} VALUES ('{HEAD}')")
 
 
 @pytest.mark.slow
@@ -426,7 +438,7 @@ def test_a_server_of_another_language_that_has_no_room_is_waited_for(sql_servers
             driver.connect(5)
     if "too many" in str(caught.value):
         leave_out("postgresql: it has no messages in German")
-    assert driver.trouble(caught.value).passing
+    assert isinstance(driver.classify(caught.value), DBConnectionError)
 
 
 def _sleeps(server, on_mariadb):
@@ -439,112 +451,87 @@ def _elsewhere(address):
     return make_url(address).set(port=1).render_as_string(hide_password=False)
 
 
-SAID = {
+CODES = {
     "mariadb": {
-        Verdict.BUSY: (1205, 1213, 1047, 3101),
-        Verdict.LOST: (
-            1053,
-            1080,
-            1152,
-            1158,
-            1159,
-            1160,
-            1161,
-            1180,
-            1184,
-            1927,
-            2006,
-            2013,
-            2027,
-            2055,
-            3169,
-            4031,
+        DBDeadlock: (1205, 1213, 3101),
+        NodeNotReady: (1047,),
+        DBConnectionError: (
+            *(1053, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927, 3169, 4031),
+            *(2006, 2013, 2027, 2055),
         ),
-        Verdict.AWAY: (
-            *(1021, 1030, 1037, 1041, 1114, 1206, 1290, 1637, 1792, 1836, 1878, 1969, 3024, 3100, 3168),
-            *(1040, 1129, 1203, 1226),
-            *(1044, 1045, 1049, 1142, 1146, 1227, 1820),
-            *(9001, 9002, 9004, 9006),
-        ),
-        Verdict.TOO_LARGE: (1153, 1301, 1118),
-        Verdict.FAILED: (1366, 1406),
+        OtherNode: (1290, 1792, 1836, 3100, 3168, 9001, 9002, 9004, 9006),
+        TimedOut: (1969, 3024),
+        Refused: (1021, 1030, 1037, 1040, 1041, 1114, 1129, 1203, 1206, 1226, 1637, 1878),
+        NotPermitted: (1044, 1045, 1049, 1142, 1227, 1820),
+        StatementTooLarge: (1153, 1301, 1118),
+        DBError: (1366, 1406),
     },
     "postgresql": {
-        Verdict.BUSY: ("40000", "40001", "40P01", "55P03"),
-        Verdict.LOST: ("57P01", "57P02", "57P04", "57P05", "25P03", "25P04", "08006", "08P01", "40003"),
-        Verdict.AWAY: (
-            *("53000", "53100", "53200", "53300", "57000", "57014", "57P03", "25006"),
-            *("58000", "58030", "58P01", "42501", "42P01"),
-        ),
-        Verdict.TOO_LARGE: ("54000",),
-        Verdict.FAILED: ("22001", "XX000"),
+        DBDeadlock: ("40000", "40001", "40P01", "55P03"),
+        DBConnectionError: ("57P01", "57P02", "57P04", "57P05", "25P03", "25P04", "08006", "08P01", "40003"),
+        OtherNode: ("25006",),
+        TimedOut: ("57014",),
+        Refused: ("53000", "53100", "53200", "53300", "57000", "57P03", "58000", "58030", "58P01"),
+        NotPermitted: ("42501", "42P01"),
+        StatementTooLarge: ("54000",),
+        DBError: ("22001", "XX000"),
     },
 }
 
 
-def _says(server, code, text="because"):
+def _raises(server, code, text="because"):
+    """A statement that fails with this code."""
     if server.name == "mariadb":
         return f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = '{text}'"
     return f"DO $$ BEGIN RAISE '{text}' USING ERRCODE = '{code}'; END $$"
 
 
-def _heard(repository, saying):
-    """What the driver makes of it."""
-
-    def _hear(connection):
-        with pytest.raises(DBAPIError) as caught:
-            connection.exec_driver_sql(saying)
-        return repository._access._driver.trouble(caught.value.orig)
-
-    return repository._access._done(_hear)
+def _failure(repository, statement):
+    """The error of the statement, and whether its connection is used further."""
+    connection = repository._access._connections.take()
+    repository._access._local.end = time.monotonic() + 9
+    with pytest.raises(DBError) as caught:
+        connection.exec_driver_sql(statement)
+    return caught.value, not connection.invalidated
 
 
-@pytest.mark.parametrize("verdict", list(SAID["mariadb"]), ids=str)
-def test_what_a_server_may_say(repository, server, verdict):
-    for code in SAID[server.name][verdict]:
-        heard = _heard(repository, _says(server, code))
-        assert heard.verdict is verdict, code
-        assert ("because" in heard.text) == (verdict is not Verdict.FAILED)
+@pytest.fixture
+def _connected(repository):
+    repository.check()
 
 
+@pytest.mark.usefixtures("_connected")
+@pytest.mark.parametrize("kind", list(CODES["mariadb"]))
+def test_error_codes(repository, server, kind):
+    for code in CODES[server.name].get(kind, ()):
+        failure, is_kept = _failure(repository, _raises(server, code))
+        assert type(failure) is kind, code
+        assert ("because" in str(failure)) == (kind is not DBError)
+        assert is_kept != issubclass(kind, DBConnectionError | OtherNode | NodeNotReady)
+
+
+@pytest.mark.usefixtures("_connected")
 @pytest.mark.parametrize("server", on("mariadb"), indirect=True)
 @pytest.mark.parametrize(
-    ("said", "verdict"),
+    ("text", "kind"),
     [
-        ('Got error 149 "Lock deadlock" during COMMIT', Verdict.BUSY),
-        ('Got error 35 "deadlock avoided" during COMMIT', Verdict.BUSY),
-        ("Got error 5 during COMMIT", Verdict.LOST),
+        ('Got error 149 "Lock deadlock" during COMMIT', DBDeadlock),
+        ('Got error 35 "deadlock avoided" during COMMIT', DBDeadlock),
+        ("Got error 5 during COMMIT", DBConnectionError),
     ],
 )
-def test_a_commit_that_met_another_one_is_tried_again(repository, server, said, verdict):
-    assert _heard(repository, _says(server, 1180, said)).verdict is verdict
+def test_commit_that_conflicts_is_retried(repository, server, text, kind):
+    assert type(_failure(repository, _raises(server, 1180, text))[0]) is kind
 
 
-@pytest.mark.parametrize(
-    ("server", "code"),
-    [
-        *(
-            pytest.param("mariadb", code, marks=pytest.mark.store("mariadb"))
-            for code in (1047, 3100, 3168, 1290, 1836, 9006)
-        ),
-        pytest.param("postgresql", "25006", marks=pytest.mark.store("postgresql")),
-    ],
-    indirect=["server"],
-)
-def test_another_node_may_do_better(repository, server, code):
-    """So the next attempt has a connection of its own, which whoever is in between may lead elsewhere."""
-    assert _heard(repository, _says(server, code)).drops
-
-
-def test_a_driver_that_has_lost_its_place_has_lost_the_connection(repository, on_mariadb):
+def test_driver_that_lost_its_place_lost_the_connection(repository, on_mariadb):
     errors = (
         [pymysql.InternalError("Packet sequence number wrong - got 7 expected 1"), pymysql.InterfaceError(0, "")]
         if on_mariadb
         else [psycopg2.DatabaseError("lost synchronization with server"), psycopg2.InterfaceError("closed")]
     )
     for error in errors:
-        heard = repository._access._driver.trouble(error)
-        assert (heard.verdict, heard.drops) == (Verdict.LOST, True)
+        assert type(repository._access._driver.classify(error)) is DBConnectionError
 
 
 @pytest.mark.parametrize("server", on("mariadb"), indirect=True)
@@ -584,16 +571,17 @@ class TestADocumentThatIsLargerThanAPacket:
 
     @pytest.mark.parametrize("limit", [256 << 10], indirect=True)
     def test_is_measured_as_the_server_does(self, limit, repository):
-        with closing(repository._access._driver.connect(5)) as connection, connection.cursor() as cursor:
-            largest = connection.max_statement
-            statement = "SELECT 'a'".ljust(largest)
-            cursor.execute(statement)
-            with pytest.raises(pymysql.OperationalError):
-                cursor.execute(f"{statement} ")
-            cursor.execute(statement)
-            connection.max_statement = None
-            with pytest.raises(pymysql.MySQLError):
-                cursor.execute(f"{statement} ")
+        repository.check()
+        connection = repository._access._connections.take()
+        largest = connection.info["max_statement_bytes"]
+        statement = "SELECT 'a'".ljust(largest)
+        connection.exec_driver_sql(statement)
+        with pytest.raises(StatementTooLarge):
+            connection.exec_driver_sql(f"{statement} ")
+        connection.exec_driver_sql(statement)
+        connection.info["max_statement_bytes"] += 1
+        with pytest.raises(DBError):
+            connection.exec_driver_sql(f"{statement} ")
 
     @pytest.mark.parametrize("limit", [1 << 20], indirect=True)
     def test_does_not_prevent_that_others_are_restored(self, limit, repository):
@@ -622,7 +610,7 @@ class TestWhatCannotBeDone:
             ),
         ):
             with pytest.raises(StoreFailed) as caught:
-                repository._access._done(action)
+                repository._access._call(action)
             assert SECRET not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}{caplog.text}"
 
     def test_text_that_is_none(self, repository, caplog):
@@ -632,7 +620,8 @@ class TestWhatCannotBeDone:
         assert found(repository) == []
 
     def test_errors_of_other_kinds_are_no_ones_business(self, repository):
-        assert repository._access._driver.trouble(ValueError(SECRET)).verdict is Verdict.FAILED
+        failure = repository._access._driver.classify(ValueError(SECRET))
+        assert (type(failure), str(failure)) == (DBError, "ValueError")
 
 
 def test_a_taken_key_is_told_from_other_violations(repository, admin):

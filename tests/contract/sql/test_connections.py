@@ -7,31 +7,31 @@ import weakref
 import pytest
 
 from freezer_api.errors import Unavailable
-from freezer_api.repository.sql import held
+from freezer_api.repository.sql import connections as module
 from tests.contract.asking import found, keep
 
 
 @pytest.fixture
 def connections(repository):
     keep(repository, "one")
-    return repository._access.held
+    return repository._access.connections
 
 
 def test_a_thread_keeps_its_connection(connections):
-    mine = connections()
+    mine = connections.take()
     theirs = []
-    thread = threading.Thread(target=lambda: theirs.extend((connections(), connections())))
+    thread = threading.Thread(target=lambda: theirs.extend((connections.take(), connections.take())))
     thread.start()
     thread.join()
 
-    assert connections() is mine
+    assert connections.take() is mine
     assert theirs[0] is theirs[1] is not mine
 
 
 def test_the_connection_of_a_thread_that_ended_serves_another(connections):
     used = []
     for _ in range(3):
-        thread = threading.Thread(target=lambda: used.append(connections().connection.driver_connection))
+        thread = threading.Thread(target=lambda: used.append(connections.take().connection.driver_connection))
         thread.start()
         thread.join()
         gc.collect()
@@ -40,18 +40,18 @@ def test_the_connection_of_a_thread_that_ended_serves_another(connections):
 
 
 def test_a_broken_connection_is_let_go(connections):
-    broken = connections()
+    broken = connections.take()
     broken.invalidate()
 
-    assert connections() is not broken
+    assert connections.take() is not broken
     assert broken.closed
 
 
 def test_a_connection_to_another_file_is_let_go(repository, connections, path):
-    old = connections()
+    old = connections.take()
     path.rename(path.with_name("moved"))
     with pytest.raises(Unavailable):
-        connections()
+        connections.take()
     assert old.closed
 
     path.with_name("moved").rename(path)
@@ -59,19 +59,19 @@ def test_a_connection_to_another_file_is_let_go(repository, connections, path):
 
 
 def test_after_a_fork_there_is_none(repository, connections):
-    mine = connections()
-    held._forget(weakref.ref(connections))
+    mine = connections.take()
+    module._forget(weakref.ref(connections))
 
-    assert connections() is not mine
+    assert connections.take() is not mine
     assert found(repository) == ["one"]
     mine.close()
 
 
-def test_held_connections_that_are_gone_are_forgotten():
+def test_kept_connections_that_are_gone_are_forgotten():
     class Gone:
         pass
 
-    held._forget(weakref.ref(Gone()))
+    module._forget(weakref.ref(Gone()))
 
 
 def test_closing_lets_go_of_none_where_there_is_none(opened):

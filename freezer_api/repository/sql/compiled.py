@@ -1,6 +1,7 @@
-"""A SELECT as SQLite's driver takes it and answers it.
+"""SELECT statements compiled for SQLite's driver, and its rows with the names of the columns.
 
-SQLAlchemy writes each statement once. To have it carry one out takes longer than SQLite takes to answer.
+SQLAlchemy compiles each statement once; executing it through SQLAlchemy takes longer than SQLite takes to answer
+(doc/adr/0034).
 """
 
 from collections import namedtuple
@@ -12,22 +13,23 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine.interfaces import Dialect
 
 _SQLITE: Dialect = SQLiteDialect_pysqlite(paramstyle="qmark")
+_ATTRIBUTE = "_freezer_compiled"
 
 
-class Written:
-    """A statement, written."""
+class CompiledSelect:
+    """A SELECT statement compiled for SQLite's driver."""
 
     def __init__(self, statement: Select[Any]) -> None:
         self._compiled = statement.compile(dialect=_SQLITE)
         self._row = _row(statement.selected_columns.keys())
 
-    def asked(self, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
-        """What the driver is given: the text, and its parameters in their order."""
+    def bind(self, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
+        """Return the SQL text and its parameters in their order."""
         state = self._compiled.construct_expanded_state(values)
         return state.statement, state.positional_parameters
 
     def rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """What the driver found, with the names of the columns."""
+        """Return the driver's rows as named tuples."""
         return list(map(self._row._make, found))
 
 
@@ -35,12 +37,9 @@ def _row(columns: Sequence[str]) -> Any:
     return namedtuple("_row", columns)  # noqa: PYI024 - each statement has its own columns
 
 
-_WRITTEN = "_freezer_written"
-
-
-def written(statement: Select[Any]) -> Written:
-    """The statement, written when it is met first: there is one object for each, which keeps it."""
-    found: Written | None = statement.__dict__.get(_WRITTEN)
-    if found is None:
-        found = statement.__dict__[_WRITTEN] = Written(statement)
-    return found
+def compile_select(statement: Select[Any]) -> CompiledSelect:
+    """Compile the statement on first use, and keep the result with it."""
+    compiled: CompiledSelect | None = statement.__dict__.get(_ATTRIBUTE)
+    if compiled is None:
+        compiled = statement.__dict__[_ATTRIBUTE] = CompiledSelect(statement)
+    return compiled

@@ -1,0 +1,98 @@
+"""Connections that belong to one thread, and to one process."""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from functools import partial
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.pool import Pool
+
+_POOLS_OF_PARENT: list[Pool] = []
+"""Pools from before a fork. Their connections are the parent's: the child keeps them, so that none is closed."""
+
+
+def renew_after_fork(engine: Engine) -> None:
+    """Give forked processes a new pool, and leave connections of the parent process untouched.
+
+    oslo.db discards connections of the parent when they are used; that closes them in the parent, too.
+    """
+    os.register_at_fork(after_in_child=partial(_renew, weakref.ref(engine)))
+
+
+def _renew(reference: "weakref.ref[Engine]") -> None:
+    engine = reference()
+    if engine is not None:
+        _POOLS_OF_PARENT.append(engine.pool)
+        engine.dispose(close=False)
+
+
+class ThreadConnections:
+    """Gives every thread a connection of its own from ``engine``, which gets it back when the thread ends.
+
+    ``is_usable`` checks the connection of a thread before each use; if it is not usable any more, or was
+    invalidated, the thread gets another one. At most ``maximum`` threads keep theirs, unless it is None; other
+    threads take one for each use. A forked process starts with none.
+    """
+
+    def __init__(
+        self, engine: Engine, is_usable: Callable[[Connection], bool], maximum: int | None = None
+    ) -> None:
+        self._engine = engine
+        self._is_usable = is_usable
+        self._maximum = maximum
+        self._of_parent: list[Connection] = []
+        self._start()
+        os.register_at_fork(after_in_child=partial(_forget, weakref.ref(self)))
+
+    def _start(self) -> None:
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
+
+    def take(self) -> Connection:
+        """Return the connection of this thread. Give it back with :meth:`give_back`."""
+        kept: Connection | None = getattr(self._local, "connection", None)
+        if kept is not None and not kept.invalidated and self._is_usable(kept):
+            return kept
+        if kept is not None:
+            self._drop(kept)
+        taken = self._engine.connect()
+        with self._lock:
+            if self._maximum is None or len(self._all) < self._maximum:
+                self._all.add(taken)
+                self._local.connection = taken
+        return taken
+
+    def _drop(self, kept: Connection) -> None:
+        self._local.connection = None
+        with self._lock:
+            self._all.discard(kept)
+        kept.invalidate()
+        kept.close()
+
+    def give_back(self, taken: Connection) -> None:
+        """Return the connection to the engine unless this thread keeps it."""
+        if taken is not getattr(self._local, "connection", None):
+            taken.close()
+
+    def forget(self) -> None:
+        """Start without connections in a forked process. Those of the parent are kept, so that none is closed."""
+        self._of_parent += self._all
+        self._start()
+
+    def close(self) -> None:
+        """Close all connections, those of other threads too."""
+        with self._lock:
+            kept = list(self._all)
+        for connection in kept:
+            connection.close()
+        self._start()
+        self._engine.dispose()
+
+
+def _forget(reference: "weakref.ref[ThreadConnections]") -> None:
+    connections = reference()
+    if connections is not None:
+        connections.forget()

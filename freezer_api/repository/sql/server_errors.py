@@ -1,0 +1,51 @@
+"""Errors of database servers: oslo.db's exceptions, and those that it has none for.
+
+Their text goes to the log: one line, without a password or a value of a document. ``DBDuplicateEntry``: the key
+exists. ``DBDeadlock``: nothing was done, a retry may succeed at once. ``DBConnectionError``: the connection is
+lost, and the outcome unknown. ``DBError`` itself: the statement cannot be executed.
+"""
+
+from oslo_db.exception import DBConnectionError, DBDeadlock, DBDuplicateEntry, DBError
+
+__all__ = [
+    "DBConnectionError",
+    "DBDeadlock",
+    "DBDuplicateEntry",
+    "DBError",
+    "NodeNotReady",
+    "NotPermitted",
+    "OtherNode",
+    "Refused",
+    "StatementTooLarge",
+    "TimedOut",
+    "one_line",
+]
+
+
+class Refused(DBError):  # type: ignore[misc]
+    """The server did not execute the statement, and may do so later."""
+
+
+class NodeNotReady(DBDeadlock):  # type: ignore[misc]
+    """A node of Galera did not execute the statement; a new connection may lead to another node."""
+
+
+class OtherNode(Refused):
+    """A new connection may lead to a node of the cluster that executes it."""
+
+
+class TimedOut(Refused):
+    """The server stopped the statement at its time limit."""
+
+
+class NotPermitted(Refused):
+    """An operator has to grant a right, create the tables, or change an option first."""
+
+
+class StatementTooLarge(DBError):  # type: ignore[misc]
+    """The statement is larger than the server accepts."""
+
+
+def one_line(text: object) -> str:
+    """Join the lines of a driver's message."""
+    return " ".join(str(text).split())
