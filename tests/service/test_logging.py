@@ -13,9 +13,9 @@ from tests.support.service import MANAGE
 PROGRAM = """
 import logging, sys
 from oslo_config import cfg
-from freezer_api.cmd import start
-start.configure(cfg.CONF, sys.argv[1:])
-start.set_up(cfg.CONF)
+from freezer_api import bootstrap
+bootstrap.configure(cfg.CONF, sys.argv[1:])
+bootstrap.set_up(cfg.CONF)
 logging.getLogger("freezer_api.access").info("a line for the operator")
 logging.getLogger("freezer_api.api.errors").error("an error")
 logging.getLogger("elsewhere").info("a line of a library")
