@@ -236,7 +236,7 @@ def test_a_copy_beats_while_it_is_made(place):
         pauses.append(seconds)
         if len(pauses) == 3:
             copy._last_heartbeat -= 2
-            copy._beat()
+            copy._write_heartbeat()
 
     assert copying.is_in_progress(place.connect(), index, _pause)
     assert len(pauses) == 3
