@@ -1,17 +1,16 @@
-"""Every driver in ``drivers/``, an empty store of it, and other processes on the same store."""
+"""Every driver, an empty store of it, and other processes on the same store."""
 
 import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
 from freezer_api.repository.protocol import Repository
-from tests.contract import worker
+from tests.contract.drivers import Driver, find_driver
 from tests.support.needs import STORES, on
 
 HERE = Path(__file__).parent
@@ -21,18 +20,18 @@ OTHERS = ("elasticsearch8", "opensearch2", "opensearch3", "postgresql")
 
 
 @pytest.fixture(scope="session", params=on(*STORES, slow=OTHERS))
-def driver(request: pytest.FixtureRequest) -> ModuleType:
-    return worker.load_driver(HERE / f"drivers/{request.param}.py")
+def driver(request: pytest.FixtureRequest) -> Driver:
+    return find_driver(request.param)
 
 
 @pytest.fixture
-def address(driver: ModuleType, tmp_path: Path) -> str:
+def address(driver: Driver, tmp_path: Path) -> str:
     address: str = driver.make(tmp_path)
     return address
 
 
 @pytest.fixture
-def opened(driver: ModuleType, address: str) -> Iterator[Callable[[], Repository]]:
+def opened(driver: Driver, address: str) -> Iterator[Callable[[], Repository]]:
     """Opens the store once more in this process."""
     repositories: list[Repository] = []
 
@@ -51,7 +50,7 @@ def repository(opened: Callable[[], Repository]) -> Repository:
 
 
 @pytest.fixture(scope="module")
-def lasting(driver: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+def lasting(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """One store for all tests of a module, which leave it empty."""
     repository: Repository = driver.open_repository(driver.make(tmp_path_factory.mktemp("lasting")))
     yield repository
@@ -61,10 +60,10 @@ def lasting(driver: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Ite
 class Process:
     """Another process; what it is told to do, it does to the store at ``address``."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, driver: str) -> None:
         self.address = ""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.contract.worker", file],
+            [sys.executable, "-m", "tests.contract.worker", driver],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=HERE.parents[1],
@@ -94,8 +93,8 @@ class Process:
 
 
 @pytest.fixture(scope="session")
-def _running(driver: ModuleType) -> Iterator[list[Process]]:
-    running = [Process(str(driver.__file__)) for _ in range(4)]
+def _running(driver: Driver) -> Iterator[list[Process]]:
+    running = [Process(driver.name) for _ in range(4)]
     yield running
     for process in running:
         process.end()
@@ -110,9 +109,9 @@ def processes(_running: list[Process], address: str) -> list[Process]:
 
 
 @pytest.fixture
-def mortal(driver: ModuleType, address: str) -> Iterator[Process]:
+def mortal(driver: Driver, address: str) -> Iterator[Process]:
     """A process that may be killed."""
-    process = Process(str(driver.__file__))
+    process = Process(driver.name)
     process.address = address
     yield process
     process.kill()

@@ -13,9 +13,9 @@ from tests.support.search.shared import SHARED
 PREFIX = "contract"
 
 
-def make(engine: str, version: str) -> str:
+def make(name: str) -> str:
     """The address of an empty store on the run's server."""
-    url = SHARED.server(engine, version).url
+    url = SHARED.named(name).url
     connection = connect(url)
     ElasticAdmin(connection, PREFIX).sync(list(LAYOUTS), erase=lambda _question: False)
     for layout in LAYOUTS.values():

@@ -1,29 +1,18 @@
 """Another process on the same store: takes batches of calls from stdin, answers them on stdout.
 
-python -m tests.contract.worker <driver file>
+python -m tests.contract.worker <driver>
 """
 
-import importlib.util
 import pickle
 import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import FreezerError
 from freezer_api.repository.protocol import Repository
+from tests.contract.drivers import Driver, find_driver
 
 BY_NAME = {kind.name: kind for kind in KINDS}
-
-
-def load_driver(file: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"driver_{file.stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _outcome(repository: Repository, method: str, kind: str, *arguments: Any) -> Any:
@@ -33,7 +22,7 @@ def _outcome(repository: Repository, method: str, kind: str, *arguments: Any) ->
         return type(error).__name__
 
 
-def _serve(driver: ModuleType) -> None:
+def _serve(driver: Driver) -> None:
     opened: dict[str, Repository] = {}
     while True:
         try:
@@ -54,4 +43,4 @@ def _serve(driver: ModuleType) -> None:
 
 
 if __name__ == "__main__":
-    _serve(load_driver(Path(sys.argv[1])))
+    _serve(find_driver(sys.argv[1]))

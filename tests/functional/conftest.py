@@ -1,6 +1,5 @@
 """The wired service, called in this process: over the embedded store, and over those of servers."""
 
-import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,11 +8,9 @@ from wsgiref.types import WSGIApplication
 import pytest
 from oslo_config import cfg
 
-from freezer_api import embedded
 from freezer_api.conf import opts
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.sqlite import open_sqlite
-from tests.contract import databases, elastic
+from tests.contract.drivers import find_driver
 from tests.functional.client import Client
 from tests.functional.versions import V1, V2, Version
 from tests.support.needs import on
@@ -35,18 +32,10 @@ def conf() -> cfg.ConfigOpts:
     return conf
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of a store with nothing in it, to be copied."""
-    path = tmp_path_factory.mktemp("empty") / embedded.FILE
-    embedded.prepare(path)
-    return path
-
-
 @pytest.fixture
-def store_file(empty_store: Path, tmp_path: Path) -> Path:
+def store_file(tmp_path: Path) -> Path:
     """The file of this test's own store."""
-    return Path(shutil.copy(empty_store, tmp_path))
+    return Path(find_driver("sqlite").make(tmp_path))
 
 
 SERVERS = ("elasticsearch9", "mariadb", "postgresql")
@@ -60,18 +49,14 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def fresh_store(engine: str, empty_store: Path, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
+def fresh_store(engine: str, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
     """Gives empty stores; on a server it is the same one, emptied."""
     opened: list[Repository] = []
 
     def fresh() -> Repository:
-        if engine == "sqlite":
-            path = shutil.copy(empty_store, tmp_path / f"{len(opened)}-{embedded.FILE}")
-            opened.append(open_sqlite(Path(path)))
-        elif engine == "elasticsearch9":
-            opened.append(elastic.open_repository(elastic.make("elasticsearch", "9")))
-        else:
-            opened.append(databases.open_repository(databases.make(engine)))
+        driver, directory = find_driver(engine), tmp_path / f"store{len(opened)}"
+        directory.mkdir()
+        opened.append(driver.open_repository(driver.make(directory)))
         return opened[-1]
 
     yield fresh

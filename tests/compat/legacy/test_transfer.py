@@ -10,19 +10,16 @@ from freezer_api.errors import CommandError, Unavailable
 from freezer_api.repository import query as q
 from tests.compat.legacy import sample
 from tests.compat.legacy.original import Json, row
-from tests.contract import conftest as contract
-from tests.contract.worker import load_driver
+from tests.contract.drivers import find_driver
 from tests.support.disturbed import Disturbed, Killed, cut, killed
 
 BACKUPS, *_ = KINDS
-
-DRIVER = contract.HERE / "drivers" / "sqlite.py"
 
 
 @pytest.fixture
 def make(tmp_path):
     """Makes a store that may be disturbed."""
-    driver = load_driver(DRIVER)
+    driver = find_driver("sqlite")
     opened = []
 
     def _make():

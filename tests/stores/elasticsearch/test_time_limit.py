@@ -26,7 +26,7 @@ SLOW = {
 def test_search_stopped_by_the_server_is_no_partial_page_and_no_outage(
     engine: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    repository = elastic.open_repository(elastic.make(engine[:-1], engine[-1]))
+    repository = elastic.open_repository(elastic.make(engine))
     try:
         originals = [
             Original(

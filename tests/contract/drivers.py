@@ -1,0 +1,47 @@
+"""What the suite needs of the driver of each store."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from freezer_api import embedded
+from freezer_api.repository.protocol import Repository
+from freezer_api.repository.sql.sqlite import open_sqlite
+from tests.contract import databases, elastic
+from tests.support.needs import SEARCH
+
+
+class Driver(NamedTuple):
+    name: str
+    make: Callable[[Path], str]
+    """Return the address of an empty store. The directory is the caller's own; servers empty their last store."""
+    open_repository: Callable[[str], Repository]
+    set_clock: Callable[[Any, Callable[[], int]], None]
+    """Give a repository another clock, unless the time is the server's."""
+
+
+def find_driver(name: str) -> Driver:
+    """Return the driver of the store with this name, such as ``elasticsearch9``."""
+    if name == "sqlite":
+        return Driver(name, _make_file, lambda path: open_sqlite(Path(path), timeout=10.0), _set_clock)
+    if name in SEARCH:
+        return Driver(name, lambda _: elastic.make(name), elastic.open_repository, elastic.set_clock)
+    return Driver(name, lambda _: databases.make(name), databases.open_repository, databases.set_clock)
+
+
+def _make_file(directory: Path) -> str:
+    return str(shutil.copy(_empty_file(), directory))
+
+
+@cache
+def _empty_file() -> Path:
+    path = Path(tempfile.mkdtemp()) / embedded.FILE
+    embedded.prepare(path)
+    return path
+
+
+def _set_clock(repository: Any, clock: Callable[[], int]) -> None:
+    repository._access.clock = clock
