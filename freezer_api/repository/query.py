@@ -175,8 +175,7 @@ class Translator(NamedTuple):
                 return ("has all", "entries", [self.terms.described_word(path, word) for word in words])
             case HasMember(member):
                 return ("has any", "entries", [self.terms.member(member)])
-            case HasValue(text):
-                return ("has any", "values", [self.terms.value(text)])
+        return ("has any", "values", [self.terms.value(condition.text)])
 
     def _is(self, condition: Is) -> Node:
         column = self._column(condition)

@@ -100,6 +100,14 @@ class TestAConnectionThatIsGone:
         calls["get"]()
         assert not caplog.records
 
+    def test_connection_in_pool_is_replaced_silently(self, opened, server, caplog):
+        repository = opened(kept=1)
+        for _ in range(2):
+            repository.check()
+            server.kill_connections()
+        assert repository.get(JOBS, "one") is None
+        assert not caplog.records
+
     @pytest.mark.parametrize("name", READS)
     def test_under_a_read_is_replaced(self, server, calls, before_next, name, caplog):
         before_next(server.kill_connections)
@@ -197,6 +205,18 @@ class TestOthersInTheWay:
         other.rollback()
         other.close()
         calls["replace"]()
+
+    def test_retries_of_lock_conflict_end_at_deadline(self, opened, server, address, on_mariadb):
+        repository = opened(retries=1_000_000)
+        keep(repository, "one")
+        setting = "innodb_lock_wait_timeout = 0" if on_mariadb else "lock_timeout = 1"
+        repository._access._call(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
+        update = "UPDATE freezer_jobs SET version = 9"
+        with closing(server.connect(make_url(address).database)) as other:
+            other.autocommit(False) if on_mariadb else setattr(other, "autocommit", False)
+            other.cursor().execute(update)
+            with pytest.raises(Unavailable):
+                repository._access._call(lambda connection: connection.exec_driver_sql(update), seconds=0.3)
 
     def test_a_full_pool(self, opened, caplog):
         repository = opened(kept=1, more=0, wait=0.05)
@@ -530,8 +550,10 @@ def test_driver_that_lost_its_place_lost_the_connection(repository, on_mariadb):
         if on_mariadb
         else [psycopg2.DatabaseError("lost synchronization with server"), psycopg2.InterfaceError("closed")]
     )
+    classify = repository._access._driver.classify
     for error in errors:
-        assert type(repository._access._driver.classify(error)) is DBConnectionError
+        assert type(classify(error)) is DBConnectionError
+    assert type(classify(pymysql.DataError(1366, "") if on_mariadb else psycopg2.DataError())) is DBError
 
 
 @pytest.mark.parametrize("server", on("mariadb"), indirect=True)
