@@ -1,1 +1,1 @@
-"""THE WIRE: requests in, answers out. The only room that knows HTTP and Falcon."""
+"""THE WIRE: the Falcon application, which maps HTTP requests to operations and their results to responses."""

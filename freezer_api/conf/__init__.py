@@ -1,1 +1,1 @@
-"""The configuration: options, reading, search paths, removed and misspelt options."""
+"""The configuration: options, their values, reading, search paths, removed and misspelt options."""
