@@ -1,6 +1,6 @@
 """The store hangs under many more clients than there are threads: each of them is answered in time.
 
-``make soak`` makes three rounds of 15 seconds with 120 clients; the matrix has one short round.
+``make soak`` makes three rounds of 15 seconds with 120 clients; ``make test-matrix`` one short round.
 """
 
 import http.client

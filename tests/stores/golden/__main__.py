@@ -1,4 +1,4 @@
-"""python -m tests.stores.golden ENGINE VERSION URL: writes the file of one server anew."""
+"""python -m tests.stores.golden ENGINE VERSION URL: write the file of one server again."""
 
 import sys
 
