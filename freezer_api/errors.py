@@ -59,7 +59,7 @@ class SearchTooLong(LimitReached):
 
 
 class NotFound(FreezerError):
-    """No such document, or it is not the caller's: nobody can tell which."""
+    """The document does not exist or belongs to another owner. The two cases are indistinguishable on purpose."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"No document found with ID {key}")

@@ -119,7 +119,7 @@ class KeystoneTrusts:
         return self._trustee
 
     def _roles(self, delegator: Delegator) -> list[Role]:
-        """What is to be lent: by id where the token has the role, else by name."""
+        """Return the roles to delegate: by id where the token has the role, else by name."""
         held = {role["name"].lower(): {"id": role["id"]} for role in delegator.about["token"].get("roles", ())}
         if not self._delegated:
             return list(held.values())
@@ -173,7 +173,7 @@ def _has(roles: list[Role], wanted: Role) -> bool:
 
 
 def _refused(error: ClientException, refusal: str) -> Unavailable | Undelegable:
-    """What the caller hears: a refusal is none of ours, silence is for a while."""
+    """Return the error for the caller: ``Undelegable`` if Keystone refused (4xx), else ``Unavailable``."""
     LOG.warning("Keystone does not make a trust: %s", error)
     status = error.http_status if isinstance(error, HttpError) else 0
     return Undelegable(refusal) if 400 <= status < 500 else Unavailable(_AWAY)

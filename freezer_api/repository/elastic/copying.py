@@ -4,9 +4,9 @@ The documents are copied in the order of their sequence numbers, again and again
 wait (the index refuses them, and the service tries again) for the moment that the rest takes, and the alias moves.
 What was deleted meanwhile is found by comparing counts, for ever shorter spans of the creation time.
 
-Whoever creates the new index does the work. The others wait, and take over when the work does not go on: its
-beat stands in the index. They make a copy of their own, of a name that nobody has had, and only then take the
-first one away: the alias of copies in the making is taken off it, and without that alias a copy is never finished.
+The process that creates the new index performs the copy. Other processes wait, and take over if its heartbeat in
+the index's ``_meta`` stops advancing. They create a copy of their own, under a new name, and only then remove the
+first one. They begin with its alias of unfinished copies, without which a copy is never finished.
 """
 
 import time
@@ -21,7 +21,7 @@ from freezer_api.repository.elastic.layout import Layout
 from freezer_api.repository.elastic.transport import Connection
 
 HEARTBEAT_TIMEOUT = 10.0
-"""Seconds without a beat after which the others take over."""
+"""Seconds without a heartbeat after which other processes take over."""
 
 _HEARTBEAT_INTERVAL = 1.0
 
