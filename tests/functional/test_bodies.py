@@ -9,6 +9,8 @@ from oslo_config import cfg
 
 from tests.functional.client import Client
 
+pytestmark = pytest.mark.any_store
+
 BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 CHUNKED = {"Transfer-Encoding": "chunked"}
 

@@ -8,6 +8,8 @@ import pytest
 from tests.functional.client import Client
 from tests.functional.versions import V1, V2
 
+pytestmark = pytest.mark.any_store
+
 DIRECTORY = Path(__file__).parents[2] / "doc" / "examples"
 KINDS = {"job": "jobs", "action": "actions", "backup": "backups", "client": "clients", "session": "sessions"}
 EXAMPLES = sorted(path.name for path in DIRECTORY.glob("*.json"))

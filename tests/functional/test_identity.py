@@ -9,6 +9,8 @@ from tests.functional.client import Answer, Client
 from tests.functional.conftest import app
 from tests.functional.versions import V1, Version, in_v1
 
+pytestmark = pytest.mark.any_store
+
 CONFIRMED = {
     "X-Identity-Status": "Confirmed",
     "X-User-Id": "alice",

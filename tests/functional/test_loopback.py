@@ -14,6 +14,8 @@ from tests.functional.client import Client
 from tests.functional.conftest import app
 from tests.functional.versions import V1
 
+pytestmark = pytest.mark.any_store
+
 BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
 

@@ -9,6 +9,8 @@ from tests.functional.client import Client
 from tests.functional.notation import Conversation, Mismatch, _Loader
 from tests.functional.versions import V1, Version
 
+pytestmark = pytest.mark.any_store
+
 
 @pytest.fixture
 def version() -> Version:

@@ -20,6 +20,8 @@ from tests.functional.client import Client
 from tests.functional.conftest import app
 from tests.functional.versions import V1
 
+pytestmark = pytest.mark.any_store
+
 OURS = Path(__file__).parents[2] / "etc/freezer/freezer-paste.ini"
 FILES = {"ours": OURS} | {path.stem.removesuffix("-paste"): path for path in DEPLOYERS.glob("*-paste.ini")}
 

@@ -10,6 +10,8 @@ from freezer_api.policies import enforcer, list_rules
 from tests.functional.client import Client
 from tests.functional.versions import V1, Version
 
+pytestmark = pytest.mark.any_store
+
 RULES = {
     "backups:get_all": ("GET", "backups"),
     "backups:create": ("POST", "backups"),

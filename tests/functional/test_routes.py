@@ -5,6 +5,8 @@ import pytest
 from tests.functional.client import Client
 from tests.functional.versions import V1
 
+pytestmark = pytest.mark.any_store
+
 ROUTES = {
     "/backups": "GET, POST",
     "/backups/an-id": "GET, DELETE",

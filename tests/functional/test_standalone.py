@@ -5,6 +5,8 @@ import pytest
 from tests.functional.client import Answer, Client
 from tests.functional.versions import V1, Version
 
+pytestmark = pytest.mark.any_store
+
 
 @pytest.fixture
 def version() -> Version:
