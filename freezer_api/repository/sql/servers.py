@@ -5,6 +5,7 @@ Each call of the repository is one statement, which commits by itself: one round
 
 import logging
 import select as system
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from sqlalchemy import Connection, CursorResult, Delete, Engine, Row, Select, Up
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
@@ -151,6 +153,7 @@ class ServerAccess:
     def __init__(self, driver: Driver, pooling: Pooling) -> None:
         self._driver = driver
         self._recycle = pooling.recycle
+        self._retries = pooling.retries
         self._local = threading.local()
         self._outages = Outages()
         self.engine = create_engine(
@@ -162,12 +165,14 @@ class ServerAccess:
             connection_recycle_time=pooling.recycle,
         )
         event.listen(self.engine, "before_cursor_execute", self._extend, retval=True)
+        event.listen(self.engine, "checkin", self._limit_ping)
         # Threads that keep none, such as the health check's, find one.
         maximum = pooling.kept - 1 if pooling.kept else None
         self._connections = ThreadConnections(self.engine, self._is_usable, maximum)
         self._retrying = wrap_db_retry(
             retry_on_deadlock=True,
-            max_retries=pooling.retries,
+            # _attempt counts: the library takes -1 for none, and logs a traceback after the last one.
+            max_retries=sys.maxsize,
             retry_interval=_MIN_RETRY_INTERVAL,
             max_retry_interval=_MAX_RETRY_INTERVAL,
         )(self._attempt)
@@ -183,6 +188,11 @@ class ServerAccess:
             return options["first"] + statement, parameters
         seconds = options.get("max_seconds")
         return statement if seconds is None else self._driver.with_time_limit(statement, seconds), parameters
+
+    def _limit_ping(self, connection: Any, _record: ConnectionPoolEntry) -> None:
+        """Limit the ping with which a connection leaves the pool: its last call may have had a minute."""
+        if connection is not None:
+            self._driver.set_timeout(connection, _CHECK_TIMEOUT)
 
     def _time_left(self) -> float:
         """Return the seconds that the call of this thread may still take; never 0, which would be no limit."""
@@ -262,6 +272,7 @@ class ServerAccess:
             seconds = max_seconds + _TIME_LIMIT_GRACE
         with self._outages.call(place, seconds) as call:
             self._local.end = call.end
+            self._local.retries = self._retries
             try:
                 result: _Result = self._retrying(action, call, repeatable=repeatable)
             except (DBError, SQLAlchemyError) as error:
@@ -283,8 +294,9 @@ class ServerAccess:
             if not is_retried or time.monotonic() > call.end or call.is_hopeless:
                 raise
         except DBDeadlock as error:
-            if time.monotonic() > call.end or call.is_hopeless:
+            if not self._local.retries or time.monotonic() > call.end or call.is_hopeless:
                 raise Refused(str(error)) from None
+            self._local.retries -= 1
             raise
         return self._run(action)
 
