@@ -37,7 +37,8 @@ def _check_auth_type(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
     """Refuse a filter without an account: the middleware would start, and fail at each request."""
     group = settings.get("auth_section") or conf[options.GROUP].auth_section or options.GROUP
     conf.register_opts(loading.get_auth_common_conf_options(), group=group)
-    if not (settings.get("auth_type") or conf[group].auth_type):
+    # The middleware accepts the old name in a paste file, too.
+    if not (settings.get("auth_type") or settings.get("auth_plugin") or conf[group].auth_type):
         raise reading.option_error(
             conf, group, "auth_type", "must be set, usually to password: the authtoken filter needs an account"
         )

@@ -119,6 +119,7 @@ def test_a_package_that_every_request_needs_is_named_at_the_start(
         ("auth_section = account\n[account]\nauth_type = password", {}, None),
         ("[account]\nauth_type = password", {"auth_section": "account"}, None),
         ("", {"auth_type": "password"}, None),
+        ("", {"auth_plugin": "password"}, None),
     ],
 )
 def test_authtoken_without_auth_type_is_refused(
