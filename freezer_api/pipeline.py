@@ -12,6 +12,7 @@ from keystonemiddleware import auth_token
 from keystonemiddleware.auth_token import ConfigurationError as AuthTokenConfigurationError
 from oslo_config import cfg
 from oslo_middleware import opts as middleware_opts
+from oslo_middleware.base import ConfigurableMiddleware
 from oslo_middleware.exceptions import ConfigInvalid
 from oslo_middleware.healthcheck import Healthcheck
 from oslo_policy import opts as policy_opts
@@ -133,9 +134,23 @@ class _PasteLoader(loadwsgi.ConfigLoader):  # type: ignore[misc]
             context.object = self._health.app
         elif module.startswith("freezer_api."):
             context.global_conf[APPLICATION_FACTORY] = self._factory
+        elif _uses_global_conf(context):
+            context.object = self._configured(getattr(context.object, "__self__", None)) or context.object
         return context
 
+    def _configured(self, kind: Any) -> Any:
+        """Return the factory of a middleware of oslo.middleware that reads our options, not ``cfg.CONF``.
+
+        A reload reads new options, and leaves ``cfg.CONF`` as it was.
+        """
+        if not (isinstance(kind, type) and issubclass(kind, ConfigurableMiddleware)):
+            return None
+        options = property(lambda _self: self._conf, lambda _self, _global: None)
+        return type(kind.__name__, (kind,), {"oslo_conf": options}).factory  # type: ignore[attr-defined]
+
     def _check_audit(self, context: Any) -> None:
+        if _uses_global_conf(context):
+            context.local_conf["oslo_config_config"] = self._conf
         if loses_audit_events(self._conf, context.local_conf):
             self.audit_is_logged = True
             LOG.warning(
@@ -148,3 +163,8 @@ class _PasteLoader(loadwsgi.ConfigLoader):  # type: ignore[misc]
     def _auth_token(self, global_conf: Mapping[str, Any], **settings: Any) -> Filter:
         of_the_file = {name: value for name, value in global_conf.items() if name != APPLICATION_FACTORY}
         return auth_filter(self._conf, {**of_the_file, **settings})
+
+
+def _uses_global_conf(context: Any) -> bool:
+    """Return whether a filter of a library reads ``cfg.CONF``, as its section names no files of its own."""
+    return "oslo_config_project" not in {**context.global_conf, **context.local_conf}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from keystonemiddleware import audit
 from oslo_config import cfg
 
 from freezer_api.conf import opts
@@ -227,6 +228,14 @@ class TestAudit:
     ) -> None:
         assert not self._warnings(compose, caplog, tmp_path, setting, more)
 
+    def test_its_options_are_those_of_the_service(
+        self, compose: Compose, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = []
+        monkeypatch.setattr(audit, "AuditMiddleware", lambda _app, **conf: made.append(conf["oslo_config_config"]))
+        self._warnings(compose, caplog, tmp_path, more="[audit_middleware_notifications]\ndriver = log")
+        assert [conf.audit_middleware_notifications.driver for conf in made] == ["log"]
+
 
 class TestVersions:
     @staticmethod
@@ -341,15 +350,8 @@ def test_the_access_line_has_no_forged_user(compose: Compose, caplog: pytest.Log
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("believed", [True, False])
 def test_links_are_those_of_the_proxy_if_the_operator_says_so(compose: Compose, name: str, believed: bool) -> None:
-    client = compose(FILES[name])
-    # The filters of oslo.middleware know this object alone.
-    client("GET", "/", by=None)
-    cfg.CONF.set_override("enable_proxy_headers_parsing", believed, group="oslo_middleware")
-    try:
-        answer = client(
-            "GET", "/", by=None, headers={"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"}
-        )
-    finally:
-        cfg.CONF.clear_override("enable_proxy_headers_parsing", group="oslo_middleware")
+    # A reload reads new options, so the filters must not read ``cfg.CONF``.
+    client = compose(FILES[name], f"[oslo_middleware]\nenable_proxy_headers_parsing = {believed}")
+    answer = client("GET", "/", by=None, headers={"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"})
     place = "https://backup.localhost:9090/backup" if believed else "http://backup.localhost:9090"
     assert answer.json["versions"][0]["links"][0]["href"] == f"{place}/v2/"
