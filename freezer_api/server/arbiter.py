@@ -14,7 +14,7 @@ from gunicorn import arbiter
 
 LOG = logging.getLogger(__name__)
 
-STOPS = (signal.SIGTERM, signal.SIGINT)
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 HANDSHAKE_TIMEOUT = 0.5
 """Seconds between the first packet of a client and the one that establishes its connection."""
@@ -45,13 +45,19 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     def signal(self, sig: int, frame: Any) -> None:
         """Queue a signal. A stop interrupts a reload, which may hang on a file or wait for old workers."""
         if self._reloading and sig in STOPS:
+            # Queued, too: SIGQUIT ends the wait for running requests, and Python discards errors in destructors.
+            super().signal(signal.SIGQUIT if sig == signal.SIGQUIT else signal.SIGTERM, frame)
             raise KeyboardInterrupt
         super().signal(sig, frame)
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        """Return the signals that arrived: a stop before others, and one SIGHUP for several."""
-        received = dict.fromkeys(super().wait_for_signals(timeout))
-        return sorted(received, key=lambda sig: sig not in STOPS)
+        """Return the signals that arrived: a stop alone, or one SIGHUP for several."""
+        received = super().wait_for_signals(timeout)
+        first, *others = [sig for sig in received if sig in STOPS] or [None]
+        for sig in others:
+            # ``stop`` reads them: a second Ctrl-C ends the wait for running requests.
+            super().signal(sig, None)
+        return list(dict.fromkeys(received)) if first is None else [first]
 
     def spawn_worker(self) -> int:
         # A signal between the fork and the worker's own handlers would be lost. The worker unblocks them.

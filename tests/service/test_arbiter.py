@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import pytest
 
 from freezer_api.errors import ConfigurationError
 from freezer_api.server.application import Server, ServerConfig, listen
-from freezer_api.server.arbiter import drop_new_handshakes
+from freezer_api.server.arbiter import Arbiter, drop_new_handshakes
 
 SYN_SENT = 2
 """The first byte of ``TCP_INFO`` while no answer to the first packet has come."""
@@ -63,3 +64,38 @@ def test_failed_reload_keeps_the_application(listener: socket.socket, caplog, er
         assert not kept.rebuild()
     assert caplog.messages == ["Reload failed, keeping the current configuration: the reason"]
     assert (bool(caplog.records[0].exc_info), closed) == (isinstance(error, RuntimeError), [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "queued"),
+    [
+        (signal.SIGTERM, signal.SIGTERM),
+        (signal.SIGINT, signal.SIGTERM),
+        (signal.SIGQUIT, signal.SIGQUIT),
+    ],
+)
+def test_stop_interrupts_a_reload_and_is_not_forgotten(
+    listener: socket.socket, sent: signal.Signals, queued: signal.Signals
+) -> None:
+    def build() -> ServerConfig:
+        arbiter.signal(sent, None)
+        return served
+
+    served = config([], "old")
+    with server(listener, served, build) as app:
+        arbiter = Arbiter(app)
+        with pytest.raises(KeyboardInterrupt):
+            arbiter.reload()
+        assert arbiter.wait_for_signals(timeout=0) == [queued]
+
+
+def test_stops_come_before_other_signals_one_by_one(listener: socket.socket) -> None:
+    with server(listener, config([], "old"), lambda: config([], "new")) as app:
+        arbiter = Arbiter(app)
+        for sent in (signal.SIGHUP, signal.SIGHUP, signal.SIGINT, signal.SIGINT):
+            arbiter.signal(sent, None)
+        assert arbiter.wait_for_signals(timeout=0) == [signal.SIGINT]
+        assert arbiter.wait_for_signals(timeout=0) == [signal.SIGINT]
+        for sent in (signal.SIGHUP, signal.SIGCHLD, signal.SIGHUP):
+            arbiter.signal(sent, None)
+        assert arbiter.wait_for_signals(timeout=0) == [signal.SIGHUP, signal.SIGCHLD]
