@@ -86,8 +86,10 @@ class Server(BaseApplication):  # type: ignore[misc]
         previous = self.config
         try:
             self.config = self._build()
-        except CommandError as error:
-            LOG.error("Reload failed, keeping the current configuration: %s", error)  # noqa: TRY400
+        except (CommandError, SystemExit) as error:
+            # oslo.config ends the process for a few invalid values, with a line on stderr.
+            reason = "reading it ended unexpectedly" if isinstance(error, SystemExit) else error
+            LOG.error("Reload failed, keeping the current configuration: %s", reason)  # noqa: TRY400
             return False
         except Exception as error:
             LOG.exception("Reload failed, keeping the current configuration: %s", error)  # noqa: TRY401

@@ -66,6 +66,15 @@ def test_failed_reload_keeps_the_application(listener: socket.socket, caplog, er
     assert (bool(caplog.records[0].exc_info), closed) == (isinstance(error, RuntimeError), [])
 
 
+def test_library_that_ends_the_process_does_not_end_the_service(listener: socket.socket, caplog) -> None:
+    def build() -> ServerConfig:
+        raise SystemExit(1)
+
+    with server(listener, config([], "old"), build) as kept, caplog.at_level(logging.ERROR):
+        assert not kept.rebuild()
+    assert caplog.messages == ["Reload failed, keeping the current configuration: reading it ended unexpectedly"]
+
+
 @pytest.mark.parametrize(
     ("sent", "queued"),
     [
