@@ -41,15 +41,7 @@ def store_file(tmp_path: Path) -> Path:
 SERVERS = ("elasticsearch9", "mariadb", "postgresql")
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run tests on every store, except those of what no store has a part in, and those that choose stores."""
-    chosen = any("engine" in mark.args[0] for mark in metafunc.definition.iter_markers("parametrize"))
-    if "engine" in metafunc.fixturenames and not chosen:
-        servers = () if metafunc.definition.get_closest_marker("any_store") else SERVERS
-        metafunc.parametrize("engine", on("sqlite", *servers, slow=servers), indirect=True, scope="session")
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="session", params=on("sqlite", *SERVERS, slow=SERVERS))
 def engine(request: pytest.FixtureRequest) -> str:
     """What documents are kept in."""
     engine: str = request.param

@@ -10,6 +10,8 @@ from keystoneauth1.session import Session
 
 from tests.support.service import Service
 
+pytestmark = pytest.mark.any_store
+
 PROJECT = "library"
 CATALOGUED = ["", "/", "/v1", "/v1/", "/v2", "/v2/"]
 """What deployers register as the endpoint, below the address of the service."""

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tests.support.service import Service
 
+pytestmark = pytest.mark.any_store
+
 EXAMPLES = int(os.environ.get("FREEZER_TEST_FUZZ", settings().max_examples * 5))
 """Of each test."""
 

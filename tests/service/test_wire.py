@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.service import Service
 
+pytestmark = pytest.mark.any_store
+
 HOST = b"Host: localhost\r\n"
 JOB = json.dumps({"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}).encode()
 LIMIT = 1024 * 1024

@@ -60,11 +60,16 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Select the tests of the stores in ``--stores``, and tests marked ``any_store`` on SQLite only."""
     chosen: Sequence[str] | None = config.getoption("stores")
-    if chosen is None:
-        return
-    excluded = set(STORES) - set(chosen)
-    deselected = [item for item in items if any(mark.name in excluded for mark in item.iter_markers())]
+    excluded = set() if chosen is None else set(STORES) - set(chosen)
+    deselected = {item for item in items if _is_repeated(item) or excluded & {m.name for m in item.iter_markers()}}
     if deselected:
-        config.hook.pytest_deselected(items=deselected)
-        items[:] = [item for item in items if item not in set(deselected)]
+        config.hook.pytest_deselected(items=list(deselected))
+        items[:] = [item for item in items if item not in deselected]
+
+
+def _is_repeated(item: pytest.Item) -> bool:
+    """Return whether the test would run on a server's store although no store has a part in it."""
+    stores = {mark.args[0] for mark in item.iter_markers("store")}
+    return item.get_closest_marker("any_store") is not None and bool(stores - {"sqlite"})
