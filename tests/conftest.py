@@ -21,7 +21,7 @@ pytest_plugins = [
 
 settings.register_profile("quick", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=25)
 settings.register_profile("ci", settings.get_profile("quick"), max_examples=100)
-settings.load_profile("ci" if os.environ.get("CI") else "quick")
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "quick"))
 
 
 @pytest.fixture(autouse=True)
