@@ -64,6 +64,8 @@ _CONNECT_TIMEOUT = 10.0
 _MAX_POOL_TIMEOUT = 0.5
 _MIN_RETRY_INTERVAL = 0.002
 _MAX_RETRY_INTERVAL = 0.1
+_MIN_ATTEMPT_TIME = 0.5
+"""Seconds that a retry needs: with less it would end by its timeout, and the log would not have the reason."""
 
 _Result = TypeVar("_Result")
 
@@ -294,7 +296,7 @@ class ServerAccess:
             if not is_retried or time.monotonic() > call.end or call.is_hopeless:
                 raise
         except DBDeadlock as error:
-            if not self._local.retries or time.monotonic() > call.end or call.is_hopeless:
+            if not self._local.retries or time.monotonic() > call.end - _MIN_ATTEMPT_TIME or call.is_hopeless:
                 raise Refused(str(error)) from None
             self._local.retries -= 1
             raise

@@ -216,7 +216,7 @@ class TestOthersInTheWay:
             other.autocommit(False) if on_mariadb else setattr(other, "autocommit", False)
             other.cursor().execute(update)
             with pytest.raises(Unavailable):
-                repository._access._call(lambda connection: connection.exec_driver_sql(update), seconds=0.3)
+                repository._access._call(lambda connection: connection.exec_driver_sql(update), seconds=1)
 
     def test_a_full_pool(self, opened, caplog):
         repository = opened(kept=1, more=0, wait=0.05)
