@@ -39,8 +39,12 @@ class UsageError(Exception):
 
 def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     """Read the configuration of the service: the command line ``arguments`` and the files."""
+    from freezer_api.keystone import options
+
     opts.register_arguments(conf)
     opts.register(conf)
+    # Before the obsolete options: a release of the middleware may still have some of them.
+    options.register_library(conf)
     read(conf, arguments, PROGRAM, ABOUT)
     for option in opts.STANDALONE:
         # A reload reads the files again, while the socket may listen on a public address.

@@ -33,10 +33,15 @@ def set_defaults() -> None:
         cfg.set_defaults(options, **_DEFAULTS)
 
 
-def register(conf: cfg.ConfigOpts) -> None:
-    """Register the options of the middleware. The values of old names become the defaults of the current names."""
+def register_library(conf: cfg.ConfigOpts) -> None:
+    """Register the options that the middleware has in this release."""
     for group, opts in auth_token.list_opts():
         conf.register_opts(opts, group=group)
+
+
+def register(conf: cfg.ConfigOpts) -> None:
+    """Register the options of the middleware. The values of old names become the defaults of the current names."""
+    register_library(conf)
     loading.register_auth_conf_options(conf, GROUP)
     # Releases of the middleware differ in which old names they still register.
     obsolete.register(conf, GROUP)

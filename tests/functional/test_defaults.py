@@ -11,6 +11,7 @@ from keystoneauth1 import loading
 from oslo_config import cfg
 
 from freezer_api import app, bootstrap, stores
+from freezer_api.conf import opts
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.sqlite import open_sqlite
 from freezer_api.server.settings import server_settings
@@ -71,7 +72,10 @@ def test_setting_every_default_of_the_sample_changes_nothing(
     assert len(options) > 150
     for group, name in options:
         one, other = (conf if group == "DEFAULT" else conf[group] for conf in (unset, explicit))
-        if name in one or (group, name) not in REGISTERED_WHEN_USED:
+        if name == "default_log_levels":
+            # Releases of oslo.log differ in the others.
+            assert {*opts.QUIET} <= {*one[name]} & {*other[name]}
+        elif name in one or (group, name) not in REGISTERED_WHEN_USED:
             assert (group, name, one[name]) == (group, name, other[name])
     assert settings == explicit_settings
     named, by_default = (stores.find_store(conf) for conf in (explicit, unset))
