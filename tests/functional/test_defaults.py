@@ -71,6 +71,9 @@ def test_setting_every_default_of_the_sample_changes_nothing(
     options = list(names(SAMPLE.read_text()))
     assert len(options) > 150
     for group, name in options:
+        if group != "DEFAULT" and group not in unset:
+            # A group that this release of a library does not have.
+            continue
         one, other = (conf if group == "DEFAULT" else conf[group] for conf in (unset, explicit))
         if name == "default_log_levels":
             # Releases of oslo.log differ in the others.
