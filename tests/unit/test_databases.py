@@ -2,20 +2,17 @@
 
 import ssl
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-from unittest.mock import MagicMock
 
 import pytest
 from oslo_config import cfg
 
 from freezer_api import stores
 from freezer_api.conf import opts
-from freezer_api.errors import ConfigurationError, Unavailable
+from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.mysql import MySQL
 from freezer_api.repository.sql.postgresql import PostgreSQL
-from freezer_api.repository.sql.server_errors import DBDeadlock
 from freezer_api.repository.sql.servers import Pooling, Waiting
 
 URL = "mysql+pymysql://freezer:p%40ss@127.0.0.1:1/freezer"
@@ -69,45 +66,6 @@ def test_the_options_of_deployers_count(store, caplog):
     repository = found.open(threads=4)
     assert repository._access.engine.pool.size() == 120
     repository.close()
-
-
-@pytest.mark.parametrize(("retries", "attempts"), [(0, 1), (3, 4), (-1, 31)])
-def test_deadlocks_are_retried_so_often_and_logged_in_one_line(store, monkeypatch, caplog, retries, attempts):
-    access = store(f"db_max_retries = {retries}").open(threads=1)._access
-    made = []
-
-    def _run(_action):
-        made.append(1)
-        if len(made) < 31:
-            raise DBDeadlock("the reason")
-        return [(7,)]
-
-    monkeypatch.setattr(access, "_run", _run)
-    monkeypatch.setattr("oslo_db.api.time.sleep", lambda _seconds: None)
-    with pytest.raises(Unavailable) if retries >= 0 else nullcontext():
-        assert access.now() == 7
-    assert len(made) == attempts
-    assert [record.exc_info for record in caplog.records] == ([None] if retries >= 0 else [])
-
-
-def test_a_ping_takes_less_than_a_second(store, monkeypatch):
-    pings = []
-
-    def _connect(timeout):
-        made = MagicMock(open=True, _read_timeout=timeout)
-        cursor = made.cursor.return_value.__enter__.return_value = made.cursor.return_value
-        cursor.fetchall.return_value = ((2**24,),)
-        cursor.fetchone.return_value = ("sql_mode", "TRADITIONAL")
-        made.ping.side_effect = lambda *_: pings.append(made._read_timeout)
-        return made
-
-    access = store("max_pool_size = 1").open(threads=4)._access
-    monkeypatch.setattr(access._driver, "connect", _connect)
-    monkeypatch.setattr(access.engine.dialect, "initialize", lambda _connection: None)
-    for seconds in (60.0, 1.0, 1.0):
-        access._call(lambda _connection: None, repeatable=True, max_seconds=seconds)
-    assert len(pings) == 2
-    assert max(pings) < 1
 
 
 def test_of_two_names_of_an_option_the_new_one_counts(store):

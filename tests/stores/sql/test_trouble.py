@@ -206,17 +206,35 @@ class TestOthersInTheWay:
         other.close()
         calls["replace"]()
 
-    def test_retries_of_lock_conflict_end_at_deadline(self, opened, server, address, on_mariadb):
-        repository = opened(retries=1_000_000)
+    @pytest.mark.parametrize("retries", [0, 3, -1])
+    def test_lock_conflict_is_retried_as_configured(self, opened, server, address, on_mariadb, caplog, retries):
+        """As often as ``db_max_retries`` says; -1 is until the deadline."""
+        repository = opened(retries=retries)
         keep(repository, "one")
         setting = "innodb_lock_wait_timeout = 0" if on_mariadb else "lock_timeout = 1"
         repository._access._call(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
-        update = "UPDATE freezer_jobs SET version = 9"
+        update, attempts = "UPDATE freezer_jobs SET version = 9", []
+
+        def _update(connection):
+            attempts.append(1)
+            return connection.exec_driver_sql(update)
+
         with closing(server.connect(make_url(address).database)) as other:
             other.autocommit(False) if on_mariadb else setattr(other, "autocommit", False)
             other.cursor().execute(update)
             with pytest.raises(Unavailable):
-                repository._access._call(lambda connection: connection.exec_driver_sql(update), seconds=1)
+                repository._access._call(_update, seconds=1 if retries < 0 else 30)
+        assert len(attempts) == retries + 1 if retries >= 0 else len(attempts) > 1
+        assert [record.exc_info for record in caplog.records] == [None]
+
+    def test_ping_does_not_have_the_time_of_a_long_search(self, opened, on_mariadb):
+        repository = opened(kept=1)
+        used = []
+        repository._access._call(
+            lambda connection: used.append(connection.connection.dbapi_connection), max_seconds=60
+        )
+        (connection,) = used
+        assert (connection._read_timeout if on_mariadb else connection.timeout) < 1
 
     def test_a_full_pool(self, opened, caplog):
         repository = opened(kept=1, more=0, wait=0.05)
