@@ -105,10 +105,18 @@ def running(environment: Environment, *arguments: str) -> Iterator[Installed]:
         service.end()
 
 
-def check_it_has_a_paste_file(environment: Environment) -> None:
-    """That the service finds one that nobody copied or named."""
+def write_config(environment: Environment) -> Path:
+    """Write the smallest configuration for the installed paste file; the service finds it by its place."""
     config = environment.home / "freezer.conf"
-    config.write_text("[keystone_authtoken]\nauth_type = password\nwww_authenticate_uri = http://127.0.0.1:5000\n")
+    keystone = "http://127.0.0.1:5000"
+    account = f"auth_type = password\nauth_url = {keystone}\nwww_authenticate_uri = {keystone}\n"
+    config.write_text(f"[keystone_authtoken]\n{account}")
+    return config
+
+
+def check_it_has_a_paste_file(environment: Environment) -> None:
+    """Check that the service finds a paste file that was neither copied nor named."""
+    config = write_config(environment)
     place = ("--bind-host", "127.0.0.1", "--bind-port", "0")
     with running(environment, "--config-file", str(config), *place) as service:
         with urllib.request.urlopen(f"{service.url}/healthcheck") as answer:

@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.packaging.built import Built
-from tests.packaging.environment import Environment, UserInstallation, check_it_has_a_paste_file, running
+from tests.packaging.environment import (
+    Environment,
+    UserInstallation,
+    check_it_has_a_paste_file,
+    running,
+    write_config,
+)
 from tests.packaging.interpreters import VERSIONS
 
 pytestmark = pytest.mark.slow
@@ -79,6 +85,7 @@ def test_the_generators_find_the_package(environment: Environment) -> None:
 
 
 def test_the_wsgi_script_holds_the_application(environment: Environment) -> None:
+    write_config(environment)
     script = environment.command("freezer-api-wsgi")
     read = f"import runpy; print(callable(runpy.run_path({script!r})['application']))"
     assert environment.run("python", "-c", read) == "True\n"

@@ -84,12 +84,12 @@ class Service:
             )
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
-        match = re.fullmatch(r"Server listening on 127\.0\.0\.1:(\d+)\n", first)
-        assert match, f"said {first!r} instead of its address; log:\n{self.log.read_text()}"
-        self.port = int(match[1])
         # Whatever it says later is read away, so that it never waits for a reader.
         self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
         self._reader.start()
+        match = re.fullmatch(r"Server listening on 127\.0\.0\.1:(\d+)\n", first)
+        assert match, f"said {first!r} instead of its address; log:\n{self.log.read_text()}"
+        self.port = int(match[1])
         return self
 
     def _command(self) -> list[str]:
