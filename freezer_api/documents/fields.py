@@ -23,27 +23,40 @@ FILLED: Schema = {"type": "string", "minLength": 1}
 INTEGER: Schema = {"type": "integer", "minimum": LONG_MIN, "maximum": LONG_MAX}
 BOOLEAN: Schema = {"type": "boolean"}
 ANY: Schema = {}
-ID: Schema = {"type": "string", "pattern": rf"^[A-Za-z0-9_-]+{_END}", "maxLength": 255}
+ID: Schema = {
+    "type": "string",
+    "pattern": rf"^[A-Za-z0-9_-]+{_END}",
+    "maxLength": 255,
+    "examples": ["daily-backup_1"],
+}
 ID_OR_NULL: Schema = {**ID, "type": ["string", "null"]}
-ID_OR_EMPTY: Schema = {"type": ["string", "null"], "pattern": rf"^[A-Za-z0-9_-]*{_END}", "maxLength": 255}
+ID_OR_EMPTY: Schema = {**ID_OR_NULL, "pattern": rf"^[A-Za-z0-9_-]*{_END}"}
 CLIENT_ID: Schema = {
     "type": "string",
     "pattern": rf"^(?:[A-Za-z0-9_-]+_)?{_LABEL}(?:\.{_LABEL})*{_END}",
     "maxLength": 255,
+    "examples": ["node1.example.org"],
 }
-HOSTNAME: Schema = {"type": ["string", "null"], "pattern": rf"^{_HOST_LABEL}(?:\.{_HOST_LABEL})*{_END}"}
+HOSTNAME: Schema = {
+    "type": ["string", "null"],
+    "pattern": rf"^{_HOST_LABEL}(?:\.{_HOST_LABEL})*{_END}",
+    "examples": ["node1.example.org"],
+}
 DATE: Schema = {
     "type": "string",
     "pattern": (
         r"^-?[0-9]{4,}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
         rf"(?:\.[0-9]+)?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])?{_END}"
     ),
+    "examples": ["2030-01-01T02:00:00", "2030-01-01T02:00:00+01:00"],
 }
 INTERVAL: Schema = {
     "type": "string",
     "pattern": rf"^(?:continuous|[0-9]+ +(?:weeks|days|hours|minutes|seconds)){_END}",
+    "examples": ["1 days", "continuous"],
 }
-YEAR: Schema = {"type": "string", "pattern": rf"^[0-9]{{4}}{_END}"}
+YEAR: Schema = {"type": "string", "pattern": rf"^[0-9]{{4}}{_END}", "examples": ["2030"]}
+EPOCH_OR_EMPTY: Schema = {"anyOf": [INTEGER, {"enum": [""]}], "examples": [1893463200, ""]}
 
 
 _ID = re.compile(ID["pattern"])

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from freezer_api.documents.fields import (
     ANY,
+    EPOCH_OR_EMPTY,
     ID,
     INTEGER,
     LONG_MAX,
@@ -44,8 +45,8 @@ _ENTRY_FIELDS = (
     Field("client_id", STRING),
     Field("status", STRING),
     Field("result", TEXT_OR_NULL),
-    Field("time_started", {"anyOf": [INTEGER, {"enum": [""]}]}),
-    Field("time_ended", {"anyOf": [INTEGER, {"enum": [""]}]}),
+    Field("time_started", EPOCH_OR_EMPTY),
+    Field("time_ended", EPOCH_OR_EMPTY),
 )
 _ENTRY_NAMES = frozenset(field.name for field in _ENTRY_FIELDS)
 _ENTRIES = {"type": "object", "additionalProperties": Field("entry", fields=_ENTRY_FIELDS).as_schema()}

@@ -1,9 +1,11 @@
-"""Forms: what a body must look like. Read off the fields, compiled once, judged by JSON Schema draft 4.
+"""Forms: the JSON Schemas (draft 4) of request bodies, derived from the fields.
 
-A compiled validator says yes quickly; when it does not, ``jsonschema`` decides and words the error.
+A compiled validator accepts valid bodies quickly. If it refuses one, ``jsonschema`` decides and finds the errors.
 """
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator
+from difflib import get_close_matches
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -22,9 +24,21 @@ _MAX_MESSAGE_LENGTH = 500
 _MAX_ERRORS = 100
 """A body can break a rule in a hundred thousand places; errors at the root come first."""
 
+_PHRASES = {
+    "type": "is not of type {}",
+    "enum": "is not one of {}",
+    "pattern": "is not valid",
+    "anyOf": "is not valid",
+    "minLength": "should not be empty",
+    "maxLength": "is longer than {} characters",
+    "minimum": "is less than the minimum of {}",
+    "maximum": "is greater than the maximum of {}",
+}
+"""What is wrong with a value, by the keyword of the schema; ``{}`` is the keyword's value."""
+
 
 class Form:
-    """A body's rules: these fields, those of ``required`` present, others allowed unless ``closed``."""
+    """The rules of a body: its fields, the ``required`` ones, and others unless the form is ``closed``."""
 
     def __init__(self, fields: Iterable[Field], *, closed: bool = False, required: Iterable[str] = ()) -> None:
         self.schema: Schema = {"$schema": _DRAFT, **object_schema(fields, closed=closed, required=required)}
@@ -39,28 +53,51 @@ class Form:
         return Draft4Validator(self.schema)
 
     def check(self, document: Document) -> None:
-        """Raise :class:`Invalid` with the most telling violation; the text names the field."""
+        """Raise :class:`Invalid` with the most relevant violation and the path of the property."""
         try:
             self._accepts(document)
         except fastjsonschema.JsonSchemaValueException:
-            errors = islice(self._judge.iter_errors(document), _MAX_ERRORS)
-            error = max(errors, key=relevance, default=None)
-            if error is not None:
-                raise Invalid(_worded(error)) from None
+            errors = list(islice(self._judge.iter_errors(document), _MAX_ERRORS))
+            if errors:
+                raise Invalid("; ".join(_describe(errors))) from None
 
 
-def _worded(error: ValidationError) -> str:
-    """The validator's text on one line, and the place when it is not the root."""
-    shown, message = repr(error.instance), error.message
-    if message.startswith(shown):
-        message = _quoted(error.instance, shown) + message[len(shown) :]
-    message = message[:_MAX_MESSAGE_LENGTH]
-    path = ".".join(one_line(str(part)) for part in error.absolute_path)
-    return f"{message} at {path}" if path else message
+def _describe(errors: list[ValidationError]) -> Iterator[str]:
+    """Yield the parts of the message: the violation, unknown properties of the same object, and a hint."""
+    first = max(errors, key=relevance)
+    path = ".".join(one_line(str(part)) for part in first.absolute_path)
+    for error in errors:
+        is_unknown = error.validator == "additionalProperties" and error.absolute_path == first.absolute_path
+        if error is first or (is_unknown and first.validator == "required"):
+            yield f"{_violation(error)} at {path}" if path else _violation(error)
+            yield from _hints(error)
 
 
-def _quoted(value: Any, shown: str) -> str:
-    """The value as the validator shows it, unless it is long or may hold secrets."""
-    if isinstance(value, dict | list) and (len(shown) > MAX_QUOTE_LENGTH or is_secret(shown)):
+def _violation(error: ValidationError) -> str:
+    phrase = _PHRASES.get(str(error.validator))
+    if phrase is None:
+        return error.message[:_MAX_MESSAGE_LENGTH]
+    rule = error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
+    return f"{_quoted(error.instance)} {phrase.format(', '.join(map(_quoted, rule)))}"
+
+
+def _hints(error: ValidationError) -> Iterator[str]:
+    schema: Any = error.schema
+    if error.validator in ("pattern", "anyOf"):
+        yield f"expected a value such as {' or '.join(map(_quoted, schema['examples']))}"
+    if error.validator == "additionalProperties":
+        document: Any = error.instance
+        known = schema["properties"]
+        unknown = (name for name in document if name not in known and len(name) <= MAX_QUOTE_LENGTH)
+        for name in islice(unknown, 1):
+            yield from (f"did you mean {match!r}?" for match in get_close_matches(name, known, n=1))
+
+
+def _quoted(value: Any) -> str:
+    """Return the value in JSON, except for lists and objects that are long or may hold secrets."""
+    if isinstance(value, str):
+        return one_line(repr(value))
+    text = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, dict | list) and (len(text) > MAX_QUOTE_LENGTH or is_secret(text)):
         return "An object" if isinstance(value, dict) else "A list"
-    return one_line(shown)
+    return one_line(text)

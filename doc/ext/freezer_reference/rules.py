@@ -14,7 +14,7 @@ _WORDS: tuple[tuple[Schema, str], ...] = (
     ({**fields.FILLED, "type": ["string", "null"]}, "text, not empty, or null"),
     (fields.INTEGER, "integer of 64 bits"),
     ({**fields.INTEGER, "minimum": 0}, "integer from 0"),
-    ({"anyOf": [fields.INTEGER, {"enum": [""]}]}, 'integer or ``""``'),
+    (fields.EPOCH_OR_EMPTY, 'integer or ``""``'),
     (fields.BOOLEAN, "boolean"),
     ({"type": ["boolean", "null"]}, "boolean or null"),
     ({"type": "object"}, "object"),

@@ -46,17 +46,17 @@ def test_a_new_session(body: Any, session: Any) -> None:
     ("body", "message"),
     [
         ({"session_tag": "1"}, "'1' is not of type 'integer' at session_tag"),
-        ({"session_tag": None}, "None is not of type 'integer' at session_tag"),
+        ({"session_tag": None}, "null is not of type 'integer' at session_tag"),
         ({"session_tag": 2**63}, "is greater than the maximum of"),
         ({"hold_off": -1}, "-1 is less than the minimum of 0 at hold_off"),
-        ({"hold_off": True}, "True is not of type 'integer' at hold_off"),
+        ({"hold_off": True}, "true is not of type 'integer' at hold_off"),
         ({"hold_off": 1.5}, "1.5 is not of type 'integer' at hold_off"),
         ({"description": 5}, "5 is not of type 'string', 'null' at description"),
         ({"result": 5}, "5 is not of type 'string', 'null' at result"),
         ({"time_end": ""}, "'' is not of type 'integer' at time_end"),
-        ({"schedule": None}, "None is not of type 'object' at schedule"),
+        ({"schedule": None}, "null is not of type 'object' at schedule"),
         ({"schedule": {"foo": 1}}, "Additional properties are not allowed ('foo' was unexpected) at schedule"),
-        ({"schedule": {"schedule_year": "20"}}, "'20' does not match"),
+        ({"schedule": {"schedule_year": "20"}}, "'20' is not valid"),
     ],
 )
 def test_bodies_are_checked(body: Any, message: str) -> None:
@@ -105,11 +105,14 @@ def test_a_replacement(body: Any, session: Any) -> None:
     ("body", "message"),
     [
         ({}, "'session_tag' is a required property"),
-        ({"session_tag": 0, "jobs": None}, "None is not of type 'object' at jobs"),
-        ({"session_tag": 0, "jobs": {"j": None}}, "None is not of type 'object' at jobs.j"),
+        ({"session_tag": 0, "jobs": None}, "null is not of type 'object' at jobs"),
+        ({"session_tag": 0, "jobs": {"j": None}}, "null is not of type 'object' at jobs.j"),
         ({"session_tag": 0, "jobs": {"j": {"status": 5}}}, "5 is not of type 'string' at jobs.j.status"),
-        ({"session_tag": 0, "jobs": {"j": {"time_ended": "5"}}}, "is not valid under any of the given schemas"),
-        ({"session_tag": 0, "status": None}, "None is not of type 'string' at status"),
+        (
+            {"session_tag": 0, "jobs": {"j": {"time_ended": "5"}}},
+            "'5' is not valid at jobs.j.time_ended; expected a value such as 1893463200 or ''",
+        ),
+        ({"session_tag": 0, "status": None}, "null is not of type 'string' at status"),
     ],
 )
 def test_a_replacement_is_checked(body: Any, message: str) -> None:
