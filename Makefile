@@ -52,6 +52,8 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell
+	.ci/commit-messages
 	@if command -v shellcheck >/dev/null; then .ci/shellcheck; else echo 'No shellcheck: shell files are not checked'; fi
 	$(BIN)/hadolint Containerfile
 
