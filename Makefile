@@ -12,7 +12,7 @@ ENGINE := sqlite
 PACKAGING := setup.cfg setup.py pyproject.toml
 
 .PHONY: run test test-all test-clients test-matrix test-embedded test-lowest test-lowest-embedded cover soak \
-  check docs format bench samples clean
+  check docs format bench bench-identity samples clean
 
 run: $(VENV)/.run
 	@exec $(BIN)/freezer-api --standalone $(ARGS)

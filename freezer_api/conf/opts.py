@@ -173,8 +173,8 @@ API: list[cfg.Opt] = [
         "request_body_timeout",
         default=60,
         min=0.1,
-        help="Seconds in which the body of a request has to arrive, under freezer-api; else 408. At most half of "
-        "the threads of a worker wait for bodies at once. Other servers have options of their own.",
+        help="Seconds in which the body of a request has to arrive, under freezer-api; else 408. Other "
+        "servers have options of their own.",
     ),
 ]
 

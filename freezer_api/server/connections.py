@@ -180,15 +180,11 @@ class Connection(TConn):  # type: ignore[misc]
         self.is_watched = False
         """Whether it is registered with the poller."""
         self.keep = False
-        self.has_slot = False
-        self.reserved = 0
-        self.discarded = 0
         self.begun = 0.0
         """Monotonic time at which the request was handed to a thread."""
         self.has_head = False
-        self.is_admitted = False
-        """Whether it was decided how the body is received."""
         self.body_size: int | None = 0
+        """Bytes of the body that is being received; None if a thread has to receive it."""
         self._received = bytearray()
 
     @property
@@ -206,8 +202,7 @@ class Connection(TConn):  # type: ignore[misc]
 
     @property
     def is_health_check(self) -> bool:
-        """Whether this is a complete request for the health check."""
-        return self.is_complete and self.parser.path.rstrip("/") == HEALTH
+        return self.parser.path.rstrip("/") == HEALTH
 
     def receive(self) -> None:
         """Read what has arrived, up to the end of the request. Raises ``OSError`` if the client has gone."""
@@ -231,20 +226,9 @@ class Connection(TConn):  # type: ignore[misc]
         if self.has_head:
             self.parser.unreader.append(data)
             return
-        # The line end of the last piece may go on in this one.
-        start = max(0, len(self._received) - 3)
         self._received += data
-        new = self._received[start:]
-        unreader = self.parser.unreader
-        unreader.too_large = len(self._received) > MAX_HEAD_SIZE
-        if (
-            b"\r\n\r\n" in new
-            # The parser refuses a bare LF, and a request line that is too long, before the end of the head.
-            or new.count(b"\n") != new.count(b"\r\n")
-            or (len(self._received) > self.cfg.limit_request_line + 2 and b"\r\n" not in self._received)
-            or unreader.ended
-            or unreader.too_large
-        ) and self.parser.prepare(bytes(self._received)):
+        self.parser.unreader.too_large = len(self._received) > MAX_HEAD_SIZE
+        if self.parser.prepare(bytes(self._received)):
             self.has_head = True
             self._received.clear()
             self.body_size = self.parser.body_size
@@ -252,6 +236,7 @@ class Connection(TConn):  # type: ignore[misc]
     def begin(self, body_deadline: float) -> None:
         """Let the thread that serves the request wait for its body until ``body_deadline``."""
         self.begun = time.monotonic()
+        self.body_size = 0
         self.parser.unreader.deadline = body_deadline
 
     def drain(self) -> None:
@@ -263,18 +248,8 @@ class Connection(TConn):  # type: ignore[misc]
 
     def next_request(self) -> bool:
         """Begin to receive the next request. Return whether a part of it has arrived already."""
-        self.has_head = self.is_admitted = False
-        self.body_size = 0
+        self.has_head = False
         early = self.parser.unreader.take_buffered()
         if early:
             self._feed(early)
         return bool(early) or self._has_pending_record()
-
-    def discard(self) -> bool:
-        """Discard what has arrived. Return whether the client may send more."""
-        try:
-            data = self.sock.recv(RECEIVE_SIZE)
-        except WOULD_BLOCK:
-            return True
-        self.discarded += len(data)
-        return bool(data)

@@ -7,7 +7,6 @@ import signal
 import socket
 import ssl
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -15,40 +14,39 @@ from functools import partial
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-import falcon
 from gunicorn.http import errors as http_errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from freezer_api.middleware.request_log import WAITED
 from freezer_api.middleware.responses import error_body
-from freezer_api.middleware.unread import DRAIN_TIMEOUT, MAX_DRAIN_SIZE
-from freezer_api.server.connections import Connection
+from freezer_api.middleware.unread import DRAIN_TIMEOUT
+from freezer_api.server.connections import RECEIVE_SIZE, WOULD_BLOCK, Connection
 
 LOG = logging.getLogger(__name__)
 
-_STATUS: dict[type[Exception], int] = {
-    http_errors.LimitRequestLine: 414,
-    http_errors.ExpectationFailed: 417,
-    http_errors.LimitRequestHeaders: 431,
-    http_errors.ForbiddenProxyRequest: 403,
-    http_errors.UnsupportedTransferCoding: 501,
-    ssl.SSLError: 403,
+_STATUS: dict[type[Exception], str] = {
+    http_errors.LimitRequestLine: "414 URI Too Long",
+    http_errors.ExpectationFailed: "417 Expectation Failed",
+    http_errors.LimitRequestHeaders: "431 Request Header Fields Too Large",
+    http_errors.ForbiddenProxyRequest: "403 Forbidden",
+    http_errors.UnsupportedTransferCoding: "501 Not Implemented",
+    ssl.SSLError: "403 Forbidden",
 }
-"""The status of errors that are not 400, as gunicorn has it."""
-_OF_THE_APPLICATION = (
+"""The status of errors of a request that are not 400, as in gunicorn."""
+_APPLICATION_ERRORS = (
     http_errors.ConfigurationProblem,
     http_errors.InvalidResponseHeader,
     http_errors.InvalidResponseHeaderName,
 )
 
 HEALTH_THREADS = 2
-"""Threads for ``/healthcheck`` alone."""
+"""Threads that serve only ``/healthcheck``."""
 
 SMALL_BODY_SIZE = 64 * 1024
 """Bytes; a body up to this size is always received without a thread."""
 
 MAX_RECEIVED_SIZE = 64 * 1024 * 1024
-"""Bytes of larger bodies that a worker receives without threads at the same time."""
+"""Bytes of bodies; beyond them a worker receives larger bodies in threads."""
 
 MAX_UNSENT_SIZE = 64 * 1024 * 1024
 """Bytes of responses kept for clients that read slowly; above it the worker closes the oldest connections."""
@@ -71,8 +69,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's worker with threads, without threads that wait for clients.
 
     gunicorn's threads wait until a client has sent its head and body, and has read its response. Here the main
-    thread waits, with its poller, and a thread serves a request only while the application works on it. Threads
-    still wait for chunked bodies and for bodies above the memory limits of the worker, at most half of them.
+    thread waits, with its poller, and a thread serves a request only while the application works on it. Chunked
+    bodies, and bodies above the memory limits of the worker, are received in threads of their own.
 
     A worker that stops accepts the connections that are established, closes the listening socket, and serves them.
     Errors that do not reach the application are answered in JSON.
@@ -81,15 +79,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._config = self.app.config
-        self._max_body_readers = max(1, self.cfg.threads // 2)
-        self._body_readers = 0
-        self._waiting: deque[Connection] = deque()
-        """Connections with a head whose body needs a thread."""
-        self._reserved = 0
-        """Bytes that the connections with a head may still fill with their bodies."""
 
     def init_process(self) -> None:
         self._health_pool = ThreadPoolExecutor(HEALTH_THREADS, "health")
+        self._body_pool = ThreadPoolExecutor(max(1, self.cfg.threads // 2), "body")
         super().init_process()
 
     def init_signals(self) -> None:
@@ -105,6 +98,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             super().run()
         finally:
             self._health_pool.shutdown(wait=False)
+            self._body_pool.shutdown(wait=False)
             self._config.close()
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the signature is gunicorn's
@@ -146,89 +140,63 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         # Most requests have arrived completely, so that the poller is not needed.
         if self._receive(connection):
             config = self._config
-            timeout = config.request_body_timeout if connection.is_admitted else config.request_head_timeout
+            timeout = config.request_body_timeout if connection.has_head else config.request_head_timeout
             self._watch(connection, selectors.EVENT_READ, self._receive, timeout, self._time_out)
 
     def _receive(self, connection: Connection, _client: Any = None) -> bool:
-        """Receive what has arrived. Return whether the request is incomplete and received without a thread."""
+        """Receive what has arrived. Return whether the rest of the request is received without a thread."""
+        had_head = connection.has_head
         try:
             connection.receive()
         except OSError:
             self._drop(connection)
             return False
-        if connection.is_complete:
+        if not connection.has_head:
+            return True
+        if connection.is_complete or not self._has_memory(connection):
             self._unwatch(connection)
-            self._dispatch(connection)
+            self.enqueue_req(connection)
             return False
-        if connection.has_head and not connection.is_admitted:
-            connection.is_admitted = True
+        if not had_head:
             connection.timeout = time.monotonic() + self._config.request_body_timeout
-            if not self._reserve(connection):
-                self._unwatch(connection)
-                connection.expire = self._time_out
-                self._waiting.append(connection)
-                self._dispatch_waiting()
-                return False
         return True
 
-    def _reserve(self, connection: Connection) -> bool:
-        """Return whether the body is received without a thread."""
+    def _has_memory(self, connection: Connection) -> bool:
+        """Return whether the body may be kept in memory until it is complete."""
         size = connection.body_size
-        if size is None or size > max(self._config.max_body_size, SMALL_BODY_SIZE):
+        if size is None or size > self._config.max_body_size:
             return False
-        if size > SMALL_BODY_SIZE:
-            if self._reserved + size > MAX_RECEIVED_SIZE:
-                return False
-            connection.reserved = size
-            self._reserved += size
-        return True
-
-    def _release(self, connection: Connection) -> None:
-        self._reserved -= connection.reserved
-        connection.reserved = 0
-
-    def _dispatch(self, connection: Connection) -> None:
-        self._release(connection)
-        connection.begin(time.monotonic() + self._config.request_body_timeout)
-        self.enqueue_req(connection)
+        others = sum(other.body_size or 0 for other in self.pending_conns if other is not connection)
+        return size <= SMALL_BODY_SIZE or others + size <= MAX_RECEIVED_SIZE
 
     def enqueue_req(self, connection: Connection) -> None:
-        """Hand the request to a thread. The health check has its own threads."""
-        pool = self._health_pool if connection.is_health_check else self.tpool
+        """Hand the request to a thread. The health check and incomplete bodies have their own threads."""
+        if not connection.is_complete:
+            pool = self._body_pool
+        elif connection.is_health_check:
+            pool = self._health_pool
+        else:
+            pool = self.tpool
+        connection.begin(time.monotonic() + self._config.request_body_timeout)
         future = pool.submit(self.handle, connection)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
-
-    def _dispatch_waiting(self) -> None:
-        while self._waiting and self._body_readers < self._max_body_readers:
-            connection = self._waiting.popleft()
-            connection.has_slot = True
-            self._body_readers += 1
-            self._dispatch(connection)
 
     def _time_out(self, connection: Connection) -> None:
         """End a connection whose request did not arrive in time."""
         if connection.is_silent:
             self._drop(connection)
             return
-        refusal = _error_response("408 Request Timeout", "The request did not arrive in time.")
-        if connection in self._waiting:
-            refusal = _error_response("503 Service Unavailable", "Too many bodies arrive slowly, try again later.")
         LOG.info("No complete request from %s in time", connection.client)
         self._unwatch(connection)
-        self._release(connection)
         connection.keep = False
         with suppress(OSError):
-            connection.sock.sendall(refusal)
+            connection.sock.sendall(_error_response("408 Request Timeout", "The request did not arrive in time."))
         self._send(connection)
 
     # --- Responding: overridden, as gunicorn's versions wait for the client in a thread, and in the main thread.
 
     def finish_request(self, connection: Connection, future: "Future[Any]") -> None:
-        """Send what the client has not read of the response yet, when the thread has finished."""
-        if connection.has_slot:
-            connection.has_slot = False
-            self._body_readers -= 1
-            self._dispatch_waiting()
+        """Send the part of the response that the client has not read yet, when the thread has finished."""
         connection.keep = not future.cancelled() and future.exception() is None and bool(future.result())
         self._send(connection)
 
@@ -274,11 +242,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._watch(connection, selectors.EVENT_READ, self._discard, DRAIN_TIMEOUT, self._drop)
 
     def _discard(self, connection: Connection, _client: Any) -> None:
+        """Discard what a client still sends."""
         try:
-            goes_on = connection.discard()
+            ended = not connection.sock.recv(RECEIVE_SIZE)
+        except WOULD_BLOCK:
+            return
         except OSError:
-            goes_on = False
-        if not goes_on or connection.discarded > MAX_DRAIN_SIZE:
+            ended = True
+        if ended:
             self._drop(connection)
 
     # --- The poller.
@@ -303,19 +274,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             connection.is_watched = False
             self.pending_conns.remove(connection)
             self.poller.unregister(connection.sock)
-        elif connection in self._waiting:
-            self._waiting.remove(connection)
 
     def murder_pending(self) -> None:
         # gunicorn's version relies on one timeout for all.
         now = time.monotonic()
-        for connection in [*self.pending_conns, *self._waiting]:
+        for connection in [*self.pending_conns]:
             if connection.timeout <= now:
                 connection.expire(connection)
 
     def _drop(self, connection: Connection) -> None:
         self._unwatch(connection)
-        self._release(connection)
         self.nr_conns -= 1
         connection.close()
 
@@ -324,21 +292,20 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         Unlike gunicorn's, the log line quotes nothing of the request, which may contain a token or a secret.
         """
-        if not isinstance(exc, http_errors.ParseException | ssl.SSLError) or isinstance(exc, _OF_THE_APPLICATION):
+        if not isinstance(exc, http_errors.ParseException | ssl.SSLError) or isinstance(exc, _APPLICATION_ERRORS):
             self.log.error("Error handling request", exc_info=exc)
-            status, text = 500, "An unexpected error occurred on the server."
+            status, text = "500 Internal Server Error", "An unexpected error occurred on the server."
         else:
             try:
                 # oslo.log appends the exception that is being handled to the line, but not a ValueError.
                 raise ValueError
             except ValueError:
                 self.log.warning("Invalid request from %s: %s", addr[0] if addr else "-", type(exc).__name__)
-            status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), 400)
+            status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), "400 Bad Request")
             text = "The request could not be parsed as HTTP."
-        line = falcon.code_to_http_status(status)
         # The client may have gone.
         with suppress(OSError):
-            client.sendall(_error_response(line, text))
+            client.sendall(_error_response(status, text))
 
 
 def drained(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
