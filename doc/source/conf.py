@@ -29,8 +29,6 @@ openstackdocs_repo_name = "openstack/freezer-api"
 openstackdocs_auto_name = False
 openstackdocs_auto_version = False
 nitpicky = True
-# Pygments does not know that a quoted text of a command may go on in the next line.
-suppress_warnings = ["misc.highlighting_failure"]
 
 _PAGES = {
     "freezer-api": "serves the Freezer API",

@@ -1,10 +1,10 @@
-"""Runs the commands that a document shows and compares, or writes, what they print.
+"""Run the commands that a document shows, and compare their output or write it into the document.
 
-``console`` blocks hold commands (``$``, continued by ``>``) and what they print; where a document has them, only
-those between ``.. tour-begin`` and ``.. tour-end`` count. An id that a command names is the one that was printed
-before, and in another run the one that is printed there then.
+``console`` blocks contain commands (``$``, continued by ``>``) and their output. If a document has the markers
+``.. tour-begin`` and ``.. tour-end``, only the blocks between them are run. Ids in commands are replaced by the
+ids that the same command printed in this run. Long lines of output are folded in documents.
 
-`python -m tests.docs.console URL DOCUMENT...` writes what a run against the service at the URL prints into the
+`python -m tests.docs.console URL DOCUMENT...` runs the commands against the service at the URL and updates the
 documents.
 """
 
@@ -17,6 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 _WRITTEN_FOR = "localhost:9090"
 _INDENT = "   "
+MAX_LINE_LENGTH = 100
+"""Columns of a code block in a browser window of 1,200 pixels."""
 _BEGIN, _END = ".. tour-begin\n", ".. tour-end\n"
 _BLOCK = re.compile(r"\.\. code-block:: console\n\n((?:   .*\n)+)")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -33,7 +35,7 @@ class Command:
     output: str
 
     def text(self, address: str) -> str:
-        """What a shell runs: the command as shown, against this address, without curl's progress."""
+        """Return the command for a shell: as shown, but for this address and without curl's progress meter."""
         shown = "\n".join(line[2:] for line in self.lines)
         return shown.replace(_WRITTEN_FOR, address).replace("curl ", "curl -sS ")
 
@@ -61,13 +63,13 @@ def blocks(document: str) -> list[str]:
 
 
 class Run:
-    """Commands of one document after another, as they are run against the service at an address."""
+    """Run the commands of one or more documents, and track ids that differ between runs."""
 
     def __init__(self) -> None:
         self._ids: dict[str, str] = {}
 
     def printed(self, command: Command, address: str) -> str:
-        """What the command prints now."""
+        """Run the command and return its output."""
         text = self.renamed(command.text(address))
         done = subprocess.run(
             ["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
@@ -77,22 +79,35 @@ class Run:
         return done.stdout.rstrip("\n").replace(address, _WRITTEN_FOR)
 
     def renamed(self, text: str) -> str:
-        """The text with the ids of this run in place of the document's."""
+        """Return the text with the ids of this run instead of the document's."""
         return _ID.sub(lambda match: self._ids.get(match[0], match[0]), text)
 
 
 def normalised(output: str) -> str:
-    """The output without what every run makes anew."""
+    """Return the output without values that differ in each run, and without white space, which folding changes."""
     for pattern, replacement in _CHANGING:
         output = pattern.sub(replacement, output)
-    return output
+    return "".join(output.split())
+
+
+def folded(line: str) -> list[str]:
+    """Split a long line after a JSON value, before a parameter of a URL, or at a space."""
+    width, lines = MAX_LINE_LENGTH, []
+    while len(line) > width:
+        head = line[:width]
+        end = max(head.rfind(',"') + 1, head.rfind(",{") + 1, head.rfind("&")) or head.rindex(" ", 2)
+        lines.append(line[:end])
+        line = "  " + line[end:].lstrip()
+    return [*lines, line]
 
 
 def _rewritten(run: Run, block: str, address: str) -> str:
-    lines = []
+    lines: list[str] = []
     for command in commands(block):
         output = run.printed(command, address)
-        lines += [*map(run.renamed, command.lines), *(output.splitlines() if output else [])]
+        lines += map(run.renamed, command.lines)
+        for line in output.splitlines():
+            lines += folded(line)
     return "".join(f"{_INDENT}{line}\n" for line in lines)
 
 

@@ -1,8 +1,8 @@
-"""The reference pages, written from what the service is made of: routes, definitions, policies and commands.
+"""Sphinx extension that generates the reference pages from routes, definitions, policies and commands.
 
-``rules`` says a JSON Schema in words, ``operations`` knows what each route takes and answers, ``pages`` writes
-reStructuredText of both, ``openapi`` an OpenAPI document, ``commands`` the options of the commands.
-``directives`` hands them to Sphinx, and is the only part that needs it.
+``rules`` describes a JSON Schema in words, ``operations`` lists what each route accepts and returns, ``pages``
+writes reStructuredText from both, ``openapi`` an OpenAPI document, ``commands`` the options of the commands, and
+``highlighting`` has the lexer of ``console`` blocks. Only ``directives`` imports Sphinx.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def setup(app: "Sphinx") -> dict[str, Any]:
-    """What Sphinx calls."""
+    """Register the extension with Sphinx."""
     from freezer_reference import directives
 
     return directives.setup(app)

@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.nodes import make_refnode
 
 from freezer_reference import commands, openapi, pages
+from freezer_reference.highlighting import ConsoleLexer
 
 LOG = logging.getLogger(__name__)
 
@@ -129,9 +130,10 @@ def write_openapi(app: Sphinx, error: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    """Make the directives known."""
+    """Register the directives, the lexer and the hooks."""
     for name, directive in DIRECTIVES.items():
         app.add_directive(name, directive)
+    app.add_lexer("console", ConsoleLexer)
     app.connect("doctree-resolved", link_files)
     app.connect("build-finished", write_openapi)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,12 @@
+"""The Pygments lexer of ``console`` blocks."""
+
+from pygments.lexers.shell import BashSessionLexer
+
+
+class ConsoleLexer(BashSessionLexer):  # type: ignore[misc]
+    """A lexer of shell sessions that also accepts ``>`` lines inside a quoted argument.
+
+    Pygments accepts them only after a backslash, and marks the opening quote as an error.
+    """
+
+    _bare_continuation = True
