@@ -13,7 +13,7 @@ from oslo_log import log
 
 import freezer_api
 from freezer_api import stores
-from freezer_api.conf import catalog, obsolete, opts, reading, search_path
+from freezer_api.conf import catalog, opts, reading, search_path
 from freezer_api.conf.obsolete import find_obsolete
 from freezer_api.conf.unknown import find_unknown
 from freezer_api.errors import CommandError, ConfigurationError
@@ -39,12 +39,8 @@ class UsageError(Exception):
 
 def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     """Read the configuration of the service: the command line ``arguments`` and the files."""
-    from freezer_api.keystone import options
-
     opts.register_arguments(conf)
     opts.register(conf)
-    # Before the obsolete options: a release of the middleware may still have some of them.
-    options.register_library(conf)
     read(conf, arguments, PROGRAM, ABOUT)
     for option in opts.STANDALONE:
         # A reload reads the files again, while the socket may listen on a public address.
@@ -72,7 +68,6 @@ def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: st
         description=about,
         epilog=_EPILOG,
     )
-    obsolete.register(conf)
 
 
 def set_up(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
@@ -156,8 +151,8 @@ def set_up_logging(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) ->
     # Log files, rotated ones too, must not be readable for every account, and the library has no option for it.
     os.umask(os.umask(0o077) | 0o027)
     without = [name for name, (module, _) in _NEEDED.items() if conf[name] and find_spec(module) is None]
-    # Older releases of the library fail where it is set.
-    for name in (*without, *(name for name in ["watch_log_file"] if conf[name])):
+    # Older releases of the library have watch_log_file, and fail if it is set.
+    for name in {*without, "watch_log_file"} & {*conf}:
         conf.set_override(name, False)
     set_log_defaults(conf, *quiet)
     if conf.log_dir and not conf.log_file:

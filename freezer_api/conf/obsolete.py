@@ -1,10 +1,9 @@
 """Options of older releases, of this service and of its libraries, that operators' files still contain.
 
-Each one that is set is logged at every start, with its name and never its value.
+The service logs the name of each one that is set, never its value, at every start.
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from oslo_config import cfg
@@ -13,7 +12,7 @@ from freezer_api.conf import reading
 
 
 class Obsolete(NamedTuple):
-    """An option; ``today`` is the option that replaces it, empty if there is none."""
+    """An option. ``today``: the option that replaces it, empty if none does."""
 
     group: str
     name: str
@@ -36,6 +35,7 @@ _WITHOUT_EFFECT = {
 
 _RENAMED = {
     "storage": {"db": "[storage] driver", "endpoint": "[elasticsearch] hosts"},
+    # The library reads it, too, but is silent if both are set.
     "database": {"idle_timeout": "[database] connection_recycle_time"},
     "keystone_authtoken": {
         "auth_uri": "[keystone_authtoken] www_authenticate_uri",
@@ -54,27 +54,15 @@ OPTIONS = (
 )
 
 
-def register(conf: cfg.ConfigOpts, group: str | None = None) -> None:
-    """Register the options, all or those of a group."""
-    for option in OPTIONS:
-        if group in (None, option.group):
-            _register(conf, option.group, option.name)
-
-
-def _register(conf: cfg.ConfigOpts, group: str, name: str) -> None:
-    # A library that still knows the option registers its own.
-    with suppress(cfg.DuplicateOptError):
-        conf.register_opt(cfg.StrOpt(name, secret=True), group=None if group == "DEFAULT" else group)
-
-
 def find_obsolete(conf: cfg.ConfigOpts) -> Iterator[str]:
-    """Return a line for each option that is set, without the value."""
-    for option in OPTIONS:
-        # The options of the Elasticsearch store may be in a group with any name.
-        backend = conf.storage.backend if option.group == "elasticsearch" else None
-        for group in {option.group, backend or option.group}:
-            _register(conf, group, option.name)
-            value = conf[option.name] if group == "DEFAULT" else conf[group][option.name]
-            if value != "" and reading.is_set(conf, option.name, None if group == "DEFAULT" else group):
-                place = reading.locate(conf, group, option.name)
-                yield f"{place} is an old name; write {option.today}" if option.today else f"{place} is ignored"
+    """Return a line for each option that a file sets, without the value. An empty value is ignored."""
+    for path in reading.files_read(conf):
+        sections = reading.sections(path)
+        for option in OPTIONS:
+            # The options of the Elasticsearch store may be in a group with any name.
+            backend = conf.storage.backend if option.group == "elasticsearch" else None
+            for group in {option.group, (backend or option.group).lower()}:
+                if any(sections.get(group, {}).get(option.name, ())):
+                    place = f"[{group}] {option.name} in {path}"
+                    today = option.today
+                    yield f"{place} is an old name; write {today}" if today else f"{place} is ignored"

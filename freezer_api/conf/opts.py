@@ -194,7 +194,6 @@ STORAGE: list[cfg.Opt] = [
 _DATABASE_IN_EFFECT = (
     "connection",
     "connection_parameters",
-    "connection_recycle_time",
     "db_max_retries",
     "max_overflow",
     "max_retries",
@@ -206,14 +205,17 @@ _DATABASE_IN_EFFECT = (
 DATABASE: list[cfg.Opt] = [
     *(option for option in database_opts if option.dest in _DATABASE_IN_EFFECT),
     cfg.IntOpt(
+        "connection_recycle_time",
+        default=3600,
+        deprecated_opts=[cfg.DeprecatedOpt("idle_timeout", group="database")],
+        help="Age in seconds after which a connection is replaced when it is next used.",
+    ),
+    cfg.IntOpt(
         "max_pool_size",
         help="Connections that each worker process keeps open. Unset: one for each of its threads. 0: no limit.",
     ),
 ]
 """The options of oslo.db that have an effect here; ``obsolete.OPTIONS`` has the others."""
-
-IDLE_TIMEOUT = cfg.IntOpt("idle_timeout")
-"""What connection_recycle_time was once called. The library has forgotten it; deployers' files have not."""
 
 
 def _once_in_storage(name: str) -> list[cfg.DeprecatedOpt]:
@@ -317,7 +319,7 @@ def register_stores(conf: cfg.ConfigOpts) -> None:
     """Make the options of the stores known to ``conf``, and the limits, which apply to what they hold."""
     conf.register_opts(API, group="api")
     conf.register_opts(STORAGE, group="storage")
-    conf.register_opts([*DATABASE, IDLE_TIMEOUT], group="database")
+    conf.register_opts(DATABASE, group="database")
     register_elasticsearch(conf, "elasticsearch")
 
 

@@ -4,6 +4,7 @@ Every error is one line that names the group, the option and the file.
 """
 
 import argparse
+import fnmatch
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -32,22 +33,20 @@ def read(
     directories: list[str],
     **about: Any,
 ) -> None:
-    """Read the command line and the files it names, or those given here where it names none.
+    """Read the command line and the files that it names, or those given here if it names none.
 
-    ``common`` are options that both may set. Raises ``ConfigurationError`` if a file cannot be read or a value of
-    ``common`` is invalid; the library would end the process without naming the file.
+    ``common`` are the options that both may set. Raises ``ConfigurationError`` if a file cannot be read or a value
+    of ``common`` is invalid; the library would end the process without naming the file.
     """
     named = _named(arguments)
+    sources = named.config_file or files, named.config_dir or directories
+    for path in _paths(*sources):
+        sections(path)
     probe = cfg.ConfigOpts()
     probe.register_opts(common)
-    _read(
-        probe,
-        [],
-        default_config_files=named.config_file or files,
-        default_config_dirs=named.config_dir or directories,
-    )
+    probe([], default_config_files=sources[0], default_config_dirs=sources[1])
     check_values(probe, "DEFAULT")
-    _read(conf, arguments, default_config_files=files, default_config_dirs=directories, **about)
+    conf(arguments, default_config_files=files, default_config_dirs=directories, **about)
 
 
 def _named(arguments: Sequence[str]) -> argparse.Namespace:
@@ -61,54 +60,23 @@ def _named(arguments: Sequence[str]) -> argparse.Namespace:
         return argparse.Namespace(config_file=None, config_dir=None)
 
 
-def _read(conf: cfg.ConfigOpts, arguments: Sequence[str], **about: Any) -> None:
-    for directory in about["default_config_dirs"]:
-        _check_directory(directory)
-    for path in (*about["default_config_files"], *_inside(about["default_config_dirs"])):
-        _check_encoding(Path(path))
-    try:
-        conf(arguments, **about)
-    except cfg.ConfigFilesNotFoundError as error:
-        raise ConfigurationError(f"there is no configuration file {', '.join(error.config_files)}") from None
-    except cfg.ConfigFilesPermissionDeniedError as error:
-        raise ConfigurationError(
-            f"the configuration file {', '.join(error.config_files)} may not be read"
-        ) from None
-    except cfg.ConfigDirNotFoundError as error:
-        raise ConfigurationError(f"there is no configuration directory {error.config_dir}") from None
-    except cfg.ConfigFileParseError as error:
-        # The line that the parser shows may hold a password.
-        line, _, reason = str(error.msg).removeprefix(f"at {error.config_file}:").partition(", ")
-        reason = f"line {line}: {reason.partition(': ')[0]}"
-        raise ConfigurationError(f"the configuration file {error.config_file} cannot be used: {reason}") from None
-    except OSError as error:
-        raise ConfigurationError(
-            f"the configuration file {error.filename} cannot be read: {error.strerror}"
-        ) from None
-
-
 def check_values(conf: cfg.ConfigOpts, *groups: str) -> None:
     """Check the values of all options of these groups, or of all groups. Raises ``ConfigurationError``."""
-    for group in groups or ("DEFAULT", *(name for name in conf if _is_group(conf, name))):
+    for group in groups or ("DEFAULT",):
         where = conf if group == "DEFAULT" else conf[group]
         for name in where:
             try:
-                where[name]
+                value = where[name]
             except (cfg.ConfigSourceValueError, cfg.TemplateSubstitutionError, cfg.NoSuchOptError) as error:
                 raise option_error(conf, group, name, _reason(error)) from None
-
-
-def _is_group(conf: cfg.ConfigOpts, name: str) -> bool:
-    try:
-        return isinstance(conf[name], cfg.ConfigOpts.GroupAttr)
-    except cfg.Error:
-        return False
+            if not groups and isinstance(value, cfg.ConfigOpts.GroupAttr):
+                check_values(conf, name)
 
 
 def _reason(error: cfg.Error) -> str:
     if isinstance(error.__context__, ValueError):
         return " ".join(str(error.__context__).split())
-    return "what it refers to with $ cannot be found; $$ stands for one $"
+    return "the option after $ does not exist; write $$ for a literal $"
 
 
 def option_error(conf: cfg.ConfigOpts, group: str, name: str, reason: str) -> ConfigurationError:
@@ -117,10 +85,10 @@ def option_error(conf: cfg.ConfigOpts, group: str, name: str, reason: str) -> Co
 
 
 def locate(conf: cfg.ConfigOpts, group: str, name: str) -> str:
-    """Return ``[group] name in FILE``: the last file that sets the option, and the names that it has there, which
-    may be old ones. If no file sets it, return ``[group] name``.
+    """Return ``[group] name in FILE``: the last file that sets the option, with the group and name used there.
 
-    ``ConfigOpts.get_location`` knows only the last file in which the group is.
+    They may be old ones. If no file sets the option, return ``[group] name``. ``ConfigOpts.get_location`` knows
+    only the last file that has the group.
     """
     for path in reversed(list(files_read(conf))):
         found = sections(path)
@@ -136,45 +104,38 @@ def _as_read(group: str) -> str:
 
 def files_read(conf: cfg.ConfigOpts) -> Iterator[Path]:
     """Return the configuration files, in the order in which they are read."""
-    yield from (Path(name).absolute() for name in conf.config_file)
-    yield from _inside(conf.config_dirs or conf.config_dir)
+    return _paths(conf.config_file, conf.config_dirs or conf.config_dir)
 
 
-def _inside(directories: Sequence[str]) -> Iterator[Path]:
-    for directory in directories:
-        yield from sorted(Path(directory).absolute().glob("*.conf"))
-
-
-def _check_directory(directory: str) -> None:
-    """Refuse a directory that cannot be read; the library takes it for an empty one."""
-    try:
-        os.listdir(directory)
-    except FileNotFoundError:
-        # The library reports that one.
-        return
-    except OSError as error:
-        raise ConfigurationError(
-            f"the configuration directory {directory} cannot be read: {error.strerror}"
-        ) from None
-
-
-def _check_encoding(path: Path) -> None:
-    try:
-        path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"the configuration file {path} is not written in UTF-8") from None
-    except OSError:
-        # The library reports those.
-        return
+def _paths(files: Sequence[str], directories: Sequence[str]) -> Iterator[Path]:
+    yield from (Path(name).expanduser().absolute() for name in files)
+    for directory in (Path(name).expanduser().absolute() for name in directories):
+        try:
+            names = os.listdir(directory)
+        except OSError as error:
+            # The library treats a directory that cannot be read as an empty one.
+            raise ConfigurationError(
+                f"the configuration directory {directory} cannot be read: {error.strerror}"
+            ) from None
+        yield from (directory / name for name in sorted(fnmatch.filter(names, "[!.]*.conf")))
 
 
 def sections(path: Path) -> Mapping[str, Mapping[str, list[str]]]:
-    """Return the values that a configuration file sets, by group and option.
+    """Return the values that a configuration file sets, by group and option. Raises ``ConfigurationError``.
 
     The library lowers the letters of all groups but ``DEFAULT``.
     """
     written: dict[str, dict[str, list[str]]] = {}
-    cfg.ConfigParser(str(path), written).parse()
+    try:
+        cfg.ConfigParser(str(path), written).parse()
+    except OSError as error:
+        raise ConfigurationError(f"the configuration file {path} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"the configuration file {path} is not written in UTF-8") from None
+    except cfg.ParseError as error:
+        # The message leaves out the text of the line, which may contain a password.
+        reason = f"line {error.lineno}: {error.msg}"
+        raise ConfigurationError(f"the configuration file {path} cannot be used: {reason}") from None
     found: dict[str, dict[str, list[str]]] = {}
     for group, options in written.items():
         found.setdefault(_as_read(group), {}).update(options)

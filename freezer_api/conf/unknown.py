@@ -69,7 +69,7 @@ def _known_options(files: list[Sections], backend: str | None, *, libraries: boo
     listed = [pair for namespace in NAMESPACES | namespaces for pair in catalog.options(namespace)]
     places = {place for group, option in listed for place in catalog.option_names(group, option)}
     places |= {("DEFAULT", option.dest) for option in opts.STANDALONE}
-    places |= {("DEFAULT", "config_source"), ("database", opts.IDLE_TIMEOUT.dest)}
+    places.add(("DEFAULT", "config_source"))
     if "gunicorn" in there:
         from gunicorn.config import KNOWN_SETTINGS
 

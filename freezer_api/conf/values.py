@@ -21,9 +21,6 @@ LOG = logging.getLogger(__name__)
 
 _DEFAULT_PORTS = {"http": 9200, "https": 443}
 
-_AS_THEY_ARE = ("index", "number_of_replicas", "engine", "deadline", "timeout", "retries")
-
-
 Group = TypeVar("Group")
 
 
@@ -105,8 +102,13 @@ def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
         verify_certs=options.verify_certs is not False,
         fingerprint=options.fingerprint or None,
         source=source,
+        index=options.index,
+        number_of_replicas=options.number_of_replicas,
+        engine=options.engine,
+        deadline=options.deadline,
+        timeout=options.timeout,
+        retries=options.retries,
         **files,
-        **{name: options[name] for name in _AS_THEY_ARE},
     )
 
 
@@ -174,7 +176,7 @@ def read_database(conf: cfg.ConfigOpts) -> Database:
         raise reading.option_error(conf, "database", "mysql_sql_mode", "no words with commas between them")
     pooling = Pooling(
         more=-1 if options.max_overflow is None else options.max_overflow,
-        recycle=_recycle_time(conf),
+        recycle=options.connection_recycle_time,
         retries=options.db_max_retries,
     )
     return Database(
@@ -185,10 +187,3 @@ def read_database(conf: cfg.ConfigOpts) -> Database:
         options.max_pool_size,
         Waiting(options.max_retries, options.retry_interval),
     )
-
-
-def _recycle_time(conf: cfg.ConfigOpts) -> int:
-    """Return the seconds of ``connection_recycle_time``, or of its old name if only that is set."""
-    options = conf.database
-    is_old = options.idle_timeout is not None and not reading.is_set(conf, "connection_recycle_time", "database")
-    return int(options.idle_timeout if is_old else options.connection_recycle_time)

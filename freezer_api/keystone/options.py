@@ -1,6 +1,7 @@
 """The options of ``[keystone_authtoken]``, with old names translated."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from keystoneauth1 import loading
@@ -12,11 +13,11 @@ from freezer_api.conf import obsolete, reading
 
 GROUP = "keystone_authtoken"
 
-_OLD = [option.name for option in obsolete.OPTIONS if option.group == GROUP and option.today]
+_OLD_NAMES = [option.name for option in obsolete.OPTIONS if option.group == GROUP and option.today]
 """Names that the middleware no longer accepts, and that deployers' files still have."""
 
 _DEFAULTS = {
-    # Seconds, and retries: a request must not wait longer than its caller.
+    # A request must not wait longer for Keystone than its caller waits for the response.
     "http_connect_timeout": 4,
     "http_request_max_retries": 1,
     # The default differs between releases. If false, any user's token is accepted as a service token.
@@ -29,39 +30,34 @@ _DEFAULTS = {
 
 def set_defaults() -> None:
     """Set the defaults of this service for the sample configuration file."""
+    # Public functions of the middleware return copies of the options, which the generator of the sample ignores.
     for _, options in auth_token_opts.auth_token_opts:
         cfg.set_defaults(options, **_DEFAULTS)
 
 
-def register_library(conf: cfg.ConfigOpts) -> None:
-    """Register the options that the middleware has in this release."""
-    for group, opts in auth_token.list_opts():
-        conf.register_opts(opts, group=group)
-
-
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the options of the middleware. The values of old names become the defaults of the current names."""
-    register_library(conf)
+    for group, opts in auth_token.list_opts():
+        conf.register_opts(opts, group=group)
     loading.register_auth_conf_options(conf, GROUP)
-    # Releases of the middleware differ in which old names they still register.
-    obsolete.register(conf, GROUP)
+    for name in _OLD_NAMES:
+        # Some releases of the middleware still register some of them.
+        with suppress(cfg.DuplicateOptError):
+            conf.register_opt(cfg.StrOpt(name, secret=True), group=GROUP)
     for name, value in (_DEFAULTS | _translated(conf)).items():
         conf.set_default(name, value, group=GROUP)
 
 
 def _translated(conf: cfg.ConfigOpts) -> dict[str, Any]:
     """Return the values of old names by the current names."""
-    old = {name: str(conf[GROUP][name]) for name in _OLD if _is_set(conf, name)}
+    group = conf[GROUP]
+    old = {name: str(group[name]) for name in _OLD_NAMES if group[name] and reading.is_set(conf, name, GROUP)}
     translated = {"www_authenticate_uri": old["auth_uri"]} if "auth_uri" in old else {}
-    if "admin_user" in old and not conf[GROUP].auth_type:
+    if "admin_user" in old and not group.auth_type:
         conf.register_opts(loading.get_auth_plugin_conf_options("password"), group=GROUP)
         translated |= _password_plugin(old)
     # oslo.config substitutes $ in defaults.
     return {name: value.replace("$", "$$") for name, value in translated.items()}
-
-
-def _is_set(conf: cfg.ConfigOpts, name: str) -> bool:
-    return reading.is_set(conf, name, GROUP) and bool(conf[GROUP][name])
 
 
 def _password_plugin(old: Mapping[str, str]) -> dict[str, str]:

@@ -142,7 +142,8 @@ def test_usage(arguments: tuple[str, ...], code: int) -> None:
     assert done.code == code
     assert "Traceback" not in done.stderr
     if code == 255:
-        assert done == (255, "", "freezer-status: there is no configuration file /no/such.conf\n")
+        reason = "the configuration file /no/such.conf cannot be read: No such file or directory"
+        assert done == (255, "", f"freezer-status: {reason}\n")
 
 
 @pytest.mark.slow

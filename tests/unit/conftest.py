@@ -1,9 +1,14 @@
 """Tests in this directory open no connection and start no process."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import urllib3  # noqa: F401 - it binds a socket when it is imported
+from oslo_config import cfg
+
+ReadConfig = Callable[..., cfg.ConfigOpts]
 
 _FORBIDDEN = {
     *("socket.connect", "socket.bind", "socket.getaddrinfo"),
@@ -28,3 +33,18 @@ def _isolated() -> Iterator[None]:
     _running.append([])
     yield
     assert _running.pop() == []
+
+
+@pytest.fixture
+def read_config(tmp_path: Path) -> ReadConfig:
+    """Return a function that writes ``freezer.conf`` and reads it; ``register`` registers the options before."""
+
+    def _read(text: str, register: Callable[[cfg.ConfigOpts], None] = lambda _conf: None) -> cfg.ConfigOpts:
+        file = tmp_path / "freezer.conf"
+        file.write_text(text)
+        conf = cfg.ConfigOpts()
+        register(conf)
+        conf(["--config-file", str(file)], project="freezer", default_config_dirs=[])
+        return conf
+
+    return _read

@@ -1,6 +1,6 @@
-"""The sample of the configuration file is complete, and what ``make samples`` makes of today's options.
+"""The sample configuration file is complete, and is what ``make samples`` generates from the current options.
 
-Of the libraries' options the names are compared alone, as releases differ in the texts.
+For options of libraries only the names are compared: their texts differ between releases.
 """
 
 import io
@@ -16,13 +16,13 @@ from oslo_db.options import database_opts
 from freezer_api.conf import catalog, obsolete, opts
 
 with warnings.catch_warnings():
-    # WebOb, which oslo.middleware is made of, needs a module that Python means to drop.
+    # WebOb, which oslo.middleware imports, uses a module that Python 3.13 removed.
     warnings.simplefilter("ignore", DeprecationWarning)
     from freezer_api import pipeline
 
-ETC = Path(__file__).parents[2] / "etc/freezer"
+ETC = Path(__file__).parents[3] / "etc/freezer"
 SAMPLE = ETC / "freezer-api.conf.sample"
-OF_THE_COMMAND_LINE = {option.dest for option in opts.STANDALONE} | {
+COMMAND_LINE = {option.dest for option in opts.STANDALONE} | {
     "config_file",
     "config_dir",
     "config_source",
@@ -31,21 +31,21 @@ OF_THE_COMMAND_LINE = {option.dest for option in opts.STANDALONE} | {
 OPTION = re.compile(r"^#([\w-]+) =", re.MULTILINE)
 
 
-def made(*arguments: str) -> str:
-    """What the generator makes."""
+def generate(*arguments: str) -> str:
+    """Return the output of ``oslo-config-generator``."""
     conf = cfg.ConfigOpts()
     generator.register_cli_opts(conf)
     conf(arguments, default_config_files=[])
     text = io.StringIO()
     with warnings.catch_warnings():
-        # Older releases of the generator use what another library means to drop.
+        # Older releases of the generator use deprecated functions of another library.
         warnings.simplefilter("ignore", DeprecationWarning)
         generator.generate(conf, text)
     return text.getvalue()
 
 
 def blocks(text: str) -> Iterator[tuple[str, str]]:
-    """Each option with its comment, and the group in which it is."""
+    """Yield the group of each option, and the option with its comment."""
     group = ""
     for block in map(str.strip, text.split("\n\n")):
         if match := re.fullmatch(r"\[(\S+)\]", block):
@@ -67,10 +67,10 @@ def test_every_line_is_commented_out(shipped: str) -> None:
     assert all(not line or line.startswith(("#", "[")) for line in shipped.splitlines())
 
 
-def test_our_options_are_todays(shipped: str) -> None:
+def test_own_options_are_up_to_date(shipped: str) -> None:
     there = set(blocks(shipped))
-    ours = blocks(made("--namespace", "freezer-api", "--wrap-width", "79"))
-    # Libraries describe these: the account, the log, and what they have in common groups.
+    ours = blocks(generate("--namespace", "freezer-api", "--wrap-width", "79"))
+    # Described by libraries: the account, and the options of the log, the database and the policy.
     described = {("keystone_authtoken", ""), *_options_of_libraries()}
     changed = [
         (group, block)
@@ -87,26 +87,26 @@ def _options_of_libraries() -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def todays() -> str:
-    return made("--config-file", str(ETC / "freezer-config-generator.conf"))
+def generated() -> str:
+    return generate("--config-file", str(ETC / "freezer-config-generator.conf"))
 
 
-def test_the_options_of_the_libraries_are_there(shipped: str, todays: str) -> None:
-    # Those that a release means to drop may be gone in the one with which the sample was made.
-    kept = "\n\n".join(block for block in todays.split("\n\n") if "deprecated for removal" not in block)
+def test_options_of_libraries_are_in_the_sample(shipped: str, generated: str) -> None:
+    # Deprecated options may be missing in the release with which the sample was generated.
+    kept = "\n\n".join(block for block in generated.split("\n\n") if "deprecated for removal" not in block)
     assert names(kept) - names(shipped) == set(), "run make samples"
 
 
-def test_every_option_of_oslo_db_is_listed_or_known_to_have_no_effect() -> None:
+def test_every_option_of_oslo_db_is_listed_or_obsolete() -> None:
     without_effect = {option.name for option in obsolete.OPTIONS if option.group == "database"}
     listed = {option.dest for option in opts.DATABASE}
-    # Those that a release means to drop are gone in later ones.
+    # Deprecated options are missing in later releases.
     library = {option.dest for option in database_opts if not option.deprecated_for_removal}
     assert library - without_effect == listed
     assert listed & without_effect == set()
 
 
-def test_every_option_that_is_read_is_listed(todays: str) -> None:
+def test_every_option_that_is_read_is_listed(generated: str) -> None:
     conf = cfg.ConfigOpts()
     opts.register(conf)
     pipeline.register(conf)
@@ -115,8 +115,8 @@ def test_every_option_that_is_read_is_listed(todays: str) -> None:
     groups = {name for name in conf if isinstance(conf[name], cfg.ConfigOpts.GroupAttr)}
     read |= {(group, name) for group in groups for name in conf[group]}
     old = {(option.group, option.name) for option in obsolete.OPTIONS}
-    # It decides what deprecated rules mean, of which this service has none.
+    # It affects deprecated rules, of which this service has none.
     old.add(("oslo_policy", "enforce_new_defaults"))
-    read = {(group, name) for group, name in read - old if name not in OF_THE_COMMAND_LINE}
-    # Options of plugins are written with dashes.
-    assert read - {(group, name.replace("-", "_")) for group, name in names(todays)} == set()
+    read = {(group, name) for group, name in read - old if name not in COMMAND_LINE}
+    # The names of plugins' options have dashes.
+    assert read - {(group, name.replace("-", "_")) for group, name in names(generated)} == set()
