@@ -54,7 +54,8 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/codespell
 	.ci/commit-messages
-	@if command -v shellcheck >/dev/null; then .ci/shellcheck; else echo 'No shellcheck: shell files are not checked'; fi
+	.ci/shellcheck
+	$(BIN)/sphinx-lint README.rst CONTRIBUTING.rst SECURITY.rst doc/source doc/adr
 	$(BIN)/hadolint Containerfile
 
 # The pages in doc/build/html, the man pages in doc/build/man; whatever Sphinx or reno warns of is an error.
