@@ -32,7 +32,7 @@ nitpicky = True
 
 _PAGES = {
     "freezer-api": "serves the Freezer API",
-    "freezer-manage": "makes, upgrades, shows and removes what the Freezer API keeps documents in",
-    "freezer-status": "tells whether an upgrade of the Freezer API, or its start, will go well",
+    "freezer-manage": "manages the store of the Freezer API and imports documents",
+    "freezer-status": "checks the configuration and the store of the Freezer API before an upgrade",
 }
 man_pages = [(f"cli/{name}", name, description, [], 1) for name, description in _PAGES.items()]

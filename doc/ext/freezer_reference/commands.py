@@ -1,4 +1,4 @@
-"""The options of a command, read off what it says for ``--help``."""
+"""Read the options of a command from its ``--help``."""
 
 import os
 import re
@@ -13,14 +13,14 @@ _WIDE = "1000"
 
 
 class Option(NamedTuple):
-    """An option in all its spellings, each with its value, and what it means."""
+    """All spellings of an option, each with its value, and its meaning."""
 
     spellings: tuple[str, ...]
     meaning: str
 
 
 def help_of(module: str) -> str:
-    """What the command in this module prints for ``--help``, in long lines."""
+    """Return the ``--help`` of the command in this module, without line breaks in descriptions."""
     command = [sys.executable, "-m", module, "--help"]
     environment = {**os.environ, "COLUMNS": _WIDE, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)  # noqa: S603 - ours
@@ -28,7 +28,7 @@ def help_of(module: str) -> str:
 
 
 def options(text: str) -> Iterator[Option]:
-    """The options of a help text, those out that only say the contrary of another."""
+    """Yield the options of a help text, except the ``--no`` forms."""
     lines = text.partition("\noptions:\n")[2].splitlines()
     for number, line in enumerate(lines):
         match = _OPTION.match(line)
@@ -40,7 +40,7 @@ def options(text: str) -> Iterator[Option]:
 
 
 def page(text: str) -> Iterator[str]:
-    """The options as reStructuredText."""
+    """Generate reStructuredText for the options."""
     for option in options(text):
         yield f".. option:: {', '.join(option.spellings)}"
         yield ""

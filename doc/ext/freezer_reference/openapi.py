@@ -1,4 +1,4 @@
-"""An OpenAPI 3.1 document of the routes and definitions."""
+"""Generate an OpenAPI 3.1 document from the routes and definitions."""
 
 import re
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ _ERROR: Schema = {
     "properties": {"title": {"type": "string"}, "description": {"type": "string"}},
 }
 _OUR_END = r"$(?!\n)"
-"""The end of a text in the patterns of the definitions, which other dialects of patterns write as ``$``."""
+"""The end of the patterns of the definitions; other dialects write it as ``$``."""
 
 
 def document() -> dict[str, Any]:
-    """The OpenAPI document of all versions."""
+    """Return the OpenAPI document of all versions."""
     paths: dict[str, dict[str, Any]] = {}
     for one in operations():
         paths.setdefault(one.path, {})[one.route.method.lower()] = _operation(one)
@@ -76,7 +76,7 @@ def _content(schema: Schema) -> dict[str, Any]:
 
 
 def _portable(schema: Any) -> Any:
-    """The schema without the name of its draft, and with patterns that are read alike everywhere."""
+    """Return the schema without the name of its draft, and with portable patterns."""
     if isinstance(schema, Mapping):
         return {key: _portable(value) for key, value in schema.items() if key != "$schema"}
     if isinstance(schema, list):

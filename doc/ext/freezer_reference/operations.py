@@ -1,8 +1,7 @@
-"""What each route takes and answers.
+"""The operations of the API: bodies, parameters, responses and errors of each route.
 
-The routes are the service's, the bodies are the forms by which it checks them, what may be done is said by its
-policies. What only the handlers know, the statuses, stands here; tests hold it against the conversations that are
-held with the service.
+Routes, schemas of bodies and policy rules are those of the service. Only statuses are listed here; tests compare
+them with recorded requests.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -25,13 +24,13 @@ KIND_OF = {kind.name: kind for kind in KINDS}
 RULES: Mapping[str, RuleDefault] = {rule.name: rule for rule in policies.list_rules()}
 
 KEPT_UNDER = {"backups": "backup_metadata.", "clients": "client."}
-"""Where the document keeps what a create takes, for kinds that do not keep it at their root."""
+"""Prefix of the properties of a create in the stored document, for kinds that do not store them at the root."""
 
 _TAG: Schema = {"type": ["integer", "string"]}
 
 
 def _one_of(*words: str) -> Schema:
-    """An object with one of these keys."""
+    """Return the schema of an object with exactly one of these keys."""
     return {
         "type": "object",
         "minProperties": 1,
@@ -63,20 +62,18 @@ SEARCH_OF_BACKUPS: Schema = {
 
 
 def dropped_names(kind: Kind) -> list[str]:
-    """Root properties that a body may hold, as an answer did, and that mean nothing there."""
+    """Return the root properties that are ignored in a body; clients send back what they received."""
     return [*sorted(kind.server_names), "_version"]
 
 
 def _with(schema: Schema, *more: Field) -> Schema:
-    """The schema of an object with further properties."""
+    """Return the schema of an object with additional properties."""
     added = {field.name: field.as_schema() for field in more}
     return {**schema, "properties": {**schema["properties"], **added}}
 
 
 _DEFAULTS = Field("action_defaults", {"type": ["object", "null"]})
 _STATUS = next(field for field in backups.BACKUPS.fields if field.name == "status")
-
-
 _JOB_ID = Field("job_id", fields.ID_OR_EMPTY)
 
 
@@ -102,7 +99,7 @@ _BODIES: Mapping[tuple[str, str], tuple[Schema | None, Schema]] = {
     ("sessions", "patch"): (sessions.FORM.schema, sessions.FORM.schema),
     ("sessions", "act"): (ACTION, ACTION),
 }
-"""By resource and handler: what v1 and v2 take."""
+"""Schemas of the bodies in v1 and v2, by resource and handler."""
 
 
 @dataclass(frozen=True)
@@ -115,34 +112,34 @@ class Parameter:
 
 
 _LIST = (
-    Parameter("limit", {"type": "integer", "minimum": 1}, "How many documents at most; 10 if you do not say."),
-    Parameter("offset", {"type": "integer", "minimum": 0}, "How many to pass over."),
-    Parameter("marker", fields.STRING, "Where to go on: what the ``Link`` of the page before has."),
-    Parameter("with_count", fields.BOOLEAN, "Adds ``count``, the number of all documents that fit."),
+    Parameter("limit", {"type": "integer", "minimum": 1}, "Maximum number of documents; 10 by default."),
+    Parameter("offset", {"type": "integer", "minimum": 0}, "Number of documents to skip."),
+    Parameter("marker", fields.STRING, "Position to continue from, as in ``Link`` of the previous page."),
+    Parameter("with_count", fields.BOOLEAN, "Adds ``count``, the number of all matching documents."),
     Parameter("search", fields.STRING, "The search document, for clients that cannot send a body with a GET."),
 )
 _ALL_PROJECTS = Parameter(
-    "all_projects", fields.BOOLEAN, "Jobs of all projects, for those who may; others get their own."
+    "all_projects", fields.BOOLEAN, "Jobs of all projects if the policy allows it, else of the own project."
 )
 
-_ID_TAKEN = "The id is taken by somebody whom you cannot see."
-_BAD_BODY = "The body breaks a rule; the text names the property."
-_NO_DOCUMENT = "There is no such document, or it is not yours to see."
-_NO_CLIENT = "An action with this id is not there, or the client does not support what the job asks for"
+_ID_TAKEN = "A document that you cannot see has this id."
+_BAD_BODY = "The body is invalid; the description names the property."
+_NO_DOCUMENT = "The document does not exist, or you cannot see it."
+_NO_CLIENT = "No action has this id, or the client does not support the job"
 
 _OK, _CREATED, _ACCEPTED, _EMPTY = 200, 201, 202, 204
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer when all is well, and the errors that are special to the route."""
+    """The status of success, and the errors that are particular to the route."""
 
     status: int
     errors: Mapping[int, str]
 
 
 _ANSWERS: Mapping[str, Answer] = {
-    "search": Answer(_OK, {400: "A parameter or the search breaks a rule."}),
+    "search": Answer(_OK, {400: "A parameter or the search is invalid."}),
     "get": Answer(_OK, {404: _NO_DOCUMENT}),
     "delete": Answer(_EMPTY, {}),
     "create": Answer(_CREATED, {400: _BAD_BODY}),
@@ -151,43 +148,42 @@ _ANSWERS: Mapping[str, Answer] = {
     "event": Answer(_ACCEPTED, {400: "The body is not one event.", 404: _NO_DOCUMENT}),
     "act": Answer(
         _ACCEPTED,
-        {400: "The body is not one action, the job is no member, or the tag has not been yet.", 404: _NO_DOCUMENT},
+        {400: "The body is not one action, the job is not a member, or the tag is too high.", 404: _NO_DOCUMENT},
     ),
     "add_job": Answer(_EMPTY, {404: _NO_DOCUMENT}),
-    "remove_job": Answer(_EMPTY, {404: "There is no such session, or it is not yours to see."}),
+    "remove_job": Answer(_EMPTY, {404: "The session does not exist, or you cannot see it."}),
 }
 """By handler."""
 
 _FURTHER_ERRORS: Mapping[tuple[str, str], Mapping[int, str]] = {
     ("backups", "delete"): {404: f"v2: {_NO_DOCUMENT}"},
-    ("clients", "create"): {409: "A client of this id is registered already."},
+    ("clients", "create"): {409: "A client with this id is already registered."},
     ("actions", "create"): {409: _ID_TAKEN},
-    ("jobs", "create"): {409: _ID_TAKEN, 422: f"{_NO_CLIENT}; v2: there is no such client."},
-    ("jobs", "put"): {422: f"{_NO_CLIENT}; v2: there is no such client."},
-    ("jobs", "patch"): {422: f"{_NO_CLIENT}; v2: there is no such client."},
+    ("jobs", "create"): {409: _ID_TAKEN, 422: f"{_NO_CLIENT}; v2: the client does not exist."},
+    ("jobs", "put"): {422: f"{_NO_CLIENT}; v2: the client does not exist."},
+    ("jobs", "patch"): {422: f"{_NO_CLIENT}; v2: the client does not exist."},
 }
 """By resource and handler."""
 
 GENERAL_ERRORS: Mapping[int, str] = {
-    401: "Nobody vouches for you: there is no token, or it is not valid any more.",
-    403: "The policy does not let you do this, or not in this project.",
-    404: "There is no such path.",
-    405: "The method is not offered here; ``Allow`` lists those that are.",
-    406: "You do not accept JSON.",
-    409: "A change: others changed the same document over and over. Try again.",
+    401: "The token is missing or invalid.",
+    403: "The policy does not allow this, or not in this project.",
+    404: "The path does not exist.",
+    405: "Method not allowed; ``Allow`` lists the supported methods.",
+    406: "The client does not accept JSON.",
+    409: "A change: other requests changed the same document repeatedly. Try again.",
     413: "The body is larger than ``[api] max_body_size``, or the document than ``[api] max_document_size``.",
-    500: "The service or its store failed; the log of the service says how.",
-    503: "The store or Keystone does not answer. Try again after the seconds of ``Retry-After``.",
+    500: "The service or its store failed; see the log of the service.",
+    503: "The store or Keystone does not answer. Retry after the seconds in ``Retry-After``.",
 }
-"""What every route may answer."""
+"""Errors that every route may return."""
 
 
 @dataclass(frozen=True)
 class Operation:
     """A route of one version.
 
-    ``body``: the schema of what it takes, None when it takes nothing; ``answer``: that of the object that it
-    answers, None when that is empty.
+    ``body`` is the schema of the request body, ``answer`` that of the response; None if there is no body.
     """
 
     version: str
@@ -208,7 +204,7 @@ class Operation:
 
     @property
     def answer(self) -> Schema | None:
-        """The schema of the object that is answered, None when nothing is."""
+        """Return the schema of the response body, or None."""
         if (self.route.resource, self.route.handler) == ("backups", "patch"):
             return _document(self.kind)
         return _ANSWERED[self.route.handler](self.kind)
@@ -248,11 +244,11 @@ _ANSWERED: Mapping[str, Callable[[Kind], Schema | None]] = {
     "add_job": lambda _kind: None,
     "remove_job": lambda _kind: None,
 }
-"""By handler: what it answers, of a kind."""
+"""Functions from a kind to the schema of the response, by handler."""
 
 
 def operations() -> Iterator[Operation]:
-    """Every route of every version."""
+    """Yield every route of every version."""
     for number, version in enumerate(VERSIONS):
         for route in version.routes:
             yield _operation(version.mount[1:], version.prefix, number, route)
@@ -280,8 +276,8 @@ def _as_list(operation: Operation) -> Operation:
 
 
 def find(method: str, path: str) -> dict[str, Operation]:
-    """The operations of a method and a path below the version, by version; ``LookupError`` when there is none."""
+    """Return the operations of a method and a path by version. Raise ``LookupError`` if there is none."""
     found = {one.version: one for one in operations() if (one.route.method, one.route.path) == (method, path)}
     if not found:
-        raise LookupError(f"there is no route {method} {path}")
+        raise LookupError(f"no route {method} {path}")
     return found

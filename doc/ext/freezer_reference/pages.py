@@ -1,4 +1,4 @@
-"""reStructuredText of operations, definitions and errors."""
+"""Generate reStructuredText for operations, properties and errors."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -30,7 +30,7 @@ _BY_THE_SERVICE = "set by the service"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], widths: str) -> Iterator[str]:
-    """A list table."""
+    """Yield the lines of a list table."""
     yield ".. list-table::"
     yield "   :header-rows: 1"
     yield f"   :widths: {widths}"
@@ -42,7 +42,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], widths: str) -> It
 
 
 def operation(method: str, path: str) -> Iterator[str]:
-    """What the routes of this method and path, one of each version, take and answer."""
+    """Describe the routes of this method and path in all versions."""
     found = find(method, path)
     first, *others = found.values()
     for one in found.values():
@@ -78,7 +78,7 @@ def _needed(body: Schema) -> str:
     if "maxProperties" in body:
         return f"an object with one of the keys {_listed(name for name in found if '.' not in name)}"
     needed = [name for name, rule in found.items() if rule.required and "." not in name]
-    return f"an object; {_listed(needed)} must be there" if needed else "an object; no property must be there"
+    return f"an object; {_listed(needed)} required" if needed else "an object; no property is required"
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -106,14 +106,14 @@ def _answer(one: Operation) -> str:
 
 
 def parameters() -> Iterator[str]:
-    """The parameters of lists."""
+    """Describe the parameters of lists."""
     of_all = {parameter.name: parameter for one in operations() for parameter in one.parameters}
     rows = [(f"``{one.name}``", one.meaning) for one in of_all.values()]
     yield from table(("Parameter", "Meaning"), rows, "20 80")
 
 
 def routes() -> Iterator[str]:
-    """All routes with the rules that guard them."""
+    """List all routes with their policy rules."""
     methods: dict[tuple[str, str], list[Operation]] = {}
     for one in operations():
         methods.setdefault((one.route.method, one.route.path), []).append(one)
@@ -131,13 +131,13 @@ def routes() -> Iterator[str]:
 
 
 def errors() -> Iterator[str]:
-    """What every route may answer."""
+    """List the errors that every route may return."""
     rows = [(f"{status} {HTTPStatus(status).phrase}", text) for status, text in GENERAL_ERRORS.items()]
     yield from table(("Status", "When"), rows, "25 75")
 
 
 def properties(name: str) -> Iterator[str]:
-    """The properties of a kind: what they have to be, and who sets them."""
+    """Describe the properties of a kind: valid values, and which are set by the service."""
     kind = KIND_OF[name]
     given = {version.mount[1:]: _rules_of(kind, version.mount[1:]) for version in VERSIONS}
     paths = list(dict.fromkeys(path for found in given.values() for path in found))
@@ -149,7 +149,7 @@ def properties(name: str) -> Iterator[str]:
     }
     rows = [(f"``{path}``", _rule_of(kind, path, given)) for path in ruled]
     rows += [(f"``{name}``", _by_the_service(kind, name)) for name in _shown_names(kind) if name not in ruled]
-    yield from table(("Property", "What it has to be"), rows, "35 65")
+    yield from table(("Property", "Valid values"), rows, "35 65")
     yield from _free(kind, free)
 
 
@@ -161,7 +161,7 @@ def _rules_of(kind: Kind, version: str) -> dict[str, Rule]:
 
 
 def _is_free(path: str, given: Iterable[dict[str, Rule]]) -> bool:
-    """Whether no version has a rule for it."""
+    """Return whether no version restricts the values of the property."""
     return all(found[path].words == _NO_RULE for found in given if path in found)
 
 
@@ -180,12 +180,12 @@ def _told(rule: Rule) -> str:
 
 
 def _shown_names(kind: Kind) -> list[str]:
-    """The root properties that only the service sets and that some version shows."""
+    """Return the root properties that only the service sets and that some version shows."""
     return [field.name for field in kind.fields if field.server and _showing(kind, field.name)]
 
 
 def _showing(kind: Kind, name: str) -> list[str]:
-    """The versions that show a root property."""
+    """Return the versions that show a root property."""
     return [
         version.mount[1:]
         for version in VERSIONS
@@ -199,7 +199,7 @@ def _by_the_service(kind: Kind, name: str) -> str:
 
 
 def _free(kind: Kind, taking: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """The properties that may be anything, by what they usually are; ``taking``: which versions do."""
+    """List the properties without a rule by their usual type; ``taking`` has the versions that accept each."""
     groups: dict[tuple[str, str], list[str]] = {}
     for path, versions in taking.items():
         container, _, name = path.rpartition(".")
@@ -210,7 +210,7 @@ def _free(kind: Kind, taking: Mapping[str, Sequence[str]]) -> Iterator[str]:
         groups.setdefault((place, _USUALLY[kind.paths[stored].index]), []).append(name)
     if not groups:
         return
-    yield "These may be anything, and are kept as they come:"
+    yield "These accept any value, which is stored as sent:"
     yield ""
     rows = [(place, usual, _listed(names)) for (place, usual), names in groups.items()]
     yield from table(("In", "Usually", "Names"), rows, "25 15 60")

@@ -1,4 +1,4 @@
-"""What a JSON Schema of the definitions asks for, in words."""
+"""Describe the JSON Schemas of the definitions in words."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -36,14 +36,14 @@ _WORDS: tuple[tuple[Schema, str], ...] = (
 
 
 class Rule(NamedTuple):
-    """What a property has to be, and whether it has to be there."""
+    """Valid values of a property, and whether it is required."""
 
     words: str
     required: bool
 
 
 def words(schema: Schema) -> str:
-    """The schema of a value in words; ``LookupError`` where none are known."""
+    """Return the schema of a value in words. Raise ``LookupError`` for an unknown schema."""
     if "enum" in schema:
         return f"one of {', '.join(_shown(value) for value in schema['enum'])}"
     if schema.get("type") == "array" and "properties" not in schema["items"]:
@@ -60,7 +60,7 @@ def words(schema: Schema) -> str:
     if "maxLength" in schema:
         rest = {name: value for name, value in schema.items() if name != "maxLength"}
         return f"{words(rest)}, at most {schema['maxLength']:,} characters"
-    raise LookupError(f"there are no words for {schema}")
+    raise LookupError(f"no description of {schema}")
 
 
 def _same(one: Schema, other: Schema) -> bool:
@@ -72,8 +72,9 @@ def _shown(value: Any) -> str:
 
 
 def rules(schema: Schema) -> dict[str, Rule]:
-    """Every property of an object's schema by its dotted path, parents first; ``[]`` stands for an item of a list,
-    ``{}`` for a value under any key.
+    """Return the rule of each property of an object by its dotted path, parents first.
+
+    ``[]`` stands for an item of a list, ``{}`` for a value under any key.
     """
     return dict(_walk(schema, ""))
 
