@@ -22,7 +22,7 @@ PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 
 # In minutes: the embedded store and one search server, in process, and that the service starts and stops.
 SMOKE := test_what_was_answered_is_there_after_a_clean_stop test_ctrl_c_is_a_clean_stop
-QUICK := tests/unit tests/functional tests/contract tests/docs \
+QUICK := tests/unit tests/functional tests/contract tests/stores/sqlite tests/docs \
   $(addprefix tests/service/test_start_and_stop.py::,$(SMOKE))
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) -m "not (slow or elasticsearch8 or mariadb or postgresql or keystone)" \
@@ -86,7 +86,7 @@ test-clients: $(VENV)/.dev
 
 # What says most about another Python or other libraries in a few minutes: all that needs no server. For example
 # make test-embedded PYTHON=python3.13 VENV=.venv-3.13
-EMBEDDED := --stores sqlite tests/unit tests/functional tests/contract tests/commands
+EMBEDDED := --stores sqlite tests/unit tests/functional tests/contract tests/stores/sqlite tests/stores/sql tests/commands
 test-embedded test-lowest-embedded: override ARGS += $(EMBEDDED)
 test-embedded: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)

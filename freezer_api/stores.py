@@ -102,7 +102,7 @@ class SQLServerStore:
         driver = self._driver()
         for name in driver.ignored:
             LOG.warning("%s: the parameter %s has no effect", self.options.source, name)
-        repository = open_server(driver, Pooling(kept=1))
+        repository = open_server(driver, Pooling(size=1))
         try:
             _check_available(repository.check)
         finally:
@@ -111,7 +111,7 @@ class SQLServerStore:
     def open(self, threads: int) -> Repository:
         """Return the repository, for that number of threads."""
         kept = threads if self.options.kept is None else self.options.kept
-        return open_server(self._driver(), replace(self.options.pooling, kept=kept), self.max_values)
+        return open_server(self._driver(), replace(self.options.pooling, size=kept), self.max_values)
 
     def admin(self) -> StoreAdmin:
         """Return the administration of the store."""

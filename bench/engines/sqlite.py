@@ -20,7 +20,7 @@ from freezer_api.documents.kind import Kind
 from freezer_api.repository.sql.compiled import compile_select
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.sqlite import SQLiteAccess, sqlite_access, sqlite_engine
+from freezer_api.repository.sql.sqlite import SQLiteAccess, sqlite_engine
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -37,7 +37,7 @@ class SQLite:
     def fill(self, maker: Maker, directory: Path) -> "Filled":
         path = directory / embedded.FILE
         embedded.prepare(path)
-        engine = sqlite_engine(path, timeout=5.0, connections=1)
+        engine = sqlite_engine(path)
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             for kind, rows in maker.kinds():
@@ -67,7 +67,7 @@ class Filled:
         return "--data-dir", str(self.path.parent), "--config-file", str(configuration)
 
     def bare(self, requests: Sequence[Request], status: int) -> Bare[Statement]:
-        access = _Heard(sqlite_access(self.path, timeout=5.0, connections=1, longest_read=30.0))
+        access = _Heard(SQLiteAccess(self.path, connections=1, read_timeout=30.0))
         with closing(SQLRepository(access)) as repository:
             return Bare(list(floor.calls(repository, access.heard, requests, status)), self._opened)
 

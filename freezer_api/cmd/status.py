@@ -29,7 +29,7 @@ from freezer_api.policy import policy_files
 from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.admin import StoreAdmin
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.servers import Waiting
+from freezer_api.repository.sql.servers import ConnectRetries
 
 PROGRAM = "freezer-status"
 
@@ -186,7 +186,7 @@ class Checks(upgradecheck.UpgradeCommands):
         store = stores.find_store(self.conf)
         if isinstance(store, stores.SQLServerStore):
             # Who looks wants to know how it is now.
-            store = replace(store, options=replace(store.options, waiting=Waiting(tries=0)))
+            store = replace(store, options=replace(store.options, waiting=ConnectRetries(limit=0)))
         self.admin = store.admin()
         self._is_embedded = isinstance(store, stores.SQLiteStore) and store.embedded
         if self._is_embedded:

@@ -15,7 +15,7 @@ from freezer_api.documents.limits import Limits
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.elastic.access import Access, authorization
 from freezer_api.repository.sql import urls
-from freezer_api.repository.sql.servers import Pooling, Waiting
+from freezer_api.repository.sql.servers import ConnectRetries, Pooling
 
 LOG = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Database:
     session: dict[str, Any]
     pooling: Pooling
     kept: int | None
-    waiting: Waiting
+    waiting: ConnectRetries
 
 
 def read_limits(conf: cfg.ConfigOpts) -> Limits:
@@ -175,7 +175,7 @@ def read_database(conf: cfg.ConfigOpts) -> Database:
     if not urls.is_sql_mode(options.mysql_sql_mode or ""):
         raise reading.option_error(conf, "database", "mysql_sql_mode", "no words with commas between them")
     pooling = Pooling(
-        more=-1 if options.max_overflow is None else options.max_overflow,
+        max_overflow=-1 if options.max_overflow is None else options.max_overflow,
         recycle=options.connection_recycle_time,
         retries=options.db_max_retries,
     )
@@ -185,5 +185,5 @@ def read_database(conf: cfg.ConfigOpts) -> Database:
         {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
         pooling,
         options.max_pool_size,
-        Waiting(options.max_retries, options.retry_interval),
+        ConnectRetries(options.max_retries, options.retry_interval),
     )

@@ -6,16 +6,14 @@ threads of a worker waiting nor the requests that queue for them.
 """
 
 import logging
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import partial
 
 from freezer_api.errors import Unavailable
+from freezer_api.repository.forks import call_after_fork
 
 LOG = logging.getLogger(__name__)
 
@@ -100,7 +98,7 @@ class Outages:
         self._places: set[str] = set()
         self._answered: dict[str, float] = {}
         self.restart()
-        os.register_at_fork(after_in_child=partial(_restart, weakref.ref(self)))
+        call_after_fork(Outages.restart, self)
 
     def restart(self) -> None:
         """Forget a probe that another process is making."""
@@ -170,9 +168,3 @@ class Outages:
                     "The store is not available (%s), after %.1f s: %s", place or "everything", seconds, reason
                 )
             self._places.add(place)
-
-
-def _restart(held: "weakref.ref[Outages]") -> None:
-    outages = held()
-    if outages is not None:
-        outages.restart()

@@ -1,7 +1,6 @@
 """Short words for what the tests ask and keep."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from freezer_api.documents.registry import KINDS
@@ -36,6 +35,23 @@ def found(repository: Repository, *conditions: q.Condition, kind: Any = JOBS, li
     return keys_of(page)
 
 
+SECRET = "a value that no error may show"
+
+
+def every_call(repository: Repository) -> dict[str, Callable[[], object]]:
+    """Each way to use a repository in which the job ``one`` exists."""
+    stored = repository.get(JOBS, "one")
+    assert stored is not None
+    return {
+        "get": lambda: repository.get(JOBS, "one"),
+        "search": lambda: repository.search(JOBS, q.Query(with_total=True)),
+        "check": repository.check,
+        "create": lambda: repository.create(JOBS, "new", job("new", n=SECRET)),
+        "replace": lambda: repository.replace(JOBS, "one", job("one", n=SECRET), stored.token),
+        "delete": lambda: repository.delete(JOBS, "one", stored.token),
+    }
+
+
 def exactly(left: Any, right: Any) -> bool:
     """Equal in type and value all the way down: 1 is not 1.0 and not true, 0.0 is not -0.0."""
     if type(left) is not type(right):
@@ -45,29 +61,3 @@ def exactly(left: Any, right: Any) -> bool:
     if isinstance(left, list):
         return len(left) == len(right) and all(map(exactly, left, right))
     return repr(left) == repr(right)
-
-
-def check_that_a_reader_misses_nothing(opened: Callable[[], Repository]) -> None:
-    """Where creations come one after the other, a reader behind a position sees all that others create."""
-    repository = opened()
-
-    def create(number: int) -> None:
-        writer = opened()
-        for n in range(25):
-            writer.create(JOBS, f"job{number}x{n}", job("any", n=n))
-
-    with ThreadPoolExecutor(4) as threads:
-        writing = [threads.submit(create, number) for number in range(4)]
-        seen: list[str] = []
-        after = None
-        while len(seen) < 60:
-            page = repository.search(JOBS, q.Query(limit=3, after=after))
-            if page.next is not None:
-                seen += keys_of(page)
-                after = page.next
-        for one in writing:
-            one.result()
-    seen += keys_of(repository.search(JOBS, q.Query(limit=1000, after=after)))
-
-    assert len(seen) == 100
-    assert seen == found(repository)

@@ -1,35 +1,53 @@
-"""What the drivers of the database servers share: one store per server, emptied for each test."""
+"""Stores in databases: the one on each server, which is emptied for each test, and the administration of any."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from pathlib import Path
 
+from alembic import command
 from sqlalchemy import make_url
 
+from freezer_api.documents.fields import Document
 from freezer_api.repository.sql import urls
-from freezer_api.repository.sql.admin import SQLAdmin
+from freezer_api.repository.sql.admin import SQLAdmin, alembic_config
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.servers import Driver, Pooling, Waiting, open_server, server_admin
+from freezer_api.repository.sql.servers import ConnectRetries, Driver, Pooling, open_server, server_admin
+from freezer_api.repository.sql.sqlite import sqlite_admin
 from tests.support.sql.server import PASSWORD
 from tests.support.sql.shared import SHARED
 
-__all__ = ["PASSWORD", "admin", "driver", "make", "open_repository", "set_clock", "sync"]
+__all__ = ["PASSWORD", "admin", "driver", "fill_layout_0004", "make", "open_repository", "set_clock", "sync"]
 
 
 def driver(address: str, *, bounded: bool = True, sql_mode: str = "TRADITIONAL") -> Driver:
     return urls.driver(urls.parsed(address), sql_mode=sql_mode, bounded=bounded)
 
 
-def admin(address: str, **waiting: Any) -> SQLAdmin:
+def admin(address: str, *, retries: int = 0, interval: float = 10) -> SQLAdmin:
+    """Return the administration of the database with this URL, or of the SQLite file with this path."""
+    if "://" not in address:
+        return sqlite_admin(Path(address))
     made = driver(address, bounded=False)
-    return server_admin(made, Waiting(**{"tries": 0, **waiting}), urls.shown(urls.parsed(address)))
+    return server_admin(made, ConnectRetries(retries, interval), urls.shown(urls.parsed(address)))
 
 
 def sync(address: str) -> None:
     made = admin(address)
     made.sync([], erase=lambda _question: False)
     made.close()
+
+
+def fill_layout_0004(made: SQLAdmin, jobs: Mapping[str, Document]) -> None:
+    """Store jobs as an older release did: with the values of all fields among the words of the document."""
+    with made.engine.connect() as connection:
+        command.upgrade(alembic_config(connection), "0004")
+        connection.commit()
+        for key, document in jobs.items():
+            row = {"key": key, "created": 7, "version": 3, **TABLES["jobs"].contents(document)}
+            row["texts"] += f"\x1f{document['job_schedule']['current_pid']}\x1f"
+            connection.execute(TABLES["jobs"].table.insert().values({**row, "entries": "\x1f"}))
+        connection.commit()
 
 
 @cache

@@ -53,10 +53,10 @@ def test_parameters_without_effect_are_named(database, tmp_path, caplog):
 @pytest.mark.parametrize(
     ("name", "said", "text"),
     [
-        ("mysql", b"\5\0\0\0ABCDE", "what answers is no MySQL server"),
-        ("mysql", bytes(50), "what answers is no MySQL server"),
+        ("mysql", b"\5\0\0\0ABCDE", "it is not a MySQL server"),
+        ("mysql", bytes(50), "it is not a MySQL server"),
         ("mysql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "Packet sequence number wrong - got 80 expected 0"),
-        ("postgresql", b"\xff" * 100, "what answers is no PostgreSQL server"),
+        ("postgresql", b"\xff" * 100, "it is not a PostgreSQL server"),
         ("postgresql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "received invalid response to SSL negotiation: H"),
     ],
 )

@@ -1,4 +1,4 @@
-"""``[database]``: what the options of oslo.db come to, and what an operator may write in a URL."""
+"""``[database]``: the options of oslo.db, and the URL."""
 
 import ssl
 import sys
@@ -13,17 +13,17 @@ from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.mysql import MySQL
 from freezer_api.repository.sql.postgresql import PostgreSQL
-from freezer_api.repository.sql.servers import Pooling, Waiting
+from freezer_api.repository.sql.servers import ConnectRetries, Pooling
 
 URL = "mysql+pymysql://freezer:p%40ss@127.0.0.1:1/freezer"
 CLIENT = Path(__file__).with_name("client.pem")
-"""A certificate that vouches for itself, and its key."""
+"""A self-signed certificate and its key."""
 POSTGRESQL = "postgresql+psycopg2://freezer:p%40ss@127.0.0.1:1/freezer"
 
 
 @pytest.fixture
 def store(tmp_path):
-    """The store that these lines of ``[database]`` name."""
+    """The store of these lines of ``[database]``."""
 
     def _store(*lines, url=URL):
         file = tmp_path / "freezer.conf"
@@ -36,16 +36,16 @@ def store(tmp_path):
     return _store
 
 
-def test_nothing_but_a_url_will_do(store):
+def test_url_alone_is_enough(store):
     found = store()
     assert isinstance(found, stores.SQLServerStore)
-    assert (found.options.pooling, found.options.kept) == (Pooling(more=50), None)
-    assert found.options.waiting == Waiting(tries=10, interval=10)
+    assert (found.options.pooling, found.options.kept) == (Pooling(max_overflow=50), None)
+    assert found.options.waiting == ConnectRetries(limit=10, interval=10)
     assert found.options.session == {"sql_mode": "TRADITIONAL", "sync_wait": None}
     assert str(found) == "mysql://127.0.0.1:1/freezer"
 
 
-def test_the_options_of_deployers_count(store, caplog):
+def test_options_of_deployers_take_effect(store):
     found = store(
         "max_pool_size = 120",
         "max_overflow = 60",
@@ -58,9 +58,9 @@ def test_the_options_of_deployers_count(store, caplog):
         "use_db_reconnect = true",
         "connection_parameters = charset=utf8",
     )
-    assert found.options.pooling == Pooling(more=60, recycle=3601, retries=7)
+    assert found.options.pooling == Pooling(max_overflow=60, recycle=3601, retries=7)
     assert found.options.kept == 120
-    assert found.options.waiting == Waiting(tries=-1, interval=3)
+    assert found.options.waiting == ConnectRetries(limit=-1, interval=3)
     assert found.options.session == {"sql_mode": "", "sync_wait": 1}
     assert found.options.url.query == {"charset": "utf8"}
     repository = found.open(threads=4)
@@ -68,11 +68,11 @@ def test_the_options_of_deployers_count(store, caplog):
     repository.close()
 
 
-def test_of_two_names_of_an_option_the_new_one_counts(store):
+def test_new_name_of_an_option_overrides_the_old_one(store):
     assert store("idle_timeout = 3601", "connection_recycle_time = 60").options.pooling.recycle == 60
 
 
-def test_without_a_number_every_thread_keeps_its_connection(store):
+def test_pool_has_a_connection_for_each_thread_by_default(store):
     repository = store().open(threads=4)
     assert repository._access.engine.pool.size() == 4
     repository.close()
@@ -87,14 +87,14 @@ def test_without_a_number_every_thread_keeps_its_connection(store):
         ("postgresql+psycopg2:///f", "postgresql://localhost/f"),
     ],
 )
-def test_every_usual_name_of_a_server(store, url, name):
+def test_usual_schemes_are_accepted(store, url, name):
     assert str(store(url=url)) == name
 
 
 @pytest.mark.parametrize(
     ("url", "package", "extra"), [(URL, "pymysql", "mysql"), (POSTGRESQL, "psycopg2", "postgresql")]
 )
-def test_a_package_that_is_missing_is_named_with_its_extra(store, monkeypatch, url, package, extra):
+def test_missing_package_is_reported_with_its_extra(store, monkeypatch, url, package, extra):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ConfigurationError) as refusal:
         store(url=url)
@@ -106,7 +106,7 @@ def settings(**options):
     return MySQL(urls.parsed(URL), **options)._arguments["init_command"]
 
 
-def test_the_settings_of_a_session_on_mysql():
+def test_settings_of_a_mysql_session():
     assert settings(bounded=False) == (
         "SET SESSION time_zone = '+00:00', "
         "sql_mode = CONCAT(REPLACE(@@sql_mode, 'ORACLE', ''), ',STRICT_ALL_TABLES')"
@@ -118,13 +118,13 @@ def test_the_settings_of_a_session_on_mysql():
     )
 
 
-def test_a_sql_mode_is_nothing_but_that(store):
+def test_sql_mode_with_other_characters_is_refused(store):
     with pytest.raises(ConfigurationError, match=r"^\[database\] mysql_sql_mode in \S+: no words"):
         store("mysql_sql_mode = ANSI'; DROP TABLE jobs")
 
 
 def arguments(query="", url=URL):
-    return MySQL(urls.parsed(f"{url}?{query}"))._arguments
+    return MySQL(urls.parsed(f"{url}?{query}" if query else url))._arguments
 
 
 @pytest.mark.parametrize(
@@ -143,50 +143,54 @@ def arguments(query="", url=URL):
         (f"ssl_ca={CLIENT}&ssl_disabled=false", ssl.CERT_REQUIRED, True),
     ],
 )
-def test_tls_to_mysql(query, verify, hostname):
+def test_mysql_tls_parameters(query, verify, hostname):
     tls = arguments(f"charset=utf8&{query}")["ssl"]
     assert (tls.verify_mode, tls.check_hostname) == (verify, hostname)
 
 
-def test_without_a_word_of_tls_mysql_decides():
+def test_mysql_decides_on_tls_by_default():
     for query in ("charset=utf8", "ssl_disabled=false"):
         found = arguments(query)
         assert (found["ssl"], found["ssl_disabled"]) == (None, False)
 
 
-def test_tls_that_is_not_wanted():
+def test_mysql_tls_can_be_disabled():
     found = arguments(f"ssl_ca={CLIENT}&ssl_disabled=true")
     assert (found["ssl"], found["ssl_disabled"]) == (None, True)
 
 
-def test_ciphers_of_tls_to_mysql():
+def test_mysql_tls_ciphers():
     ciphers = arguments("ssl_cipher=ECDHE-RSA-AES256-GCM-SHA384")["ssl"].get_ciphers()
     assert [cipher["name"] for cipher in ciphers if cipher["protocol"] == "TLSv1.2"] == [
         "ECDHE-RSA-AES256-GCM-SHA384"
     ]
 
 
-def test_a_plugin_of_sqlalchemy_is_not_for_the_server(store):
+def test_plugin_of_sqlalchemy_is_removed(store):
     assert "plugin" not in store(url=f"{POSTGRESQL}?plugin=dbcounter").options.url.query
 
 
-def test_a_password_is_written_in_utf_8():
+def test_mysql_password_is_encoded_in_utf_8():
     assert arguments(url="mysql://u:p%E2%82%AC@h/f")["password"] == "p€".encode()
 
 
 @pytest.mark.parametrize(
     ("url", "query", "reason"),
     [
-        (URL, "ssl_ca=/no/ca.pem", "/no/ca.pem cannot be used: No such file or directory"),
-        (URL, f"ssl_ca={CLIENT}&ssl_cert=/no/c", f"{CLIENT}, /no/c cannot be used: No such file or directory"),
-        (URL, f"ssl_cert={__file__}", f"{__file__} cannot be used: "),
-        (URL, "ssl_cipher=none", "ssl_cipher cannot be used: no cipher has this name"),
-        (URL, "ssl_mode=VERIFY_CA", "there is no parameter ssl_mode, only ssl_ca, "),
-        (POSTGRESQL, "host=a:1&host=b&port=7", "its library says: Can't mix 'multihost' formats together"),
-        (POSTGRESQL, "charset=utf8", 'its library says: invalid connection option "charset"'),
+        (URL, "ssl_ca=/no/ca.pem", "cannot use the TLS files /no/ca.pem: No such file or directory"),
+        (
+            URL,
+            f"ssl_ca={CLIENT}&ssl_cert=/no/c",
+            f"cannot use the TLS files {CLIENT}, /no/c: No such file or directory",
+        ),
+        (URL, f"ssl_cert={__file__}", f"cannot use the TLS files {__file__}: "),
+        (URL, "ssl_cipher=none", "unknown cipher in ssl_cipher"),
+        (URL, "ssl_mode=VERIFY_CA", "unknown parameter ssl_mode; known are ssl_ca, "),
+        (POSTGRESQL, "host=a:1&host=b&port=7", "libpq: Can't mix 'multihost' formats together"),
+        (POSTGRESQL, "charset=utf8", 'libpq: invalid connection option "charset"'),
     ],
 )
-def test_a_parameter_that_cannot_be(store, tmp_path, url, query, reason):
+def test_invalid_parameter_is_refused(store, tmp_path, url, query, reason):
     with pytest.raises(ConfigurationError) as refusal:
         store(url=f"{url}?{query}").prepare()
     assert str(refusal.value).startswith(f"[database] connection in {tmp_path}/freezer.conf: {reason}")
@@ -194,36 +198,27 @@ def test_a_parameter_that_cannot_be(store, tmp_path, url, query, reason):
     assert "\n" not in str(refusal.value)
 
 
-def places(query):
-    return [
-        (place.get("host"), place.get("port"), place["dbname"])
-        for place in PostgreSQL(urls.parsed(f"postgresql://u@/f?{query}"))._places
-    ]
+EACH, TOGETHER = [("a", "1"), ("b", "2")], [("a,b", "1,2")]
 
 
 @pytest.mark.parametrize(
-    "query", ["host=a:1&host=b:2", "host=a,b&port=1,2", "host=a:1&host=b:2&target_session_attrs=read-write"]
+    ("query", "hosts"),
+    [
+        ("host=a:1&host=b:2", EACH),
+        ("host=a,b&port=1,2", EACH),
+        ("host=a:1&host=b:2&target_session_attrs=read-write", EACH),
+        ("host=a:1&host=b:2&target_session_attrs=prefer-standby", TOGETHER),
+        ("host=a:1&host=b:2&hostaddr=::1,::1,::1", TOGETHER),
+        ("host=/run/postgresql", [("/run/postgresql", None)]),
+        ("", [(None, None)]),
+    ],
 )
-def test_every_host_of_postgresql_is_tried_by_itself(query):
-    assert places(query) == [("a", "1", "f"), ("b", "2", "f")]
+def test_postgresql_hosts_are_tried_one_by_one(query, hosts):
+    """Unless the library has to choose among them."""
+    driver = PostgreSQL(urls.parsed(f"postgresql://u@/f?{query}"))
+    assert [(host.get("host"), host.get("port")) for host in driver._hosts] == hosts
+    assert {host["dbname"] for host in driver._hosts} == {"f"}
 
 
-def test_a_host_of_postgresql_may_be_a_directory_or_nothing():
-    assert places("host=/run/postgresql") == [("/run/postgresql", None, "f")]
-    assert places("") == [(None, None, "f")]
-
-
-@pytest.mark.parametrize("more", ["target_session_attrs=prefer-standby", "hostaddr=::1,::1,::1"])
-def test_hosts_among_which_the_library_has_to_choose_stay_together(more):
-    assert places(f"host=a:1&host=b:2&{more}") == [("a,b", "1,2", "f")]
-
-
-def test_a_statement_of_postgresql_has_a_time_limit_of_its_own():
-    limited = PostgreSQL(urls.parsed("postgresql://u@h/f")).with_time_limit("SELECT 1", 0.5)
-    assert limited == "SET LOCAL statement_timeout = 500; SELECT 1"
-
-
-def test_a_socket_of_mysql():
-    assert MySQL(urls.parsed("mysql:///f?unix_socket=/run/mysqld.sock"))._arguments["unix_socket"] == (
-        "/run/mysqld.sock"
-    )
+def test_mysql_unix_socket():
+    assert arguments(url="mysql:///f?unix_socket=/run/mysqld.sock")["unix_socket"] == "/run/mysqld.sock"

@@ -165,18 +165,24 @@ def test_rule_7_is_not_for_a_store_that_is_named_by_halves(store, option):
 @pytest.mark.parametrize(
     ("url", "why"),
     [
-        (f"mysql+pymysql://freezer:{SECRET}@db/freezer", "in a password @ is written %40, / is %2F and % is %25"),
-        (f"mysql+pymysql://freezer:{SECRET}@db:port/freezer", "no URL such as mysql+pymysql://user:password@"),
+        (f"mysql+pymysql://freezer:{SECRET}@db/freezer", "in a password write %40 for @, %2F for / and %25 for %"),
+        (
+            f"mysql+pymysql://freezer:{SECRET}@db:port/freezer",
+            "invalid URL; expected mysql+pymysql://user:password@",
+        ),
         ("mysql+pymysql://freezer:wonder$land@db/freezer", "write $$ for a literal $"),
-        ("mysql+pymysql://freezer@db", "names no database"),
-        (f"mysql+mysqldb://freezer:{SECRET}@db/freezer", "mysql is reached over pymysql here, not over mysqldb"),
+        ("mysql+pymysql://freezer@db", "the name of the database is missing"),
+        (
+            f"mysql+mysqldb://freezer:{SECRET}@db/freezer",
+            "unsupported driver mysqldb; supported for mysql is pymysql",
+        ),
         (
             f"oracle://freezer:{SECRET}@db/freezer",
-            "documents are kept in sqlite, mysql, postgresql, not in oracle",
+            "unsupported database oracle; supported are sqlite, mysql, postgresql",
         ),
         ("sqlite://", "SQLite needs a file"),
         ("sqlite:///:memory:", "SQLite needs a file"),
-        (f"no url {SECRET}", "no URL such as"),
+        (f"no url {SECRET}", "invalid URL; expected"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_refused_without_its_password(store, tmp_path, url, why):

@@ -1,4 +1,4 @@
-"""What the repository asks of a database, whichever it is."""
+"""What the repository needs from a database."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -8,12 +8,12 @@ from sqlalchemy import Delete, Select, Update
 from freezer_api.documents.kind import Kind
 
 
-class Taken(Exception):
+class KeyExists(Exception):
     """There is a row with this key."""
 
 
 class Access(Protocol):
-    """A way into one database. Errors are those of :class:`~freezer_api.repository.protocol.Repository`.
+    """Access to one database. Errors are those of :class:`~freezer_api.repository.protocol.Repository`.
 
     ``takes_lists``: see :class:`~freezer_api.repository.sql.search.Search`. ``creates_many``: whether
     :meth:`create` takes more than one row.
@@ -28,33 +28,27 @@ class Access(Protocol):
     def read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
     ) -> Sequence[Any]:
-        """The rows of the statement, with its columns as attributes. ``SearchTooLong`` after ``max_seconds``."""
+        """Return the rows, with the columns as attributes. ``SearchTooLong`` after ``max_seconds``."""
         ...
 
     def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
-        """Create all of these rows, or none and raise ``Taken``.
+        """Create all of these rows, or none and raise ``KeyExists``.
 
-        Return the ``created`` of the first row, which is no earlier than that of any row seen so far. Each further
-        row has one more.
+        Return the ``created`` of the first row, which is later than that of every earlier row of the kind. Each
+        further row has one more.
         """
         ...
 
     def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
-        """Make rows that say when they were created, all of them, or none and ``Taken``."""
+        """Create rows that have a ``created`` already: all of them, or none and raise ``KeyExists``."""
         ...
 
     def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
-        """Whether the statement found the row that it is to change."""
+        """Execute the statement, and return whether there was a row to change."""
         ...
 
-    def now(self) -> int:
-        """As ``Repository.now``."""
-        ...
+    def now(self) -> int: ...
 
-    def check(self) -> None:
-        """As ``Repository.check``."""
-        ...
+    def check(self) -> None: ...
 
-    def close(self) -> None:
-        """As ``Repository.close``."""
-        ...
+    def close(self) -> None: ...

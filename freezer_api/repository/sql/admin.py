@@ -1,7 +1,4 @@
-"""The tables' versions: making them, bringing them up to date, refusing those of a newer release.
-
-Alembic keeps the steps; it is loaded only when there is one to take.
-"""
+"""Create, upgrade and remove the tables. Alembic is imported only when there is a migration to run."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -13,23 +10,23 @@ from sqlalchemy import Connection, Engine, inspect, literal, select, table
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError, Unavailable
 from freezer_api.repository.admin import Ask, Foreign
-from freezer_api.repository.sql.dialects import MYSQL, alone
+from freezer_api.repository.sql.dialects import MYSQL, schema_lock
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE, VERSIONS
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 HEAD = "0006"
-"""The layout that this release reads and writes; the newest of ``migrations/versions``."""
+"""The version of the layout that this release uses: the newest migration."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-_OF_THE_ORIGINAL = ("backups", "clients", "jobs", "actions", "sessions")
-"""Tables that may be in the same database, and are none of ours."""
+_ORIGINAL_TABLES = ("backups", "clients", "jobs", "actions", "sessions")
+"""Tables of the original service, which may use the same database."""
 
 
 def current_version(connection: Connection) -> str | None:
-    """The version of the layout in the store, None when there is none of ours."""
+    """Return the version of the layout in the database, None if it has no tables of this service."""
     if not inspect(connection).has_table(VERSION_TABLE):
         return None
     return connection.execute(select(VERSIONS.c.version_num)).scalar()
@@ -42,15 +39,16 @@ def check_version(version: str | None) -> None:
 
 
 def sync(engine: Engine, max_values: int = MAX_VALUES) -> bool:
-    """Make or upgrade the tables; whether there was anything to do. Safe when several processes do it at once, and
-    after one that was killed while it did. If documents are indexed again, ``max_values`` of each are searchable.
+    """Create or upgrade the tables, and return whether there was anything to do.
 
-    Raises :class:`CommandError` when a newer release made them, and the driver's errors as they are.
+    Several processes may do it at the same time, and a later one completes what a killed one began. If documents
+    are indexed again, ``max_values`` of each are searchable. Raises ``CommandError`` if a newer release created
+    the tables, and the driver's errors.
     """
     with engine.connect() as connection:
         if current_version(connection) == HEAD:
             return False
-        with alone(connection):
+        with schema_lock(connection):
             version = current_version(connection)
             if version != HEAD:
                 _upgrade(connection, version, max_values)
@@ -61,7 +59,7 @@ def _upgrade(connection: Connection, version: str | None, max_values: int) -> No
     from alembic import command
     from alembic.script import ScriptDirectory
 
-    config = migrations(connection, max_values)
+    config = alembic_config(connection, max_values)
     known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise _newer(version)
@@ -72,8 +70,8 @@ def _newer(version: str) -> CommandError:
     return CommandError(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
 
 
-def migrations(connection: Connection, max_values: int = MAX_VALUES) -> "Config":
-    """What Alembic has to know; the attributes are for ``migrations/``."""
+def alembic_config(connection: Connection, max_values: int = MAX_VALUES) -> "Config":
+    """Return the configuration of Alembic; the attributes are for ``migrations/``."""
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection, "max_values": max_values})
@@ -82,33 +80,33 @@ def migrations(connection: Connection, max_values: int = MAX_VALUES) -> "Config"
     return config
 
 
-class Ground(Protocol):
-    """What the tables stand on."""
+class Place(Protocol):
+    """Where the database is: a file or a server."""
 
-    def is_there(self) -> bool:
-        """Whether there is anything that could be looked at."""
+    def exists(self) -> bool:
+        """Return whether there is a database to connect to."""
         ...
 
-    def make(self) -> None:
-        """Make what nobody else makes."""
+    def prepare(self) -> None:
+        """Prepare the place before a database is created."""
         ...
 
-    def reached(self) -> AbstractContextManager[None]:
+    def command_errors(self) -> AbstractContextManager[None]:
         """Within it every error becomes ``CommandError``, with one line."""
         ...
 
 
 class SQLAdmin:
-    """Administers the tables. They have one version together, so ``sync`` makes or upgrades all of them."""
+    """Administers the tables. They have one version together, so ``sync`` creates or upgrades all of them."""
 
-    def __init__(self, engine: Engine, ground: Ground, max_values: int = MAX_VALUES) -> None:
+    def __init__(self, engine: Engine, place: Place, max_values: int = MAX_VALUES) -> None:
         self.engine = engine
         self._max_values = max_values
-        self._ground = ground
+        self._place = place
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with self._ground.reached(), self.engine.connect() as connection:
+        with self._place.command_errors(), self.engine.connect() as connection:
             yield connection
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
@@ -129,7 +127,7 @@ class SQLAdmin:
 
     def pending(self, kinds: Sequence[str]) -> list[str]:
         version = None
-        if self._ground.is_there():
+        if self._place.exists():
             with self._connected() as connection:
                 version = current_version(connection)
                 if version is not None and version > HEAD:
@@ -140,42 +138,41 @@ class SQLAdmin:
         return [f"{TABLES[kind].table.name}: would be {done}" for kind in kinds]
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:  # noqa: ARG002 - nothing can be in the way
-        with self._ground.reached():
-            self._ground.make()
+        with self._place.command_errors():
+            self._place.prepare()
             sync(self.engine, self._max_values)
 
     def notes(self) -> list[str]:
         with self._connected() as connection:
-            theirs = _filled(connection, _OF_THE_ORIGINAL)
-            if not theirs or _filled(connection, METADATA.tables):
+            originals = _filled(connection, _ORIGINAL_TABLES)
+            if not originals or _filled(connection, METADATA.tables):
                 return []
         note = (
-            f"The tables of the original Freezer API in the same database ({', '.join(theirs)}) were left as they "
-            "are; 'freezer-manage import --from-sql database' brings over what is in them"
+            f"The tables of the original Freezer API in the same database ({', '.join(originals)}) were left as "
+            "they are; 'freezer-manage import --from-sql database' brings over what is in them"
         )
         return [note]
 
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
-        if not self._ground.is_there():
+        if not self._place.exists():
             return []
         with self._connected() as connection:
-            there = self._ours(connection)
-            removed = [kind for kind in kinds if TABLES[kind].table.name in there]
+            existing = self._existing(connection)
+            removed = [kind for kind in kinds if TABLES[kind].table.name in existing]
             if not test_only:
-                with alone(connection):
+                with schema_lock(connection):
                     _remove(connection, removed, everything=set(kinds) == set(TABLES))
         return removed
 
     def show(self) -> Any:
-        if not self._ground.is_there():
+        if not self._place.exists():
             return None
         with self._connected() as connection:
-            return self._ours(connection) or None
+            return self._existing(connection) or None
 
     @staticmethod
-    def _ours(connection: Connection) -> list[str]:
-        ours = {VERSION_TABLE, *METADATA.tables}
-        return sorted(ours & set(inspect(connection).get_table_names()))
+    def _existing(connection: Connection) -> list[str]:
+        return sorted({VERSION_TABLE, *METADATA.tables} & set(inspect(connection).get_table_names()))
 
     def update_settings(self) -> str:
         return "The SQL store has no settings to update"
@@ -186,7 +183,7 @@ class SQLAdmin:
 
 def _remove(connection: Connection, kinds: Sequence[str], *, everything: bool) -> None:
     if everything:
-        # First, so that an end in the middle leaves what a later sync completes.
+        # First, so that a later sync completes what an interruption leaves.
         VERSIONS.drop(connection, checkfirst=True)
         METADATA.drop_all(connection)
     else:
@@ -195,7 +192,7 @@ def _remove(connection: Connection, kinds: Sequence[str], *, everything: bool) -
 
 
 def _filled(connection: Connection, names: Iterable[str]) -> list[str]:
-    """Those of the tables that are there and have a row."""
-    there = set(inspect(connection).get_table_names())
-    rows = {name: select(literal(1)).select_from(table(name)).limit(1) for name in names if name in there}
+    """Return those of the tables that exist and have a row."""
+    existing = set(inspect(connection).get_table_names())
+    rows = {name: select(literal(1)).select_from(table(name)).limit(1) for name in names if name in existing}
     return [name for name, row in rows.items() if connection.execute(row).first()]

@@ -1,13 +1,13 @@
 """Connections that belong to one thread, and to one process."""
 
-import os
 import threading
 import weakref
 from collections.abc import Callable
-from functools import partial
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.pool import Pool
+
+from freezer_api.repository.forks import call_after_fork
 
 _POOLS_OF_PARENT: list[Pool] = []
 """Pools from before a fork. Their connections are the parent's: the child keeps them, so that none is closed."""
@@ -18,14 +18,12 @@ def renew_after_fork(engine: Engine) -> None:
 
     oslo.db discards connections of the parent when they are used; that closes them in the parent, too.
     """
-    os.register_at_fork(after_in_child=partial(_renew, weakref.ref(engine)))
+    call_after_fork(_renew_pool, engine)
 
 
-def _renew(reference: "weakref.ref[Engine]") -> None:
-    engine = reference()
-    if engine is not None:
-        _POOLS_OF_PARENT.append(engine.pool)
-        engine.dispose(close=False)
+def _renew_pool(engine: Engine) -> None:
+    _POOLS_OF_PARENT.append(engine.pool)
+    engine.dispose(close=False)
 
 
 class ThreadConnections:
@@ -44,7 +42,7 @@ class ThreadConnections:
         self._maximum = maximum
         self._of_parent: list[Connection] = []
         self._start()
-        os.register_at_fork(after_in_child=partial(_forget, weakref.ref(self)))
+        call_after_fork(ThreadConnections.forget, self)
 
     def _start(self) -> None:
         self._local = threading.local()
@@ -90,9 +88,3 @@ class ThreadConnections:
             connection.close()
         self._start()
         self._engine.dispose()
-
-
-def _forget(reference: "weakref.ref[ThreadConnections]") -> None:
-    connections = reference()
-    if connections is not None:
-        connections.forget()

@@ -1,7 +1,7 @@
-"""What differs between SQLite, MariaDB (MySQL) and PostgreSQL in what is said to them.
+"""Differences between the SQL of SQLite, MariaDB (MySQL) and PostgreSQL.
 
-On the servers texts are kept as bytes, UTF-8. So they are compared byte for byte, as in SQLite, whatever the
-collation, character set or padding of a database, and there is no character that it cannot hold.
+The servers store texts as bytes, in UTF-8. So they compare them byte for byte, as SQLite does, whatever the
+collation, character set or padding of the database, and can store every character (doc/adr/0019).
 """
 
 import re
@@ -50,26 +50,26 @@ from freezer_api.repository.sql.index_text import BACKSLASH, FRAME
 
 SQLITE, MYSQL, POSTGRESQL = "sqlite", "mysql", "postgresql"
 
-MOST_BYTES_OF_A_CHARACTER = 4
+_MAX_CHARACTER_BYTES = 4
 
 TABLE_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_row_format": "DYNAMIC"}
-"""For tables of which an index may have 3,072 bytes, on servers with other defaults, too."""
+"""Options that allow 3,072 bytes in an index whatever the defaults of the server are."""
 
 
 class _Bytes(TypeDecorator[str]):
-    """Text that the server keeps as UTF-8. ``bytes_``: the most that there are, None for any number."""
+    """Text that the server stores as UTF-8, of at most ``max_bytes`` bytes if that is not None."""
 
     impl = LargeBinary
     cache_ok = True
 
-    def __init__(self, bytes_: int | None = None) -> None:
+    def __init__(self, max_bytes: int | None = None) -> None:
         super().__init__()
-        self.bytes_ = bytes_
+        self.max_bytes = max_bytes
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == POSTGRESQL:
             return dialect.type_descriptor(LargeBinary())
-        return dialect.type_descriptor(LONGBLOB() if self.bytes_ is None else VARBINARY(self.bytes_))
+        return dialect.type_descriptor(LONGBLOB() if self.max_bytes is None else VARBINARY(self.max_bytes))
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> Any:  # noqa: ARG002
         return None if value is None else value.encode()
@@ -79,43 +79,42 @@ class _Bytes(TypeDecorator[str]):
 
 
 def _decoded(value: Any) -> str | None:
-    """What either package gives; called for every text of every row."""
     return None if value is None else str(value, "utf-8")
 
 
-def exact_text(characters: int | None = None, *, ascii_only: bool = False) -> TypeEngine[str]:
-    """The type of a column for texts of at most so many characters, None for any number."""
-    if characters is None:
+def exact_text(max_characters: int | None = None, *, ascii_only: bool = False) -> TypeEngine[str]:
+    """Return the type of a column for texts, of any length if ``max_characters`` is None."""
+    if max_characters is None:
         return Text().with_variant(_Bytes(), MYSQL, POSTGRESQL)
-    bytes_ = characters * (1 if ascii_only else MOST_BYTES_OF_A_CHARACTER)
-    return String(characters).with_variant(_Bytes(bytes_), MYSQL, POSTGRESQL)
+    max_bytes = max_characters * (1 if ascii_only else _MAX_CHARACTER_BYTES)
+    return String(max_characters).with_variant(_Bytes(max_bytes), MYSQL, POSTGRESQL)
 
 
-class _Place(FunctionElement[int]):
-    """Where the second text begins in the first, from 1; 0 when it does not occur there."""
+class _Position(FunctionElement[int]):
+    """The position of the second text in the first, from 1; 0 if it does not occur."""
 
     type = Integer()
     inherit_cache = True
 
 
-@compiles(_Place)
-def _instr(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_Position)
+def _instr(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
     return f"instr({compiler.process(element.clauses, **options)})"
 
 
-@compiles(_Place, POSTGRESQL)
-def _position(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_Position, POSTGRESQL)
+def _position(element: _Position, compiler: SQLCompiler, **options: Any) -> str:
     text, part = (compiler.process(clause, **options) for clause in element.clauses)
     return f"position({part} in {text})"
 
 
 def holds(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    """Whether the text in the column has the value of this name as a part."""
-    return _Place(column, bindparam(name, type_=column.type)) > 0
+    """Return the condition that the text in the column contains the bound value ``name``."""
+    return _Position(column, bindparam(name, type_=column.type)) > 0
 
 
 class _Parts(TypeDecorator[str]):
-    """Parts of a framed text: a JSON list, and on the servers what they look for."""
+    """A JSON list of parts of a framed text, as each database takes it: JSON, an array or a regular expression."""
 
     impl = Text
     cache_ok = True
@@ -136,14 +135,14 @@ _ESCAPED = re.compile(rb"[\\\x00\x80-\xff]")
 
 
 def _escape(match: re.Match[bytes]) -> bytes:
-    """Return a byte as PostgreSQL's ``encode(..., 'escape')`` has it."""
+    """Return a byte as PostgreSQL's ``encode(..., 'escape')`` writes it."""
     return b"\\\\" if match[0] == b"\\" else b"\\%03o" % match[0][0]
 
 
 def _pattern(parts: Iterable[bytes]) -> bytes:
-    """Return a regular expression for any of the parts, whole.
+    """Return a regular expression that matches each of the parts as a whole.
 
-    Parts share what they have in common at their beginnings, so that the time hardly depends on their number.
+    Common prefixes are merged, so that the time hardly depends on the number of parts.
     """
     root: dict[int, Any] = {}
     for part in parts:
@@ -165,8 +164,9 @@ def _alternatives(node: dict[int, Any]) -> bytes:
 
 
 class _HasAny(FunctionElement[bool]):
-    """Whether one of the listed parts is in the framed text. Clauses: the column, the list, and the same as a
-    condition of one part after the other.
+    """Whether one of the listed parts is in the framed text.
+
+    Clauses: the column, the list, and the same condition with one comparison for each part.
     """
 
     type = Boolean()
@@ -176,7 +176,7 @@ class _HasAny(FunctionElement[bool]):
 @compiles(_HasAny)
 def _has_any(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
     column, parts, _ = (compiler.process(clause, **options) for clause in element.clauses)
-    # The text becomes a JSON list. A backslash in it would be taken for the beginning of an escape.
+    # The text becomes a JSON list, in which a backslash would begin an escape.
     text = f"json_quote(replace({column}, '\\', '{BACKSLASH}'))"
     split = f"json_each('[' || replace({text}, '\\u{ord(FRAME):04x}', '\",\"') || ']')"
     return f"EXISTS (SELECT 1 FROM {split} AS part WHERE part.value IN (SELECT value FROM json_each({parts})))"  # noqa: S608
@@ -185,7 +185,7 @@ def _has_any(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(_HasAny, POSTGRESQL)
 def _has_any_on_postgresql(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
     column, parts, _ = (compiler.process(clause, **options) for clause in element.clauses)
-    # In this form bytes are ASCII, which every encoding of a database has.
+    # Escaped bytes are ASCII, which every database encoding contains.
     split = f"unnest(string_to_array(encode({column}, 'escape'), chr({ord(FRAME)})))"
     return f"EXISTS (SELECT 1 FROM {split} AS part WHERE part = ANY (CAST({parts} AS text[])))"  # noqa: S608
 
@@ -194,31 +194,39 @@ def _has_any_on_postgresql(element: _HasAny, compiler: SQLCompiler, **options: A
 def _has_any_on_mysql(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
     column, pattern, one_by_one = element.clauses
     if not getattr(compiler.dialect, "is_mariadb", False):
-        # MySQL applies no regular expression to bytes.
+        # MySQL does not apply regular expressions to bytes.
         return f"({compiler.process(one_by_one, **options)})"
     return f"({compiler.process(column, **options)} REGEXP {compiler.process(pattern, **options)})"
 
 
 def holds_any(column: ColumnElement[str], names: str, parts: Iterable[str]) -> ColumnElement[bool]:
-    """Whether the text in the column has one of the parts in the value of ``names``, a JSON list of parts without
-    their frames. ``parts``: names of the same parts with their frames, for databases that do not take a list.
+    """Return the condition that the text in the column contains one of the parts.
+
+    ``names``: the bound value with the JSON list of the parts, without their frames. ``parts``: the bound values
+    with one part each, with its frames, for databases that do not take a list.
     """
     one_by_one = or_(false(), *(holds(column, part) for part in parts))
     return _HasAny(column, bindparam(names, type_=_Parts()), one_by_one)
 
 
-# Creations come one after the other until they are seen, and get the server's time, or that of the newest document
-# plus one if this is later. So no document is seen before one of an earlier time (doc/adr/0018).
+# Creations are serialized until they are visible, and get the server's time, or that of the newest document plus
+# one if this is later. So no document becomes visible before one with an earlier time (doc/adr/0018).
 
-_OUR_LOCKS = 0x667A7200
-"""By this number PostgreSQL tells our advisory locks from those of other programs in the same database."""
+_LOCK_CLASS = 0x667A7200
+"""The first number of our advisory locks in PostgreSQL, which other programs in the database do not use."""
+
+_SCHEMA_LOCK = 0
+"""The second number of the lock of ``freezer-manage``; creations have others."""
+
+_SCHEMA_LOCK_TIMEOUT = 600
+"""Seconds, on a server."""
 
 
 @dataclass(frozen=True)
 class Creation:
-    """``statement`` takes a row without ``created``, which ``time`` finds in its result; None: it did nothing.
+    """Creation of a row. ``time`` returns ``created`` from the result of ``statement``, None if nothing was done.
 
-    What it has to wait for first may be another statement in the same message, its execution option ``first``.
+    The execution option ``first`` of ``statement`` is another statement, which goes before it in the same message.
     """
 
     statement: Executable
@@ -226,77 +234,68 @@ class Creation:
 
 
 def clock(dialect: str) -> ColumnElement[Any]:
-    """The server's time in epoch seconds, when it is evaluated."""
+    """Return the server's time in epoch seconds at its evaluation."""
     if dialect == POSTGRESQL:
         return extract("epoch", func.clock_timestamp())
-    # NOW would be the time at which the statement began.
+    # NOW() is the time at which the statement began.
     return func.unix_timestamp(literal_column("SYSDATE(6)"))
 
 
-def creation(dialect: str, table: Table, turns: Table) -> Creation:
-    """How a row of the table is made. ``turns``: a table with one row."""
+def build_creation(dialect: str, table: Table, lock: Table) -> Creation:
+    """Return how to create a row of the table. ``lock``: a table whose only row is locked meanwhile."""
     now = cast(clock(dialect) * 1_000_000, BigInteger)
     if dialect == POSTGRESQL:
         newest = select(func.max(table.c.created) + 1).scalar_subquery()
         statement = insert(table).values(created=func.greatest(now, newest)).returning(table.c.created)
         # A statement does not see what is committed while it waits; the next one in the same transaction does.
-        turn = f"SELECT pg_advisory_xact_lock({_OUR_LOCKS}, {_turn_of(table)}); "
-        return Creation(statement.execution_options(first=turn), lambda result: result.scalar())
+        locking = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_lock_number(table)}); "
+        return Creation(statement.execution_options(first=locking), lambda result: result.scalar())
     others = table.alias("others")
-    # The condition is always true. It makes the server look after its turn, not before.
-    in_turn = func.length(turns.c.version_num) >= 0
-    behind = select(others.c.created + 1).where(in_turn).order_by(others.c.created.desc()).limit(1)
-    behind_all = func.greatest(now, func.coalesce(behind.correlate(turns).scalar_subquery(), 0))
-    # The function hands it on to the client, in the same answer.
-    time = func.last_insert_id(behind_all)
+    # The condition is always true. It makes the server read the newest row after it has got the lock.
+    is_locked = func.length(lock.c.version_num) >= 0
+    next_time = select(others.c.created + 1).where(is_locked).order_by(others.c.created.desc()).limit(1)
+    created = func.greatest(now, func.coalesce(next_time.correlate(lock).scalar_subquery(), 0))
+    # The function returns the value to the client, in the response to the same statement.
+    time = func.last_insert_id(created)
     values = [
         time if column.name == "created" else bindparam(column.name, type_=column.type) for column in table.c
     ]
-    row = select(*values).select_from(turns).with_for_update()
+    row = select(*values).select_from(lock).with_for_update()
     return Creation(insert(table).from_select(list(table.c), row), lambda result: result.lastrowid or None)
 
 
-def _turn_of(table: Table) -> int:
-    """A number for each table, of 31 bits, and the same in every process."""
+def _lock_number(table: Table) -> int:
+    """Return a number of 31 bits for each table, the same in every process."""
     return zlib.crc32(table.name.encode()) >> 1
 
 
-# Upkeep: one at a time, from the look at what is there to the last change.
-
-_UPKEEP = 0
-"""The number of its lock; creations have others."""
-
-_PATIENCE = 600
-"""Seconds, on a server."""
-
-
 @contextmanager
-def alone(connection: Connection) -> Iterator[None]:
-    """Do this while no other process changes the same database; others wait. All of it happens or, but for MySQL,
-    which cannot take back what was made, nothing does.
+def schema_lock(connection: Connection) -> Iterator[None]:
+    """Keep other processes from changing the tables. Except on MySQL, which cannot roll back DDL, this is a
+    transaction.
     """
     if connection.dialect.name == MYSQL:
-        if not connection.execute(_lock("get_lock", _PATIENCE)).scalar():
-            raise _too_long()
+        if not connection.execute(_named_lock("get_lock", _SCHEMA_LOCK_TIMEOUT)).scalar():
+            raise _lock_timeout()
         yield
-        connection.execute(_lock("release_lock"))
+        connection.execute(_named_lock("release_lock"))
         return
     if connection.dialect.name == POSTGRESQL:
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_SCHEMA_LOCK_TIMEOUT}s'")
         try:
-            connection.execute(select(func.pg_advisory_xact_lock(_OUR_LOCKS, _UPKEEP)))
+            connection.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, _SCHEMA_LOCK)))
         except DBDeadlock:
-            raise _too_long() from None
+            raise _lock_timeout() from None
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
     yield
     connection.commit()
 
 
-def _too_long() -> CommandError:
-    return CommandError("another freezer-manage is at work at the same database, and does not end")
+def _lock_timeout() -> CommandError:
+    return CommandError("timed out waiting for another freezer-manage process to release the schema lock")
 
 
-def _lock(function: str, *arguments: int) -> Executable:
-    """MySQL's locks are the server's, so the name has to tell the databases apart."""
+def _named_lock(function: str, *arguments: int) -> Executable:
+    """Return a call of MySQL's lock function. The lock is the server's; its name contains that of the database."""
     return select(getattr(func, function)(func.concat("freezer-api ", func.md5(func.database())), *arguments))

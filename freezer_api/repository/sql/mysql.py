@@ -11,7 +11,6 @@ from pymysql.connections import Connection
 from pymysql.constants import CLIENT, CR
 from sqlalchemy import URL, Engine, event
 from sqlalchemy import Connection as SQLConnection
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
@@ -32,16 +31,16 @@ from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIME
 
 _DEFAULT_PORT = 3306
 
-# Error numbers, as oslo.db knows only some of them, and those by their English texts.
+# Error numbers. oslo.db knows only some of them, and those by their English texts.
 
 _DUPLICATE_KEY = 1062
 _NO_SUCH_TABLE = 1146
 
 _NODE_NOT_READY = 1047
-"""Galera's, for a statement that it did not execute; oslo.db takes it for a lost connection."""
+"""Galera's error for a statement that it did not execute; oslo.db treats it as a lost connection."""
 
 _RETRY = frozenset({1205, 1213, 3101})
-"""Lock wait, deadlock, transaction rolled back by the cluster: nothing was done."""
+"""Lock wait, deadlock, transaction rolled back by the cluster: nothing was executed."""
 
 _FAILED_COMMIT = 1180
 _DEADLOCK_AT_COMMIT = re.compile(r"\berror (?:149|35)\b")
@@ -49,10 +48,10 @@ _DEADLOCK_AT_COMMIT = re.compile(r"\berror (?:149|35)\b")
 
 _LOST = frozenset({1053, 1080, 1152, 1158, 1159, 1160, 1161, _FAILED_COMMIT, 1184, 1927, 3169, 4031})
 _CLIENT_ERRORS = range(2000, 3000)
-"""PyMySQL's own: the server cannot be reached, closed the connection or sent what is not the protocol."""
+"""PyMySQL's own errors: the server cannot be reached, closed the connection or violated the protocol."""
 
 _OTHER_NODE = frozenset({1290, 1792, 1836, 3100, 3168, *range(9001, 9010)})
-"""A server that is read-only or out of its cluster, or ProxySQL without a server for this connection."""
+"""The server is read-only or has left its cluster, or ProxySQL has no server for this connection."""
 
 _TIMED_OUT = frozenset({1969, 3024})
 
@@ -67,8 +66,8 @@ _REFUSED = frozenset(
 
 _NOT_PERMITTED = frozenset(
     {
-        *(1044, 1045, 1142, 1143, 1227, 1820),  # rights
-        *(1049, 1054, 1412),  # tables that do not exist yet, or are being changed
+        *(1044, 1045, 1142, 1143, 1227, 1820),  # privileges
+        *(1049, 1054, 1412),  # tables that do not exist yet, or that are being altered
         *(1193, 1231),  # values of options that this server does not accept
     }
 )
@@ -85,17 +84,17 @@ _KINDS: dict[frozenset[int], type[DBError]] = {
 }
 
 _PACKET_OVERHEAD = 2
-"""A packet is smaller than the limit, and begins with a byte for the command."""
+"""Bytes: a packet is smaller than the limit, and begins with the command."""
 
 _STRICT = "STRICT_ALL_TABLES"
-_OTHER_LANGUAGE = "ORACLE"
-"""The mode in which MariaDB understands other statements than ours."""
+_ORACLE = "ORACLE"
+"""A mode in which MariaDB parses another dialect of SQL."""
 
 _TLS_FILES = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key")
 _TLS_SWITCHES = ("ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname", "ssl_disabled")
 _TLS = (*_TLS_FILES, "ssl_cipher", *_TLS_SWITCHES)
 
-_SETTLED = frozenset(
+_FIXED_PARAMETERS = frozenset(
     {
         "autocommit",
         "binary_prefix",
@@ -112,27 +111,25 @@ _SETTLED = frozenset(
         "write_timeout",
     }
 )
-"""Parameters of the package that deployers write, and that nobody misses: what they are about is settled here."""
-
-_NOT_UNDERSTOOD = (LookupError, ValueError, struct.error)
-"""What the package makes of bytes that no server of its kind says."""
+"""Parameters that deployers write in URLs for values that are fixed here: they are ignored without a warning."""
 
 
 class MySQL:
     """Connects to the database at ``url``.
 
-    ``sql_mode``: the server's own if empty; always strict. ``sync_wait``: Galera's ``wsrep_sync_wait``. Without
-    ``bounded`` statements have no time limit.
+    ``sql_mode``: the server's own if empty; always strict. ``sync_wait``: Galera's ``wsrep_sync_wait``. Statements
+    have no time limit unless ``bounded`` is set.
     """
 
     dialect = dialects.MYSQL
     package = "mysql+pymysql"
+    protocol_errors = (LookupError, ValueError, struct.error)
 
     def __init__(
         self, url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
     ) -> None:
         others = sorted(name for name in url.query if not name.startswith("ssl"))
-        self.ignored = tuple(name for name in others if name not in _SETTLED and name != "unix_socket")
+        self.ignored = tuple(name for name in others if name not in _FIXED_PARAMETERS and name != "unix_socket")
         self._arguments = {
             **_arguments(url),
             "init_command": _session_settings(sql_mode, sync_wait, bounded=bounded),
@@ -140,23 +137,25 @@ class MySQL:
 
     def connect(self, timeout: float) -> "Connection[Any]":
         try:
-            return Connection(
+            connection: Any = Connection(
                 **self._arguments,
-                # Texts are bytes to this server: this says how statements are written, and nothing else.
+                # The encoding of statements; texts of documents are bytes to the server.
                 charset="utf8mb4",
                 binary_prefix=True,
                 autocommit=True,
-                # A row that was found counts, even if it is as it should be already.
+                # The row count includes rows that an UPDATE leaves unchanged.
                 client_flag=CLIENT.FOUND_ROWS,
                 connect_timeout=timeout,
                 read_timeout=timeout,
                 write_timeout=timeout,
             )
-        except _NOT_UNDERSTOOD:
-            raise pymysql.OperationalError(CR.CR_SERVER_HANDSHAKE_ERR, "what answers is no MySQL server") from None
+            connection.max_statement_bytes = _max_statement_bytes(connection)
+        except self.protocol_errors:
+            raise pymysql.OperationalError(CR.CR_SERVER_HANDSHAKE_ERR, "it is not a MySQL server") from None
+        return connection  # type: ignore[no-any-return]
 
     def set_timeout(self, connection: Any, timeout: float | None) -> None:
-        # The package takes timeouts only where it connects.
+        # The package takes timeouts only when it connects.
         connection._read_timeout = connection._write_timeout = timeout  # noqa: SLF001
 
     def descriptor(self, connection: Any) -> int | None:
@@ -165,13 +164,12 @@ class MySQL:
     def listen(self, engine: Engine) -> None:
         """Refuse statements that are larger than a packet.
 
-        The server would close the connection while they are being sent, which looks like an outage.
+        The server would close the connection while they are sent, which looks like an outage.
         """
-        event.listen(engine, "connect", _note_limit)
         event.listen(engine, "before_cursor_execute", _check_size)
 
     def with_time_limit(self, statement: str, seconds: float) -> str:
-        # To each of the two servers the other one's words are a comment.
+        # MariaDB executes the first comment, MySQL the second.
         milliseconds = max(1, int(seconds * 1000))
         return (
             f"/*M!100101 SET STATEMENT max_statement_time = {milliseconds / 1000} FOR */ "
@@ -179,9 +177,11 @@ class MySQL:
         )
 
     def classify(self, error: BaseException) -> DBError | None:
+        if isinstance(error, self.protocol_errors) and not isinstance(error, UnicodeEncodeError):
+            return DBConnectionError("the server violated the protocol")
         if not isinstance(error, pymysql.MySQLError):
             return DBError(type(error).__name__)
-        # Without a number the package has lost its place in what the server sends.
+        # An error without a number: the package cannot parse what the server sends.
         number, text = error.args if len(error.args) == 2 else (0, error)
         text = one_line(text)
         if number == _DUPLICATE_KEY:
@@ -201,20 +201,21 @@ class MySQL:
         return DBError(f"{type(error).__name__} {number}")
 
 
-def _note_limit(connection: Any, record: ConnectionPoolEntry) -> None:
+def _max_statement_bytes(connection: Any) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT GREATEST(@@max_allowed_packet, @@net_buffer_length)")
         ((limit,),) = cursor.fetchall()
-    record.info["max_statement_bytes"] = int(limit) - _PACKET_OVERHEAD
+    return int(limit) - _PACKET_OVERHEAD
 
 
 def _check_size(
     connection: SQLConnection, cursor: Any, statement: str, parameters: Any, _context: Any, many: Any
 ) -> None:
-    limit = connection.info["max_statement_bytes"]
+    driver: Any = connection.connection.dbapi_connection
+    limit = driver.max_statement_bytes
     values = () if many else parameters.values() if isinstance(parameters, dict) else parameters
     texts = [value for value in values if isinstance(value, bytes | str)]
-    # An escaped byte takes two bytes, a character up to four, anything else less than is added for each.
+    # An escaped byte takes two bytes, a character up to four, any other value less than 32.
     if len(statement) + 32 * len(values) + 4 * sum(map(len, texts)) <= limit:
         return
     size = len(cursor.mogrify(statement, parameters).encode("utf-8", "surrogateescape"))
@@ -225,7 +226,7 @@ def _check_size(
 def _session_settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:
     """Return the statement that begins a session.
 
-    Servers execute comments with a number from that release on, those with an M only MariaDB.
+    Servers of the release in a comment, or later, execute it; one with an M is for MariaDB only.
     """
     settings = ["time_zone = '+00:00'", f"sql_mode = {_strict(sql_mode)}"]
     if sync_wait is not None:
@@ -240,11 +241,11 @@ def _session_settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) ->
 
 
 def _strict(sql_mode: str) -> str:
-    """The mode as an expression: a server that is not strict cuts what is too long, and says that it is stored."""
+    """Return the mode as an expression. A server that is not strict truncates long values without an error."""
     if sql_mode:
         words = [word.strip() for word in sql_mode.upper().split(",")]
-        return f"'{','.join([*(word for word in words if word != _OTHER_LANGUAGE), _STRICT])}'"
-    return f"CONCAT(REPLACE(@@sql_mode, '{_OTHER_LANGUAGE}', ''), ',{_STRICT}')"
+        return f"'{','.join([*(word for word in words if word != _ORACLE), _STRICT])}'"
+    return f"CONCAT(REPLACE(@@sql_mode, '{_ORACLE}', ''), ',{_STRICT}')"
 
 
 def _arguments(url: URL) -> dict[str, Any]:
@@ -252,13 +253,13 @@ def _arguments(url: URL) -> dict[str, Any]:
     tls = {name: value for name, value in query.items() if name.startswith("ssl")}
     for name in tls:
         if name not in _TLS:
-            raise ConfigurationError(f"there is no parameter {name}, only {', '.join(_TLS)}")
+            raise ConfigurationError(f"unknown parameter {name}; known are {', '.join(_TLS)}")
     disabled = _is_true(tls.pop("ssl_disabled", ""))
     arguments: dict[str, Any] = {
         "host": url.host or "localhost",
         "port": url.port or _DEFAULT_PORT,
         "user": url.username,
-        # The package would write it in Latin-1.
+        # The package would encode it in Latin-1.
         "password": (url.password or "").encode(),
         "database": url.database,
         "ssl": _tls(tls) if tls and not disabled else None,
@@ -270,17 +271,17 @@ def _arguments(url: URL) -> dict[str, Any]:
 
 
 def _tls(query: Mapping[str, str]) -> ssl.SSLContext:
-    """A server whose certificate is asked for has to be the one that it is for, unless the URL says otherwise.
+    """Return the context for all connections, so that the files are read once.
 
-    It is made once: the files need not be read for every connection.
+    If the certificate is verified, so is the host name in it, unless the URL disables that.
     """
-    told = {name: _is_true(query[name]) for name in _TLS_SWITCHES if name in query}
-    identity = told.get("ssl_check_hostname", told.get("ssl_verify_identity"))
+    switches = {name: _is_true(query[name]) for name in _TLS_SWITCHES if name in query}
+    identity = switches.get("ssl_check_hostname", switches.get("ssl_verify_identity"))
     context = _context(query)
-    # Servers make themselves certificates that lack what this asks for.
+    # Certificates that servers create for themselves lack what this flag requires.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = False
-    if identity or told.get("ssl_verify_cert", "ssl_ca" in query or "ssl_capath" in query):
+    if identity or switches.get("ssl_verify_cert", "ssl_ca" in query or "ssl_capath" in query):
         context.check_hostname = identity is not False
     else:
         context.verify_mode = ssl.CERT_NONE
@@ -294,12 +295,12 @@ def _context(query: Mapping[str, str]) -> ssl.SSLContext:
             context.load_cert_chain(query["ssl_cert"], query.get("ssl_key"), password="")
     except OSError as error:
         files = ", ".join(query[name] for name in _TLS_FILES if name in query)
-        raise ConfigurationError(f"{files} cannot be used: {error.strerror}") from None
+        raise ConfigurationError(f"cannot use the TLS files {files}: {error.strerror}") from None
     if "ssl_cipher" in query:
         try:
             context.set_ciphers(query["ssl_cipher"])
         except ssl.SSLError:
-            raise ConfigurationError("ssl_cipher cannot be used: no cipher has this name") from None
+            raise ConfigurationError("unknown cipher in ssl_cipher") from None
     return context
 
 

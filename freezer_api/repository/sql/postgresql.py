@@ -1,5 +1,6 @@
 """PostgreSQL, over psycopg2."""
 
+import math
 import re
 import select
 import time
@@ -29,7 +30,7 @@ from freezer_api.repository.sql.server_errors import (
 )
 from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT
 
-# By error code or its class, the first two characters; oslo.db knows only some, and those by their English texts.
+# By error code, or its class: the first two characters. oslo.db knows only some, and those by their English texts.
 _KINDS: dict[str, type[DBError]] = {
     codes.UNIQUE_VIOLATION: DBDuplicateEntry,
     codes.STATEMENT_COMPLETION_UNKNOWN: DBConnectionError,
@@ -40,7 +41,7 @@ _KINDS: dict[str, type[DBError]] = {
     codes.CRASH_SHUTDOWN: DBConnectionError,
     codes.DATABASE_DROPPED: DBConnectionError,
     codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: DBConnectionError,
-    # Releases of the package have no names for these timeouts: of a transaction, of an idle session.
+    # Timeouts of a transaction and of an idle session, for which older releases of the package have no names.
     "25P04": DBConnectionError,
     "57P05": DBConnectionError,
     codes.READ_ONLY_SQL_TRANSACTION: OtherNode,
@@ -56,23 +57,27 @@ _KINDS: dict[str, type[DBError]] = {
     codes.PROGRAM_LIMIT_EXCEEDED: StatementTooLarge,
 }
 
-_REFUSED = re.compile(
+_CONFIGURATION_ERROR = re.compile(
     r"authentication failed|no pg_hba\.conf entry|pg_hba\.conf rejects|does not exist|permission denied"
     r"|is not permitted to log in|no such (?:user|database)|no password supplied"
 )
-"""What a server says to a connection that it will not take later either. There is no code at that point; a server
-of another language is waited for.
+"""Messages of a server that refuses a connection until an operator changes something. There are no codes at this
+point, so with a server of another language connecting is retried.
 """
 
-_PLACE = ("host", "hostaddr", "port")
+_ADDRESS = ("host", "hostaddr", "port")
 """Parameters that may list several hosts."""
 
 
 class _Connection(connection):
-    """A connection on which each wait for the server takes at most ``timeout`` seconds, unless it is None."""
+    """A connection with a time limit.
 
-    def __init__(self, *arguments: Any, timeout: float | None, **options: Any) -> None:
-        self.timeout = timeout
+    It applies to everything from connecting to the next ``set_timeout`` together, and then to each statement.
+    """
+
+    def __init__(self, *arguments: Any, timeout: float, **options: Any) -> None:
+        self.timeout: float | None = timeout
+        self.deadline: float | None = time.monotonic() + timeout
         super().__init__(*arguments, **options)
 
 
@@ -82,22 +87,24 @@ def _wait(waiting: connection) -> None:
     libpq has no timeout for an answer, and ``tcp_user_timeout`` and keepalives do not notice a server process that
     hangs, as its kernel goes on to acknowledge.
     """
-    timeout = getattr(waiting, "timeout", None)
-    end = None if timeout is None else time.monotonic() + timeout
+    timeout, deadline = getattr(waiting, "timeout", None), getattr(waiting, "deadline", None)
+    if deadline is None:
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
     while (state := waiting.poll()) != POLL_OK:
         poll = select.poll()
         poll.register(waiting.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
-        left = None if end is None else max(0.0, end - time.monotonic()) * 1000
-        if not poll.poll(left):
+        left = deadline - time.monotonic()
+        if left <= 0 or not poll.poll(None if left == math.inf else left * 1000):
             raise psycopg2.OperationalError("the server did not answer in time")
 
 
 class PostgreSQL:
-    """Connects to the database at ``url``. Without ``bounded`` statements have no time limit."""
+    """Connects to the database at ``url``. Statements have no time limit unless ``bounded`` is set."""
 
     dialect = dialects.POSTGRESQL
     package = "postgresql+psycopg2"
-    # libpq refuses parameters that it does not know.
+    protocol_errors = ()
+    # libpq refuses unknown parameters.
     ignored = ()
 
     def __init__(self, url: URL, *, bounded: bool = True) -> None:
@@ -108,30 +115,28 @@ class PostgreSQL:
             arguments = dict(found)
             make_dsn(**arguments)
         except (ArgumentError, psycopg2.ProgrammingError) as error:
-            # It names the parameter alone.
-            raise ConfigurationError(
-                f"its library says: {one_line(error).removeprefix('invalid dsn: ')}"
-            ) from None
-        self._places = _places(arguments)
+            # The message contains the name of the parameter, and not its value.
+            raise ConfigurationError(f"libpq: {one_line(error).removeprefix('invalid dsn: ')}") from None
+        self._hosts = _split_hosts(arguments)
 
     def connect(self, timeout: float) -> _Connection:
         """Connect to the first host that answers within its share of the time."""
         end = time.monotonic() + timeout
-        *others, last = self._places
-        for number, place in enumerate(others):
+        *others, last = self._hosts
+        for number, host in enumerate(others):
             with suppress(psycopg2.OperationalError):
-                return self._connected(place, (end - time.monotonic()) / (len(self._places) - number))
-        return self._connected(last, end - time.monotonic())
+                return self._connect(host, (end - time.monotonic()) / (len(self._hosts) - number))
+        return self._connect(last, end - time.monotonic())
 
-    def _connected(self, place: dict[str, Any], timeout: float) -> _Connection:
+    def _connect(self, host: dict[str, Any], timeout: float) -> _Connection:
         factory = partial(_Connection, timeout=timeout)
         try:
-            connected: _Connection = psycopg2.connect(connection_factory=factory, **place)
+            connected: _Connection = psycopg2.connect(connection_factory=factory, **host)
         except (UnicodeDecodeError, psycopg2.OperationalError) as error:
             # If libpq's message is not UTF-8, older releases of Python 3.11 raise the error without a message.
             if isinstance(error, psycopg2.OperationalError) and str(error):
                 raise
-            raise psycopg2.OperationalError("what answers is no PostgreSQL server") from None
+            raise psycopg2.OperationalError("it is not a PostgreSQL server") from None
         connected.autocommit = True
         if self._bounded:
             with connected.cursor() as cursor:
@@ -142,16 +147,16 @@ class PostgreSQL:
         return connected
 
     def set_timeout(self, connection: Any, timeout: float | None) -> None:
-        connection.timeout = timeout
+        connection.timeout, connection.deadline = timeout, None
 
     def descriptor(self, connection: Any) -> int | None:
         return None if connection.closed else connection.fileno()
 
     def listen(self, engine: Engine) -> None:
-        """Nothing is left to do."""
+        """The package needs no listeners."""
 
     def with_time_limit(self, statement: str, seconds: float) -> str:
-        # Both are one transaction, as they are sent together, so this ends with the statement.
+        # Both are one transaction, as they are sent together, so the limit ends with the statement.
         return f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}; {statement}"
 
     def classify(self, error: BaseException) -> DBError:
@@ -167,12 +172,12 @@ class PostgreSQL:
         return DBDuplicateEntry() if kind is DBDuplicateEntry else kind(one_line(error.diag.message_primary or ""))
 
 
-def _places(arguments: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the arguments for each host by itself, as libpq would give the first host all of the time.
+def _split_hosts(arguments: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the arguments for each host, as libpq would use the whole timeout for the first host.
 
-    It gets all hosts at once where it has to choose among them, or to report what is wrong with them.
+    The hosts stay together if libpq has to choose among them, or to report what is wrong with them.
     """
-    lists = {name: str(arguments[name]).split(",") for name in _PLACE if name in arguments}
+    lists = {name: str(arguments[name]).split(",") for name in _ADDRESS if name in arguments}
     lengths = {len(values) for values in lists.values()}
     preferred = str(arguments.get("target_session_attrs", "")).startswith("prefer")
     if len(lengths) != 1 or preferred or "load_balance_hosts" in arguments:
@@ -185,8 +190,8 @@ def _places(arguments: dict[str, Any]) -> list[dict[str, Any]]:
 def _classify_without_code(error: psycopg2.Error) -> DBError:
     """Classify an error of the package, and of a server that does not accept a connection."""
     lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
-    # DatabaseError itself: the package has lost its place in what the server sends.
+    # DatabaseError itself: the package cannot parse what the server sends.
     if lost or type(error) is psycopg2.DatabaseError:
         text = one_line(error)
-        return NotPermitted(text) if _REFUSED.search(text) else DBConnectionError(text)
+        return NotPermitted(text) if _CONFIGURATION_ERROR.search(text) else DBConnectionError(text)
     return DBError(type(error).__name__)

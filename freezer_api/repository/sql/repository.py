@@ -1,7 +1,7 @@
 """The repository on SQL.
 
-The token is creation time and version together: a version alone would come again when a key is deleted and
-created anew.
+A token consists of creation time and version: the version alone would repeat if a key is deleted and created
+again.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,13 +16,14 @@ from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import AlreadyExists, Conflict, TooLarge
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original, Page, Stored
-from freezer_api.repository.sql.access import Access, Taken
+from freezer_api.repository.sql.access import Access, KeyExists
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.sql.search import Search
 from freezer_api.repository.texts import is_text
 
 _MAX_BATCH_BYTES = 1_000_000
-"""Characters of the rows of a statement. Servers take four bytes for each, and 16 MiB without being told."""
+"""Characters of the rows of one statement. A character takes up to four bytes; by default servers accept 16 MiB.
+"""
 
 
 class _Statements:
@@ -36,17 +37,14 @@ class _Statements:
             & (columns.created == bindparam("seen_created"))
             & (columns.version == bindparam("seen_version"))
         )
-        self.there: Select[Any] = select(columns.key).where(columns.key.in_(bindparam("keys", expanding=True)))
+        self.existing: Select[Any] = select(columns.key).where(columns.key.in_(bindparam("keys", expanding=True)))
         self.get: Select[Any] = select(columns.created, columns.version, columns.body).where(the_key)
         self.update = update(table.table).where(current)
         self.delete = delete(table.table).where(current)
 
 
 class SQLRepository:
-    """Documents in the tables of ``schema``, in the database that ``access`` leads to.
-
-    ``max_values`` of each document are searchable.
-    """
+    """Documents in the tables of ``schema``. ``max_values`` of each document are searchable."""
 
     def __init__(self, access: Access, max_values: int = MAX_VALUES) -> None:
         self._access = access
@@ -60,7 +58,7 @@ class SQLRepository:
         row = {"key": key, "version": 1, **self._contents(kind, document)}
         try:
             created = self._access.create(kind, [row])
-        except Taken:
+        except KeyExists:
             raise AlreadyExists(f"{kind.title} already registered with ID {key}") from None
         return Stored(key, document, 1, _token(created, 1))
 
@@ -75,7 +73,7 @@ class SQLRepository:
         """Create the rows whose key is free and return their time of creation."""
         try:
             created = self._access.create(kind, rows)
-        except Taken:
+        except KeyExists:
             if len(rows) == 1:
                 return {}
             return {key: time for row in rows for key, time in self._create_rows(kind, [row]).items()}
@@ -83,8 +81,9 @@ class SQLRepository:
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
         keys = [original.key for original in originals]
-        there = {row.key for row in self._access.read(self._statements[kind.name].there, {"keys": keys})}
-        outcomes = {number: False for number, key in enumerate(keys) if key in there}
+        statement = self._statements[kind.name].existing
+        existing = {row.key for row in self._access.read(statement, {"keys": keys})}
+        outcomes = {number: False for number, key in enumerate(keys) if key in existing}
         left = [number for number in range(len(originals)) if number not in outcomes]
         rows = (self._row(kind, originals[number]) for number in left)
         restored = [is_new for part in _parts(rows) for is_new in self._restore_rows(kind, part)]
@@ -98,8 +97,8 @@ class SQLRepository:
     def _restore_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
         try:
             self._access.restore(kind, rows)
-        except Taken:
-            # Somebody was quicker, or two of them have one key.
+        except KeyExists:
+            # Another process created one of them, or two of them have the same key.
             return [False] if len(rows) == 1 else self._restore_singly(kind, rows)
         except TooLarge:
             if len(rows) == 1:
@@ -120,7 +119,7 @@ class SQLRepository:
         return Stored(key, decode(row.body), row.version, _token(row.created, row.version))
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
-        created, version = _seen(token)
+        created, version = _parse_token(token)
         contents = {**self._contents(kind, document), "version": version + 1}
         self._change(self._statements[kind.name].update, contents, kind, key, token)
         return Stored(key, document, version + 1, _token(created, version + 1))
@@ -131,7 +130,7 @@ class SQLRepository:
     def _change(
         self, statement: Update | Delete, contents: dict[str, Any], kind: Kind, key: str, token: str
     ) -> None:
-        created, version = _seen(token)
+        created, version = _parse_token(token)
         values = {**contents, "the_key": key, "seen_created": created, "seen_version": version}
         if not is_text(key) or not self._access.change(statement, values):
             raise Conflict(f"{kind.title} with ID {key} was changed by another request")
@@ -160,7 +159,7 @@ class SQLRepository:
 
 
 def _parts(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The rows, no more at once than a statement may hold."""
+    """Yield the rows in lists that fit into one statement."""
     part: list[dict[str, Any]] = []
     size = 0
     for row in rows:
@@ -182,7 +181,7 @@ def _token(created: int, version: int) -> str:
     return f"{created}.{version}"
 
 
-def _seen(token: str) -> tuple[int, int]:
-    """Creation time and version of a token that this store has given."""
+def _parse_token(token: str) -> tuple[int, int]:
+    """Return the creation time and the version in a token."""
     created, version = token.split(".")
     return int(created), int(version)

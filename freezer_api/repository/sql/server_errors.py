@@ -1,8 +1,8 @@
-"""Errors of database servers: oslo.db's exceptions, and those that it has none for.
+"""Errors of database servers: oslo.db's exceptions, and more specific ones.
 
-Their text goes to the log: one line, without a password or a value of a document. ``DBDuplicateEntry``: the key
-exists. ``DBDeadlock``: nothing was done, a retry may succeed at once. ``DBConnectionError``: the connection is
-lost, and the outcome unknown. ``DBError`` itself: the statement cannot be executed.
+Their text is for the log: one line, without passwords and values of documents. ``DBDuplicateEntry``: the key
+exists. ``DBDeadlock``: nothing was executed, and an immediate retry may succeed. ``DBConnectionError``: the
+connection is lost, and the outcome is unknown. ``DBError`` itself: the statement cannot be executed.
 """
 
 from oslo_db.exception import DBConnectionError, DBDeadlock, DBDuplicateEntry, DBError
@@ -39,7 +39,7 @@ class TimedOut(Refused):
 
 
 class NotPermitted(Refused):
-    """An operator has to grant a right, create the tables, or change an option first."""
+    """An operator has to grant a privilege, create the tables, or change an option first."""
 
 
 class StatementTooLarge(DBError):  # type: ignore[misc]

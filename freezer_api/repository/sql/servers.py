@@ -25,10 +25,10 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import TOO_LARGE, CommandError, SearchTooLong, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Outages
-from freezer_api.repository.sql.access import Taken
+from freezer_api.repository.sql.access import KeyExists
 from freezer_api.repository.sql.admin import SQLAdmin, check_version
 from freezer_api.repository.sql.connections import ThreadConnections, renew_after_fork
-from freezer_api.repository.sql.dialects import MYSQL, clock, creation
+from freezer_api.repository.sql.dialects import MYSQL, build_creation, clock
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES, VERSIONS
 from freezer_api.repository.sql.server_errors import (
@@ -48,16 +48,16 @@ from freezer_api.repository.sql.server_errors import (
 LOG = logging.getLogger(__name__)
 
 CALL_TIMEOUT = 4.5
-"""Seconds for one call of the repository, with all attempts; the wait for a free connection comes in addition."""
+"""Seconds for one call of the repository with all attempts, without the wait for a free connection."""
 
 STATEMENT_TIMEOUT = 4.0
-"""Seconds after which the server itself stops a statement, so that none goes on without a client."""
+"""Seconds after which the server itself stops a statement, so that none continues without a client."""
 
 LOCK_WAIT_TIMEOUT = 3
-"""Whole seconds, as MariaDB counts them."""
+"""Seconds; MariaDB takes whole seconds only."""
 
 _TIME_LIMIT_GRACE = 0.5
-"""Seconds that a server has to stop a search after its time limit, before the connection is given up."""
+"""Seconds that a server has to stop a search after its time limit, before the connection is closed."""
 
 _CHECK_TIMEOUT = 0.9
 _CONNECT_TIMEOUT = 10.0
@@ -65,13 +65,13 @@ _MAX_POOL_TIMEOUT = 0.5
 _MIN_RETRY_INTERVAL = 0.002
 _MAX_RETRY_INTERVAL = 0.1
 _MIN_ATTEMPT_TIME = 0.5
-"""Seconds that a retry needs: with less it would end by its timeout, and the log would not have the reason."""
+"""Seconds that a retry needs: with less it would time out, and the log would not contain the reason."""
 
 _Result = TypeVar("_Result")
 
 
 class Driver(Protocol):
-    """A driver package, and the server that it connects to."""
+    """A driver package, and the server to which it connects."""
 
     dialect: str
     """SQLAlchemy's name of the engine."""
@@ -81,42 +81,47 @@ class Driver(Protocol):
         """SQLAlchemy's name of engine and package."""
 
     @property
+    def protocol_errors(self) -> tuple[type[Exception], ...]:
+        """Errors other than its own that the package raises if it cannot parse what the server sends."""
+
+    @property
     def ignored(self) -> tuple[str, ...]:
         """Parameters of the URL that have no effect, although an operator may expect one."""
 
     def connect(self, timeout: float) -> Any:
-        """Return a connection that commits by itself, with this timeout in seconds for each wait."""
+        """Return a connection in autocommit mode, with this timeout in seconds."""
 
     def set_timeout(self, connection: Any, timeout: float | None) -> None:
-        """Set the timeout of each further wait on the connection."""
+        """Set the timeout of each further statement on the connection."""
 
     def descriptor(self, connection: Any) -> int | None:
         """Return the descriptor of the connection's socket, None if it is closed."""
 
     def listen(self, engine: Engine) -> None:
-        """Register what this package needs."""
+        """Register event listeners that this package needs."""
 
     def with_time_limit(self, statement: str, seconds: float) -> str:
         """Return the SELECT with a time limit at the server in place of the session's."""
 
     def classify(self, error: BaseException) -> DBError | None:
-        """Return the error of the package as one of ``server_errors``, or None to leave it as it is.
+        """Return the error of the package as one of ``server_errors``.
 
-        That is for a missing table of MySQL, as SQLAlchemy's inspection has to see it.
+        None leaves it unchanged: SQLAlchemy's inspection needs MySQL's error for a missing table.
         """
 
 
 def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> Engine:
-    """Return an engine of oslo.db over connections that ``connect`` makes, which raises ``server_errors``."""
+    """Return an engine of oslo.db whose connections come from ``connect``. It raises ``server_errors``."""
 
     def _classify(context: ExceptionContext) -> None:
-        if context.sqlalchemy_exception is None:
+        error = context.original_exception
+        if context.sqlalchemy_exception is None and not isinstance(error, driver.protocol_errors):
             # An error of neither the package nor the statement.
             return
         if context.is_pre_ping:
             context.is_disconnect = True
             return
-        classified = driver.classify(context.original_exception)
+        classified = driver.classify(error)
         if isinstance(classified, DBConnectionError | NodeNotReady | OtherNode):
             context.is_disconnect = True
         if classified is not None:
@@ -124,7 +129,7 @@ def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> En
 
     engine: Engine = engines.create_engine(f"{driver.package}://", max_retries=0, thread_checkin=False, **pool)
     engine.hide_parameters = True
-    # Statements commit by themselves, so there is nothing to roll back.
+    # Each statement is a transaction, so there is nothing to roll back.
     engine.dialect.skip_autocommit_rollback = True
     event.listen(engine, "do_connect", lambda *_: connect())
     # These filters know errors by their English texts, and log the text of unknown ones, which may quote a value.
@@ -137,17 +142,21 @@ def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> En
 
 @dataclass(frozen=True)
 class Pooling:
-    """How many connections are kept, and made in addition; -1 or 0 are no bound. ``retries``: of deadlocks."""
+    """The pool of connections. ``size`` 0 and ``max_overflow`` -1 are no limit.
 
-    kept: int = 8
-    more: int = -1
-    wait: float = _MAX_POOL_TIMEOUT
+    ``timeout``: seconds to wait for a free connection. ``recycle``: seconds after which a connection is replaced,
+    -1 for never. ``retries``: of a call after a deadlock.
+    """
+
+    size: int = 8
+    max_overflow: int = -1
+    timeout: float = _MAX_POOL_TIMEOUT
     recycle: int = 3600
     retries: int = 20
 
 
 class ServerAccess:
-    """The way into a database on a server."""
+    """Access to a database on a server."""
 
     takes_lists = False
     creates_many = False
@@ -161,30 +170,33 @@ class ServerAccess:
         self.engine = create_engine(
             driver,
             lambda: driver.connect(self._time_left()),
-            max_pool_size=pooling.kept,
-            max_overflow=pooling.more,
-            pool_timeout=min(pooling.wait, _MAX_POOL_TIMEOUT),
+            max_pool_size=pooling.size,
+            max_overflow=pooling.max_overflow,
+            pool_timeout=min(pooling.timeout, _MAX_POOL_TIMEOUT),
             connection_recycle_time=pooling.recycle,
         )
         event.listen(self.engine, "before_cursor_execute", self._extend, retval=True)
         event.listen(self.engine, "checkin", self._limit_ping)
-        # Threads that keep none, such as the health check's, find one.
-        maximum = pooling.kept - 1 if pooling.kept else None
+        # One connection stays in the pool for threads that keep none, such as the health check's.
+        maximum = pooling.size - 1 if pooling.size else None
         self._connections = ThreadConnections(self.engine, self._is_usable, maximum)
         self._retrying = wrap_db_retry(
             retry_on_deadlock=True,
-            # _attempt counts: the library takes -1 for none, and logs a traceback after the last one.
+            # _attempt limits the retries: to the library -1 means none, and it logs a traceback after the last
+            # one.
             max_retries=sys.maxsize,
             retry_interval=_MIN_RETRY_INTERVAL,
             max_retry_interval=_MAX_RETRY_INTERVAL,
         )(self._attempt)
         self._now = select(clock(driver.dialect))
-        self._creations = {name: creation(driver.dialect, table.table, VERSIONS) for name, table in TABLES.items()}
+        self._creations = {
+            name: build_creation(driver.dialect, table.table, VERSIONS) for name, table in TABLES.items()
+        }
 
     def _extend(
         self, _connection: Any, _cursor: Any, statement: str, parameters: Any, context: Any, _many: Any
     ) -> tuple[str, Any]:
-        """Add what the execution options say: a statement that comes first, a time limit."""
+        """Apply the execution options: a statement that comes first, or a time limit."""
         options = context.execution_options
         if "first" in options:
             return options["first"] + statement, parameters
@@ -192,12 +204,12 @@ class ServerAccess:
         return statement if seconds is None else self._driver.with_time_limit(statement, seconds), parameters
 
     def _limit_ping(self, connection: Any, _record: ConnectionPoolEntry) -> None:
-        """Limit the ping with which a connection leaves the pool: its last call may have had a minute."""
+        """Limit the ping when a connection leaves the pool: its last call may have had a minute."""
         if connection is not None:
             self._driver.set_timeout(connection, _CHECK_TIMEOUT)
 
     def _time_left(self) -> float:
-        """Return the seconds that the call of this thread may still take; never 0, which would be no limit."""
+        """Return the seconds left for the call of this thread; never 0, which would mean no limit."""
         return max(0.05, float(self._local.end - time.monotonic()))
 
     def _is_usable(self, kept: Connection) -> bool:
@@ -221,15 +233,15 @@ class ServerAccess:
 
     def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
         (row,) = rows
-        made = self._creations[kind.name]
-        created = self._call(lambda connection: made.time(connection.execute(made.statement, row)))
+        creation = self._creations[kind.name]
+        created = self._call(lambda connection: creation.time(connection.execute(creation.statement, row)))
         if created is None:
             LOG.error("The SQL store has no layout: run 'freezer-manage db sync'")
             raise Unavailable
         return created
 
     def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
-        # One statement, whatever it costs to write it: several would need a transaction.
+        # One statement, although a large one takes time to build: several would need a transaction.
         statement = insert(TABLES[kind.name].table).values(list(rows))
         self._call(lambda connection: connection.execute(statement))
 
@@ -266,9 +278,9 @@ class ServerAccess:
         seconds: float = CALL_TIMEOUT,
         max_seconds: float | None = None,
     ) -> _Result:
-        """Return the result of the action. It is retried if it was not executed, or if it is ``repeatable``.
+        """Run the action and return its result. It is retried if it was not executed, or if it is ``repeatable``.
 
-        ``max_seconds`` is the time limit that the server applies to a search; the call takes little longer.
+        ``max_seconds``: the time limit of a search at the server, which ends a little before the call does.
         """
         if max_seconds is not None:
             seconds = max_seconds + _TIME_LIMIT_GRACE
@@ -288,7 +300,7 @@ class ServerAccess:
             raise _reported(failure, call, is_check=place == CHECKING)
 
     def _attempt(self, action: Callable[[Connection], _Result], call: Call, *, repeatable: bool) -> _Result:
-        """Run the action, and once more over another connection if it was not executed or is ``repeatable``."""
+        """Run the action, and retry once over another connection if it was not executed or is ``repeatable``."""
         try:
             return self._run(action)
         except (DBConnectionError, OtherNode) as error:
@@ -327,7 +339,7 @@ class _NotConnected(Refused):
 
 
 def _reported(failure: Exception, call: Call, *, is_check: bool) -> Exception:
-    """Log the failure, note an outage, and return the repository's error."""
+    """Log the failure, record an outage, and return the repository's error."""
     if isinstance(failure, _NoConnection):
         LOG.error("No connection to the SQL store is free: %s", failure)
         return Unavailable()
@@ -337,7 +349,7 @@ def _reported(failure: Exception, call: Call, *, is_check: bool) -> Exception:
         return Unavailable()
     call.answered()
     if isinstance(failure, DBDuplicateEntry):
-        return Taken()
+        return KeyExists()
     if isinstance(failure, StatementTooLarge):
         LOG.error("The SQL store refuses a statement for its size: %s", failure)
         return TooLarge(TOO_LARGE)
@@ -346,7 +358,7 @@ def _reported(failure: Exception, call: Call, *, is_check: bool) -> Exception:
 
 
 def is_readable(descriptor: int) -> bool:
-    """Return whether something was received on the socket."""
+    """Return whether data can be read from the socket."""
     poll = system.poll()
     poll.register(descriptor, system.POLLIN)
     return bool(poll.poll(0))
@@ -358,15 +370,15 @@ def open_server(driver: Driver, pooling: Pooling, max_values: int = MAX_VALUES) 
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """How often, and every how many seconds, connecting is retried while a server is down; -1 is for ever."""
+class ConnectRetries:
+    """Retries of a connection to a server that is down: -1 for no limit, and the seconds before each."""
 
-    tries: int = 10
+    limit: int = 10
     interval: float = 10
 
 
 def unbounded_engine(driver: Driver) -> Engine:
-    """Return an engine for work that may take any time."""
+    """Return an engine without time limits for statements."""
 
     def _connect() -> Any:
         connection = driver.connect(_CONNECT_TIMEOUT)
@@ -376,48 +388,48 @@ def unbounded_engine(driver: Driver) -> Engine:
     return create_engine(driver, _connect)
 
 
-def server_admin(driver: Driver, waiting: Waiting, name: str, max_values: int = MAX_VALUES) -> SQLAdmin:
-    """Return the administration of the tables in the database ``name``, which only an operator creates."""
-    # MySQL could roll nothing back anyway.
+def server_admin(driver: Driver, retries: ConnectRetries, name: str, max_values: int = MAX_VALUES) -> SQLAdmin:
+    """Return the administration of the tables in the database ``name``, which an operator has created."""
+    # MySQL cannot roll back DDL.
     level = "AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED"
     engine = unbounded_engine(driver).execution_options(isolation_level=level)
-    return SQLAdmin(engine, _Server(engine, waiting, name), max_values)
+    return SQLAdmin(engine, _Server(engine, retries, name), max_values)
 
 
 class _Server:
-    """A database on a server, which is waited for while it is down."""
+    """A database on a server. Connecting is retried while the server is down."""
 
-    def __init__(self, engine: Engine, waiting: Waiting, name: str) -> None:
+    def __init__(self, engine: Engine, retries: ConnectRetries, name: str) -> None:
         self._name = name
         self._engine = engine
-        self._waiting = waiting
+        self._retries = retries
 
-    def is_there(self) -> bool:
-        with self.reached():
-            self._wait()
+    def exists(self) -> bool:
+        with self.command_errors():
+            self.prepare()
         return True
 
-    def make(self) -> None:
-        self._wait()
-
-    def _wait(self) -> None:
-        tries = self._waiting.tries
+    def prepare(self) -> None:
+        """Wait until the server accepts a connection."""
+        retries = self._retries.limit
         while True:
             try:
                 self._engine.connect().close()
                 return
             except (DBConnectionError, DBDeadlock, Refused) as error:
-                if isinstance(error, NotPermitted) or not tries:
+                if isinstance(error, NotPermitted) or not retries:
                     raise
                 text = str(error)
-            tries -= 1
-            pause = self._waiting.interval
-            LOG.warning("%s cannot be reached, trying again in %s s: %s", self._name, pause, text)
-            time.sleep(pause)
+            retries -= 1
+            interval = self._retries.interval
+            LOG.warning("%s cannot be reached, trying again in %s s: %s", self._name, interval, text)
+            time.sleep(interval)
 
     @contextmanager
-    def reached(self) -> Iterator[None]:
+    def command_errors(self) -> Iterator[None]:
         try:
             yield
-        except (DBError, CommandError) as error:
-            raise CommandError(f"cannot use {self._name}: {error}") from None
+        except (DBError, CommandError, ProgrammingError) as error:
+            # ProgrammingError: a table of MySQL is missing.
+            reason = error.orig if isinstance(error, ProgrammingError) else error
+            raise CommandError(f"cannot use {self._name}: {one_line(reason)}") from None

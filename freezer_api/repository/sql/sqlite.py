@@ -1,8 +1,10 @@
-"""SQLite as a store: how its file is opened, how writers wait for each other, and what its errors mean."""
+"""A SQLite file as a store: its connections, its only writer at a time, and the meaning of its errors."""
 
 import logging
+import math
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -38,13 +40,13 @@ from freezer_api.errors import (
     TooLarge,
     Unavailable,
 )
+from freezer_api.repository.forks import call_after_fork
 from freezer_api.repository.outages import CHECKING, EVERYWHERE, READING, WRITING, Call, Outages
-from freezer_api.repository.sql.access import Taken
+from freezer_api.repository.sql.access import KeyExists
 from freezer_api.repository.sql.admin import SQLAdmin, check_version, current_version
-from freezer_api.repository.sql.companions import Companions, Stuck
+from freezer_api.repository.sql.bounded_calls import BoundedCalls, StillRunning
 from freezer_api.repository.sql.compiled import compile_select
 from freezer_api.repository.sql.connections import ThreadConnections, renew_after_fork
-from freezer_api.repository.sql.fair_lock import Turns
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
 
@@ -57,22 +59,22 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -8000",
     "PRAGMA temp_store = MEMORY",
-    # A log that once grew large gives its room back.
+    # Bytes to which a write-ahead log shrinks that was once larger.
     "PRAGMA journal_size_limit = 67108864",
 )
 
-_WRITER_PATIENCE = 0.003
-"""Seconds for which SQLite itself waits for another writer. Left to itself it pauses up to 100 ms between two
-tries, and a process beside busy others starves; so it is asked anew again and again, with its short pauses.
+_BUSY_TIMEOUT = 0.003
+"""Seconds for which SQLite itself waits for a writer in another process, before this process retries. With a
+longer timeout SQLite pauses up to 100 ms between two attempts, and a process beside busy others starves.
 """
 
-_STEPS_UNWATCHED = 2_000
-"""Steps of SQLite's machine: a millisecond of a scan, more where documents are large, as one step may scan a whole
-one. Asking needs the interpreter, which others use, too.
+_PROGRESS_INTERVAL = 2_000
+"""Steps of SQLite's machine between two calls of the progress handler: a millisecond of a scan, or more, as one
+step may scan a large document. The handler needs the interpreter, which other threads use, too.
 """
 
-_GRACE = 3.0
-"""Seconds in which a call has to return that was given up, as far as SQLite can be told so."""
+_INTERRUPT_TIMEOUT = 3.0
+"""Seconds that a call has to return after its time limit, as SQLite notices an interruption late."""
 
 _BROKEN = frozenset(
     {
@@ -83,7 +85,7 @@ _BROKEN = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-"""After these a connection is not used again: the next one may find a file that was put right."""
+"""After these errors a connection is not used again: the next one may find a file that was repaired."""
 
 _UNAVAILABLE = _BROKEN | {
     sqlite3.SQLITE_BUSY,
@@ -97,8 +99,8 @@ _UNAVAILABLE = _BROKEN | {
 }
 
 
-class _Away(Unavailable):
-    """``reason`` is the driver's, for the log."""
+class _Outage(Unavailable):
+    """The file cannot be used now. ``reason`` is the driver's message, for the log."""
 
     def __init__(self, reason: str) -> None:
         super().__init__()
@@ -106,82 +108,92 @@ class _Away(Unavailable):
 
 
 class SQLiteAccess:
-    """One file: every thread reads over a connection that it keeps, and writers take turns at one.
+    """Access to one file. Each thread reads over a connection that it keeps; all writers share one.
 
-    Transactions that write come one after the other, so that creations are seen in the order of their time; the
-    threads of this process wait for theirs in ``turn``. ``clock`` gives microseconds since the epoch.
-
-    Everything is done in companions, as nothing else bounds a call to a file system that hangs. ``timeout`` in
-    seconds bounds the wait for other writers, ``longest_read`` the work for one answer.
+    Transactions that write run one after the other, so that creations are seen in the order of their time.
+    ``timeout``: seconds that a write waits for other writers. ``connections``: number of reading connections that
+    stay open when their threads have ended. ``read_timeout``: seconds for one read. ``clock`` returns microseconds
+    since the epoch.
     """
 
     takes_lists = True
     creates_many = True
 
     def __init__(
-        self,
-        reading: Engine,
-        writing: Engine,
-        *,
-        is_good: Callable[[Connection], bool],
-        timeout: float,
-        longest_read: float,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
+        self, path: Path, *, timeout: float = 5.0, connections: int = 8, read_timeout: float = 5.0
     ) -> None:
-        self.reading = reading
-        self.connections = ThreadConnections(reading, is_good)
-        self.writing = writing
-        self.turn = Turns()
-        self.clock = clock
+        self.clock: Callable[[], int] = lambda: time.time_ns() // 1000
         self._timeout = timeout
-        self._longest_read = longest_read
+        self._read_timeout = read_timeout
+        self.reading = _create_engine(
+            path, timeout=timeout, busy_timeout=timeout, connections=connections, max_overflow=-1
+        )
+        event.listen(self.reading, "connect", _watch_deadline)
+        self.writing = _create_engine(path, timeout=timeout, busy_timeout=_BUSY_TIMEOUT)
+        event.listen(self.writing, "begin", _begin_immediate)
+        for engine in (self.reading, self.writing):
+            event.listen(engine, "handle_error", _replace_error, retval=True)
+        self.connections = ThreadConnections(self.reading, partial(_is_of_file, str(path.absolute())))
         self._outages = Outages()
-        self._companions = Companions(partial(self._outages.answered, EVERYWHERE))
+        self._start()
+        call_after_fork(SQLiteAccess._start, self)
         self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
         self._newest = {name: select(func.max(table.table.c.created)) for name, table in TABLES.items()}
 
-    def _called(self, place: str, seconds: float, work: Callable[[Call], _Result]) -> _Result:
+    def _start(self) -> None:
+        """Start without threads, and with a free lock, also in a forked process."""
+        self._calls = BoundedCalls(partial(self._outages.answered, EVERYWHERE))
+        self.write_lock = threading.Lock()
+
+    def _call(self, place: str, seconds: float, work: Callable[[Call], _Result]) -> _Result:
         with self._outages.call(place, seconds) as call:
             try:
-                result = self._companions.call(partial(work, call), call.end - call.begun + _GRACE)
-            except _Away as error:
+                result = self._calls.call(partial(work, call), call.end - call.begun + _INTERRUPT_TIMEOUT)
+            except _Outage as error:
                 call.unanswered(error.reason)
-            except (Taken, FreezerError):
+            except (KeyExists, FreezerError):
                 call.answered()
                 raise
-            except Stuck:
+            except StillRunning:
                 call.unanswered("the file system does not answer", everywhere=True)
             else:
                 call.answered()
                 return result
         raise Unavailable
 
-    def _written(self, work: Callable[[Connection], _Result]) -> _Result:
-        def in_turn(call: Call) -> _Result:
+    def _write(self, work: Callable[[Connection], _Result]) -> _Result:
+        def _write_alone(call: Call) -> _Result:
+            lock = self.write_lock
+            if not lock.acquire(timeout=max(0.0, call.end - time.monotonic())):
+                raise _Outage("other requests are writing")
             try:
-                with self.turn.taken(call.end - time.monotonic()), self.writing.connect() as connection:
-                    connection.info["until"] = call.end
+                with self.writing.connect() as connection:
+                    connection.info["deadline"] = call.end
                     with connection.begin():
                         return work(connection)
-            except TimeoutError:
-                raise _Away("other requests are writing") from None
             except IntegrityError:
-                raise Taken from None
+                raise KeyExists from None
+            finally:
+                lock.release()
 
-        return self._called(WRITING, self._timeout, in_turn)
+        return self._call(WRITING, self._timeout, _write_alone)
 
     def read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
     ) -> Sequence[Any]:
         compiled = compile_select(statement)
-        seconds = self._longest_read if max_seconds is None else max_seconds
+        seconds = self._read_timeout if max_seconds is None else max_seconds
         bound = compiled.bind(values)
-        return compiled.rows(self._called(READING, seconds, lambda _call: self._found(*bound, max_seconds)))
+        return compiled.rows(self._call(READING, seconds, lambda _call: self._fetch(*bound, max_seconds)))
 
-    def _found(self, statement: str, parameters: Sequence[Any], max_seconds: float | None) -> list[Any]:
+    def _reader(self, seconds: float) -> Connection:
+        """Return the connection of this thread, with a time limit for its next statement."""
         connection = self.connections.take()
-        if max_seconds is not None:
-            connection.info["deadline"] = time.monotonic() + max_seconds
+        connection.info["deadline"] = time.monotonic() + seconds
+        return connection
+
+    def _fetch(self, statement: str, parameters: Sequence[Any], max_seconds: float | None) -> list[Any]:
+        connection = self._reader(self._read_timeout if max_seconds is None else max_seconds)
         driver: Any = connection.connection.driver_connection
         try:
             found: list[Any] = driver.execute(statement, parameters).fetchall()
@@ -190,7 +202,7 @@ class SQLiteAccess:
                 connection.invalidate()
             if max_seconds is not None and _code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise SearchTooLong(max_seconds) from None
-            raise _in_our_words(error) from None
+            raise _classify(error) from None
         return found
 
     def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
@@ -203,80 +215,47 @@ class SQLiteAccess:
             connection.execute(self._inserts[kind.name], timed)
             return created
 
-        return self._written(_create)
+        return self._write(_create)
 
     def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
-        self._written(lambda connection: connection.execute(self._inserts[kind.name], rows))
+        self._write(lambda connection: connection.execute(self._inserts[kind.name], rows))
 
     def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
         def _change(connection: Connection) -> bool:
             result: CursorResult[Any] = connection.execute(statement, values)
             return result.rowcount > 0
 
-        return self._written(_change)
+        return self._write(_change)
 
     def now(self) -> int:
         return self.clock() // 1_000_000
 
     def check(self) -> None:
-        version = self._called(
-            CHECKING, self._longest_read, lambda _call: current_version(self.connections.take())
-        )
-        check_version(version)
+        seconds = self._read_timeout
+        check_version(self._call(CHECKING, seconds, lambda _call: current_version(self._reader(seconds))))
 
     def close(self) -> None:
-        if self._companions.are_stuck:
-            # Their connections are in use: closing one of those ends the process.
+        if self._calls.are_stuck:
+            # The connections are in use: to close one of them ends the process.
             return
+        self._calls.close()
         self.connections.close()
         self.writing.dispose()
 
 
-def open_sqlite(
-    path: Path,
-    *,
-    timeout: float = 5.0,
-    connections: int = 8,
-    longest_read: float = 5.0,
-    max_values: int = MAX_VALUES,
-) -> SQLRepository:
-    """The repository in the file at ``path``, which ``admin.sync`` has made; see :func:`sqlite_access`."""
-    return SQLRepository(
-        sqlite_access(path, timeout=timeout, connections=connections, longest_read=longest_read), max_values
-    )
+def open_sqlite(path: Path, *, max_values: int = MAX_VALUES, **options: Any) -> SQLRepository:
+    """Return the repository in the file that ``admin.sync`` has created. ``options``: of :class:`SQLiteAccess`."""
+    return SQLRepository(SQLiteAccess(path, **options), max_values)
 
 
-def sqlite_access(path: Path, *, timeout: float, connections: int, longest_read: float) -> SQLiteAccess:
-    """The way into the file.
-
-    ``timeout`` in seconds bounds the wait for other writers, ``longest_read`` the work for one answer,
-    ``connections`` is how many are kept when the threads that read with them end.
-    """
-    reading = _engine(path, timeout=timeout, connections=connections, patience=timeout, unbounded=True)
-    _bound_reads(reading, longest_read)
-    writing = _engine(path, timeout=timeout, connections=1, patience=_WRITER_PATIENCE)
-
-    for engine in (reading, writing):
-        event.listen(engine, "handle_error", _replaced, retval=True)
-
-    event.listen(writing, "begin", _begin_writing)
-
-    def _is_good(connection: Connection) -> bool:
-        connection.info["deadline"] = time.monotonic() + longest_read
-        return bool(connection.info["file"] == _identity(file))
-
-    file = str(path.absolute())
-    return SQLiteAccess(reading, writing, is_good=_is_good, timeout=timeout, longest_read=longest_read)
-
-
-def sqlite_engine(path: Path, *, timeout: float, connections: int) -> Engine:
-    """An engine for ``admin``, with the driver's own errors; makes the file at ``path`` if there is none."""
-    return _engine(path, timeout=timeout, connections=connections, patience=timeout, create=True)
+def sqlite_engine(path: Path, *, timeout: float = 5.0) -> Engine:
+    """Return an engine for ``admin``, which creates the file if necessary, and raises the driver's errors."""
+    return _create_engine(path, timeout=timeout, busy_timeout=timeout, create=True)
 
 
 def sqlite_admin(path: Path, max_values: int = MAX_VALUES) -> SQLAdmin:
-    """Return the administration of the tables in the file at ``path``. Nothing else makes the file."""
-    return SQLAdmin(sqlite_engine(path, timeout=5.0, connections=1), _File(path), max_values)
+    """Return the administration of the tables in the file at ``path``. Nothing else creates the file."""
+    return SQLAdmin(sqlite_engine(path), _File(path), max_values)
 
 
 class _File:
@@ -285,46 +264,44 @@ class _File:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def is_there(self) -> bool:
+    def exists(self) -> bool:
         return self._path.exists()
 
-    def make(self) -> None:
+    def prepare(self) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextmanager
-    def reached(self) -> Iterator[None]:
+    def command_errors(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            raise CommandError(f"cannot use the data file {self._path}: {error.strerror}") from None
-        except DBAPIError as error:
-            raise CommandError(f"cannot use the data file {self._path}: {error.orig}") from None
-        except CommandError as error:
-            raise CommandError(f"cannot use the data file {self._path}: {error}") from None
+        except (OSError, DBAPIError, CommandError) as error:
+            reason = error.strerror if isinstance(error, OSError) else getattr(error, "orig", error)
+            raise CommandError(f"cannot use the data file {self._path}: {reason}") from None
 
 
-def _engine(
+def _create_engine(
     path: Path,
     *,
     timeout: float,
-    connections: int,
-    patience: float,
+    busy_timeout: float,
+    connections: int = 1,
+    max_overflow: int = 0,
     create: bool = False,
-    unbounded: bool = False,
 ) -> Engine:
-    """The driver is told to leave transactions alone: a statement by itself commits by itself."""
+    """Return an engine whose driver begins no transactions: a statement by itself commits by itself."""
     file = str(path.absolute())
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
 
     def _connect() -> sqlite3.Connection:
         if create:
-            _make_private(file)
+            # Readable for its owner alone; SQLite gives the files beside it the same mode.
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
-            uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
+            uri, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
         )
         with ExitStack() as on_error:
             on_error.callback(connection.close)
-            _log_ahead(connection, time.monotonic() + timeout)
+            _enable_wal(connection, time.monotonic() + timeout)
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
             on_error.pop_all()
@@ -335,26 +312,34 @@ def _engine(
         creator=_connect,
         poolclass=QueuePool,
         pool_size=connections,
-        max_overflow=-1 if unbounded else 0,
+        max_overflow=max_overflow,
         pool_use_lifo=True,
         pool_timeout=timeout,
         hide_parameters=True,
     )
-    _hold_to_the_file(engine, file)
+    _drop_connections_to_other_files(engine, file)
     renew_after_fork(engine)
     return engine
 
 
-def _make_private(file: str) -> None:
-    """Make the file, if there is none, for its owner alone; SQLite gives the files beside it the same mode."""
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+def _enable_wal(connection: sqlite3.Connection, deadline: float) -> None:
+    """Set the journal mode, which the file keeps. SQLite does not wait for a process that creates the file."""
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_BUSY_TIMEOUT)
+        else:
+            return
 
 
-def _hold_to_the_file(engine: Engine, file: str) -> None:
-    """Drop connections to a file that is not there any more: writes into it would be lost without a sound."""
+def _drop_connections_to_other_files(engine: Engine, file: str) -> None:
+    """Drop connections to a file that was removed or replaced: writes to it would be lost without an error."""
 
     @event.listens_for(engine, "connect")
-    def _remember(_connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    def _note_identity(_connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
         record.info["file"] = _identity(file)
 
     @event.listens_for(engine, "checkout")
@@ -365,18 +350,8 @@ def _hold_to_the_file(engine: Engine, file: str) -> None:
             raise DisconnectionError("another file")
 
 
-def _bound_reads(engine: Engine, longest: float) -> None:
-    """Interrupt what takes longer, more or less: SQLite asks only now and then whether to go on."""
-
-    @event.listens_for(engine, "connect")
-    def _watch(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
-        connection.set_progress_handler(lambda: time.monotonic() > record.info["deadline"], _STEPS_UNWATCHED)
-
-    @event.listens_for(engine, "checkout")
-    def _start(
-        _connection: sqlite3.Connection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
-    ) -> None:
-        record.info["deadline"] = time.monotonic() + longest
+def _is_of_file(file: str, connection: Connection) -> bool:
+    return bool(connection.info["file"] == _identity(file))
 
 
 def _identity(file: str) -> tuple[int, int] | None:
@@ -387,31 +362,35 @@ def _identity(file: str) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def _begin_writing(connection: Connection) -> None:
-    """Begin a transaction as the only writer; ``_Away`` when others write until the call ends."""
+def _watch_deadline(connection: sqlite3.Connection, record: ConnectionPoolEntry) -> None:
+    """Interrupt statements some time after the deadline of the connection."""
+    connection.set_progress_handler(
+        lambda: time.monotonic() > record.info.get("deadline", math.inf), _PROGRESS_INTERVAL
+    )
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Begin a transaction as the only writer; ``_Outage`` if other processes write until the deadline."""
     driver: Any = connection.connection.driver_connection
     while True:
         try:
             driver.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
-            if (
-                error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                and time.monotonic() < connection.info["until"]
-            ):
+            if _code(error) == sqlite3.SQLITE_BUSY and time.monotonic() < connection.info["deadline"]:
                 continue
-            raise _Away(str(error)) from None
+            raise _Outage(str(error)) from None
         return
 
 
-def _replaced(context: ExceptionContext) -> Exception | None:
-    """What goes to the caller in place of the driver's error, by way of SQLAlchemy."""
+def _replace_error(context: ExceptionContext) -> Exception | None:
+    """Return the error that SQLAlchemy raises in place of the driver's."""
     error = context.original_exception
     if isinstance(error, sqlite3.IntegrityError) or not isinstance(error, Exception):
-        # What ends the process is no error of the store.
+        # SystemExit and KeyboardInterrupt are not errors of the store.
         return None
     if _is_broken(error):
         context.is_disconnect = True
-    return _in_our_words(error)
+    return _classify(error)
 
 
 def _is_broken(error: BaseException) -> bool:
@@ -422,28 +401,15 @@ def _code(error: BaseException) -> int:
     return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
 
 
-def _in_our_words(error: BaseException) -> FreezerError:
-    """What is raised in place of the driver's error; what the driver said goes to the log only."""
+def _classify(error: BaseException) -> FreezerError:
+    """Return the error to raise in place of the driver's, whose message is logged only."""
+    # The file or a table.
     is_missing = str(error).startswith("no such ") or _code(error) == sqlite3.SQLITE_CANTOPEN
     if is_missing or _code(error) in _UNAVAILABLE:
-        # The file or its tables.
         hint = "; if the store is new, run 'freezer-manage db sync'" if is_missing else ""
-        return _Away(f"{error}{hint}")
+        return _Outage(f"{error}{hint}")
     if _code(error) == sqlite3.SQLITE_TOOBIG:
         LOG.error("The SQL store refuses a statement for its size: %s", error)
         return TooLarge(TOO_LARGE)
     LOG.error("The SQL store failed: %s", type(error).__name__ if isinstance(error, ValueError) else error)
     return StoreFailed()
-
-
-def _log_ahead(connection: sqlite3.Connection, deadline: float) -> None:
-    """WAL, which a file keeps. SQLite itself does not wait for another process that is just making the file."""
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(_WRITER_PATIENCE)
-        else:
-            return

@@ -1,7 +1,4 @@
-"""The URL of a database: what it names, and over which driver package that is reached.
-
-What is said of one that cannot be used quotes nothing of it, as there is a password in it.
-"""
+"""The URL of a database, and the driver for it. Error messages do not quote the URL: it may contain a password."""
 
 import re
 from importlib.util import find_spec
@@ -23,51 +20,50 @@ _PACKAGES = {SQLITE: "pysqlite", MYSQL: "pymysql", POSTGRESQL: "psycopg2"}
 
 
 def parsed(connection: str, parameters: str = "") -> URL:
-    """The URL with further parameters; its ``drivername`` is ``sqlite``, ``mysql`` or ``postgresql``.
+    """Return the URL with further parameters; its ``drivername`` is ``sqlite``, ``mysql`` or ``postgresql``.
 
-    ``ConfigurationError`` says why it cannot be used.
+    Raises ``ConfigurationError`` if it is invalid.
     """
     try:
-        # Plugins are for the engine that the original made; devstack puts one there.
+        # Devstack adds a plugin, which is for the engine of the original service.
         url = make_url(connection).update_query_string(parameters).difference_update_query(["plugin"])
     except (ArgumentError, ValueError):
-        raise ConfigurationError("no URL such as mysql+pymysql://user:password@host/database") from None
+        raise ConfigurationError("invalid URL; expected mysql+pymysql://user:password@host/database") from None
     name, _, package = url.drivername.partition("+")
     if name not in _NAMES:
-        raise ConfigurationError(
-            f"documents are kept in {', '.join(dict.fromkeys(_NAMES.values()))}, not in {name}"
-        )
+        known = ", ".join(dict.fromkeys(_NAMES.values()))
+        raise ConfigurationError(f"unsupported database {name}; supported are {known}")
     name = _NAMES[name]
     if package not in ("", _PACKAGES[name]):
-        raise ConfigurationError(f"{name} is reached over {_PACKAGES[name]} here, not over {package}")
+        raise ConfigurationError(f"unsupported driver {package}; supported for {name} is {_PACKAGES[name]}")
     url = url.set(drivername=name)
-    _check_place(url)
+    _check_parts(url)
     return url
 
 
-def _check_place(url: URL) -> None:
+def _check_parts(url: URL) -> None:
     if url.drivername == SQLITE:
         if not url.database or url.database == ":memory:":
             raise ConfigurationError("SQLite needs a file, such as sqlite:////var/lib/freezer/freezer.sqlite")
         return
     if not url.database:
-        raise ConfigurationError("it names no database")
+        raise ConfigurationError("the name of the database is missing")
     if "@" in (url.host or ""):
-        raise ConfigurationError("in a password @ is written %40, / is %2F and % is %25")
+        raise ConfigurationError("invalid URL; in a password write %40 for @, %2F for / and %25 for %")
     package = _PACKAGES[url.drivername]
     if find_spec(package) is None:
         raise ConfigurationError(f"the package {package} is missing: pip install 'freezer-api[{url.drivername}]'")
 
 
 def is_sql_mode(text: str) -> bool:
-    """Whether MySQL may be told this."""
+    """Return whether the text has the form of MySQL's ``sql_mode``."""
     return _MODES.fullmatch(text) is not None
 
 
 def shown(url: URL) -> str:
-    """The place without the account."""
-    place = url.host or "localhost"
-    return f"{url.drivername}://{place}{f':{url.port}' if url.port else ''}/{url.database}"
+    """Return the URL without user, password and parameters."""
+    host = url.host or "localhost"
+    return f"{url.drivername}://{host}{f':{url.port}' if url.port else ''}/{url.database}"
 
 
 def driver(url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True) -> "Driver":

@@ -269,14 +269,14 @@ def test_columns_that_are_missing_are_named(old, revision, any_revision):
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("mysql", "--from-sql: no URL such as"),
+        ("mysql", "--from-sql: invalid URL; expected"),
         ("postgresql://ann:s3cret@db/freezer", "the original keeps its documents in MySQL, MariaDB or SQLite"),
         ("sqlite:///{}/none.sqlite", "there is no file"),
         ("sqlite://", "SQLite needs a file"),
-        ("mysql://ann:s3cret@db", "--from-sql: it names no database"),
+        ("mysql://ann:s3cret@db", "--from-sql: the name of the database is missing"),
         ("sqlite:///{}/empty.sqlite", "there are none of the original's tables"),
         ("sqlite:///{}/text.sqlite", "file is not a database"),
-        ("mysql+nodriver://ann:s3cret@db/freezer", "mysql is reached over pymysql here, not over nodriver"),
+        ("mysql+nodriver://ann:s3cret@db/freezer", "unsupported driver nodriver; supported for mysql is pymysql"),
     ],
 )
 def test_what_is_no_database_of_the_original(tmp_path, url, told):

@@ -1,4 +1,4 @@
-"""MariaDB and PostgreSQL: an empty store, and the administrator's way to the same server."""
+"""MariaDB and PostgreSQL: an empty store, and access to its server as administrator."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,6 +9,7 @@ from sqlalchemy import event, make_url
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.servers import Pooling, open_server
 from tests.contract import databases
+from tests.contract.asking import JOBS
 from tests.support.needs import SQL, on
 from tests.support.sql.server import SQLServer
 from tests.support.sql.shared import SQLServers
@@ -52,9 +53,9 @@ def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
 
 
 @pytest.fixture
-def asked(repository: SQLRepository) -> list[tuple[str, Any]]:
+def statements(repository: SQLRepository) -> list[tuple[str, Any]]:
     """The statements that are sent, with their parameters."""
-    repository.check()
+    repository.get(JOBS, "none")
     statements: list[tuple[str, Any]] = []
 
     @event.listens_for(repository._access.engine, "before_cursor_execute")

@@ -1,4 +1,4 @@
-"""The tables on the servers: what makes them, alone or with others at it, and whose they are."""
+"""The tables in every kind of database: what creates and removes them, alone or with other processes."""
 
 import os
 import signal
@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import event, make_url
@@ -16,15 +15,15 @@ from sqlalchemy import event, make_url
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError
 from freezer_api.repository import query as q
-from freezer_api.repository.sql import dialects
-from freezer_api.repository.sql.admin import migrations
-from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
+from freezer_api.repository.sql import admin, dialects
+from freezer_api.repository.sql.schema import METADATA, VERSION_TABLE
 from tests.contract import databases
-from tests.contract.asking import JOBS, found, job
-from tests.support.needs import on
+from tests.contract.asking import JOBS, found, is_, job
+from tests.contract.drivers import find_driver
+from tests.support.needs import SQL, on
 
 KIND_NAMES = [kind.name for kind in KINDS]
-OURS = sorted([VERSION_TABLE, *METADATA.tables])
+TABLES = sorted([VERSION_TABLE, *METADATA.tables])
 
 SYNC = """
 import os, signal, sys
@@ -47,11 +46,19 @@ print(sync(made.engine))
 made.close()
 """
 
+CHANGES = len(METADATA.tables) + sum(len(table.indexes) for table in METADATA.tables.values()) + 3
+"""Tables and indexes, and the statements for Alembic's version. SQLite has more, as it starts with layout 0001."""
+
+
+@pytest.fixture(params=on("sqlite", *SQL))
+def name(request):
+    return request.param
+
 
 @pytest.fixture
-def database(server, sql_servers):
-    """The URL of a database with nothing in it."""
-    return sql_servers.database(server.name)
+def database(name, tmp_path, sql_servers):
+    """The URL of an empty database, or the path of a SQLite file that does not exist."""
+    return str(tmp_path / "freezer.sqlite") if name == "sqlite" else sql_servers.database(name)
 
 
 @pytest.fixture
@@ -61,7 +68,42 @@ def made(database):
         yield made
 
 
-def syncing(database, *, killed_at=0):
+@pytest.fixture
+def opened(name, database):
+    """Opens the repository in it."""
+    return lambda: closing(find_driver(name).open_repository(database))
+
+
+@pytest.fixture
+def is_complete(made, opened):
+    """Checks that all tables are current and can be used."""
+
+    def _is_complete():
+        with made.engine.connect() as connection:
+            options = {"compare_type": True, "include_name": lambda name, *_: name != VERSION_TABLE}
+            assert compare_metadata(MigrationContext.configure(connection, opts=options), METADATA) == []
+        assert made.show() == TABLES
+        assert made.pending(KIND_NAMES) == []
+        with opened() as repository:
+            assert repository.create(JOBS, "one", job("one")).version == 1
+
+    return _is_complete
+
+
+def sync(made):
+    made.sync(KIND_NAMES, erase=lambda _question: False)
+
+
+def execute(made, *statements):
+    with made.engine.connect() as connection:
+        for statement in statements:
+            result = connection.exec_driver_sql(statement)
+        rows = [tuple(row) for row in result] if result.returns_rows else []
+        connection.commit()
+    return rows
+
+
+def start_sync(database, *, killed_at=0):
     return subprocess.Popen(
         [sys.executable, "-c", SYNC, database, str(killed_at)],
         stdin=subprocess.PIPE,
@@ -71,66 +113,42 @@ def syncing(database, *, killed_at=0):
     )
 
 
-def differences(made):
-    ours = {"compare_type": True, "include_name": lambda name, *_: name != VERSION_TABLE}
-    with made.engine.connect() as connection:
-        return compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA)
-
-
-def is_whole(made, database):
-    assert differences(made) == []
-    assert made.show() == OURS
-    with closing(databases.open_repository(database)) as repository:
-        repository.check()
-        assert repository.create(JOBS, "one", job("one")).version == 1
-
-
-def sync(made):
-    made.sync(KIND_NAMES, erase=lambda _question: False)
-
-
-def test_migrations_make_what_the_definitions_say(made, database):
+def test_sync_creates_the_tables_of_the_definitions_once(made, is_complete):
     assert made.show() is None
-    assert made.plan(["jobs"]) == ["freezer_jobs: would be created"]
+    assert made.plan(["jobs"]) == made.pending(["jobs"]) == ["freezer_jobs: would be created"]
     sync(made)
-    sync(made)
+    assert admin.sync(made.engine) is False
 
-    is_whole(made, database)
+    is_complete()
     assert made.plan(["jobs"]) == ["freezer_jobs: is current"]
-    assert made.notes() == []
+    assert made.notes() == made.shortcomings() == made.foreign(["jobs"]) == []
     assert "no settings" in made.update_settings()
 
 
-def test_documents_of_an_old_release_are_indexed_again(made, database):
-    with made.engine.connect() as connection:
-        command.upgrade(migrations(connection), "0004")
-        connection.commit()
-        for number in range(150):
-            document = job(f"job{number}", job_schedule={"current_pid": number})
-            row = {"key": f"job{number}", "created": 7, "version": 3, **TABLES["jobs"].contents(document)}
-            connection.execute(TABLES["jobs"].table.insert().values({**row, "texts": f"\x1f{number}\x1f"}))
-        connection.commit()
+def test_documents_of_an_old_release_are_indexed_again(made, opened):
+    schedules = {f"job{number}": {"current_pid": number} for number in range(250)}
+    documents = {key: job(key, job_schedule=schedule) for key, schedule in schedules.items()}
+    databases.fill_layout_0004(made, documents)
     sync(made)
 
-    with closing(databases.open_repository(database)) as repository:
-        assert found(repository, q.HasWords(None, ("149",))) == []
-        assert found(repository, q.HasWords("job_schedule.current_pid", ("149",))) == ["job149"]
-        assert len(found(repository, q.HasWords(None, ("host",)))) == 150
+    with opened() as repository:
+        stored = repository.get(JOBS, "job249")
+        assert (stored.document, stored.version) == (documents["job249"], 3)
+        assert found(repository, q.HasWords(None, ("249",))) == []
+        assert found(repository, q.HasWords("job_schedule.current_pid", ("249",))) == ["job249"]
+        assert found(repository, is_("job_schedule.current_pid", 249)) == ["job249"]
+        assert len(found(repository, q.HasWords(None, ("host",)))) == 250
 
 
-def test_by_several_processes_at_once(made, database):
-    processes = [syncing(database) for _ in range(3)]
+def test_several_processes_create_the_tables_once(database, is_complete):
+    processes = [start_sync(database) for _ in range(3)]
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = [process.communicate(timeout=60)[0].strip() for process in processes]
+    answers = [process.communicate(timeout=180)[0].strip() for process in processes]
 
     assert sorted(answers) == ["False"] * 2 + ["True"]
-    is_whole(made, database)
-
-
-CHANGES = len(METADATA.tables) + sum(len(table.indexes) for table in METADATA.tables.values()) + 3
-"""Tables and indexes, and what Alembic notes down."""
+    is_complete()
 
 
 @pytest.mark.parametrize(
@@ -140,19 +158,19 @@ CHANGES = len(METADATA.tables) + sum(len(table.indexes) for table in METADATA.ta
         for number in range(1, CHANGES + 1)
     ],
 )
-def test_interrupted_anywhere_it_is_completed_by_the_next(made, database, number):
-    with closing(databases.admin(database)) as first:
-        assert _is_interrupted(first, number)
+def test_interrupted_sync_is_completed_by_the_next(made, database, is_complete, number):
+    with closing(databases.admin(database)) as first, pytest.raises(_Interrupted):
+        _sync_until(first, number)
     sync(made)
-    is_whole(made, database)
+    is_complete()
 
 
 class _Interrupted(Exception):
     pass
 
 
-def _is_interrupted(made, number):
-    """Whether there was such a change, before which everything ended."""
+def _sync_until(made, number):
+    """Sync, and raise ``_Interrupted`` before the change with this number."""
     changes = []
 
     @event.listens_for(made.engine, "before_cursor_execute")
@@ -162,39 +180,37 @@ def _is_interrupted(made, number):
             if len(changes) == number:
                 raise _Interrupted
 
-    try:
-        sync(made)
-    except _Interrupted:
-        return True
-    return False
+    sync(made)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [1, 4, 9, 16, 22])
-def test_killed_while_it_was_at_it(made, database, number):
-    process = syncing(database, killed_at=number)
-    process.communicate("go\n", timeout=60)
+def test_killed_sync_is_completed_by_the_next(made, database, is_complete, number):
+    process = start_sync(database, killed_at=number)
+    process.communicate("go\n", timeout=180)
     assert process.returncode == -signal.SIGKILL
     sync(made)
-    is_whole(made, database)
+    is_complete()
 
 
-def test_who_waits_too_long_for_others_is_told(made, database, monkeypatch):
-    monkeypatch.setattr(dialects, "_PATIENCE", 1)
+@pytest.mark.parametrize("name", on(*SQL), indirect=True)
+def test_sync_times_out_while_another_process_has_the_lock(made, database, monkeypatch):
+    monkeypatch.setattr(dialects, "_SCHEMA_LOCK_TIMEOUT", 1)
     with (
         closing(databases.admin(database)) as other,
         other.engine.connect() as connection,
-        dialects.alone(connection),
-        pytest.raises(CommandError, match="another freezer-manage is at work"),
+        dialects.schema_lock(connection),
+        pytest.raises(CommandError, match="timed out waiting for another freezer-manage"),
     ):
         sync(made)
     sync(made)
 
 
-@pytest.mark.parametrize("server", on("postgresql"), indirect=True)
-def test_who_loses_the_connection_while_others_are_at_it_is_told(made, database, server):
+@pytest.mark.parametrize("name", on("postgresql"), indirect=True)
+def test_connection_lost_while_waiting_for_the_lock_is_an_error(made, database, sql_servers):
+    server = sql_servers.server("postgresql")
     with closing(server.connect(make_url(database).database)) as other, ThreadPoolExecutor(1) as thread:
-        other.cursor().execute(f"SELECT pg_advisory_lock({dialects._OUR_LOCKS}, {dialects._UPKEEP})")
+        other.cursor().execute(f"SELECT pg_advisory_lock({dialects._LOCK_CLASS}, {dialects._SCHEMA_LOCK})")
         syncing = thread.submit(sync, made)
         while not server.run("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
             assert not syncing.done()
@@ -203,71 +219,73 @@ def test_who_loses_the_connection_while_others_are_at_it_is_told(made, database,
             syncing.result(20)
 
 
-def test_a_newer_layout_is_refused(made, server, database):
+def test_newer_layout_is_refused(made):
     sync(made)
-    server.run(f"UPDATE {VERSION_TABLE} SET version_num = '9999'", database=make_url(database).database)
+    execute(made, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    for call in (lambda: sync(made), lambda: made.plan(["jobs"])):
+        with pytest.raises(CommandError, match=r"^cannot use .*: its layout 9999 is of a newer release"):
+            call()
+    assert made.show() == TABLES
 
-    with pytest.raises(CommandError, match=r"cannot use \S+: its layout 9999 is of a newer release"):
+
+@pytest.mark.parametrize("name", on("mariadb", "postgresql"), indirect=True)
+def test_missing_table_of_an_old_layout_is_an_error_in_one_line(made):
+    databases.fill_layout_0004(made, {})
+    execute(made, "DROP TABLE freezer_backups")
+    with pytest.raises(CommandError, match=r"^cannot use \S+: .*freezer_backups.* exist") as caught:
         sync(made)
-    with pytest.raises(CommandError, match=r"cannot use \S+: its layout 9999 is of a newer release"):
-        made.plan(["jobs"])
+    assert "\n" not in str(caught.value)
 
 
-def test_remove_takes_everything_of_ours_and_sync_makes_it_anew(made, database):
+def test_remove_drops_all_tables_and_sync_creates_them_again(made, is_complete):
     sync(made)
     assert made.remove(KIND_NAMES, test_only=True) == KIND_NAMES
-    assert made.show() == OURS
+    assert made.show() == TABLES
     assert made.remove(KIND_NAMES) == KIND_NAMES
     assert made.show() is None
     assert made.remove(KIND_NAMES) == []
     sync(made)
-    is_whole(made, database)
+    is_complete()
 
 
-def test_remove_of_one_kind_takes_its_documents(made, database):
+def test_remove_of_one_kind_deletes_its_documents(made, opened):
     sync(made)
-    with closing(databases.open_repository(database)) as repository:
+    with opened() as repository:
         for kind in KINDS:
             repository.create(kind, "one", {})
         assert made.remove(["jobs"]) == ["jobs"]
         assert [found(repository, kind=kind) for kind in KINDS] == [["one"], ["one"], [], ["one"], ["one"]]
 
 
-def test_the_tables_of_the_original_are_left_alone_and_spoken_of(made, server, database):
-    name = make_url(database).database
-    account = "freezer" if server.name == "postgresql" else "freezer@'127.0.0.1'"
-    server.run(
+def test_tables_of_the_original_are_left_alone_and_reported(made, opened):
+    execute(
+        made,
         "CREATE TABLE alembic_version (version_num VARCHAR(32))",
         "INSERT INTO alembic_version VALUES ('7a3b9c1d2e4f')",
         "CREATE TABLE jobs (id VARCHAR(36) PRIMARY KEY, project_id VARCHAR(36), deleted INTEGER)",
         "CREATE TABLE clients (id VARCHAR(36) PRIMARY KEY)",
-        f"GRANT SELECT ON jobs TO {account}",
-        f"GRANT SELECT ON clients TO {account}",
-        database=name,
     )
     sync(made)
     assert made.notes() == []
-    server.run("INSERT INTO jobs VALUES ('j1', 'p1', 0)", database=name)
+    execute(made, "INSERT INTO jobs VALUES ('j1', 'p1', 0)")
     sync(made)
 
     (note,) = made.notes()
     assert "in the same database (jobs)" in note
     assert "'freezer-manage import --from-sql database'" in note
-    with closing(databases.open_repository(database)) as repository:
+    with opened() as repository:
         repository.create(JOBS, "one", job("one"))
     assert made.notes() == []
     made.remove(KIND_NAMES)
-    assert server.run("SELECT version_num FROM alembic_version", database=name) in (
-        [("7a3b9c1d2e4f",)],
-        [["7a3b9c1d2e4f"]],
-    )
-    assert len(server.run("SELECT id FROM jobs", database=name)) == 1
+    assert execute(made, "SELECT version_num FROM alembic_version") == [("7a3b9c1d2e4f",)]
+    assert execute(made, "SELECT id FROM jobs") == [("j1",)]
 
 
-class TestAServerThat:
-    def test_is_not_there_is_tried_again_and_that_is_said(self, database, caplog):
+@pytest.mark.parametrize("name", on(*SQL), indirect=True)
+class TestConnecting:
+    def test_unreachable_server_is_retried_and_logged(self, database, caplog):
         url = make_url(database).set(port=1).render_as_string(hide_password=False)
-        with closing(databases.admin(url, tries=2, interval=0.01)) as made:
+        with closing(databases.admin(url, retries=2, interval=0.01)) as made:
             for call in (lambda: sync(made), made.show, lambda: made.plan(["jobs"])):
                 caplog.clear()
                 with pytest.raises(CommandError, match=r"^cannot use \S+://127.0.0.1:1/freezer\d+: .*refused"):
@@ -277,9 +295,9 @@ class TestAServerThat:
                 assert databases.PASSWORD not in caplog.text
 
     @pytest.mark.parametrize("part", [{"password": "wrong"}, {"database": "nowhere"}])
-    def test_refuses_is_not_asked_again(self, database, caplog, part):
+    def test_refused_connection_is_not_retried(self, database, caplog, part):
         url = make_url(database).set(**part).render_as_string(hide_password=False)
-        with closing(databases.admin(url, tries=-1)) as made, pytest.raises(CommandError) as refusal:
+        with closing(databases.admin(url, retries=-1)) as made, pytest.raises(CommandError) as refusal:
             sync(made)
         assert "\n" not in str(refusal.value)
         assert not caplog.records

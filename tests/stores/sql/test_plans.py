@@ -1,4 +1,4 @@
-"""The hot lists on the servers: one round trip each, and an index that gives the rows in order."""
+"""Lists on the servers: one round trip each, and an index that gives the rows in order."""
 
 import json
 import uuid
@@ -7,24 +7,19 @@ import pytest
 from sqlalchemy import event, make_url
 
 from freezer_api.documents.registry import KINDS
-from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
 from tests.contract import databases
 from tests.contract.asking import CLIENTS, JOBS, is_, job, keep
-
-POSITION = q.Position(1, 10, "x")
-NOT_COMPLETED = q.Not(is_("job_schedule.status", "completed"))
-SCOPES = {"user_id": Scope("user_id", "u1", "u1", "p1"), "project_id": Scope("project_id", "p1", "u1", "p1")}
-LISTS = {"user_id": "user_id_project_id", "project_id": "project_id"}
+from tests.stores.hot_lists import SCOPES, hot_lists
 
 
 @pytest.fixture(scope="module")
 def filled(server):
-    """Enough rows, of many owners and clients, for a plan that counts on them."""
+    """A store with enough rows of many owners and clients for realistic plans."""
     address = databases.make(server.name)
     repository = databases.open_repository(address)
     for n in range(300):
-        # As large as real ones, and not to be compressed: of a small table all is read.
+        # As large as real ones and hardly compressible: of a small table all rows are read.
         more = {"description": " ".join(uuid.uuid4().hex for _ in range(40))}
         owner = {"user_id": f"u{n % 30}", "project_id": f"p{n % 30}"}
         keep(repository, f"job{n}", **owner, client_id=f"c{n % 7}", **more)
@@ -41,16 +36,16 @@ def _is_mariadb(repository):
 
 @pytest.fixture
 def plan(filled):
-    """Of the only statement that the call sends: names of the indexes in use, and whether rows are sorted."""
-    asked = []
+    """The indexes that the only statement of the call uses, and whether it sorts rows."""
+    sent = []
 
     def _note(_connection, _cursor, statement, parameters, _context, _many):
-        asked.append((statement, parameters))
+        sent.append((statement, parameters))
 
     def _plan(call, *, may_sort=False):
-        asked.clear()
+        sent.clear()
         call()
-        ((statement, parameters),) = asked
+        ((statement, parameters),) = sent
         # Of two in one message the last one.
         statement = statement.rpartition("; ")[2]
         with filled._access.engine.connect() as connection:
@@ -70,7 +65,7 @@ def _on_mariadb(connection, statement, parameters):
 
 
 def _on_postgresql(connection, statement, parameters, *, may_sort):
-    # An owner has few rows here, and few rows are sorted as well. What is asked is whether they need not be.
+    # The server may sort the few rows of an owner although an index gives them in order.
     ways = ("enable_seqscan", "enable_bitmapscan", *(() if may_sort else ("enable_sort",)))
     connection.exec_driver_sql("".join(f"SET {way} = off;" for way in ways))
     text = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar()
@@ -85,98 +80,62 @@ def _nodes(plan):
         yield from _nodes(below)
 
 
-def pages(repository, kind, *conditions):
-    """Searches of the first page, of one by offset, and of one behind a position."""
-    for more in ({}, {"offset": 50}, {"after": POSITION}):
-        yield lambda more=more: repository.search(kind, q.Query(conditions, **more))
-
-
 def uses(plan, call, index):
     indexes, sorts = plan(call)
     assert index in indexes
     assert not sorts
 
 
-@pytest.mark.parametrize("owner", SCOPES)
-def test_what_a_scheduler_polls(plan, filled, owner):
-    for call in pages(filled, JOBS, SCOPES[owner].condition, is_("client_id", "c1"), NOT_COMPLETED):
-        uses(plan, call, f"ix_freezer_jobs_{owner}_client_id")
+@pytest.mark.parametrize("hot", hot_lists(JOBS, CLIENTS))
+def test_hot_list_is_read_from_its_index(plan, filled, hot):
+    for call, _ in hot.pages(filled):
+        uses(plan, call, hot.index)
 
 
-def test_what_a_scheduler_of_all_projects_polls(plan, filled):
-    for call in pages(filled, JOBS, is_("client_id", "c1"), NOT_COMPLETED):
-        uses(plan, call, "ix_freezer_jobs_client_id")
-
-
-@pytest.mark.parametrize("owner", SCOPES)
-def test_the_jobs_of_a_client(plan, filled, owner):
-    for call in pages(filled, JOBS, SCOPES[owner].condition, is_("client_id", "c1")):
-        uses(plan, call, f"ix_freezer_jobs_{owner}_client_id")
-
-
-def test_the_jobs_of_all_projects(plan, filled):
-    for conditions in ((), (NOT_COMPLETED,)):
-        for call in pages(filled, JOBS, *conditions):
-            uses(plan, call, "ix_freezer_jobs_created")
-
-
-@pytest.mark.parametrize("owner", SCOPES)
-@pytest.mark.parametrize("kind", [JOBS, CLIENTS], ids=lambda kind: kind.name)
-def test_the_list_of_an_owner(plan, filled, kind, owner):
-    for conditions in ((), (is_("*free", "a"), q.HasWords(None, ("b",)), q.Not(q.HasValue("c")))):
-        for call in pages(filled, kind, SCOPES[owner].condition, *conditions):
-            uses(plan, call, f"ix_freezer_{kind.name}_{LISTS[owner]}")
-
-
-@pytest.mark.parametrize("owner", SCOPES)
-def test_the_clients_of_one_name(plan, filled, owner):
-    for call in pages(filled, CLIENTS, SCOPES[owner].condition, is_("client.client_id", "c1")):
-        uses(plan, call, f"ix_freezer_clients_{owner}_client_id")
-
-
-def test_get_and_search_by_the_id(plan, filled):
+def test_get_and_search_by_id_use_the_primary_key(plan, filled):
     primary = "PRIMARY" if _is_mariadb(filled) else "freezer_jobs_pkey"
     uses(plan, lambda: filled.get(JOBS, "job1"), primary)
     indexes, _ = plan(lambda: filled.search(JOBS, q.Query((is_("job_id", "job1"),))), may_sort=True)
     assert primary in indexes
 
 
-def test_a_total_costs_no_further_round_trip_and_uses_the_index(plan, filled):
+def test_total_is_counted_in_the_index_and_in_the_same_statement(plan, filled):
     indexes, _ = plan(lambda: filled.search(JOBS, q.Query((SCOPES["user_id"].condition,), with_total=True)))
 
     assert "ix_freezer_jobs_user_id_project_id" in indexes
 
 
-def test_every_call_is_one_statement(repository, asked):
+def test_every_call_is_one_statement(repository, statements):
     stored = repository.create(JOBS, "one", job("one"))
     stored = repository.replace(JOBS, "one", job("one"), stored.token)
     repository.get(JOBS, "one")
     repository.check()
     repository.delete(JOBS, "one", stored.token)
 
-    assert len(asked) == 5
+    assert len(statements) == 5
 
 
-def test_the_server_is_asked_for_nothing_else(repository, server, asked):
-    """No ping, no BEGIN, no COMMIT: what the server itself counts."""
-    before = _questions(repository, server)
+@pytest.mark.usefixtures("statements")
+def test_server_receives_no_other_statements(repository, server):
+    """The server counts no ping, BEGIN or COMMIT."""
+    before = _count_statements(repository, server)
     for _ in range(100):
         repository.get(JOBS, "one")
-    # What it takes to ask for the count, and to connect, is in it as well.
-    assert _questions(repository, server) - before < 100 + 30
+    # Connecting, and reading the counter, are counted as well.
+    assert _count_statements(repository, server) - before < 100 + 30
 
 
-def _questions(repository, server):
+def _count_statements(repository, server):
     if server.name == "mariadb":
         return int(server.run("SHOW GLOBAL STATUS LIKE 'Questions'")[0][1])
-    # It counts transactions, of which every statement is one; what a session did is seen when it has been idle.
+    # It counts transactions, of which every statement is one, when a session becomes idle.
     repository._access.engine.dispose()
     counted = "SELECT pg_stat_clear_snapshot(), xact_commit FROM pg_stat_database WHERE datname LIKE 'freezer%'"
     return sum(row[1] for row in server.run(counted))
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_every_kind_is_created_in_its_turn_with_the_time_of_the_server(repository, admin, kind):
+def test_documents_of_every_kind_get_the_time_of_the_server(repository, admin, kind):
     first, second = (repository.create(kind, key, {}) for key in ("one", "two"))
     rows = admin(f"SELECT created FROM freezer_{kind.name} ORDER BY created")
 
@@ -187,5 +146,5 @@ def test_every_kind_is_created_in_its_turn_with_the_time_of_the_server(repositor
 @pytest.mark.parametrize(
     ("kind", "index"), [(JOBS, "ix_freezer_jobs_created"), (CLIENTS, "ix_freezer_clients_created")]
 )
-def test_a_new_document_finds_the_newest(plan, filled, kind, index):
+def test_creation_finds_the_newest_document_in_an_index(plan, filled, kind, index):
     uses(plan, lambda: filled.create(kind, f"new {uuid.uuid4().hex}", job("any")), index)

@@ -1,6 +1,5 @@
 """What goes wrong between the service and its server: what is asked again, and what is answered with 503."""
 
-import os
 import re
 import socket
 import threading
@@ -17,7 +16,6 @@ from sqlalchemy import event, make_url, text
 from freezer_api import stores
 from freezer_api.conf.values import Database
 from freezer_api.errors import AlreadyExists, StoreFailed, TooLarge, Unavailable
-from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original
 from freezer_api.repository.sql import servers, urls
 from freezer_api.repository.sql.admin import HEAD, VERSION_TABLE
@@ -33,27 +31,19 @@ from freezer_api.repository.sql.server_errors import (
     TimedOut,
 )
 from tests.contract import databases
-from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep, keys_of
+from tests.contract.asking import (
+    JOBS,
+    SECRET,
+    every_call,
+    found,
+    is_,
+    job,
+    keep,
+)
 from tests.support.left_out import leave_out
 from tests.support.needs import on
 
 CERTIFICATE = Path(__file__).parents[2] / "unit" / "client.pem"
-SECRET = "a value that no error may show"
-
-
-def every_call(repository):
-    """Each way to use the repository; the document ``one`` is there."""
-    token = repository.get(JOBS, "one").token
-    return {
-        "get": lambda: repository.get(JOBS, "one"),
-        "search": lambda: repository.search(JOBS, q.Query(with_total=True)),
-        "check": repository.check,
-        "create": lambda: repository.create(JOBS, "new", job("new", n=SECRET)),
-        "replace": lambda: repository.replace(JOBS, "one", job("one", n=SECRET), token),
-        "delete": lambda: repository.delete(JOBS, "one", token),
-    }
-
-
 READS = ("get", "search", "check")
 WRITES = ("create", "replace", "delete")
 
@@ -101,7 +91,7 @@ class TestAConnectionThatIsGone:
         assert not caplog.records
 
     def test_connection_in_pool_is_replaced_silently(self, opened, server, caplog):
-        repository = opened(kept=1)
+        repository = opened(size=1)
         for _ in range(2):
             repository.check()
             server.kill_connections()
@@ -146,8 +136,9 @@ class TestAThread:
         repository = opened(recycle=0)
         assert len({_served_by(repository, on_mariadb) for _ in range(3)}) > 1
 
-    def test_that_keeps_none_finds_one(self, opened, caplog):
-        repository = opened(kept=2, more=0, wait=20)
+    def test_that_keeps_none_finds_one(self, opened, monkeypatch, caplog):
+        monkeypatch.setattr(servers, "_MAX_POOL_TIMEOUT", 20)
+        repository = opened(size=2, max_overflow=0, timeout=20)
         with ThreadPoolExecutor(4) as threads:
             barrier = threading.Barrier(4)
             for reading in [threads.submit(_read_together, repository, barrier) for _ in range(4)]:
@@ -228,7 +219,7 @@ class TestOthersInTheWay:
         assert [record.exc_info for record in caplog.records] == [None]
 
     def test_ping_does_not_have_the_time_of_a_long_search(self, opened, on_mariadb):
-        repository = opened(kept=1)
+        repository = opened(size=1)
         used = []
         repository._access._call(
             lambda connection: used.append(connection.connection.dbapi_connection), max_seconds=60
@@ -237,7 +228,7 @@ class TestOthersInTheWay:
         assert (connection._read_timeout if on_mariadb else connection.timeout) < 1
 
     def test_a_full_pool(self, opened, caplog):
-        repository = opened(kept=1, more=0, wait=0.05)
+        repository = opened(size=1, max_overflow=0, timeout=0.05)
 
         def _while_it_is_in_use(_connection):
             with pytest.raises(Unavailable):
@@ -444,7 +435,7 @@ class TestAServerThat:
         grant = "freezer@'127.0.0.1'" if on_mariadb else "freezer"
         server.run(view, f"GRANT SELECT ON freezer_schema_version TO {grant}", database="untellable")
         options = Database(
-            "[database] connection", urls.parsed(url), {}, servers.Pooling(), None, servers.Waiting()
+            "[database] connection", urls.parsed(url), {}, servers.Pooling(), None, servers.ConnectRetries()
         )
         stores.SQLServerStore(options).prepare()
         away = "The store is not available (the health check), after "
@@ -668,52 +659,6 @@ def test_a_taken_key_is_told_from_other_violations(repository, admin):
     keep(repository, "one")
     with pytest.raises(AlreadyExists):
         repository.create(JOBS, "one", job("one"))
-
-
-def test_a_forked_process_uses_connections_of_its_own(repository):
-    keep(repository, "one")
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            assert repository._access.engine.pool.checkedin() == 0
-            repository.create(JOBS, "child", job("child"))
-            code = len(found(repository)) == 2 and 7
-        finally:
-            os._exit(code)
-
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    assert found(repository) == ["one", "child"]
-
-
-def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):
-    check_that_a_reader_misses_nothing(opened)
-
-
-def test_creations_of_many_threads_are_in_the_order_in_which_they_are_seen(repository):
-    """Each is listed behind all that were listed before it was asked for."""
-    stop = threading.Event()
-    listed = []
-
-    def watch():
-        while not stop.is_set():
-            listed.append(keys_of(repository.search(JOBS, q.Query(limit=1000))))
-
-    with ThreadPoolExecutor(9) as threads:
-        watching = threads.submit(watch)
-        for one in [threads.submit(_create_many, repository, name) for name in "abcdefgh"]:
-            one.result()
-        stop.set()
-        watching.result()
-
-    whole = found(repository)
-    assert len(whole) == 8 * 20
-    assert all(seen == whole[: len(seen)] for seen in listed)
-
-
-def _create_many(repository, name):
-    for n in range(20):
-        repository.create(JOBS, f"{name}{n}", job("any"))
 
 
 def test_texts_are_compared_byte_for_byte_whatever_the_database_was_made_with(repository):

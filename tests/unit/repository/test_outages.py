@@ -1,7 +1,6 @@
 """An outage is remembered, one call at a time probes the store, and the calls of a request share a deadline."""
 
 import threading
-import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -184,12 +183,6 @@ def test_quick_calls_of_one_request_may_be_thousands(outages: Outages, clock: Cl
 def test_forked_process_probes_though_its_parent_was_probing(outages: Outages, clock: Clock) -> None:
     fail(outages, clock, everywhere=True)
     with outages.call(READING, 4.0):
-        module._restart(weakref.ref(outages))
+        outages.restart()
         succeed(outages, clock)
     assert not outages.has(EVERYWHERE)
-
-
-def test_outages_of_a_store_that_is_gone_are_forgotten() -> None:
-    gone = weakref.ref(Outages())
-    module._restart(gone)
-    assert gone() is None

@@ -1,6 +1,5 @@
-"""What SQLite alone can do wrong: other writers, broken files, full disks, forks."""
+"""Troubles of a SQLite file: other writers, broken files, full disks, forks, a file system that hangs."""
 
-import gc
 import os
 import re
 import shutil
@@ -9,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 
@@ -20,11 +18,9 @@ from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import connections
 from freezer_api.repository.sql.admin import sync
-from freezer_api.repository.sql.companions import Stuck
+from freezer_api.repository.sql.bounded_calls import StillRunning
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
-from tests.contract.asking import JOBS, check_that_a_reader_misses_nothing, found, is_, job, keep
-
-SECRET = "a value that no error may show"
+from tests.contract.asking import JOBS, SECRET, every_call, found, is_, job, keep
 
 LOCK = """
 import sqlite3, sys
@@ -48,19 +44,6 @@ while True:
 """
 
 
-def every_call(repository):
-    """Each way to use the repository; the document ``one`` is there."""
-    token = repository.get(JOBS, "one").token
-    return {
-        "get": lambda: repository.get(JOBS, "one"),
-        "search": lambda: repository.search(JOBS, q.Query(with_total=True)),
-        "check": repository.check,
-        "create": lambda: repository.create(JOBS, "new", job("new", n=SECRET)),
-        "replace": lambda: repository.replace(JOBS, "one", job("one", n=SECRET), token),
-        "delete": lambda: repository.delete(JOBS, "one", token),
-    }
-
-
 def unavailable(call):
     """Check that the call raises ``Unavailable``, without content of the document in its message."""
     with pytest.raises(Unavailable) as caught:
@@ -71,7 +54,7 @@ def unavailable(call):
 
 @contextmanager
 def running(code, *arguments):
-    """Another process that said its first word."""
+    """Another process that has printed its first line."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -83,7 +66,7 @@ def running(code, *arguments):
         process.communicate()
 
 
-def test_a_write_that_returned_is_on_disk(repository):
+def test_writes_are_synchronized_to_the_disk(repository):
     for engine in (repository._access.reading, repository._access.writing):
         with engine.connect() as connection:
             pragmas = {
@@ -94,7 +77,7 @@ def test_a_write_that_returned_is_on_disk(repository):
 
 
 class TestOtherWriters:
-    def test_who_do_not_stop_are_waited_for_in_vain(self, repository, path):
+    def test_write_fails_while_another_process_has_the_lock(self, repository, path):
         keep(repository, "one")
         calls = every_call(repository)
         with running(LOCK, path):
@@ -108,7 +91,7 @@ class TestOtherWriters:
         for name in ("create", "replace"):
             calls[name]()
 
-    def test_who_stop_are_waited_for(self, opened, path):
+    def test_write_waits_for_another_process(self, opened, path):
         repository = opened(timeout=20.0)
         with running(LOCK, path) as other:
             timer = threading.Timer(0.3, other.kill)
@@ -118,16 +101,16 @@ class TestOtherWriters:
 
         assert found(repository) == ["one"]
 
-    def test_of_one_process_wait_for_each_other_within_the_bound(self, repository):
+    def test_write_fails_while_another_thread_has_the_lock(self, repository):
         keep(repository, "one")
         calls = every_call(repository)
-        with repository._access.turn.taken(60.0):
+        with repository._access.write_lock:
             unavailable(calls["create"])
             unavailable(calls["delete"])
             calls["get"]()
         calls["create"]()
 
-    def test_that_never_rest_do_not_starve_others(self, opened, path):
+    def test_processes_that_never_rest_do_not_starve_others(self, opened, path):
         repository = opened(timeout=60.0)
         with ExitStack() as others:
             for name in ("a", "b", "c"):
@@ -137,8 +120,25 @@ class TestOtherWriters:
 
         assert repository.search(JOBS, q.Query(limit=1, with_total=True)).total > 30
 
+    def test_threads_that_never_rest_do_not_starve_each_other(self, opened):
+        repository, written, end = opened(), [0] * 8, threading.Event()
 
-def test_threads_beyond_the_number_of_connections_read_all_the_same(opened):
+        def write(number):
+            while not end.is_set():
+                keep(repository, f"job{number}x{written[number]}")
+                written[number] += 1
+
+        with ThreadPoolExecutor(8) as threads:
+            writing = [threads.submit(write, number) for number in range(8)]
+            while max(written) < 60 and not any(one.done() for one in writing):
+                time.sleep(0.01)
+            end.set()
+            for one in writing:
+                one.result()
+        assert min(written) > max(written) / 4
+
+
+def test_more_threads_can_read_than_connections_are_kept(opened):
     repository = opened(connections=2)
     key = keep(repository, "one")
     ready = threading.Barrier(6)
@@ -151,8 +151,8 @@ def test_threads_beyond_the_number_of_connections_read_all_the_same(opened):
         assert list(threads.map(read, range(6))) == [1] * 6, key
 
 
-def test_a_search_that_takes_too_long_is_interrupted(opened):
-    repository = opened(longest_read=0.2)
+def test_slow_search_is_interrupted(opened):
+    repository = opened(read_timeout=0.2)
     words = tuple(f"w{n}" for n in range(8_000))
     keep(repository, *"abcdefgh", description=" ".join(words))
 
@@ -168,7 +168,7 @@ class TestTheFile:
 
     @pytest.fixture
     def backup(self, path, calls, tmp_path):
-        """The store as it is, to be put back."""
+        """A copy of the store."""
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "backup")) as target:
             source.backup(target)
         return tmp_path / "backup"
@@ -178,7 +178,7 @@ class TestTheFile:
         for file in path.parent.glob(f"{path.name}*"):
             file.unlink()
 
-    def test_is_not_made_by_the_service(self, tmp_path):
+    def test_service_does_not_create_the_file(self, tmp_path):
         repository = open_sqlite(tmp_path / "none.sqlite", timeout=0.3)
 
         unavailable(lambda: repository.get(JOBS, "one"))
@@ -187,7 +187,7 @@ class TestTheFile:
         assert list(tmp_path.iterdir()) == []
         repository.close()
 
-    def test_without_tables_is_unavailable_until_they_come(self, tmp_path):
+    def test_file_without_tables_is_unavailable_until_sync(self, tmp_path):
         path = tmp_path / "empty.sqlite"
         path.touch()
         repository = open_sqlite(path, timeout=0.3)
@@ -196,13 +196,13 @@ class TestTheFile:
         unavailable(lambda: repository.search(JOBS, q.Query()))
         unavailable(repository.check)
 
-        engine = sqlite_engine(path, timeout=5.0, connections=1)
+        engine = sqlite_engine(path)
         sync(engine)
         engine.dispose()
         assert repository.create(JOBS, "one", {}).version == 1
         repository.close()
 
-    def test_removed_with_its_directory(self, repository, path, calls, backup):
+    def test_file_is_removed_with_its_directory(self, repository, path, calls, backup):
         shutil.rmtree(path.parent)
         for call in calls.values():
             unavailable(call)
@@ -214,7 +214,7 @@ class TestTheFile:
         assert found(repository) == ["one", "two"]
         calls["replace"]()
 
-    def test_replaced_by_another(self, repository, path, calls, backup):
+    def test_file_is_replaced_by_another(self, repository, path, calls, backup):
         keep(repository, "three")
         os.replace(backup, path)
         for suffix in ("-wal", "-shm"):
@@ -226,7 +226,7 @@ class TestTheFile:
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("SELECT count(*) FROM freezer_jobs").fetchone() == (3,)
 
-    def test_replaced_by_garbage(self, repository, path, calls, backup):
+    def test_file_is_replaced_by_garbage(self, repository, path, calls, backup):
         self._remove(path)
         path.write_bytes(b"garbage " * 2000)
         for call in calls.values():
@@ -236,7 +236,7 @@ class TestTheFile:
         shutil.copy(backup, path)
         assert found(repository) == ["one", "two"]
 
-    def test_overwritten_with_garbage(self, opened, path, backup):
+    def test_file_is_overwritten_with_garbage(self, opened, path, backup):
         repository = opened(timeout=0.3)
         repository.close()
         self._remove(path)
@@ -252,7 +252,7 @@ class TestTheFile:
         ):
             unavailable(call)
 
-    def test_overwritten_while_it_is_read(self, opened, path, backup):
+    def test_file_is_overwritten_while_it_is_open(self, opened, path, backup):
         repository = opened(timeout=0.3)
         self._remove(path)
         shutil.copy(backup, path)
@@ -265,7 +265,7 @@ class TestTheFile:
         path.write_bytes(backup.read_bytes())
         assert repository.get(JOBS, "one") is not None
 
-    def test_on_a_full_disk(self, repository, calls, path):
+    def test_full_disk(self, repository, calls, path):
         limit = path.stat().st_size // 4096 + 10
         repository._access.writing.dispose()
 
@@ -282,8 +282,8 @@ class TestTheFile:
         calls["replace"]()
 
 
-class TestWhatCannotBeDone:
-    def test_text_that_is_none(self, repository):
+class TestErrors:
+    def test_text_that_is_not_unicode(self, repository):
         with pytest.raises(StoreFailed) as caught:
             repository.create(JOBS, "one", job("one", n=f"{SECRET}\ud800"))
 
@@ -318,7 +318,7 @@ class TestWhatCannotBeDone:
         assert SECRET not in f"{caught.value}{caught.value.__cause__}{caplog.text}"
         assert len(caplog.records) == 1
 
-    def test_an_error_is_told_in_one_line_of_the_log(self, repository, path, caplog):
+    def test_outage_is_one_line_of_the_log(self, repository, path, caplog):
         keep(repository, "one")
         calls = every_call(repository)
         with running(LOCK, path):
@@ -337,9 +337,9 @@ class TestWhatCannotBeDone:
         assert SECRET not in caplog.text
 
 
-def test_exit_during_a_statement_is_no_error_of_the_store(path, caplog):
-    """As a signal of the operator does, which Python delivers within the driver."""
-    engine = sqlite_engine(path, timeout=5.0, connections=1)
+def test_exit_during_a_statement_is_not_an_error_of_the_store(path, caplog):
+    """A signal handler may raise SystemExit within the driver."""
+    engine = sqlite_engine(path)
 
     @event.listens_for(engine, "do_execute")
     def _stop(*_arguments):
@@ -351,44 +351,38 @@ def test_exit_during_a_statement_is_no_error_of_the_store(path, caplog):
     assert caplog.text == ""
 
 
+def in_child(work):
+    """Run the work in a forked process, where it has to return 7."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = work()
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+
+
 class TestForks:
-    def test_a_child_uses_connections_of_its_own(self, repository):
-        keep(repository, "one")
-        before = every_call(repository)
-        child = os.fork()
-        if child == 0:
-            code = 1
-            try:
-                assert (
-                    repository._access.reading.pool.checkedin() == repository._access.writing.pool.checkedin() == 0
-                )
-                repository.create(JOBS, "child", job("child"))
-                code = len(found(repository)) == 2 and 7
-            finally:
-                os._exit(code)
-
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-        assert found(repository) == ["one", "child"]
-        before["replace"]()
-
-    def test_a_child_writes_though_its_parent_was_writing(self, repository):
-        with repository._access.turn.taken(60.0), repository._access.writing.connect():
-            child = os.fork()
-            if child == 0:
-                code = 1
-                try:
-                    code = repository.create(JOBS, "child", job("child")).version + 6
-                finally:
-                    os._exit(code)
-            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    def test_child_writes_although_its_parent_was_writing(self, repository):
+        with repository._access.write_lock, repository._access.writing.connect():
+            in_child(lambda: repository.create(JOBS, "child", job("child")).version + 6)
 
         assert found(repository) == ["child"]
 
-    def test_what_is_left_to_the_parent_stays_open(self, repository):
+    def test_child_works_although_a_call_of_its_parent_hangs(self, repository):
+        keep(repository, "one")
+        hang = threading.Event()
+        with pytest.raises(StillRunning):
+            repository._access._calls.call(hang.wait, 0.01)
+        in_child(lambda: repository.get(JOBS, "one").version + 6)
+        hang.set()
+
+    def test_connections_of_the_parent_stay_open(self, repository):
         keep(repository, "one")
         with repository._access.reading.connect() as connection:
             mine = connection.connection.driver_connection
-        connections._renew(weakref.ref(repository._access.reading))
+        connections._renew_pool(repository._access.reading)
 
         with repository._access.reading.connect() as connection:
             assert connection.connection.driver_connection is not mine
@@ -396,34 +390,17 @@ class TestForks:
         # This is the parent: it may close what it has.
         connections._POOLS_OF_PARENT.pop().dispose()
 
-    def test_engines_that_are_gone_are_forgotten(self, path):
-        repository = open_sqlite(path)
-        keep(repository, "one")
-        repository.close()
-        gone = weakref.ref(repository._access.reading)
-        del repository
-        gc.collect()
-        assert gone() is None
-
-        connections._renew(gone)
-        assert connections._POOLS_OF_PARENT == []
-
-
-def test_a_reader_behind_a_position_misses_nothing_that_others_create(opened):
-    check_that_a_reader_misses_nothing(opened)
-
 
 def test_store_is_unavailable_while_its_file_system_hangs(path):
     repository = open_sqlite(path)
     keep(repository, "one")
     hang = threading.Event()
-    with pytest.raises(Stuck):
-        repository._access._companions.call(hang.wait, 0.01)
-    with pytest.raises(Unavailable):
-        repository.get(JOBS, "one")
+    with pytest.raises(StillRunning):
+        repository._access._calls.call(hang.wait, 0.01)
+    unavailable(lambda: repository.get(JOBS, "one"))
     repository.close()
     hang.set()
-    while repository._access._companions.are_stuck:
+    while repository._access._calls.are_stuck:
         time.sleep(0.01)
     assert repository.get(JOBS, "one") is not None
     repository.close()

@@ -1,4 +1,4 @@
-"""A SQLite file, and what the service's own connections ask it."""
+"""A SQLite file, and the statements with which the service reads it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,20 +7,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from freezer_api.repository.sql.admin import sync
+from freezer_api import embedded
 from freezer_api.repository.sql.repository import SQLRepository
-from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+from freezer_api.repository.sql.sqlite import open_sqlite
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A current store without documents."""
-    path = tmp_path / "data" / "freezer.sqlite"
-    path.parent.mkdir()
-    engine = sqlite_engine(path, timeout=5.0, connections=1)
-    sync(engine)
-    engine.dispose()
-    return path
+    return embedded.prepare(tmp_path / "data" / "freezer.sqlite")
 
 
 @pytest.fixture
@@ -43,7 +38,7 @@ def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
 
 
 @pytest.fixture
-def asked(repository: SQLRepository) -> list[str]:
+def statements(repository: SQLRepository) -> list[str]:
     """The statements that reading sends, with their parameters in place."""
     statements: list[str] = []
 

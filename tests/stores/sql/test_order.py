@@ -1,0 +1,95 @@
+"""SQL databases serialize creations, so that documents become visible in the order of their creation time."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from freezer_api.repository import query as q
+from freezer_api.repository.protocol import Repository
+from tests.contract.asking import JOBS, found, job, keep, keys_of
+from tests.contract.drivers import find_driver
+from tests.support.needs import SQL, on
+
+
+@pytest.fixture(params=on("sqlite", *SQL))
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
+    """Opens a store of each database."""
+    driver = find_driver(request.param)
+    address, repositories = driver.make(tmp_path), []
+
+    def _open() -> Repository:
+        repositories.append(driver.open_repository(address))
+        return repositories[-1]
+
+    yield _open
+    for repository in repositories:
+        repository.close()
+
+
+@pytest.fixture
+def repository(opened: Callable[[], Repository]) -> Repository:
+    return opened()
+
+
+def _create_many(repository: Repository, name: str) -> None:
+    for n in range(20):
+        repository.create(JOBS, f"{name}{n}", job("any"))
+
+
+def test_reader_after_a_position_misses_no_creation(opened: Callable[[], Repository]) -> None:
+    repository = opened()
+    with ThreadPoolExecutor(4) as threads:
+        writing = [threads.submit(_create_many, opened(), name) for name in "abcd"]
+        seen: list[str] = []
+        after = None
+        while len(seen) < 48:
+            page = repository.search(JOBS, q.Query(limit=3, after=after))
+            if page.next is not None:
+                seen += keys_of(page)
+                after = page.next
+        for one in writing:
+            one.result()
+    seen += keys_of(repository.search(JOBS, q.Query(limit=1000, after=after)))
+
+    assert len(seen) == 80
+    assert seen == found(repository)
+
+
+def test_creations_of_many_threads_become_visible_in_order(repository: Repository) -> None:
+    end = threading.Event()
+    lists = []
+
+    def _watch() -> None:
+        while not end.is_set():
+            lists.append(keys_of(repository.search(JOBS, q.Query(limit=1000))))
+
+    with ThreadPoolExecutor(9) as threads:
+        watching = threads.submit(_watch)
+        for one in [threads.submit(_create_many, repository, name) for name in "abcdefgh"]:
+            one.result()
+        end.set()
+        watching.result()
+
+    whole = found(repository)
+    assert len(whole) == 8 * 20
+    assert all(seen == whole[: len(seen)] for seen in lists)
+
+
+def test_forked_process_uses_connections_of_its_own(repository: Repository) -> None:
+    (stored,) = keep(repository, "one")
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            repository.create(JOBS, "child", job("child"))
+            code = len(found(repository)) == 2 and 7
+        finally:
+            os._exit(code)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert found(repository) == ["one", "child"]
+    repository.replace(JOBS, "one", job("one"), stored.token)

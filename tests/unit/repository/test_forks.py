@@ -1,0 +1,27 @@
+"""Objects are renewed in forked processes, as long as they exist."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+
+from freezer_api.repository.forks import call_after_fork
+
+
+class Owner:
+    renewed = 0
+
+    def renew(self) -> None:
+        self.renewed += 1
+
+
+def test_existing_owner_is_renewed_and_a_deleted_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_children: list[Callable[[], None]] = []
+    monkeypatch.setattr(os, "register_at_fork", lambda *, after_in_child: in_children.append(after_in_child))
+    owner, deleted = Owner(), Owner()
+    call_after_fork(Owner.renew, owner)
+    call_after_fork(Owner.renew, deleted)
+    del deleted
+    for call in in_children:
+        call()
+    assert (owner.renewed, len(in_children)) == (1, 2)
