@@ -21,9 +21,8 @@ run: $(VENV)/.run
 PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 
 # In minutes: the embedded store and one search server, in process, and that the service starts and stops.
-SMOKE := test_what_was_answered_is_there_after_a_clean_stop test_ctrl_c_is_a_clean_stop
 QUICK := tests/unit tests/functional tests/contract tests/stores/sqlite tests/docs \
-  $(addprefix tests/service/test_start_and_stop.py::,$(SMOKE))
+  tests/service/test_start_and_stop.py::test_clean_stop_keeps_acknowledged_jobs
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) -m "not (slow or elasticsearch8 or mariadb or postgresql or keystone)" \
 	  $(ARGS) $(QUICK)

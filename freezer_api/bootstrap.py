@@ -1,4 +1,4 @@
-"""Read the configuration, set up logging, find the store: the beginning of every command and WSGI application."""
+"""Read the configuration, set up logging and find the store, for every command and WSGI application."""
 
 import configparser
 import logging
@@ -46,14 +46,14 @@ def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
         # A reload reads the files again, while the socket may listen on a public address.
         location = conf.get_location(option.dest)
         if location is not None and location.location in (cfg.Locations.user, cfg.Locations.environment):
-            reason = f"it is for the command line alone, as --{option.name}"
+            reason = f"it is only valid on the command line, as --{option.name}"
             raise reading.option_error(conf, "DEFAULT", option.dest, reason)
 
 
 def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: str) -> None:
-    """Read the command line and the files, as every command does. Raises ``ConfigurationError``.
+    """Read the command line and the files, and register the options of the log. Raises ``ConfigurationError``.
 
-    The options of the command must be registered before; those of the log are registered here.
+    The options of the command must be registered before.
     """
     log.register_options(conf)
     reading.read(
@@ -86,7 +86,7 @@ def set_up(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
 def print_errors(conf: cfg.ConfigOpts) -> Iterator[None]:
     """Print an error that ends the start as one line on stderr, wherever the log goes, and raise it again.
 
-    The configuration is reset: some servers start the application again at each request.
+    Reset the configuration, because some servers load the application again at each request.
     """
     try:
         yield
@@ -97,9 +97,9 @@ def print_errors(conf: cfg.ConfigOpts) -> Iterator[None]:
 
 
 def find_store(conf: cfg.ConfigOpts) -> stores.Store:
-    """Return the store to serve on: the embedded one in ``--data-dir``, else the one that the files name.
+    """Return the embedded store in ``--data-dir``, else the store that the files name.
 
-    Raises ``ConfigurationError`` if both name one.
+    Raises ``ConfigurationError`` if they are different stores.
     """
     named = stores.find_store(conf)
     if not conf.data_dir:
@@ -108,7 +108,7 @@ def find_store(conf: cfg.ConfigOpts) -> stores.Store:
     is_other = not isinstance(named, stores.SQLiteStore) or (named.path != embedded.path and not named.embedded)
     if is_other:
         raise ConfigurationError(
-            f"--data-dir names another store than the configuration, {named}: leave one of them out"
+            f"--data-dir names another store than the configuration, {named}: remove one of them"
         )
     return embedded
 
@@ -156,21 +156,22 @@ def set_up_logging(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) ->
         conf.set_override(name, False)
     set_log_defaults(conf, *quiet)
     if conf.log_dir and not conf.log_file:
-        # The library would take the name of the server that loads us.
+        # The library would use the name of the WSGI server.
         conf.set_override("log_file", f"{program}.log")
-    # What a tool prints on stdout is for another program: a file of the operator's cannot put the log there.
+    # Other programs read the stdout of commands, so a logging file cannot send the log there.
     place = redirect_stdout(sys.stderr) if program != PROGRAM else nullcontext()
     try:
         with place:
             log.setup(conf, program)
-    except Exception as error:  # noqa: BLE001 - a logging file names classes, and holds expressions, of any kind
+    except Exception as error:  # noqa: BLE001 - a logging file may name any class and hold any expression
         raise ConfigurationError(
             f"cannot log as configured: {_describe_log_error(conf.log_config_append, error)}"
         ) from None
     for name in without:
-        LOG.warning("%s needs the package %s; without it the log goes elsewhere", name, _NEEDED[name][1])
+        package = _NEEDED[name][1]
+        LOG.warning("%s needs the package %s, which is not installed; the option is ignored", name, package)
     logging.captureWarnings(capture=True)
-    # Deployers' files have a section for "freezer", others one for "freezer_api"; both get what we log, and
-    # what is said of old names in the configuration.
+    # Logging files have a section for "freezer" or for "freezer_api". Both get the lines of this service, and the
+    # warnings of oslo.config.
     for name in ("freezer_api", "oslo_config"):
         logging.getLogger(name).parent = logging.getLogger("freezer")

@@ -58,7 +58,7 @@ def paste_file(conf: cfg.ConfigOpts) -> Path:
     name = conf.paste_deploy.config_file or opts.PASTE_FILE
     path = search_path.find(conf, name)
     if path is None:
-        raise ConfigurationError(f"the paste file {name} is not there; [paste_deploy] config_file names it")
+        raise ConfigurationError(f"paste file {name} not found; set [paste_deploy] config_file")
     return path
 
 
@@ -87,10 +87,10 @@ def load(conf: cfg.ConfigOpts, factory: Any, health: Health, name: str = "main")
 
 
 def _reason(error: Exception) -> str:
-    """Return the message of the library, or another where it says too little or may show a password."""
+    """Return the message of the library, or our own where that is unclear or may quote a password."""
     match error:
         case configparser.InterpolationError():
-            return f"[{error.section}] {error.option} has a %, which is written %%"
+            return f"[{error.section}] {error.option} has a single %; write %% instead"
         case configparser.MissingSectionHeaderError():
             return f"line {error.lineno} is in no section"
         case configparser.ParsingError():
@@ -98,7 +98,7 @@ def _reason(error: Exception) -> str:
         case RecursionError():
             return "a section is part of itself"
         case IndexError():
-            return "a pipeline names nothing"
+            return "a pipeline is empty"
     return str(error)
 
 
@@ -161,10 +161,10 @@ class _PasteLoader(loadwsgi.ConfigLoader):  # type: ignore[misc]
             )
 
     def _auth_token(self, global_conf: Mapping[str, Any], **settings: Any) -> Filter:
-        of_the_file = {name: value for name, value in global_conf.items() if name != APPLICATION_FACTORY}
-        return auth_filter(self._conf, {**of_the_file, **settings})
+        defaults = {name: value for name, value in global_conf.items() if name != APPLICATION_FACTORY}
+        return auth_filter(self._conf, {**defaults, **settings})
 
 
 def _uses_global_conf(context: Any) -> bool:
-    """Return whether a filter of a library reads ``cfg.CONF``, as its section names no files of its own."""
+    """Return whether a filter of a library reads ``cfg.CONF``, because its section names no project."""
     return "oslo_config_project" not in {**context.global_conf, **context.local_conf}

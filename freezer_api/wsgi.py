@@ -4,7 +4,7 @@ The command line belongs to the server and is not read. The configuration is rea
 those that ``OS_FREEZER_CONFIG_FILES`` lists, separated by semicolons.
 """
 
-from freezer_api.middleware.unread import DrainBody
+from freezer_api.middleware.drain import DrainBody
 from freezer_api.middleware.uwsgi_body import with_chunked_bodies
 from freezer_api.service import initialize_app
 

@@ -1,1 +1,1 @@
-"""Commands, and what WSGI servers load."""
+"""Commands, and a module that WSGI servers load."""

@@ -15,7 +15,7 @@ from freezer_api import bootstrap, stores
 from freezer_api.app import build, build_standalone, log_start
 from freezer_api.cmd.output import printed
 from freezer_api.errors import CommandError, ConfigurationError
-from freezer_api.middleware import request_log as access
+from freezer_api.middleware import request_log
 from freezer_api.server import application
 from freezer_api.server.settings import server_settings
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Service(NamedTuple):
-    """The service as it is configured: its address, the lines printed at the start, and what the server runs."""
+    """The configured service: its address, a function that prints it, and the configuration of the server."""
 
     host: str
     port: int
@@ -51,7 +51,7 @@ class _Service(NamedTuple):
 
 
 class _Reload:
-    """Build the service from the current files. A failure leaves the configuration and the log as they were."""
+    """Build the service from the current files. If that fails, set up the log as before."""
 
     def __init__(self, arguments: Sequence[str], conf: cfg.ConfigOpts, service: _Service) -> None:
         self._arguments = arguments
@@ -79,9 +79,9 @@ def _configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     _log(conf, bootstrap.set_up)
 
 
-def _log(conf: cfg.ConfigOpts, begin: Callable[..., None]) -> None:
-    # Standalone mode does not log each request by default.
-    begin(conf, *[f"{access.LOG.name}=WARN"] * conf.standalone)
+def _log(conf: cfg.ConfigOpts, set_up: Callable[..., None]) -> None:
+    # By default standalone mode does not log each request.
+    set_up(conf, *[f"{request_log.LOG.name}=WARN"] * conf.standalone)
 
 
 def _build(conf: cfg.ConfigOpts) -> _Service:
@@ -92,17 +92,16 @@ def _build(conf: cfg.ConfigOpts) -> _Service:
     with ExitStack() as on_failure:
         repository = store.open(conf.threads)
         on_failure.callback(repository.close)
-        port, announce = conf.bind_port, partial(_announce, conf, store)
+        port = conf.bind_port
         if conf.standalone:
             app = build_standalone(conf, repository, threads=conf.threads)
-            host = _loopback(conf, "standalone mode believes every token")
+            host = _loopback(conf, "standalone mode does not verify tokens")
             port = conf.bind_port if conf.port is None else conf.port
-            announce = partial(_announce_standalone, conf, store)
         else:
             app, loopback_only, _ = build(conf, repository, threads=conf.threads)
             host = conf.bind_host
             if loopback_only:
-                host = _loopback(conf, "there is no authtoken in the pipeline")
+                host = _loopback(conf, "the paste pipeline has no authtoken filter")
         store.prepare()
         config = application.ServerConfig(
             app,
@@ -113,7 +112,7 @@ def _build(conf: cfg.ConfigOpts) -> _Service:
             max_body_size=conf.api.max_body_size,
         )
         on_failure.pop_all()
-    return _Service(host, port, announce, config)
+    return _Service(host, port, partial(_announce, conf, store), config)
 
 
 def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
@@ -127,26 +126,20 @@ def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:
     except OSError as error:
         raise CommandError(f"cannot listen on {host}: {error.strerror}") from None
     if not all(ipaddress.ip_address(address).is_loopback for address in found):
-        raise ConfigurationError(f"{reason}, so it listens on a loopback address only, not on {host}")
+        raise ConfigurationError(f"{reason}, so bind_host must be a loopback address, not {host}")
     return host
 
 
 def _announce(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
-    log_start(conf, store, address)
-    _say(f"Server listening on {address}")
-
-
-def _announce_standalone(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
-    log_start(conf, store, address, has_paste_file=False)
-    scheme = "https" if conf.ssl.cert_file else "http"
-    _say(
-        f"Server listening on {address}",
-        f"No Keystone: every token is believed, so only this machine is answered. Data is kept in {store}",
-        f"Try: curl {scheme}://{address}/v1/jobs",
-    )
-
-
-def _say(*lines: str) -> None:
+    """Log and print the address."""
+    log_start(conf, store, address, has_paste_file=not conf.standalone)
+    lines = [f"Server listening on {address}"]
+    if conf.standalone:
+        scheme = "https" if conf.ssl.cert_file else "http"
+        lines += [
+            f"No Keystone: tokens are not verified, and only this machine is served. Data is stored in {store}",
+            f"Try: curl {scheme}://{address}/v1/jobs",
+        ]
     # The service starts even if stdout cannot be written to, such as a file on a full disk.
     with suppress(CommandError), printed():
         print(*lines, sep="\n")

@@ -1,4 +1,4 @@
-"""What commands print."""
+"""The output of commands."""
 
 import sys
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ def printed() -> Iterator[None]:
     """Flush stdout at the end of the block. Raises ``CommandError`` if that fails, as on a full disk."""
     try:
         yield
-        # None when it was closed before the start.
+        # None if it was closed before the process started.
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        # What it still holds would be tried once more at the end of the process.
+        # At its end the process would try to write the buffered output again.
         sys.stdout = None
-        raise CommandError(f"nothing can be printed: {error.strerror}") from None
+        raise CommandError(f"cannot write to stdout: {error.strerror}") from None

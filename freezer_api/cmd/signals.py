@@ -1,4 +1,4 @@
-"""How commands end by SIGINT (Ctrl-C) and SIGTERM: in one line, with what was begun put in order."""
+"""Commands end on SIGINT (Ctrl-C) and SIGTERM with one line, and clean up before."""
 
 import signal
 from types import FrameType
@@ -6,7 +6,7 @@ from typing import NoReturn
 
 
 class Stopped(SystemExit):
-    """A signal asks the command to end. ``code`` is the exit code of a shell: 128 and the number of the signal."""
+    """The command was stopped by a signal. ``code`` is 128 plus the number of the signal, as in a shell."""
 
     def __init__(self, number: int) -> None:
         super().__init__(128 + number)
@@ -17,7 +17,7 @@ class Stopped(SystemExit):
 
 
 def raise_on_signals() -> None:
-    """Let SIGINT and SIGTERM raise :class:`Stopped`, so that blocks that are open are left in order."""
+    """Let SIGINT and SIGTERM raise :class:`Stopped`, so that ``with`` and ``finally`` blocks end properly."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
 

@@ -87,7 +87,7 @@ def _refuse_unknown(backends: list[str]) -> None:
     for name in map(str.strip, backends):
         # The middleware ignores an unknown backend.
         if name not in known:
-            raise ValueError(f"there is no backend {name}, only {', '.join(sorted(known))}")
+            raise ValueError(f"unknown backend {name}; known backends are {', '.join(sorted(known))}")
 
 
 def _not_found(_environ: Any, start_response: Any) -> Any:
@@ -137,4 +137,4 @@ class StoreHealthcheck(HealthcheckBaseExtension):
         failure = readiness.failure()
         if failure is not None:
             return HealthcheckResult(available=False, reason="STORE NOT AVAILABLE", details=failure)
-        return HealthcheckResult(available=True, reason="OK", details="The store is there")
+        return HealthcheckResult(available=True, reason="OK", details="The store responds")

@@ -11,7 +11,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from oslo_context.context import RequestContext
 
 from freezer_api.middleware.dispatch import mark_open_path
-from freezer_api.middleware.responses import unexpected
+from freezer_api.middleware.responses import UNEXPECTED, log_unexpected, refuse
 from freezer_api.repository.outages import one_request
 
 LOG = logging.getLogger("freezer_api.access")
@@ -54,7 +54,8 @@ class RequestLog:
             with one_request(environ.get(WAITED, 0.0)):
                 return self._app(environ, start)
         except Exception as error:  # noqa: BLE001 - a filter of the pipeline may raise any error
-            return unexpected(start, _path(environ), environ["REQUEST_METHOD"], error)
+            log_unexpected(environ["REQUEST_METHOD"], _path(environ), error)
+            return refuse(start, "500 Internal Server Error", *UNEXPECTED)
         finally:
             # Log lines of the server between two requests of this thread must not have the id of this one.
             _NO_REQUEST.update_store()
@@ -92,7 +93,7 @@ _NO_REQUEST = LogContext({})
 def _request_id(sent: str | None) -> str:
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent if sent.startswith("req-") else f"req-{sent}"
-    # A version 4 UUID. It must be unique but not hard to guess, so no system call is needed.
+    # A version 4 UUID. It has to be unique, but may be guessed, so no system call is needed.
     digits = f"{random.getrandbits(128):032x}"
     return f"req-{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 

@@ -30,12 +30,6 @@ def refuse(
     return [body]
 
 
-def unexpected(start_response: StartResponse, path: str, method: str, error: Exception) -> Iterable[bytes]:
-    """Log an error that no middleware expected, and respond with 500."""
-    log_unexpected(method, path, error)
-    return refuse(start_response, "500 Internal Server Error", *UNEXPECTED)
-
-
 def log_unexpected(method: str, path: str, error: Exception) -> None:
-    """Log the error with its traceback."""
+    """Log an error that no code handles, with its traceback."""
     LOG.error("Unexpected error at %s %s", method, path, exc_info=error)

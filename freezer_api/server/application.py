@@ -24,11 +24,11 @@ LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """What the workers serve, and the settings of the server, which have been validated."""
+    """The application, and the validated settings of the server."""
 
     app: WSGIApplication
     close: Callable[[], None]
-    """Called at the end of a process that had the application."""
+    """Closes the store, at the end of a worker or after a reload."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """gunicorn's settings."""
     request_head_timeout: float = 5
@@ -36,11 +36,11 @@ class ServerConfig:
     request_body_timeout: float = 60
     """Seconds."""
     max_body_size: int = 1024 * 1024
-    """Bytes; the server does not wait for the end of a larger body."""
+    """Bytes; larger bodies are not received before the application is called."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """Serve on ``listener``, which it takes over.
+    """Serve on ``listener``, and close it at the end.
 
     The arbiter calls ``on_ready`` once it handles signals, and ``build`` on SIGHUP for the new configuration.
     """
@@ -82,17 +82,15 @@ class Server(BaseApplication):  # type: ignore[misc]
         Arbiter(self).run()
 
     def rebuild(self) -> bool:
-        """Build from the current configuration. Return False, and keep what is served, if that fails."""
+        """Build from the current configuration. If that fails, keep the application and return False."""
         previous = self.config
         try:
             self.config = self._build()
-        except (CommandError, SystemExit) as error:
+        except (Exception, SystemExit) as error:
             # oslo.config ends the process for a few invalid values, with a line on stderr.
-            reason = "reading it ended unexpectedly" if isinstance(error, SystemExit) else error
-            LOG.error("Reload failed, keeping the current configuration: %s", reason)  # noqa: TRY400
-            return False
-        except Exception as error:
-            LOG.exception("Reload failed, keeping the current configuration: %s", error)  # noqa: TRY401
+            reason = "a value is invalid, see stderr" if isinstance(error, SystemExit) else error
+            trace = None if isinstance(error, CommandError | SystemExit) else error
+            LOG.error("Reload failed, keeping the current configuration: %s", reason, exc_info=trace)  # noqa: TRY400
             return False
         previous.close()
         return True
@@ -105,7 +103,7 @@ def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
         both = address[0] == "::" and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=backlog, dualstack_ipv6=both)
     except OSError as error:
-        # Python appends the address in its own notation.
+        # Python appends the address to the message.
         reason = str(error.strerror).partition(" (while ")[0]
         raise CommandError(f"cannot listen on {format_address(host, port)}: {reason}") from None
 

@@ -6,6 +6,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from gunicorn import sock as tls
@@ -16,7 +17,7 @@ from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
 from freezer_api.middleware.dispatch import HEALTH
-from freezer_api.middleware.unread import DRAIN_TIMEOUT, drain
+from freezer_api.middleware.drain import DRAIN_TIMEOUT, drain
 
 MAX_HEAD_SIZE = 64 * 1024
 """Bytes of a request line and all headers; larger heads are refused with 431."""
@@ -32,7 +33,7 @@ class _Incomplete(Exception):
 
 
 class _Socket:
-    """A client's socket that never blocks: ``sendall`` keeps what the client does not take yet in ``unsent``."""
+    """A client's socket that never blocks: ``unsent`` holds the data that does not fit into its buffer."""
 
     def __init__(self, client: socket.socket, connection: "Connection") -> None:
         self._client = client
@@ -43,10 +44,10 @@ class _Socket:
         return getattr(self._client, name)
 
     def setblocking(self, _flag: bool) -> None:  # noqa: FBT001 - the signature is a socket's
-        """Ignored: gunicorn makes the socket blocking for its threads."""
+        """Do nothing: gunicorn would make the socket blocking."""
 
     def settimeout(self, _seconds: float | None) -> None:
-        """Ignored, for the same reason."""
+        """Do nothing, for the same reason."""
 
     def sendall(self, data: bytes) -> None:
         self.unsent.append(memoryview(data))
@@ -56,23 +57,18 @@ class _Socket:
         self.sendall(data)
         return len(data)
 
-    def flush(self) -> bool:
-        """Send as much as the client takes. Return whether that was anything."""
-        progress = False
-        while self.unsent:
-            try:
+    def flush(self) -> None:
+        """Send as much as the client takes."""
+        with suppress(*WOULD_BLOCK):
+            while self.unsent:
                 sent = self._client.send(self.unsent[0])
-            except WOULD_BLOCK:
-                break
-            progress = True
-            self.unsent[0] = self.unsent[0][sent:]
-            if not self.unsent[0]:
-                self.unsent.popleft()
-        return progress
+                self.unsent[0] = self.unsent[0][sent:]
+                if not self.unsent[0]:
+                    self.unsent.popleft()
 
 
 class _Unreader(SocketUnreader):  # type: ignore[misc]
-    """The bytes that have arrived. It waits for more only if a ``deadline`` is set, for a body."""
+    """Returns the bytes that have arrived. Waits for more of a body until ``deadline``, if that is set."""
 
     ended = False
     """Whether the client has closed its side of the connection."""
@@ -109,7 +105,7 @@ class _Unreader(SocketUnreader):  # type: ignore[misc]
 
 
 class _Parser(RequestParser):  # type: ignore[misc]
-    """Parses a request in the main thread once its head is complete; the serving thread takes the result."""
+    """Parses a request in the main thread; the thread that serves the request gets the result."""
 
     req_count: int
 
@@ -119,7 +115,7 @@ class _Parser(RequestParser):  # type: ignore[misc]
         self._next: Any = None
 
     def prepare(self, received: bytes) -> bool:
-        """Parse the bytes. Return whether they are a complete head, or invalid already."""
+        """Parse the bytes. Return whether they are a complete head, or invalid."""
         count: int = self.req_count
         self.unreader.take_buffered()
         self.unreader.append(received)
@@ -141,23 +137,23 @@ class _Parser(RequestParser):  # type: ignore[misc]
 
     @property
     def path(self) -> str:
-        """The path of the prepared request, empty if it is invalid."""
+        """The path of the parsed request, empty if the request is invalid."""
         return "" if isinstance(self._next, Exception) else str(self._next.path)
 
     @property
     def body_size(self) -> int | None:
-        """Bytes of the body of the prepared request; None if a thread has to read the body."""
+        """Bytes of the body of the parsed request; None if a thread has to receive it."""
         if isinstance(self._next, Exception):
             return 0
         reader = self._next.body.reader
-        # A client that sends Expect waits for a response of the application.
+        # A client that sends Expect waits for a response before it sends the body.
         if isinstance(reader, ChunkedReader) or any(name == "EXPECT" for name, _ in self._next.headers):
             return None
         return int(reader.length)
 
 
 class Connection(TConn):  # type: ignore[misc]
-    """A connection and what has arrived on it."""
+    """A connection, and the part of a request that has arrived on it."""
 
     parser: _Parser
     sock: _Socket
@@ -169,7 +165,7 @@ class Connection(TConn):  # type: ignore[misc]
                 client,
                 server_side=True,
                 suppress_ragged_eofs=cfg.suppress_ragged_eofs,
-                # The first read does it, without blocking.
+                # The first read does the handshake, without blocking.
                 do_handshake_on_connect=False,
             )
         self.sock = _Socket(client, self)
@@ -205,7 +201,7 @@ class Connection(TConn):  # type: ignore[misc]
         return self.parser.path.rstrip("/") == HEALTH
 
     def receive(self) -> None:
-        """Read what has arrived, up to the end of the request. Raises ``OSError`` if the client has gone."""
+        """Read what has arrived, up to the end of the request. Raises ``OSError`` if the client disconnected."""
         pending = True
         while pending and not self.is_complete:
             try:

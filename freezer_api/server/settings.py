@@ -15,16 +15,16 @@ MAX_WORKERS = 4
 
 _GROUP = "gunicorn"
 _REFUSED = {
-    "bind": "bind_host and bind_port say it",
-    "workers": "[DEFAULT] workers says it",
-    "threads": "[DEFAULT] threads says it",
+    "bind": "set bind_host and bind_port instead",
+    "workers": "set [DEFAULT] workers instead",
+    "threads": "set [DEFAULT] threads instead",
     "daemon": "the service stays in the foreground",
     **dict.fromkeys(
         ("config", "wsgi_app", "worker_class", "logger_class", "preload_app", "reload", "paste", "reuse_port"),
-        "the service itself decides it",
+        "the service sets it",
     ),
-    **dict.fromkeys(("http_protocols", "http2_cleartext", "protocol"), "the service speaks HTTP/1.1"),
-    **{setting.name: "[ssl] says it" for setting in KNOWN_SETTINGS if setting.section == "SSL"},
+    **dict.fromkeys(("http_protocols", "http2_cleartext", "protocol"), "the service supports HTTP/1.1 only"),
+    **{setting.name: "set the options of [ssl] instead" for setting in KNOWN_SETTINGS if setting.section == "SSL"},
 }
 """Settings that operators cannot set by gunicorn's name, and the reason."""
 
@@ -80,7 +80,7 @@ def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
     if given.cert_file is None:
         for name in ("key_file", "ca_file", "ciphers"):
             if given[name] is not None:
-                raise option_error(conf, "ssl", name, "means nothing without cert_file")
+                raise option_error(conf, "ssl", name, "has no effect without cert_file")
         return {}
     context = _context(conf)
     return {
@@ -105,13 +105,13 @@ def _context(conf: cfg.ConfigOpts) -> ssl.SSLContext:
         try:
             context.load_verify_locations(given.ca_file)
         except (ssl.SSLError, OSError) as error:
-            raise option_error(conf, "ssl", "ca_file", f"has no certificates, {_reason(error)}") from None
+            raise option_error(conf, "ssl", "ca_file", f"contains no certificates, {_reason(error)}") from None
         context.verify_mode = ssl.CERT_REQUIRED
     if given.ciphers is not None:
         try:
             context.set_ciphers(given.ciphers)
         except ssl.SSLError as error:
-            raise option_error(conf, "ssl", "ciphers", f"there are none, {_reason(error)}") from None
+            raise option_error(conf, "ssl", "ciphers", f"no valid cipher, {_reason(error)}") from None
     return context
 
 

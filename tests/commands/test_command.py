@@ -172,7 +172,7 @@ def test_with_stdin_closed_nothing_is_removed(made):
 @pytest.mark.parametrize("word", ["sync", "show"])
 def test_where_nothing_can_be_printed(made, word):
     done = ended(start(*made, "db", word, command=("/bin/sh", "-c", 'exec "$0" "$@" >/dev/full', *COMMAND)))
-    assert done == (1, "", "freezer-manage: nothing can be printed: No space left on device\n")
+    assert done == (1, "", "freezer-manage: cannot write to stdout: No space left on device\n")
 
 
 @pytest.mark.parametrize("name", ["host", "hosts", "port"])

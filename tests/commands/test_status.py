@@ -177,7 +177,7 @@ class TestPaste:
         found = troubles(*configure("[paste_deploy]\nconfig_file = no.ini"))
         assert found["Paste File"] == (
             2,
-            "the paste file no.ini is not there; [paste_deploy] config_file names it",
+            "paste file no.ini not found; set [paste_deploy] config_file",
         )
 
     def test_one_without_authtoken(self, configure: Configure, tmp_path: Path) -> None:
@@ -211,7 +211,7 @@ class TestPaste:
         text = (DEPLOYERS / "kolla-paste.ini").read_text()
         paste.write_text(text.replace("backends = disable_by_file", "backends = nonsense", 1))
         found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
-        assert "there is no backend nonsense" in str(found["Paste File"][1])
+        assert "unknown backend nonsense" in str(found["Paste File"][1])
 
 
 @pytest.mark.slow

@@ -289,10 +289,10 @@ class TestUnusable:
             ("[app:main]\nuse = egg:freezer-api#service_v9\n", "service_v9"),
             ("hunter2\n", "line 1 is in no section"),
             ("[app:main]\nhunter2\n", "line 2 is neither [section] nor name = value"),
-            ("[app:main]\npassword = hunter2%\n", "[app:main] password has a %, which is written %%"),
-            ("[app:main]\npassword = %(hunter2)s\n", "[app:main] password has a %, which is written %%"),
+            ("[app:main]\npassword = hunter2%\n", "[app:main] password has a single %; write %% instead"),
+            ("[app:main]\npassword = %(hunter2)s\n", "[app:main] password has a single %; write %% instead"),
             ("[pipeline:main]\npipeline = main\n", "a section is part of itself"),
-            ("[pipeline:main]\npipeline =\n", "a pipeline names nothing"),
+            ("[pipeline:main]\npipeline =\n", "a pipeline is empty"),
         ],
     )
     def test_the_file_is_named(self, compose: Compose, tmp_path: Path, text: str, reason: str) -> None:
@@ -305,7 +305,7 @@ class TestUnusable:
         assert "hunter2" not in line
 
     def test_one_that_is_not_there(self, compose: Compose) -> None:
-        with pytest.raises(ConfigurationError, match=r"the paste file /no/such\.ini is not there"):
+        with pytest.raises(ConfigurationError, match=r"paste file /no/such\.ini not found"):
             compose(Path("/no/such.ini"))
 
     def test_a_pipeline_of_deployers_whose_application_they_forgot(self, compose: Compose) -> None:

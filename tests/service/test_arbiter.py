@@ -72,7 +72,7 @@ def test_library_that_ends_the_process_does_not_end_the_service(listener: socket
 
     with server(listener, config([], "old"), build) as kept, caplog.at_level(logging.ERROR):
         assert not kept.rebuild()
-    assert caplog.messages == ["Reload failed, keeping the current configuration: reading it ended unexpectedly"]
+    assert caplog.messages == ["Reload failed, keeping the current configuration: a value is invalid, see stderr"]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def test_a_value_that_cannot_be(tmp_path: Path, how: str, text: str, option: str
 LIBRARIES = [
     ("[keystone_authtoken]\ntoken_cache_time = x", "[keystone_authtoken] token_cache_time in {}: invalid literal"),
     ("[healthcheck]\ndetailed = x", "[healthcheck] detailed in {}: Unexpected boolean value 'x'"),
-    ("[healthcheck]\nbackends = no_such", "[healthcheck] cannot be used: there is no backend no_such"),
+    ("[healthcheck]\nbackends = no_such", "[healthcheck] cannot be used: unknown backend no_such"),
     ("[healthcheck]\nallowed_source_ranges = x", "[healthcheck] cannot be used: 'x' does not appear"),
     ("[healthcheck]\nbackends = disable_by_file,enable_by_files", "[healthcheck] cannot be used: "),
     ("[oslo_policy]\nenforce_new_defaults = x", "[oslo_policy] enforce_new_defaults in {}: Unexpected boolean"),

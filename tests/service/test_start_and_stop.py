@@ -1,27 +1,29 @@
-"""How the command starts and stops, and what it says when it cannot."""
+"""Starts and stops of ``freezer-api``, and its message when it cannot start."""
 
 import socket
 import sqlite3
 import subprocess
 import urllib.request
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.stores.faults.load import until
-from tests.support.service import COMMAND, Service, sync
+from tests.support.service import COMMAND, PRODUCTION, Service, sync
 
 JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
 
 
-def refused(*arguments: str) -> str:
-    """The one line that it says before it gives up."""
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 1, done
-    assert not done.stdout
-    (line,) = done.stderr.splitlines()
+def refused(*arguments: str, command: Sequence[str] = COMMAND) -> str:
+    """Return the last line of a command that exits with 1."""
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, ""), done
+    *others, line = done.stderr.splitlines()
     assert line.startswith("freezer-api: ")
+    # Standalone mode logs nothing before.
+    assert not others or command == PRODUCTION
     return line
 
 
@@ -30,23 +32,16 @@ def data(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_what_was_answered_is_there_after_a_clean_stop(start_service) -> None:
+@pytest.mark.parametrize("stop", [Service.stop, Service.interrupt], ids=["sigterm", "ctrl-c"])
+def test_clean_stop_keeps_acknowledged_jobs(start_service, stop: Callable[[Service], int]) -> None:
     service: Service = start_service()
     _, body = service.request("POST", "/v1/jobs", JOB)
-    assert service.stop() == 0
+    assert stop(service) == 0
     service.start()
     assert service.request("GET", f"/v1/jobs/{body['job_id']}")[0] == 200
 
 
-def test_ctrl_c_is_a_clean_stop(start_service) -> None:
-    service: Service = start_service()
-    _, body = service.request("POST", "/v1/jobs", JOB)
-    assert service.interrupt() == 0
-    service.start()
-    assert service.request("GET", f"/v1/jobs/{body['job_id']}")[0] == 200
-
-
-def test_two_services_on_one_store_see_each_others_writes(start_service) -> None:
+def test_two_services_on_one_store_share_their_writes(start_service) -> None:
     one, other = start_service(), start_service()
     for number in range(20):
         status, _ = one.request("POST", f"/v1/jobs/job-{number}", JOB)
@@ -55,7 +50,7 @@ def test_two_services_on_one_store_see_each_others_writes(start_service) -> None
         one, other = other, one
 
 
-def test_it_says_where_it_listens_where_the_data_is_and_what_to_try(data: Path) -> None:
+def test_start_prints_address_data_directory_and_example(data: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "--data-dir", str(data), "--port", "0"], stdout=subprocess.PIPE, text=True
     )
@@ -69,16 +64,16 @@ def test_it_says_where_it_listens_where_the_data_is_and_what_to_try(data: Path) 
     assert tried.startswith("Try: curl http://127.0.0.1:")
 
 
-def test_a_port_in_use(data: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
-        told = refused("--data-dir", str(data), "--port", port)
-    assert told == f"freezer-api: cannot listen on 127.0.0.1:{port}: Address already in use"
+def test_port_in_use_is_refused(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as rival:
+        port = str(rival.getsockname()[1])
+        line = refused("--data-dir", str(data), "--port", port)
+    assert line == f"freezer-api: cannot listen on 127.0.0.1:{port}: Address already in use"
 
 
-def test_it_serves_though_nobody_can_be_told(data: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as held:
-        port = held.getsockname()[1]
+def test_service_starts_if_stdout_cannot_be_written(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     words = (*COMMAND, "--data-dir", str(data), "--port", str(port))
     with open("/dev/full", "w") as full, subprocess.Popen(words, stdout=full, stderr=subprocess.PIPE) as process:
         try:
@@ -97,22 +92,17 @@ def _answers(port: int) -> bool:
     return False
 
 
-def test_a_data_directory_that_is_a_file(data: Path) -> None:
+def test_unusable_data_directory_is_refused(data: Path) -> None:
+    assert "/proc/no/such" in refused("--data-dir", "/proc/no/such", "--port", "0")
     data.write_text("")
     assert str(data) in refused("--data-dir", str(data), "--port", "0")
-
-
-def test_a_data_directory_that_cannot_be_made() -> None:
-    assert "/proc/no/such" in refused("--data-dir", "/proc/no/such", "--port", "0")
-
-
-def test_a_data_file_that_is_none(data: Path) -> None:
+    data.unlink()
     data.mkdir()
     (data / "freezer.sqlite").write_bytes(b"garbage " * 1000)
     assert "file is not a database" in refused("--data-dir", str(data), "--port", "0")
 
 
-def test_a_store_of_a_newer_release(start_service, data: Path) -> None:
+def test_store_of_a_newer_release_is_refused(start_service, data: Path) -> None:
     start_service().stop()
     with sqlite3.connect(data / "freezer.sqlite") as connection:
         connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
@@ -121,37 +111,28 @@ def test_a_store_of_a_newer_release(start_service, data: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
-def test_an_address_that_others_can_reach(data: Path, host: str) -> None:
+def test_standalone_at_a_public_address_is_refused(data: Path, host: str) -> None:
     assert "loopback" in refused("--data-dir", str(data), "--port", "0", "--bind-host", host)
 
 
-def _refused_in_production(*arguments: str) -> str:
-    command = [word for word in COMMAND if word != "--standalone"]
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stdout) == (1, ""), done
-    return done.stderr.splitlines()[-1]
-
-
-def test_production_without_a_paste_file(tmp_path: Path, data: Path) -> None:
+def test_missing_paste_file_is_refused(tmp_path: Path, data: Path) -> None:
     configuration = tmp_path / "freezer.conf"
     configuration.write_text("[paste_deploy]\nconfig_file = no-such.ini\n")
-    line = _refused_in_production("--config-file", str(configuration), "--data-dir", str(data))
-    assert line == "freezer-api: the paste file no-such.ini is not there; [paste_deploy] config_file names it"
+    line = refused("--config-file", str(configuration), "--data-dir", str(data), command=PRODUCTION)
+    assert line == "freezer-api: paste file no-such.ini not found; set [paste_deploy] config_file"
     assert not data.exists()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::"])
-def test_production_without_authtoken_at_an_address_that_others_can_reach(
-    tmp_path: Path, data: Path, host: str
-) -> None:
+def test_public_address_without_authtoken_is_refused(tmp_path: Path, data: Path, host: str) -> None:
     configuration = tmp_path / "freezer.conf"
     paste = tmp_path / "paste.ini"
     paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
     configuration.write_text(f"[DEFAULT]\nbind_host = {host}\n[paste_deploy]\nconfig_file = {paste}\n")
-    line = _refused_in_production("--config-file", str(configuration), "--data-dir", str(data))
+    line = refused("--config-file", str(configuration), "--data-dir", str(data), command=PRODUCTION)
     assert line == (
-        "freezer-api: there is no authtoken in the pipeline, so it listens on a loopback address only, "
-        f"not on {host}"
+        "freezer-api: the paste pipeline has no authtoken filter, so bind_host must be a loopback "
+        f"address, not {host}"
     )
 
 
@@ -171,7 +152,7 @@ def test_data_dir_beside_another_store_is_refused(tmp_path: Path, data: Path, te
     configuration.write_text(f"{text}\n")
     line = refused("--data-dir", str(data), "--port", "0", "--config-file", str(configuration))
     assert line == (
-        f"freezer-api: --data-dir names another store than the configuration, {store}: leave one of them out"
+        f"freezer-api: --data-dir names another store than the configuration, {store}: remove one of them"
     )
     assert not data.exists()
 
@@ -189,11 +170,11 @@ def test_sqlite_file_before_db_sync_is_reported_with_the_command(start_service, 
     assert service.request("GET", "/v1/jobs")[0] == 200
 
 
-def test_a_configuration_file_that_is_not_there() -> None:
+def test_missing_configuration_file_is_refused() -> None:
     assert "/no/such.conf" in refused("--config-file", "/no/such.conf")
 
 
-def test_a_policy_file_that_is_broken(tmp_path: Path, data: Path) -> None:
+def test_broken_policy_file_is_refused(tmp_path: Path, data: Path) -> None:
     policy, configuration = tmp_path / "policy.yaml", tmp_path / "freezer.conf"
     policy.write_text("jobs:get_all: [[\n")
     configuration.write_text(f"[oslo_policy]\npolicy_file = {policy}\n")
@@ -202,7 +183,7 @@ def test_a_policy_file_that_is_broken(tmp_path: Path, data: Path) -> None:
     assert "line 2" in line
 
 
-def test_usage_errors_have_a_code_of_their_own() -> None:
+def test_usage_error_has_exit_code_2() -> None:
     done = subprocess.run([*COMMAND, "--no-such"], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 2
     assert "usage" in done.stderr

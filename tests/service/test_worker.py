@@ -1,7 +1,4 @@
-"""The worker, run in the process of the tests, with each kind of client.
-
-Other modules test the worker as part of the service, in processes whose coverage is not measured.
-"""
+"""The worker, in the process of the tests, with each kind of client."""
 
 import gc
 import http.client
@@ -14,7 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +26,7 @@ from tests.hosting.certificates import make_certificates
 WAIT_TIMEOUT = 30.0
 """Seconds that a test waits for a condition before it fails."""
 SHORT_TIMEOUT = 0.5
-"""Seconds of the timeouts that a test lets expire."""
+"""Seconds of timeouts that expire in a test."""
 MAX_BODY_SIZE = 200_000
 """Bytes."""
 BIG_SIZE = 16 * 1024 * 1024
@@ -71,8 +68,8 @@ class App:
         return [text]
 
 
-class Ticking(Worker):
-    """Runs in a thread, where no signal handlers can be set, and checks its timeouts often."""
+class ThreadedWorker(Worker):
+    """Run in a thread, where no signal handlers can be set, and check timeouts often."""
 
     def init_signals(self) -> None:
         pass
@@ -84,13 +81,15 @@ class Ticking(Worker):
 class Running:
     """A worker and its clients."""
 
-    def __init__(self, kind: type[Worker] = Ticking, context: ssl.SSLContext | None = None, **made: Any) -> None:
+    def __init__(
+        self, kind: type[Worker] = ThreadedWorker, context: ssl.SSLContext | None = None, **options: Any
+    ) -> None:
         listener = listen("127.0.0.1", 0)
         self.port = listener.getsockname()[1]
         descriptor = listener.fileno()
         self.app = App()
-        settings = {"threads": 2, "errorlog": None, "limit_request_line": 8190, **made.pop("settings", {})}
-        served = ServerConfig(self.app, self.app.close, settings, max_body_size=MAX_BODY_SIZE, **made)
+        settings = {"threads": 2, "errorlog": None, "limit_request_line": 8190, **options.pop("settings", {})}
+        served = ServerConfig(self.app, self.app.close, settings, max_body_size=MAX_BODY_SIZE, **options)
         server = Server(listener, served)
         listener = socket.socket(fileno=descriptor)
         listener.setblocking(False)
@@ -130,10 +129,13 @@ class Running:
         self.until(lambda: any(c.client == address and not c.is_silent for c in [*self.worker.pending_conns]))
 
     def wait_idle(self) -> None:
-        """Wait until the worker has no connection, and check that it released what these occupied."""
+        """Wait until the worker has no connection."""
         self.until(lambda: self.worker.nr_conns == 0)
-        found = self.worker
-        assert not found.pending_conns
+        assert not self.worker.pending_conns
+
+    def wait_unsent(self) -> None:
+        """Wait until a client does not take the rest of its response."""
+        self.until(lambda: any(connection.sock.unsent for connection in [*self.worker.pending_conns]))
 
     def stop(self) -> None:
         self.worker.handle_exit(signal.SIGTERM, None)
@@ -154,21 +156,20 @@ class Running:
 
 @pytest.fixture
 def run(monkeypatch) -> Iterator[Callable[..., Running]]:
-    """Creates workers, and ends them with the test."""
+    """Create workers, and end them with the test."""
     log = logging.getLogger("gunicorn.error")
     for name in ("propagate", "parent", "level"):
         monkeypatch.setattr(log, name, getattr(log, name))
     # Each stop with a kept connection takes at least this long.
     monkeypatch.setattr(gthread, "STOP_KEEPALIVE_LINGER", 0.05)
-    made: list[Running] = []
+    with ExitStack() as stack:
 
-    def make(*args: Any, **named: Any) -> Running:
-        made.append(Running(*args, **named))
-        return made[-1]
+        def create(*args: Any, **options: Any) -> Running:
+            running = Running(*args, **options)
+            stack.callback(running.end)
+            return running
 
-    yield make
-    for running in made:
-        running.end()
+        yield create
     gc.unfreeze()
 
 
@@ -183,23 +184,28 @@ def impatient(run) -> Running:
 
 
 @pytest.fixture
-def tls(run, tmp_path: Path) -> Running:
+def certificates(tmp_path: Path) -> dict[str, Any]:
+    """Return the options of a worker with TLS."""
     make_certificates(tmp_path)
-    context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     files = {"certfile": str(tmp_path / "server.pem"), "keyfile": str(tmp_path / "server.key")}
-    return run(context=context, settings=files)
+    return {"context": ssl.create_default_context(cafile=str(tmp_path / "ca.pem")), "settings": files}
 
 
-def request(path: str, *lines: str, body: bytes = b"", method: str = "POST") -> bytes:
+@pytest.fixture
+def tls(run, certificates: dict[str, Any]) -> Running:
+    return run(**certificates).start()
+
+
+def post(path: str, *lines: str, body: bytes = b"", method: str = "POST") -> bytes:
     length = f"Content-Length: {len(body)}" if body else ""
     named = [line for line in ("Host: localhost", length, *lines) if line]
     return "\r\n".join((f"{method} {path} HTTP/1.1", *named, "", "")).encode() + body
 
 
-def chunked(path: str, *chunks: bytes, lines: tuple[str, ...] = ()) -> bytes:
+def chunked(path: str, *chunks: bytes) -> bytes:
     """Return a request without the last chunk of its body."""
     pieces = b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
-    return request(path, "Transfer-Encoding: chunked", *lines) + pieces
+    return post(path, "Transfer-Encoding: chunked") + pieces
 
 
 LAST = b"0\r\n\r\n"
@@ -236,10 +242,10 @@ def reset(wire: socket.socket) -> None:
 # --- Requests that are served.
 
 
-def test_kept_connection_serves_request_after_request(served: Running) -> None:
+def test_kept_connection_serves_several_requests(served: Running) -> None:
     wire = served.connect()
     for body in (b"one", b"t" * 100_000, b"three"):
-        wire.sendall(request("/echo", body=body))
+        wire.sendall(post("/echo", body=body))
         assert answer(wire) == (200, body)
         served.until(lambda: served.worker.keepalived_conns)
     wire.close()
@@ -247,16 +253,16 @@ def test_kept_connection_serves_request_after_request(served: Running) -> None:
 
 
 def test_pipelined_requests_are_answered_in_order(served: Running) -> None:
-    wire = served.connect(request("/echo", body=b"first") + request("/echo", body=b"second")[:-3])
+    wire = served.connect(post("/echo", body=b"first") + post("/echo", body=b"second")[:-3])
     assert answer(wire) == (200, b"first")
-    wire.sendall(b"ond" + request("/echo", CLOSE, body=b"third"))
+    wire.sendall(b"ond" + post("/echo", CLOSE, body=b"third"))
     text = read_all(wire)
     assert text.index(b"second") < text.index(b"third")
     served.wait_idle()
 
 
-def test_request_arrives_in_pieces(served: Running) -> None:
-    whole = request("/echo", CLOSE, body=b"pieces")
+def test_request_in_pieces_is_served(served: Running) -> None:
+    whole = post("/echo", CLOSE, body=b"pieces")
     wire = served.connect(whole[:1])
     served.wait_received(wire)
     for byte in whole[1:]:
@@ -265,9 +271,9 @@ def test_request_arrives_in_pieces(served: Running) -> None:
 
 
 @pytest.mark.parametrize("size", [1000, 100_000, MAX_BODY_SIZE + 1])
-def test_body_arrives_after_the_head(served: Running, size: int) -> None:
+def test_body_that_arrives_after_the_head_is_served(served: Running, size: int) -> None:
     body = b"x" * size
-    whole = request("/echo", body=body)
+    whole = post("/echo", body=body)
     wire = served.connect(whole[:-500])
     served.until(lambda: served.worker.nr_conns)
     wire.sendall(whole[-500:])
@@ -276,10 +282,10 @@ def test_body_arrives_after_the_head(served: Running, size: int) -> None:
     served.wait_idle()
 
 
-def test_body_for_which_there_is_no_memory_is_read_by_a_thread(served: Running, monkeypatch) -> None:
+def test_body_above_the_memory_limit_is_received_in_a_thread(served: Running, monkeypatch) -> None:
     monkeypatch.setattr(worker, "MAX_RECEIVED_SIZE", 150_000)
     body = b"x" * 100_000
-    whole = request("/echo", body=body)
+    whole = post("/echo", body=body)
     first = served.connect(whole[:-1])
     served.wait_received(first)
     second = served.connect(whole[:-1])
@@ -291,22 +297,22 @@ def test_body_for_which_there_is_no_memory_is_read_by_a_thread(served: Running, 
     served.wait_idle()
 
 
-def test_chunked_body(served: Running) -> None:
+def test_chunked_body_is_served(served: Running) -> None:
     wire = served.connect(chunked("/echo", b"one ", b"two"))
     served.until(lambda: served.worker._body_pool._threads)
     wire.sendall(b"6\r\n three\r\n" + LAST)
     assert answer(wire) == (200, b"one two three")
 
 
-def test_expect_is_answered_before_the_body_comes(served: Running) -> None:
-    wire = served.connect(request("/echo", "Expect: 100-continue", "Content-Length: 4"))
+def test_expect_is_answered_before_the_body(served: Running) -> None:
+    wire = served.connect(post("/echo", "Expect: 100-continue", "Content-Length: 4"))
     expected = b"HTTP/1.1 100 Continue\r\n\r\n"
     assert wire.recv(len(expected)) == expected
     wire.sendall(b"body")
     assert answer(wire) == (200, b"body")
 
 
-def test_body_waits_for_a_reader(served: Running) -> None:
+def test_chunked_bodies_wait_for_a_thread(served: Running) -> None:
     first = served.connect(chunked("/gate") + LAST)
     assert served.app.entered.acquire(timeout=WAIT_TIMEOUT)
     second = served.connect(chunked("/echo", b"second") + LAST)
@@ -319,22 +325,22 @@ def test_body_waits_for_a_reader(served: Running) -> None:
     served.wait_idle()
 
 
-def test_health_is_answered_while_all_threads_work(served: Running) -> None:
+def test_health_check_does_not_wait_for_threads(served: Running) -> None:
     for _ in range(2):
-        served.connect(request("/gate", method="GET"))
+        served.connect(post("/gate", method="GET"))
         assert served.app.entered.acquire(timeout=WAIT_TIMEOUT)
-    wire = served.connect(request("/healthcheck", method="GET"))
+    wire = served.connect(post("/healthcheck", method="GET"))
     assert answer(wire) == (200, b"whole")
 
 
-# --- Requests that are not.
+# --- Requests that are refused.
 
 
-def test_late_request_is_refused(impatient: Running) -> None:
+def test_late_request_is_408(impatient: Running) -> None:
     sent = (
         b"GET / HT",
-        request("/echo", body=b"x" * 1000)[:-1],
-        request("/echo", body=b"x" * 100_000)[:-1],
+        post("/echo", body=b"x" * 1000)[:-1],
+        post("/echo", body=b"x" * 100_000)[:-1],
         chunked("/echo", b"x"),
     )
     for wire in [impatient.connect(each) for each in sent]:
@@ -347,7 +353,7 @@ def test_silent_connection_is_closed(impatient: Running) -> None:
     impatient.wait_idle()
 
 
-def test_body_that_finds_no_reader_is_refused(impatient: Running) -> None:
+def test_body_that_waits_too_long_for_a_thread_is_408(impatient: Running) -> None:
     impatient.connect(chunked("/gate") + LAST)
     assert impatient.app.entered.acquire(timeout=WAIT_TIMEOUT)
     wire = impatient.connect(chunked("/echo", b"x"))
@@ -359,56 +365,54 @@ def test_body_that_finds_no_reader_is_refused(impatient: Running) -> None:
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
-        (b"nonsense\r\n\r\n", 400),
         (b"GET / HTTP/1.1\nHost: a\n\n", 400),
-        (request("/echo", "Content-Length: x"), 400),
-        (request("/echo", "Transfer-Encoding: other"), 501),
-        (request("/echo", "Expect: other"), 417),
         (b"GET /" + b"x" * 9000, 414),
         (b"GET / HTTP/1.1\r\n" + b"X-A: 1\r\n" * 10_000, 431),
-        (request("/bad-header"), 500),
-        (request("/broken"), 500),
+        (post("/bad-header"), 500),
+        (post("/broken"), 500),
     ],
 )
-def test_malformed_request_is_answered_in_json(served: Running, sent: bytes, status: int) -> None:
+def test_error_is_answered_in_json(served: Running, sent: bytes, status: int) -> None:
     text = read_all(served.connect(sent))
     assert status_of(text) == status
     assert b"application/json" in text
     served.wait_idle()
 
 
-# --- Clients that go away.
+# --- Clients that disconnect.
 
 
-@pytest.mark.parametrize("leave", [socket.socket.close, reset])
+@pytest.mark.parametrize("disconnect", [socket.socket.close, reset])
 @pytest.mark.parametrize(
     "sent",
     [
         b"",
         b"GET / HT",
-        request("/echo", body=b"x" * 1000)[:-1],
-        request("/echo", body=b"x" * 100_000)[:-1],
+        post("/echo", body=b"x" * 1000)[:-1],
+        post("/echo", body=b"x" * 100_000)[:-1],
         chunked("/echo", b"x"),
-        request("/refused", "Content-Length: 8000000"),
+        post("/refused", "Content-Length: 8000000"),
     ],
 )
-def test_client_leaves_within_its_request(served: Running, sent: bytes, leave: Callable[..., None]) -> None:
+def test_client_disconnects_within_its_request(
+    served: Running, sent: bytes, disconnect: Callable[..., None]
+) -> None:
     wire = served.connect(sent)
     served.until(lambda: served.worker.nr_conns)
-    leave(wire)
+    disconnect(wire)
     served.wait_idle()
 
 
-def test_client_ends_its_half_within_its_request(served: Running) -> None:
-    for sent in (b"GET / HT", request("/echo", body=b"x" * 1000)[:-1], chunked("/echo", b"x")):
+def test_client_shuts_down_within_its_request(served: Running) -> None:
+    for sent in (b"GET / HT", post("/echo", body=b"x" * 1000)[:-1], chunked("/echo", b"x")):
         wire = served.connect(sent)
         wire.shutdown(socket.SHUT_WR)
         read_all(wire)
     served.wait_idle()
 
 
-def test_client_leaves_before_the_response(served: Running) -> None:
-    wires = [served.connect(request("/gate")) for _ in range(2)]
+def test_client_disconnects_before_the_response(served: Running) -> None:
+    wires = [served.connect(post("/gate")) for _ in range(2)]
     for wire in wires:
         assert served.app.entered.acquire(timeout=WAIT_TIMEOUT)
         reset(wire)
@@ -416,43 +420,37 @@ def test_client_leaves_before_the_response(served: Running) -> None:
     served.wait_idle()
 
 
-def test_client_leaves_within_the_response(served: Running) -> None:
-    wire = served.connect(request("/big"), read_buffer=4096)
-    served.until(lambda: any(c.sock.unsent for c in [*served.worker.pending_conns]))
+def test_client_disconnects_within_the_response(served: Running) -> None:
+    wire = served.connect(post("/big"), read_buffer=4096)
+    served.wait_unsent()
     reset(wire)
     served.wait_idle()
-
-
-def test_client_is_gone_when_the_worker_begins(run) -> None:
-    running = run()
-    reset(running.connect())
-    running.start()
-    assert answer(running.connect(request("/"))) == (200, b"whole")
-    running.until(lambda: running.worker.nr_conns == 1)
 
 
 # --- Clients that read slowly.
 
 
-def test_slow_reader_gets_the_whole_response(served: Running) -> None:
-    wire = served.connect(request("/big"), read_buffer=4096)
-    served.until(lambda: any(c.sock.unsent for c in [*served.worker.pending_conns]))
+@pytest.mark.parametrize("kind", ["served", "tls"])
+def test_slow_reader_gets_the_whole_response(request: pytest.FixtureRequest, kind: str) -> None:
+    running: Running = request.getfixturevalue(kind)
+    wire = running.connect(post("/big"), read_buffer=4096)
+    running.wait_unsent()
     status, text = answer(wire)
     assert (status, len(text)) == (200, BIG_SIZE)
 
 
-def test_client_that_does_not_read_is_dropped(served: Running, monkeypatch) -> None:
+def test_client_that_does_not_read_is_disconnected(served: Running, monkeypatch) -> None:
     monkeypatch.setattr(worker, "SEND_TIMEOUT", SHORT_TIMEOUT)
-    served.connect(request("/big"), read_buffer=4096)
+    served.connect(post("/big"), read_buffer=4096)
     served.until(lambda: served.worker.nr_conns)
     served.wait_idle()
 
 
 def test_oldest_slow_reader_is_cut_off(served: Running, monkeypatch, caplog) -> None:
     monkeypatch.setattr(worker, "MAX_UNSENT_SIZE", BIG_SIZE)
-    first = served.connect(request("/big"), read_buffer=4096)
-    served.until(lambda: any(c.sock.unsent for c in [*served.worker.pending_conns]))
-    second = served.connect(request("/big"), read_buffer=4096)
+    first = served.connect(post("/big"), read_buffer=4096)
+    served.wait_unsent()
+    second = served.connect(post("/big"), read_buffer=4096)
     assert len(read_all(first)) < BIG_SIZE
     status, text = answer(second)
     assert (status, len(text)) == (200, BIG_SIZE)
@@ -463,7 +461,7 @@ def test_oldest_slow_reader_is_cut_off(served: Running, monkeypatch, caplog) -> 
 
 
 def test_small_unread_body_keeps_the_connection(served: Running) -> None:
-    wire = served.connect(request("/refused", body=b"x" * 1000) + request("/echo", CLOSE, body=b"next"))
+    wire = served.connect(post("/refused", body=b"x" * 1000) + post("/echo", CLOSE, body=b"next"))
     text = read_all(wire)
     assert status_of(text) == 401
     assert text.endswith(b"next")
@@ -472,7 +470,7 @@ def test_small_unread_body_keeps_the_connection(served: Running) -> None:
 def refused_early(served: Running, monkeypatch) -> socket.socket:
     """Return a connection whose request was answered before its body arrived."""
     monkeypatch.setattr(connections, "DRAIN_TIMEOUT", 0.05)
-    wire = served.connect(request("/refused", "Content-Length: 8000000") + b"x")
+    wire = served.connect(post("/refused", "Content-Length: 8000000") + b"x")
     response = http.client.HTTPResponse(wire)
     response.begin()
     assert (response.status, response.headers["Connection"]) == (401, "close")
@@ -481,7 +479,7 @@ def refused_early(served: Running, monkeypatch) -> socket.socket:
     return wire
 
 
-def test_response_to_unread_body_announces_the_end(served: Running, monkeypatch) -> None:
+def test_early_response_closes_the_connection(served: Running, monkeypatch) -> None:
     wire = refused_early(served, monkeypatch)
     wire.sendall(b"x" * 100_000)
     wire.shutdown(socket.SHUT_WR)
@@ -489,24 +487,19 @@ def test_response_to_unread_body_announces_the_end(served: Running, monkeypatch)
     served.wait_idle()
 
 
-def test_client_that_resets_after_the_response(served: Running, monkeypatch) -> None:
-    reset(refused_early(served, monkeypatch))
-    served.wait_idle()
-
-
-def test_client_that_does_not_close_is_dropped(served: Running, monkeypatch) -> None:
+def test_client_that_does_not_close_is_disconnected(served: Running, monkeypatch) -> None:
     monkeypatch.setattr(worker, "DRAIN_TIMEOUT", 0.05)
     refused_early(served, monkeypatch)
     served.wait_idle()
 
 
-# --- The end of the worker.
+# --- Stops.
 
 
-def test_stop_serves_every_connection_established_until_then(run) -> None:
-    running = run().start()
-    begun = running.connect(request("/gate", method="GET"))
-    kept = running.connect(request("/"))
+def test_stop_serves_established_connections(run) -> None:
+    running = run(settings={"graceful_timeout": 300}).start()
+    begun = running.connect(post("/gate", method="GET"))
+    kept = running.connect(post("/"))
     assert answer(kept) == (200, b"whole")
     silent = running.connect()
     half = running.connect(b"GET / HT")
@@ -524,10 +517,10 @@ def test_stop_serves_every_connection_established_until_then(run) -> None:
         running.connect()
 
 
-def test_stop_accepts_connections_that_wait_in_the_queue(run, monkeypatch) -> None:
+def test_stop_accepts_connections_in_the_queue(run, monkeypatch) -> None:
     running = run()
-    wires = [running.connect(request("/", CLOSE)) for _ in range(3)]
-    # The worker is asked to stop before it has accepted any.
+    wires = [running.connect(post("/", CLOSE)) for _ in range(3)]
+    # SIGTERM arrives before the worker has accepted any.
     monkeypatch.setattr(running.worker, "alive", False)
     running.start()
     assert [status_of(read_all(wire)) for wire in wires] == [200] * 3
@@ -535,7 +528,7 @@ def test_stop_accepts_connections_that_wait_in_the_queue(run, monkeypatch) -> No
 
 @pytest.fixture
 def _signals() -> Iterator[None]:
-    """Restore what a worker changes in its process."""
+    """Restore the signal settings that a worker changes in its process."""
     handlers = {number: signal.getsignal(number) for number in Worker.SIGNALS}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     wakeup = signal.set_wakeup_fd(-1)
@@ -553,7 +546,7 @@ def test_only_sigterm_stops_the_worker(run) -> None:
 
     def ask() -> None:
         try:
-            with running.connect(request("/")) as wire:
+            with running.connect(post("/")) as wire:
                 found.append(answer(wire))
             for number in (signal.SIGHUP, signal.SIGINT):
                 os.kill(os.getpid(), number)
@@ -575,37 +568,30 @@ def test_only_sigterm_stops_the_worker(run) -> None:
 # --- TLS.
 
 
-def test_tls_connection_serves_request_after_request(tls: Running) -> None:
-    tls.start()
+def test_tls_connection_serves_several_requests(tls: Running) -> None:
     wire = tls.connect()
     for body in (b"one", b"t" * 150_000, b"l" * (MAX_BODY_SIZE + 1)):
-        wire.sendall(request("/echo", body=body))
+        wire.sendall(post("/echo", body=body))
         assert answer(wire) == (200, body)
-    wire.sendall(request("/echo", body=b"first") + request("/echo", CLOSE, body=b"second"))
+    wire.sendall(post("/echo", body=b"first") + post("/echo", CLOSE, body=b"second"))
     text = read_all(wire)
     assert text.index(b"first") < text.index(b"second")
 
 
-def test_tls_client_reads_slowly(tls: Running) -> None:
-    tls.start()
-    wire = tls.connect(request("/big"), read_buffer=4096)
-    tls.until(lambda: any(c.sock.unsent for c in [*tls.worker.pending_conns]))
-    status, text = answer(wire)
-    assert (status, len(text)) == (200, BIG_SIZE)
-
-
-def test_tls_refuses_a_client_without(tls: Running) -> None:
-    tls.start()
+def test_client_without_tls_gets_no_response(tls: Running) -> None:
     with socket.create_connection(("127.0.0.1", tls.port), WAIT_TIMEOUT) as wire:
-        wire.sendall(request("/"))
+        wire.sendall(post("/"))
         assert b"HTTP" not in read_all(wire)
     tls.wait_idle()
 
 
+@pytest.mark.parametrize("kind", ["served", "tls"])
 # Python's ssl module does not close the socket that it could not wrap.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_tls_client_is_gone_when_the_worker_begins(tls: Running) -> None:
-    with socket.create_connection(("127.0.0.1", tls.port), WAIT_TIMEOUT) as wire:
+def test_client_that_is_gone_before_accept_is_ignored(run, certificates: dict[str, Any], kind: str) -> None:
+    running = run(**certificates if kind == "tls" else {})
+    with socket.create_connection(("127.0.0.1", running.port), WAIT_TIMEOUT) as wire:
         reset(wire)
-    tls.start()
-    assert answer(tls.connect(request("/"))) == (200, b"whole")
+    running.start()
+    assert answer(running.connect(post("/"))) == (200, b"whole")
+    running.until(lambda: running.worker.nr_conns == 1)

@@ -26,7 +26,7 @@ def test_no_file_turns_the_check_of_tokens_off(tmp_path: Path, line: str) -> Non
     with pytest.raises(ConfigurationError) as refusal:
         bootstrap.configure(cfg.ConfigOpts(), ["--config-file", str(file)])
     argument = f"--{name.replace('_', '-')}"
-    assert str(refusal.value) == f"[DEFAULT] {name} in {file}: it is for the command line alone, as {argument}"
+    assert str(refusal.value) == f"[DEFAULT] {name} in {file}: it is only valid on the command line, as {argument}"
 
 
 def test_the_command_line_does() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from freezer_api.middleware import unread
+from freezer_api.middleware import drain
 
 
 class Endless:
@@ -30,24 +30,24 @@ def refuse(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
 
 
 def test_body_is_read_to_its_end() -> None:
-    assert unread.drain(BytesIO(b" " * 200_000)) is True
+    assert drain.drain(BytesIO(b" " * 200_000)) is True
 
 
 def test_endless_body_is_read_up_to_the_limit() -> None:
     body = Endless()
-    assert unread.drain(body) is False
-    assert body.read_size <= unread.MAX_DRAIN_SIZE
+    assert drain.drain(body) is False
+    assert body.read_size <= drain.MAX_DRAIN_SIZE
 
 
 def test_slow_body_is_read_until_the_timeout(monkeypatch) -> None:
-    monkeypatch.setattr(unread, "DRAIN_TIMEOUT", -1.0)
+    monkeypatch.setattr(drain, "DRAIN_TIMEOUT", -1.0)
     body = Endless()
-    assert unread.drain(body) is False
-    assert body.read_size < unread.MAX_DRAIN_SIZE
+    assert drain.drain(body) is False
+    assert body.read_size < drain.MAX_DRAIN_SIZE
 
 
 def test_broken_body_ends_the_drain() -> None:
-    assert unread.drain(Broken()) is False
+    assert drain.drain(Broken()) is False
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_broken_body_ends_the_drain() -> None:
 )
 def test_drained_app_leaves_nothing_where_a_body_has_an_end(environ: dict[str, Any], left: bytes) -> None:
     body = BytesIO(b"body")
-    response = unread.DrainBody(refuse)({"wsgi.input": body, **environ}, None)
+    response = drain.DrainBody(refuse)({"wsgi.input": body, **environ}, None)
     assert (list(response), body.read()) == ([b"refused"], left)

@@ -19,7 +19,7 @@ _BATCH_SIZE = 64 * 1024
 
 
 def drain(body: Any) -> bool:
-    """Read the rest of a body and throw it away. Return whether its end was reached within the limits."""
+    """Read and discard the rest of a body. Return whether its end was reached within the limits."""
     deadline = time.monotonic() + DRAIN_TIMEOUT
     for _ in range(0, MAX_DRAIN_SIZE, _BATCH_SIZE):
         try:
