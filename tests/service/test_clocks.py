@@ -1,4 +1,4 @@
-"""Services on one store whose clocks differ: lists are in the order in which documents were created."""
+"""Lists are in the order of creation although the clocks of two services on one store differ."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +11,10 @@ from tests.support.service import Service
 pytestmark = pytest.mark.slow
 
 LIBRARIES = "usr/lib/*/faketime/libfaketimeMT.so.1"
-"""Where Debian's package puts it."""
+"""Path in Debian's package."""
 
 
-def test_new_jobs_are_behind_old_ones_though_a_clock_is_an_hour_behind(
+def test_clock_an_hour_behind_does_not_change_the_order(
     store: Path | None, start_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = next(Path("/").glob(LIBRARIES), None)
@@ -38,5 +38,4 @@ def test_new_jobs_are_behind_old_ones_though_a_clock_is_an_hour_behind(
         assert status == 200
         assert [job["job_id"] for job in body["jobs"]] == names
         times = [job["job_schedule"]["time_created"] for job in body["jobs"]]
-    # The clocks do differ.
     assert times[0] - times[1] > 3000

@@ -1,4 +1,4 @@
-"""Version discovery as keystoneauth1, on which OpenStack's clients are built, does it."""
+"""Version discovery by keystoneauth1, the library of OpenStack's clients."""
 
 from collections.abc import Callable
 
@@ -14,14 +14,14 @@ pytestmark = pytest.mark.any_store
 
 PROJECT = "library"
 CATALOGUED = ["", "/", "/v1", "/v1/", "/v2", "/v2/"]
-"""What deployers register as the endpoint, below the address of the service."""
+"""Paths of the endpoints that deployers register."""
 
 Login = Callable[[str], Session]
 
 
 @pytest.fixture
 def login(service: Service) -> Login:
-    """Logs in where the catalog has this endpoint."""
+    """Log in to a cloud whose catalog has this endpoint."""
 
     def make(path: str) -> Session:
         endpoint = {
@@ -43,7 +43,7 @@ def login(service: Service) -> Login:
 
 
 @pytest.mark.parametrize("path", CATALOGUED)
-def test_both_versions_are_found_from_any_endpoint(service: Service, login: Login, path: str) -> None:
+def test_any_endpoint_leads_to_both_versions(service: Service, login: Login, path: str) -> None:
     found = login(path).get_all_version_data(service_type="backup")["one"]["public"]["backup"]
     assert [(version["version"], version["url"], version["status"]) for version in found] == [
         ("1.0", f"{service.url}/v1/", "CURRENT"),
@@ -53,7 +53,7 @@ def test_both_versions_are_found_from_any_endpoint(service: Service, login: Logi
 
 @pytest.mark.parametrize(("wanted", "found"), [("1", "/v1"), ("2", "/v2"), ("latest", "/v2")])
 @pytest.mark.parametrize("path", CATALOGUED)
-def test_a_client_gets_the_version_that_it_wants(
+def test_client_gets_the_requested_version(
     service: Service, login: Login, path: str, wanted: str, found: str
 ) -> None:
     bounds = {"min_version": wanted, "max_version": "latest" if wanted == "latest" else f"{wanted}.latest"}
@@ -64,7 +64,7 @@ def test_a_client_gets_the_version_that_it_wants(
     assert adapter.get(jobs, headers={"Accept": "application/json"}).json() == {"jobs": []}
 
 
-def test_a_version_that_nobody_offers_is_not_found(login: Login) -> None:
+def test_unknown_version_is_not_found(login: Login) -> None:
     assert (
         Adapter(login(""), service_type="backup", min_version="3", max_version="3.latest").get_endpoint() is None
     )

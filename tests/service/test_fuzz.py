@@ -1,4 +1,4 @@
-"""Thousands of hostile requests: never a 5xx, always the one shape of errors, and what was taken is given back."""
+"""Random requests: never a 5xx, errors in one shape, and stored documents are returned unchanged."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ from tests.support.service import Service
 pytestmark = pytest.mark.any_store
 
 EXAMPLES = int(os.environ.get("FREEZER_TEST_FUZZ", settings().max_examples * 5))
-"""Of each test."""
+"""Random examples of each test."""
 
 FUZZ = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
@@ -49,7 +49,7 @@ words = st.sampled_from([*ODD, "status", "client_id", "job_schedule.status", "_a
 
 @st.composite
 def mutated(draw: st.DrawFn, kind: str) -> dict[str, Any]:
-    """A valid document in which some values were replaced, added or taken away."""
+    """Return a valid document in which some values are replaced, added or removed."""
     document = json.loads(json.dumps(VALID[kind]))
     for _ in range(draw(st.integers(0, 3))):
         place: Any = document
@@ -88,7 +88,7 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, body: An
 
 
 @pytest.mark.parametrize("kind", VALID)
-def test_documents(connection: http.client.HTTPConnection, kind: str) -> None:
+def test_random_documents(connection: http.client.HTTPConnection, kind: str) -> None:
     @FUZZ
     @given(mutated(kind), values)
     def check(document: dict[str, Any], patch: Any) -> None:
@@ -114,7 +114,7 @@ def test_documents(connection: http.client.HTTPConnection, kind: str) -> None:
 
 @FUZZ
 @given(st.sampled_from(sorted(VALID)), st.dictionaries(words, values, max_size=3), st.integers(0, 4), values)
-def test_searches(
+def test_random_searches(
     connection: http.client.HTTPConnection, kind: str, pairs: dict[str, Any], form: int, other: Any
 ) -> None:
     search = [
@@ -137,7 +137,7 @@ def test_searches(
     st.sampled_from(["limit", "offset", "marker", "with_count", "search", "x"]),
     st.text(max_size=30) | st.integers().map(str) | st.sampled_from(["9" * 5000, "1,2", "-1", "0", "1e3", "٣"]),
 )
-def test_parameters(connection: http.client.HTTPConnection, kind: str, name: str, value: str) -> None:
+def test_random_parameters(connection: http.client.HTTPConnection, kind: str, name: str, value: str) -> None:
     assert ask(connection, "GET", f"/v1/{kind}?{name}={quote(value)}")[0] in (200, 400)
 
 
@@ -152,7 +152,7 @@ def test_parameters(connection: http.client.HTTPConnection, kind: str, name: str
     ),
     st.binary(max_size=40) | st.sampled_from([b"[" * 5000, b'{"a":' * 2000, b"\xff\xfe", b"NaN", b'{"a":1e400}']),
 )
-def test_paths_and_bodies(
+def test_random_paths_and_bodies(
     connection: http.client.HTTPConnection, method: str, parts: list[str], body: bytes
 ) -> None:
     ask(connection, method, "/v1/" + "/".join(parts), body)

@@ -1,4 +1,4 @@
-"""The health check does not queue behind requests that wait for the store."""
+"""The health check does not wait for requests that wait for the store."""
 
 import sqlite3
 import urllib.request

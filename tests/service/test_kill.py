@@ -1,4 +1,4 @@
-"""`kill -9` in the middle of a load loses nothing that was acknowledged."""
+"""SIGKILL under load loses no acknowledged write."""
 
 import http.client
 import itertools
@@ -15,12 +15,12 @@ import pytest
 from tests.support.service import Service
 
 JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
-ENOUGH = 60
-"""Acknowledged rounds, after which the service is killed."""
+ROUNDS = 60
+"""Acknowledged rounds before the service is killed."""
 
 
 class Writer(threading.Thread):
-    """Creates, changes and deletes until the service is gone, and remembers what was acknowledged."""
+    """Creates, changes and deletes jobs until the service is gone, and records acknowledged writes."""
 
     def __init__(self, service: Service, name: str, count: threading.Semaphore) -> None:
         super().__init__(name=name)
@@ -56,35 +56,35 @@ def _check(service: Service, writer: Writer) -> None:
     for job, pid in writer.present.items():
         status, body = service.request("GET", f"/v1/jobs/{job}")
         assert status == 200, job
-        # A change that was on its way when the service died may have happened or not.
+        # The change during which the service was killed may be stored or not.
         assert body["job_schedule"].get("current_pid", -1) in (pid, pid + 1), job
     for job in writer.deleted:
         assert service.request("GET", f"/v1/jobs/{job}")[0] == 404, job
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_of_the_whole_service(start_service, store: Path | None, round_: int) -> None:
+def test_kill_of_all_processes_loses_no_write(start_service, store: Path | None, round_: int) -> None:
     service: Service = start_service(f"data-{round_}", config=store)
     count = threading.Semaphore(0)
     writers = [Writer(service, f"w{number}", count) for number in range(4)]
     for writer in writers:
         writer.start()
-    for _ in range(ENOUGH):
+    for _ in range(ROUNDS):
         assert count.acquire(timeout=60)
     service.kill()
     for writer in writers:
         writer.join(60)
     service.start()
-    assert sum(len(writer.deleted) for writer in writers) >= ENOUGH
+    assert sum(len(writer.deleted) for writer in writers) >= ROUNDS
     for writer in writers:
         _check(service, writer)
 
 
-def test_of_one_worker_leaves_the_service_serving(start_service) -> None:
+def test_killed_workers_are_replaced(start_service) -> None:
     service: Service = start_service()
     assert service.request("POST", "/v1/jobs/kept", JOB)[0] == 201
     pid = service.process.pid
     for worker in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
         os.kill(int(worker), signal.SIGKILL)
-    # The master keeps the socket and starts other workers: the request waits for one.
+    # The arbiter keeps the socket, so the request waits for a new worker.
     assert service.request("GET", "/v1/jobs/kept")[0] == 200

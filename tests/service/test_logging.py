@@ -1,4 +1,4 @@
-"""Where the log goes, by the options and by the files of deployers."""
+"""Destinations of the log: options, logging files of deployers, and files that cannot be used."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 from tests.compat.deployers import DEPLOYERS
 from tests.support.service import MANAGE
 
-# What every way of serving does first, and a line as the access log writes it.
+# Sets up logging as every start does, and logs a line like that of a request.
 PROGRAM = """
 import logging, sys
 from oslo_config import cfg
@@ -23,7 +23,7 @@ logging.getLogger("elsewhere").info("a line of a library")
 
 
 def logged(tmp_path: Path, text: str) -> tuple[str, str]:
-    """What a program that is not ours by name writes to stdout and stderr."""
+    """Return stdout and stderr of a program that is not named freezer-api."""
     configuration = tmp_path / "freezer.conf"
     configuration.write_text(f"[DEFAULT]\n{text}\n")
     command = [sys.executable, "-c", PROGRAM, "--config-file", str(configuration)]
@@ -31,46 +31,43 @@ def logged(tmp_path: Path, text: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def test_stderr_where_nothing_is_said(tmp_path: Path) -> None:
+def test_default_is_stderr(tmp_path: Path) -> None:
     out, err = logged(tmp_path, "")
     assert not out
     assert "INFO freezer_api.access [-] a line for the operator" in err
 
 
 @pytest.mark.parametrize("options", ["log_dir = {}", "log_file = {}/freezer-api.log"])
-def test_a_file_alone(tmp_path: Path, options: str) -> None:
+def test_file_replaces_stderr(tmp_path: Path, options: str) -> None:
     (tmp_path / "log").mkdir()
     assert logged(tmp_path, options.format(tmp_path / "log")) == ("", "")
-    # The name is the service's, whatever program loads it.
+    # The file has the name of the service, not of the program.
     (file,) = (tmp_path / "log").iterdir()
     assert file.name == "freezer-api.log"
     assert "a line for the operator" in file.read_text()
 
 
-def test_a_file_of_deployers_that_knows_us_by_a_shorter_name(tmp_path: Path) -> None:
-    out, err = logged(tmp_path, f"log_config_append = {DEPLOYERS / 'helm-logging.conf'}")
+@pytest.mark.parametrize("name", ["freezer", "freezer_api"])
+def test_logging_file_of_deployers_applies_to_either_logger(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "logging.conf"
+    text = (DEPLOYERS / "helm-logging.conf").read_text()
+    for line in ("[logger_freezer]", "root,freezer", "qualname = freezer"):
+        assert line in text
+        text = text.replace(line, line.replace("freezer", name))
+    file.write_text(text)
+    out, err = logged(tmp_path, f"log_config_append = {file}")
     assert "INFO freezer_api.access [-] a line for the operator" in out
     assert "ERROR freezer_api.api.errors [-] an error" in out
     assert "a line of a library" not in out + err
 
 
-def test_a_file_that_knows_us_by_our_name(tmp_path: Path) -> None:
-    text = (DEPLOYERS / "helm-logging.conf").read_text()
-    file = tmp_path / "logging.conf"
-    file.write_text(
-        text.replace("logger_freezer]", "logger_freezer_api]").replace("root,freezer", "root,freezer_api")
-    )
-    file.write_text(file.read_text().replace("qualname = freezer", "qualname = freezer_api"))
-    assert "a line for the operator" in logged(tmp_path, f"log_config_append = {file}")[0]
-
-
-def test_a_journal_without_its_library_is_warned_of(tmp_path: Path) -> None:
+def test_journal_without_its_package_is_a_warning(tmp_path: Path) -> None:
     said = "".join(logged(tmp_path, "use_journal = true"))
     assert "use_journal needs the package systemd-python" in said
     assert "a line for the operator" in said
 
 
-def test_a_directory_that_is_not_there_is_said_in_one_line(tmp_path: Path) -> None:
+def test_missing_log_directory_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         logged(tmp_path, f"log_dir = {tmp_path}/nowhere")
     assert failed.value.stderr.splitlines()[-1].startswith(
@@ -121,9 +118,7 @@ BROKEN = [
     ("before", "after", "reason"),
     [BROKEN[0], *(pytest.param(*broken, marks=pytest.mark.slow) for broken in BROKEN[1:])],
 )
-def test_logging_file_that_cannot_be_used_is_one_line(
-    tmp_path: Path, before: str, after: str, reason: str
-) -> None:
+def test_unusable_logging_file_is_one_line(tmp_path: Path, before: str, after: str, reason: str) -> None:
     file, configuration = tmp_path / "logging.conf", tmp_path / "freezer.conf"
     assert before in LOGGING_FILE
     file.write_text(LOGGING_FILE.replace(before, after))

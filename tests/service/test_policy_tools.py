@@ -1,4 +1,4 @@
-"""The tools of oslo.policy find our rules, and the operator's file, by their entry points."""
+"""The tools of oslo.policy find the rules of the service and the policy file by entry points."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def configuration(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_a_sample_has_every_rule_switched_off() -> None:
+def test_sample_has_every_rule_commented_out() -> None:
     sample = tool("oslopolicy-sample-generator")
     assert yaml.safe_load(sample) is None
     for name in NAMES:
@@ -35,27 +35,27 @@ def test_a_sample_has_every_rule_switched_off() -> None:
     assert "# GET  /v1/jobs/{job_id}" in sample
 
 
-def test_the_sample_that_is_shipped_is_todays() -> None:
+def test_shipped_sample_is_current() -> None:
     shipped = Path(__file__).parents[2] / "etc/freezer/freezer.policy.yaml.sample"
     assert shipped.read_text().rstrip() == tool("oslopolicy-sample-generator").rstrip(), "run make samples"
 
 
-def test_what_counts_altogether(configuration: str) -> None:
+def test_generator_merges_file_and_defaults(configuration: str) -> None:
     policy = yaml.safe_load(tool("oslopolicy-policy-generator", "--config-file", configuration))
     assert policy.keys() == NAMES
     assert policy["jobs:get"] == "role:auditor"
 
 
-def test_what_says_nothing_new(configuration: str) -> None:
+def test_redundant_rules_are_listed(configuration: str) -> None:
     redundant = tool("oslopolicy-list-redundant", "--config-file", configuration)
     assert redundant.split() == ['"context_is_admin":', '"role:admin"']
 
 
-def test_a_file_that_is_in_order(configuration: str) -> None:
+def test_valid_file_passes_the_validator(configuration: str) -> None:
     assert tool("oslopolicy-validator", "--config-file", configuration) == ""
 
 
-def test_what_a_token_may_do(configuration: str, tmp_path: Path) -> None:
+def test_checker_reports_the_rules_of_a_token(configuration: str, tmp_path: Path) -> None:
     user = {"id": "alice", "domain": {"id": "default"}}
     token = {
         "token": {

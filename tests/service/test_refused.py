@@ -26,7 +26,7 @@ def _started(how: str, file: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("how", STARTS)
 @pytest.mark.parametrize(("text", "option"), WRONG)
-def test_a_value_that_cannot_be(tmp_path: Path, how: str, text: str, option: str) -> None:
+def test_invalid_value_is_one_line(tmp_path: Path, how: str, text: str, option: str) -> None:
     file = tmp_path / "freezer.conf"
     file.write_text(f"{text}\n")
     done = _started(how, file)
@@ -57,7 +57,7 @@ LIBRARIES = [
 
 @pytest.mark.parametrize(("text", "reason"), LIBRARIES)
 @pytest.mark.slow
-def test_a_bad_value_of_a_library(tmp_path: Path, text: str, reason: str) -> None:
+def test_invalid_value_of_a_library_is_one_line(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "freezer.conf"
     file.write_text(f"{text}\n")
     done = _started("freezer-api", file)
@@ -66,7 +66,7 @@ def test_a_bad_value_of_a_library(tmp_path: Path, text: str, reason: str) -> Non
 
 
 @pytest.mark.parametrize("how", ["freezer-manage", pytest.param("wsgi", marks=pytest.mark.slow)])
-def test_what_is_obsolete_is_warned_of(tmp_path: Path, how: str) -> None:
+def test_obsolete_options_are_warnings(tmp_path: Path, how: str) -> None:
     paste = tmp_path / "paste.ini"
     paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
     file = tmp_path / "freezer.conf"
