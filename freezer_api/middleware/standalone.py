@@ -110,7 +110,7 @@ def _is_local(host: str) -> bool:
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether the text is a loopback address, false if it is no address."""
+    """Return whether the text is a loopback address."""
     try:
         return ipaddress.ip_address(address).is_loopback
     except ValueError:

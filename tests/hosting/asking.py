@@ -1,4 +1,4 @@
-"""Requests as they go over the wire, and what comes back."""
+"""HTTP requests and their responses."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
     def refusal(self) -> tuple[int, str]:
-        """Status and title of an error, which is in our shape."""
+        """Check that this is an error of the API. Return status and title."""
         assert self.headers["content-type"].startswith("application/json"), self
         error = self.json()
         assert isinstance(error["description"], str)
@@ -32,7 +32,6 @@ class Answer(NamedTuple):
 
 
 def connect(url: str, context: ssl.SSLContext | None = None) -> http.client.HTTPConnection:
-    """A connection to where the URL points."""
     place = urlsplit(url)
     if place.scheme == "https":
         return http.client.HTTPSConnection(place.hostname or "", place.port, timeout=60, context=context)
@@ -46,10 +45,10 @@ def send(
     body: bytes | Iterable[bytes] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """One request on this connection. A body in pieces goes in chunks."""
+    """Send one request on this connection. An iterable body is chunked."""
     chunked = body is not None and not isinstance(body, bytes)
     named = {**({"Transfer-Encoding": "chunked"} if chunked else {}), **(headers or {})}
-    # The answer may have been given before all was sent.
+    # The response may arrive before the whole body is sent.
     with suppress(BrokenPipeError, ConnectionResetError):
         connection.request(method, target, body, named, encode_chunked=chunked)
     answer = connection.getresponse()
@@ -64,7 +63,7 @@ def ask(
     headers: Mapping[str, str] | None = None,
     context: ssl.SSLContext | None = None,
 ) -> Answer:
-    """One request on a connection of its own; a body that is no bytes is sent as JSON."""
+    """Send one request on a new connection; a dict is sent as JSON."""
     place = urlsplit(url)
     target = (place.path or "/") + (f"?{place.query}" if place.query else "")
     connection = connect(url, context)
@@ -76,7 +75,7 @@ def ask(
 
 
 def raw(url: str, *lines: str) -> bytes:
-    """What comes back for a head of these lines, sent as they are."""
+    """Send these lines of a head unchanged. Return the response."""
     place = urlsplit(url)
     with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as wire:
         wire.sendall("".join(f"{line}\r\n" for line in (*lines, "Connection: close", "")).encode("latin-1"))

@@ -1,4 +1,4 @@
-"""An authority of our own, and what it vouches for: a service on loopback, and a client."""
+"""A certificate authority, and certificates of a service on loopback and of a client."""
 
 import datetime as dt
 import ipaddress
@@ -11,21 +11,20 @@ from cryptography.x509.oid import NameOID
 
 
 def make_certificates(directory: Path) -> None:
-    """New ones, in the place of those before: ca.pem, and server and client with .pem and .key.
-
-    ``secret.key`` is the server's with a passphrase.
-    """
+    """Write ca.pem, server.pem, server.key, client.pem, client.key, and secret.key with a passphrase."""
     authority = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "authority")])
-    _write(directory / "ca.pem", _signed(authority, name, authority, name, x509.BasicConstraints(True, None)))
+    (directory / "ca.pem").write_bytes(
+        _signed(authority, name, authority, name, x509.BasicConstraints(True, None))
+    )
     for subject in ("server", "client"):
         key = ec.generate_private_key(ec.SECP256R1())
         own = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
         loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        _write(directory / f"{subject}.pem", _signed(key, own, authority, name, loopback))
-        _write(directory / f"{subject}.key", _text(key, serialization.NoEncryption()))
+        (directory / f"{subject}.pem").write_bytes(_signed(key, own, authority, name, loopback))
+        (directory / f"{subject}.key").write_bytes(_text(key, serialization.NoEncryption()))
         if subject == "server":
-            _write(directory / "secret.key", _text(key, serialization.BestAvailableEncryption(b"secret")))
+            (directory / "secret.key").write_bytes(_text(key, serialization.BestAvailableEncryption(b"secret")))
 
 
 def _signed(
@@ -52,7 +51,3 @@ def _signed(
 
 def _text(key: ec.EllipticCurvePrivateKey, encryption: serialization.KeySerializationEncryption) -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-
-
-def _write(file: Path, text: bytes) -> None:
-    file.write_bytes(text)

@@ -1,6 +1,7 @@
-"""Places and servers for the tests of this directory."""
+"""Directories and servers for the tests of hosting."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -16,13 +17,11 @@ def place() -> Iterator[Place]:
 
 @pytest.fixture
 def started() -> Iterator[Callable[[Host], Host]]:
-    """Starts a server, and ends it with the test."""
-    running: list[Host] = []
+    """Start servers, and end them with the test."""
+    with ExitStack() as stack:
 
-    def start(host: Host) -> Host:
-        running.append(host)
-        return host.start()
+        def start(host: Host) -> Host:
+            stack.callback(host.end)
+            return host.start()
 
-    yield start
-    for host in reversed(running):
-        host.end()
+        yield start

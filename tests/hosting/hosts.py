@@ -1,4 +1,4 @@
-"""The ways to serve, each by real processes: with the files that we ship, or as deployers have them."""
+"""Servers with the service, each as real processes, with the shipped files or with files of deployers."""
 
 import fcntl
 import grp
@@ -28,11 +28,11 @@ MODULES = Path("/usr/lib/apache2/modules")
 """Of Debian's Apache."""
 
 OPEN_PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
-"""Without Keystone: this machine alone is answered, and tokens are believed."""
+"""Without Keystone: tokens are not verified, and only this machine is served."""
 
 
 def program(name: str) -> str:
-    """The path of the program; without it the test is left out."""
+    """Return the path of the program. Skip the test if it is not installed."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
     return found or leave_out(f"there is no {name}")
 
@@ -43,7 +43,7 @@ def free_port() -> int:
 
 
 def owner() -> str:
-    """The account that servers change to: none may stay root."""
+    """Return the account of servers that do not run as root."""
     name = pwd.getpwuid(os.getuid()).pw_name
     return "www-data" if name == "root" else name
 
@@ -53,9 +53,9 @@ def group_of(account: str) -> str:
 
 
 class Place:
-    """A directory that the account of servers can read, as a test's own can not, with a configuration in it.
+    """A directory with a configuration that the account of servers can read, unlike the directory of a test.
 
-    ``data`` is where the embedded store is.
+    ``data`` is the directory of the embedded store.
     """
 
     def __init__(self) -> None:
@@ -80,25 +80,25 @@ class Place:
         self.config.write_text(f"{more}\n[paste_deploy]\nconfig_file = {self.path / 'paste.ini'}\n")
 
     def own(self) -> None:
-        """Give the account what it may change."""
+        """Make the account of servers the owner of the directory."""
         if os.getuid() == 0:
             for path in (self.path, self.data, *self.data.rglob("*")):
                 shutil.chown(path, owner())
 
     def package(self) -> Path:
-        """The directory of a copy of the package with its metadata, for an account that cannot see the tree."""
+        """Return a copy of the package and its metadata, for an account that cannot read the checkout."""
         copy = self.path / "lib"
         if not copy.exists():
             shutil.copytree(
                 ROOT / "freezer_api", copy / "freezer_api", ignore=shutil.ignore_patterns("__pycache__")
             )
-            ours = distribution("freezer-api")
-            folder = copy / f"freezer_api-{ours.version}.dist-info"
+            installed = distribution("freezer-api")
+            folder = copy / f"freezer_api-{installed.version}.dist-info"
             folder.mkdir()
-            # The tree and an environment have it under different names.
-            metadata = ours.read_text("METADATA") or ours.read_text("PKG-INFO") or ""
+            # The name of the file differs between a checkout and an environment.
+            metadata = installed.read_text("METADATA") or installed.read_text("PKG-INFO") or ""
             (folder / "METADATA").write_text(metadata)
-            (folder / "entry_points.txt").write_text(ours.read_text("entry_points.txt") or "")
+            (folder / "entry_points.txt").write_text(installed.read_text("entry_points.txt") or "")
         return copy
 
     def remove(self) -> None:
@@ -106,13 +106,13 @@ class Place:
 
 
 def system_home() -> Path:
-    """An environment of Debian's Python, whose library Debian's servers have, with what the service needs."""
+    """Return a virtual environment of Debian's Python, which Debian's servers use, with the dependencies."""
     if not Path(SYSTEM_PYTHON).exists():
         leave_out(f"there is no {SYSTEM_PYTHON}")
     requirements = distribution("freezer-api").requires or []
     needed = [line for line in requirements if "extra ==" not in line]
     digest = hashlib.sha256(repr(sorted(needed)).encode()).hexdigest()[:12]
-    # Neither the user's cache nor the tree can be read by other accounts for sure.
+    # Other accounts may be unable to read the user's cache and the checkout.
     home = Path("/var/tmp") / f"freezer-api-tests-{os.getuid()}-{digest}"
     home.mkdir(mode=0o755, exist_ok=True)
     with (home / ".lock").open("w") as lock:
@@ -128,12 +128,10 @@ def system_home() -> Path:
 
 
 class Host:
-    """A server in front of the service. ``path`` is what stands before the service's own paths in its URLs."""
+    """A server of the service. ``path`` is the prefix of the service in its URLs."""
 
     scheme = "http"
     path = ""
-    sentence = ""
-    """What it says at first, when it says something."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -169,8 +167,8 @@ class Host:
             )
         deadline = time.monotonic() + 60
         while not self.answers():
-            assert self.process.poll() is None, f"it ended:\n{self.logged()[-5000:]}"
-            assert time.monotonic() < deadline, f"it does not answer:\n{self.logged()[-5000:]}"
+            assert self.process.poll() is None, f"it exited:\n{self.logged()[-5000:]}"
+            assert time.monotonic() < deadline, f"it does not respond:\n{self.logged()[-5000:]}"
             time.sleep(0.05)
         return self
 
@@ -188,7 +186,7 @@ class Host:
         return "\n".join(file.read_text() for file in sorted(self.place.path.glob("*.log")))
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM. Return the exit code."""
         self.process.terminate()
         return self.process.wait(60)
 
@@ -205,19 +203,15 @@ class Host:
 
 
 class FreezerAPI(Host):
-    """The command, as operators run it."""
-
-    def __init__(self, place: Place, *arguments: str) -> None:
-        super().__init__(place)
-        self.arguments = arguments
+    """The command of the service."""
 
     def command(self) -> Sequence[str]:
         bind = ("--bind-host", "127.0.0.1", "--bind-port", str(self.port), "--workers", "2")
-        return [sys.executable, "-m", "freezer_api.cmd.api", *bind, *self.arguments]
+        return [sys.executable, "-m", "freezer_api.cmd.api", *bind]
 
 
 class Gunicorn(Host):
-    """Somebody else's gunicorn."""
+    """gunicorn without the classes of the service."""
 
     def __init__(self, place: Place, *arguments: str) -> None:
         super().__init__(place)
@@ -225,19 +219,18 @@ class Gunicorn(Host):
 
     def command(self) -> Sequence[str]:
         bind = ("--bind", f"127.0.0.1:{self.port}", "--no-control-socket", "--workers", "2")
-        # Its default is 4094.
-        longest = ("--limit-request-line", "8190")
-        return [sys.executable, "-m", "gunicorn", *bind, *longest, *self.arguments, "freezer_api.wsgi:application"]
+        # The default is 4094.
+        limit = ("--limit-request-line", "8190")
+        return [sys.executable, "-m", "gunicorn", *bind, *limit, *self.arguments, "freezer_api.wsgi:application"]
 
 
 class UWSGI(Host):
-    """Debian's uWSGI with the file that we ship; ``change`` replaces lines of it, ``arguments`` come after it."""
+    """Debian's uWSGI with the shipped file; ``change`` replaces lines of it."""
 
-    def __init__(self, place: Place, change: Mapping[str, str] | None = None, *arguments: str) -> None:
+    def __init__(self, place: Place, change: Mapping[str, str] | None = None) -> None:
         super().__init__(place)
         self.socket = place.path / "uwsgi.socket"
         self._change = change or {}
-        self._arguments = arguments
 
     def program(self) -> Sequence[str]:
         self.place.own()
@@ -256,11 +249,11 @@ class UWSGI(Host):
         return file
 
     def command(self) -> Sequence[str]:
-        return [*self.program(), "--ini", str(self.file()), *self._arguments]
+        return [*self.program(), "--ini", str(self.file())]
 
 
 class UWSGIByModule(UWSGI):
-    """By the command of the first installation guides."""
+    """uWSGI with the command of the first installation guides."""
 
     def command(self) -> Sequence[str]:
         module = ("--module", "freezer_api.cmd.wsgi:application")
@@ -268,7 +261,7 @@ class UWSGIByModule(UWSGI):
 
 
 class Apache(Host):
-    """Debian's Apache with nothing but the modules and the site that a test gives it."""
+    """Debian's Apache with the modules and the site of a subclass."""
 
     modules: Sequence[str] = ()
 
@@ -276,7 +269,7 @@ class Apache(Host):
         raise NotImplementedError
 
     def group(self) -> str:
-        """Of Apache itself."""
+        """Return the group of Apache."""
         return group_of(owner())
 
     def command(self) -> Sequence[str]:
@@ -305,7 +298,7 @@ class Apache(Host):
 
 
 class ModWSGI(Apache):
-    """The site file that we ship. Where there are several accounts the service's group alone may read its file."""
+    """The shipped site file. As root, only the group of the service can read the configuration."""
 
     modules = ("wsgi",)
 
@@ -335,7 +328,7 @@ class ModWSGI(Apache):
 
 
 class DeployersModWSGI(Apache):
-    """A site as deployment tools have written it; ``group`` is the application group, ``threads`` their number."""
+    """A site file of deployment tools, with an application group and a number of threads."""
 
     modules = ("wsgi",)
 
@@ -368,7 +361,7 @@ LogFormat "%h %l %u %t \\"%r\\" %>s %b" combined
 
 
 class ApacheBeforeUWSGI(Apache):
-    """The file that we ship, before uWSGI's socket."""
+    """The shipped file for Apache in front of uWSGI's socket."""
 
     modules = ("proxy", "proxy_uwsgi")
     path = "/backup"
@@ -397,12 +390,12 @@ class ApacheBeforeUWSGI(Apache):
 
 
 class ForeignApacheBeforeUWSGI(ApacheBeforeUWSGI):
-    """The same with Apache as another account than the service's; ``member`` adds it to the service's group.
+    """Apache with another account than the service; ``member`` adds it to the group of the service.
 
-    Apache sees a file of groups of its own, in a mount namespace.
+    In its mount namespace Apache has its own ``/etc/group``.
     """
 
-    account = "nobody"
+    account = "daemon"
 
     def __init__(self, place: Place, *, member: bool, change: Mapping[str, str] | None = None) -> None:
         super().__init__(place, change)
@@ -427,7 +420,7 @@ class ForeignApacheBeforeUWSGI(ApacheBeforeUWSGI):
 
 
 class Nginx(Host):
-    """Debian's nginx with one server; ``location`` is what stands in it."""
+    """Debian's nginx with one server, which contains ``location``."""
 
     def __init__(self, place: Place, location: str, path: str = "", tls: str = "") -> None:
         super().__init__(place)
@@ -465,7 +458,7 @@ http {{
 
 
 class HAProxy(Host):
-    """Debian's HAProxy before the server on this port, as its manual has it, and told nothing of bodies."""
+    """Debian's HAProxy in front of a port, with the configuration of its manual, without options for bodies."""
 
     def __init__(self, place: Place, port: int) -> None:
         super().__init__(place)
@@ -489,7 +482,7 @@ backend api
 
 
 def replaced(text: str, changes: Mapping[str, str]) -> str:
-    """The text of a file that we ship with other places; each has to be in it."""
+    """Return the text with all replacements. Each of them has to occur."""
     for old, new in changes.items():
         assert old in text, old
         text = text.replace(old, new)

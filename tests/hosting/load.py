@@ -1,4 +1,4 @@
-"""Clients that write while a service stops or reloads, and what became of each of their requests."""
+"""Clients that write while a service stops or reloads, and the outcome of each request."""
 
 import http.client
 import itertools
@@ -13,20 +13,20 @@ JOB = json.dumps({"client_id": "c1", "job_actions": [{"freezer_action": {"action
 
 @dataclass
 class Outcomes:
-    """Ids of jobs by what the client of each was told."""
+    """Ids of jobs by the outcome of the request that creates them."""
 
     answered: list[str] = field(default_factory=list)
     """201."""
     ended: list[str] = field(default_factory=list)
-    """The end of a kept connection in the place of the answer, before its first byte, as HTTP lets a server do."""
+    """The server closed a kept connection before the response, as HTTP allows."""
     refused: int = 0
-    """No connection could be made."""
+    """Connections that were refused."""
     lost: list[str] = field(default_factory=list)
-    """Anything else: an answer that ends early, another status, the end of a connection that was new."""
+    """Incomplete responses, other statuses, and new connections that were closed without a response."""
 
 
 class Load:
-    """``clients`` threads; each has a connection of its own, used again if ``keep`` and the service do."""
+    """Threads that send requests, each on its connection, which is reused if ``keep`` is true."""
 
     def __init__(self, port: int, clients: int, *, keep: bool) -> None:
         self.outcomes = Outcomes()
@@ -48,7 +48,7 @@ class Load:
             thread.join(60)
 
     def wait_for(self, answers: int) -> None:
-        """Until so many more requests have been answered."""
+        """Wait until this number of further requests was answered."""
         enough = len(self.outcomes.answered) + answers
         while len(self.outcomes.answered) < enough:
             assert any(thread.is_alive() for thread in self._threads), self.outcomes.lost
@@ -73,7 +73,7 @@ class Load:
             connection.close()
 
     def _one(self, connection: http.client.HTTPConnection, job: str, *, new: bool) -> bool:
-        """Send one request; whether the connection can be used again."""
+        """Send one request. Return whether the connection can be reused."""
         record: Callable[[str], None] = self.outcomes.lost.append
         again = False
         try:

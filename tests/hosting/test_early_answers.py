@@ -1,10 +1,11 @@
-"""Responses that are given before the body was read: a client gets them through every proxy."""
+"""Clients get responses that are sent before the body is read, through every proxy, too."""
 
 import http.client
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from urllib.parse import urlsplit
 
 import pytest
@@ -25,21 +26,15 @@ HOSTS: dict[str, Callable[[Place], Host]] = {
 }
 
 
-def nginx(place: Place, port: int) -> Host:
-    """With the body handed on at once, and with the default, which is to keep it first."""
-    told = f"proxy_pass http://127.0.0.1:{port}; client_max_body_size 0;"
-    return hosts.Nginx(place, f"location / {{ {told} }}")
-
-
-def nginx_unbuffered(place: Place, port: int) -> Host:
-    told = f"proxy_pass http://127.0.0.1:{port}; client_max_body_size 0;"
-    more = "proxy_request_buffering off; proxy_http_version 1.1;"
-    return hosts.Nginx(place, f"location / {{ {told} {more} }}")
+def nginx(place: Place, port: int, options: str = "") -> Host:
+    """Return nginx, which by default receives the whole body before it sends the request."""
+    directives = f"proxy_pass http://127.0.0.1:{port}; client_max_body_size 0; {options}"
+    return hosts.Nginx(place, f"location / {{ {directives} }}")
 
 
 PROXIES: dict[str, Callable[[Place, int], Host]] = {
     "nginx": nginx,
-    "nginx-unbuffered": nginx_unbuffered,
+    "nginx-unbuffered": partial(nginx, options="proxy_request_buffering off; proxy_http_version 1.1;"),
     "haproxy": hosts.HAProxy,
 }
 
@@ -53,17 +48,17 @@ def place(keystone: Keystone) -> Iterator[Place]:
 
 
 def requests_of(token: str) -> Sequence[tuple[str, dict[str, str], int]]:
-    """Path, headers and status of requests that are refused before their body is read."""
+    """Return path, headers and status of requests that are refused before their body is read."""
     return (
         ("/v1/backups", {}, 401),
-        ("/v1/backups", {"X-Auth-Token": "nobody's"}, 401),
+        ("/v1/backups", {"X-Auth-Token": "unknown"}, 401),
         ("/v1/nowhere", {"X-Auth-Token": token}, 404),
         ("/v1/backups", {"X-Auth-Token": token}, 413),
     )
 
 
 def outcome(url: str, path: str, headers: dict[str, str], size: int, *, chunked: bool) -> str:
-    """What a client reads that sends its whole body first."""
+    """Send the whole body first. Return the status, or the name of an error."""
     place = urlsplit(url)
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=60)
     try:
@@ -72,8 +67,8 @@ def outcome(url: str, path: str, headers: dict[str, str], size: int, *, chunked:
         connection.request("POST", path, body, named, encode_chunked=chunked)
         answer = connection.getresponse()
         text = answer.read()
-        ours = answer.headers.get_content_type() == "application/json" and text.startswith(b'{"')
-        return f"{answer.status}{'' if ours else ' of a stranger'}"
+        is_json = answer.headers.get_content_type() == "application/json" and text.startswith(b'{"')
+        return f"{answer.status}{'' if is_json else ' of a proxy'}"
     except OSError as error:
         return type(error).__name__
     finally:
@@ -81,7 +76,7 @@ def outcome(url: str, path: str, headers: dict[str, str], size: int, *, chunked:
 
 
 def outcomes(url: str, token: str, *, chunked: bool = False) -> tuple[Counter[str], Counter[str]]:
-    """What came back, and what should have."""
+    """Return the outcomes, and those that are expected."""
     cases = [
         (path, headers, size, status)
         for _ in range(ROUNDS)
@@ -115,8 +110,7 @@ def test_early_responses_reach_the_client(
         assert found == expected
 
 
-def test_slow_body_is_not_waited_for_after_the_answer(place: Place, started: Callable[[Host], Host]) -> None:
-    """The response announces the end of the connection, and comes though the client has not sent all."""
+def test_early_response_does_not_wait_for_the_body(place: Place, started: Callable[[Host], Host]) -> None:
     service = started(hosts.FreezerAPI(place))
     with socket.create_connection(("127.0.0.1", service.port), timeout=60) as wire:
         head = f"POST /v1/backups HTTP/1.1\r\nHost: a\r\nContent-Length: {8 * LIMIT}\r\n\r\n"
@@ -124,7 +118,7 @@ def test_slow_body_is_not_waited_for_after_the_answer(place: Place, started: Cal
         answer = wire.recv(65536)
         assert answer.startswith(b"HTTP/1.1 401 ")
         assert b"connection: close" in answer.lower()
-        # An orderly end: what is still sent does not reset the connection.
+        # Data that the client still sends does not reset the connection.
         wire.sendall(b" " * 1000)
         while wire.recv(65536):
             pass

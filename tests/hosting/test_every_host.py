@@ -1,4 +1,4 @@
-"""Whatever server the service is under, a client sees the same."""
+"""Clients see the same behaviour under every server."""
 
 import json
 import re
@@ -37,7 +37,7 @@ HOSTS: dict[str, Callable[[Place], Host]] = {
     "mod-wsgi-kolla": lambda place: hosts.DeployersModWSGI(place, "%{GLOBAL}", threads=1),
 }
 USUAL = ("uwsgi", "mod-wsgi")
-"""Of each kind one; the command is tried in `tests/service`."""
+"""One server of each kind; ``tests/service`` tests the command."""
 
 
 @pytest.fixture(
@@ -56,11 +56,11 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
 
 
 def takes_chunks(host: Host) -> bool:
-    """Whether what is in front of the service passes such bodies on."""
+    """Return whether the server passes chunked bodies to the service."""
     return not isinstance(host, hosts.ApacheBeforeUWSGI | hosts.DeployersModWSGI | hosts.UWSGIByModule)
 
 
-def test_the_list_of_versions(host: Host) -> None:
+def test_versions_are_listed(host: Host) -> None:
     answer = ask(f"{host.url}/")
     assert answer.status == 300
     assert re.fullmatch(REQUEST_ID, answer.headers["x-openstack-request-id"])
@@ -70,10 +70,10 @@ def test_the_list_of_versions(host: Host) -> None:
 
 def test_no_log_holds_a_query_string(host: Host) -> None:
     if type(host) not in (hosts.UWSGI, hosts.ModWSGI, hosts.ApacheBeforeUWSGI, hosts.FreezerAPI):
-        pytest.skip("only the files that are shipped say what is logged")
+        pytest.skip("only shipped files define what is logged")
     word = f"tulip{uuid.uuid4().hex}"
     assert ask(f"{host.url}/v1/jobs?search=%7B%22match%22:[%7B%22_all%22:%22{word}%22%7D]%7D").status == 200
-    # The next request's line comes after that of the first.
+    # The line of the second request is written after that of the first.
     assert ask(f"{host.url}/v1/sessions?limit=1").status == 200
     deadline = time.monotonic() + 60
     while "/v1/sessions" not in host.logged() and time.monotonic() < deadline:
@@ -82,7 +82,7 @@ def test_no_log_holds_a_query_string(host: Host) -> None:
     assert word not in host.logged()
 
 
-def test_both_versions(host: Host) -> None:
+def test_v1_and_v2_share_a_client(host: Host) -> None:
     name = f"c-{uuid.uuid4().hex}"
     client = {"client_id": name, "hostname": "web1.example.org"}
     assert ask(f"{host.url}/v1/clients", "POST", client).json() == {"client_id": name}
@@ -91,15 +91,15 @@ def test_both_versions(host: Host) -> None:
     assert (shown["client"]["hostname"], shown["project_id"]) == ("web1.example.org", "demo")
 
 
-def test_a_get_with_a_body_is_a_search(host: Host) -> None:
+def test_get_with_a_body_is_a_search(host: Host) -> None:
     made = ask(f"{host.url}/v1/jobs/", "POST", JOB | {"description": f"d{uuid.uuid4().hex}"}).json()["job_id"]
     shown = ask(f"{host.url}/v1/jobs/{made}").json()
     found = ask(f"{host.url}/v1/jobs/", "GET", {"match": [{"description": shown["description"]}]}).json()
     assert [job["job_id"] for job in found["jobs"]] == [made]
 
 
-def test_a_body_in_chunks_is_read_or_refused(host: Host) -> None:
-    nothing = json.dumps({"match": [{"client_id": "nobody's"}]}).encode()
+def test_chunked_body_is_read_or_refused(host: Host) -> None:
+    nothing = json.dumps({"match": [{"client_id": "unknown"}]}).encode()
     ask(f"{host.url}/v1/jobs", "POST", JOB)
     answers = [
         ask(f"{host.url}/v1/jobs", "POST", iter([json.dumps(JOB).encode()])),
@@ -111,30 +111,30 @@ def test_a_body_in_chunks_is_read_or_refused(host: Host) -> None:
         too_large = ask(f"{host.url}/v1/backups", "POST", iter([b" " * 65536] * (LIMIT // 65536 + 1)))
         assert too_large.refusal() == (413, "Request entity too large")
     else:
-        # Never an answer as if nothing had been asked.
+        # The service must not respond as if there was no body.
         assert {answer.status for answer in answers} <= {400, 411}
 
 
 @pytest.mark.parametrize("path", ["/v1/backups", "/v1/nowhere", "/v2/demo/backups"])
 @pytest.mark.parametrize("size", [100 * 1024, LIMIT, LIMIT + 1, 4 * LIMIT])
-def test_the_answer_to_a_large_body_arrives(host: Host, path: str, size: int) -> None:
+def test_response_to_a_large_body_arrives(host: Host, path: str, size: int) -> None:
     body = b'{"backup_metadata": "' + b"x" * (size - 23) + b'"}'
     answer = ask(host.url + path, "POST", body)
     if isinstance(host, hosts.DeployersModWSGI) and size > 102400:
-        # Apache's own word, because of LimitRequestBody.
+        # Apache itself refuses it, because of LimitRequestBody.
         assert (answer.status, b"<html>" in answer.body) == (413, True)
         return
     expected = 404 if "nowhere" in path else 413 if size > LIMIT else 400
     assert answer.refusal()[0] == expected
 
 
-def test_errors_and_the_request_id_of_the_caller(host: Host) -> None:
+def test_error_has_the_request_id_of_the_client(host: Host) -> None:
     answer = ask(f"{host.url}/v1/jobs/nope", headers={"X-Openstack-Request-ID": "req-of-mine"})
     assert answer.refusal() == (404, "Not Found")
     assert answer.headers["x-openstack-request-id"] == "req-of-mine"
 
 
-def test_methods(host: Host) -> None:
+def test_options_and_unsupported_methods(host: Host) -> None:
     options = ask(f"{host.url}/v1/jobs", "OPTIONS")
     assert (options.status, options.headers["allow"]) == (200, "GET, POST, OPTIONS")
     head = ask(f"{host.url}/v1/jobs", "HEAD")
@@ -142,7 +142,7 @@ def test_methods(host: Host) -> None:
     assert ask(f"{host.url}/v1/jobs", "PUT", {}).refusal()[0] == 405
 
 
-def test_paths_and_queries(host: Host) -> None:
+def test_paths_and_links_to_the_next_page(host: Host) -> None:
     assert ask(f"{host.url}//v1/jobs/?limit=1").status == 200
     assert ask(f"{host.url}/v1/jobs/a%20b").refusal()[0] == 404
     for _ in range(2):
@@ -154,7 +154,7 @@ def test_paths_and_queries(host: Host) -> None:
     assert len(ask(link[1]).json()["sessions"]) == 1
 
 
-def test_a_search_as_long_as_a_request_line_may_be(host: Host) -> None:
+def test_request_line_of_the_maximum_length_is_read(host: Host) -> None:
     before = urlsplit(f"{host.url}/v1/jobs?search=%22")
     space = 8190 - len(f"GET {before.path}?{before.query} HTTP/1.1\r\n")
     search = f"{host.url}/v1/jobs?search=%22{'x' * space}"
@@ -166,13 +166,13 @@ def test_a_search_as_long_as_a_request_line_may_be(host: Host) -> None:
         assert ask(search).refusal() == (400, "Malformed JSON")
 
 
-def test_connections_are_kept_or_said_to_end(host: Host) -> None:
+def test_connection_is_kept_or_announced_as_closed(host: Host) -> None:
     connection = connect(host.url)
     target = urlsplit(f"{host.url}/v1/jobs?limit=1").path
     try:
         first = send(connection, "GET", target)
         assert first.status == 200
-        # Without add-header uWSGI ends it and says nothing.
+        # Without add-header uWSGI closes it without an announcement.
         silent = isinstance(host, hosts.UWSGIByModule)
         if not silent and first.headers.get("connection", "").lower() != "close":
             assert send(connection, "GET", target).status == 200
@@ -180,7 +180,7 @@ def test_connections_are_kept_or_said_to_end(host: Host) -> None:
         connection.close()
 
 
-def test_nobody_says_by_headers_who_he_is(host: Host) -> None:
+def test_identity_headers_of_clients_are_ignored(host: Host) -> None:
     job = f"of-root-{uuid.uuid4().hex}"
     created = ask(f"{host.url}/v1/jobs/{job}", "POST", JOB, {"X-Auth-Token": "root:root:admin"})
     assert created.status == 201
@@ -199,7 +199,7 @@ def test_nobody_says_by_headers_who_he_is(host: Host) -> None:
             "X_Project_Id: root",
         )
         answer = raw(host.url, f"GET {target} HTTP/1.1", "Host: localhost", *forged)
-        # 404: somebody else's. Or the server wants no such names.
+        # 404: the job of another user. 400: the server refuses such names.
         assert re.match(rb"HTTP/1\.[01] (404|400) ", answer), answer
 
 

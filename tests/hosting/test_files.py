@@ -1,4 +1,4 @@
-"""What we ship for those who host the service, where no server of theirs is here to try it."""
+"""Shipped files for hosting: systemd units, sockets, modes of files, and the container image."""
 
 import configparser
 import fnmatch
@@ -47,7 +47,7 @@ def of(name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_systemd_knows_every_word_of_a_unit(unit: Path, tmp_path: Path) -> None:
+def test_systemd_accepts_every_unit(unit: Path, tmp_path: Path) -> None:
     text = unit.read_text()
     if "/usr/bin/freezer-api\n" in text:
         text = replaced(text, {"/usr/bin/freezer-api\n": f"{COMMAND}\n"})
@@ -57,28 +57,29 @@ def test_systemd_knows_every_word_of_a_unit(unit: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_the_commands_of_a_unit_are_there(unit: Path) -> None:
+def section_service(unit: Path) -> configparser.SectionProxy:
     parsed = configparser.RawConfigParser(strict=False)
     parsed.optionxform = str  # type: ignore[assignment,method-assign]
     parsed.read(unit)
-    service = parsed["Service"]
+    return parsed["Service"]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_commands_of_a_unit_exist(unit: Path) -> None:
+    service = section_service(unit)
     scripts = {script.name for script in entry_points(group="console_scripts")}
     started = service["ExecStart"].split()[0]
     assert Path(started).name in scripts or shutil.which(started) or program("uwsgi")
     if "ExecReload" in service:
         reload = service["ExecReload"].split()[0]
         assert shutil.which(reload) or program(reload)
-    # Longer than running requests are waited for.
+    # Longer than the timeout of running requests.
     assert int(service["TimeoutStopSec"]) > 25
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_unit_bounds_memory_tasks_and_readers(unit: Path) -> None:
-    parsed = configparser.RawConfigParser(strict=False)
-    parsed.optionxform = str  # type: ignore[assignment,method-assign]
-    parsed.read(unit)
-    service = parsed["Service"]
+def test_unit_limits_memory_tasks_and_readers(unit: Path) -> None:
+    service = section_service(unit)
     assert (service["MemoryMax"], service["TasksMax"], service["UMask"]) == ("2G", "512", "0027")
     modes = {name: value for name, value in service.items() if name.endswith("DirectoryMode")}
     assert set(modes.values()) == {"0750"}
@@ -90,14 +91,14 @@ def mode_of(path: Path) -> str:
 
 
 @pytest.mark.parametrize("member", [True, False])
-def test_uwsgi_socket_admits_the_group_alone(
+def test_uwsgi_socket_admits_only_the_group(
     place: Place, started: Callable[[Host], Host], *, member: bool
 ) -> None:
     apache = ForeignApacheBeforeUWSGI(place, member=member)
     if member:
         assert ask(f"{started(apache).url}/").status == 300
     else:
-        # Apache runs, but is refused by the socket.
+        # Apache runs, but cannot connect to the socket.
         apache.answers = lambda: ask_status(apache) == 503  # type: ignore[method-assign]
         started(apache)
         assert "Permission denied" in apache.logged()
@@ -113,7 +114,7 @@ def ask_status(host: Host) -> int:
 
 
 @pytest.mark.slow
-def test_deployers_socket_for_everybody_still_works(place: Place, started: Callable[[Host], Host]) -> None:
+def test_socket_with_mode_666_admits_other_accounts(place: Place, started: Callable[[Host], Host]) -> None:
     apache = ForeignApacheBeforeUWSGI(place, member=False, change={"chmod-socket = 660": "chmod-socket = 666"})
     assert ask(f"{started(apache).url}/").status == 300
 
@@ -122,7 +123,7 @@ def test_deployers_socket_for_everybody_still_works(place: Place, started: Calla
     "host",
     [FreezerAPI, pytest.param(UWSGI, marks=pytest.mark.slow), pytest.param(ModWSGI, marks=pytest.mark.slow)],
 )
-def test_files_of_the_service_are_not_readable_for_all(
+def test_files_of_the_service_are_not_world_readable(
     place: Place, started: Callable[[Host], Host], host: Callable[[Place], Host]
 ) -> None:
     place.configure(
@@ -141,7 +142,7 @@ def test_files_of_the_service_are_not_readable_for_all(
 
 
 @pytest.mark.slow
-def test_systemd_is_told_when_the_service_is_ready(place: Place, started: Callable[[Host], Host]) -> None:
+def test_systemd_is_notified_of_readiness(place: Place, started: Callable[[Host], Host]) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.settimeout(60)
         manager.bind(str(place.path / "notify"))
@@ -153,7 +154,7 @@ def test_systemd_is_told_when_the_service_is_ready(place: Place, started: Callab
 
 
 def ignored(path: str) -> bool:
-    """Whether what is sent to the builder leaves out the path: the last line that fits says so."""
+    """Return whether the build context excludes the path: the last matching line decides."""
     left_out = False
     for line in (ROOT / ".containerignore").read_text().splitlines():
         pattern = line.removeprefix("!")
@@ -162,7 +163,7 @@ def ignored(path: str) -> bool:
     return left_out
 
 
-def test_the_image_is_built_of_what_a_build_needs() -> None:
+def test_build_context_of_the_image_is_complete() -> None:
     assert (ROOT / ".dockerignore").read_text() == (ROOT / ".containerignore").read_text()
     needed = [
         "setup.cfg",
@@ -186,9 +187,9 @@ def test_base_of_the_image_is_pinned_by_digest() -> None:
     assert re.fullmatch(r"docker\.io/library/python:3\.12-slim-bookworm@sha256:[0-9a-f]{64}", defaults["BASE"])
 
 
-def test_the_image_starts_the_service_as_an_ordinary_user() -> None:
+def test_image_starts_the_service_without_root() -> None:
     command = json.loads(of("CMD")[-1])
-    # Arguments would win over the file that the operator mounts.
+    # Arguments would take precedence over the file that the operator mounts.
     assert len(command) == 1
     assert command[0] in {script.name for script in entry_points(group="console_scripts")}
     (path,) = re.findall(r"PATH=(\S+):\$PATH", of("ENV")[0])
@@ -202,7 +203,7 @@ def test_the_image_starts_the_service_as_an_ordinary_user() -> None:
 
 
 @pytest.mark.slow
-def test_the_health_check_of_the_image(place: Place, started: Callable[[Host], Host]) -> None:
+def test_health_check_of_the_image(place: Place, started: Callable[[Host], Host]) -> None:
     host = started(FreezerAPI(place))
     (check,) = (json.loads(rest.partition("CMD ")[2]) for rest in of("HEALTHCHECK"))
     words = [word.replace(":9090/", f":{host.port}/") for word in check]
@@ -213,10 +214,10 @@ def test_the_health_check_of_the_image(place: Place, started: Callable[[Host], H
 
 
 @pytest.mark.slow
-def test_the_steps_of_the_build(tmp_path: Path) -> None:
-    """On a clone, which has what the tree has, without what is left out."""
+def test_build_steps_of_the_image(tmp_path: Path) -> None:
+    """Run them on a clone without the excluded files."""
     if not (ROOT / ".git").exists():
-        pytest.skip("no image is built of a source archive")
+        pytest.skip("images are built from a checkout only")
     subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "src")], check=True, timeout=60)
     for entry in (tmp_path / "src").iterdir():
         if ignored(entry.name):
@@ -238,12 +239,12 @@ def test_the_steps_of_the_build(tmp_path: Path) -> None:
     assert (target / "share/freezer-api/systemd/freezer-api.service").exists()
 
 
-def test_all_files_for_servers_are_installed() -> None:
+def test_files_for_servers_are_installed() -> None:
     packaging = configparser.ConfigParser()
     packaging.read(ROOT / "setup.cfg")
     installed = packaging.get("options.data_files", "etc/freezer").split()
     shipped = [f"etc/freezer/{file.name}" for file in (ROOT / "etc/freezer").iterdir()]
-    # What makes the samples is of use in the tree alone.
+    # The files that generate the samples are needed in a checkout only.
     assert sorted(installed) == sorted(name for name in shipped if "-generator" not in name)
     units = packaging.get("options.data_files", "share/freezer-api/systemd").split()
     assert sorted(units) == [f"etc/systemd/{unit.name}" for unit in UNITS]

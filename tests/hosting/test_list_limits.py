@@ -1,4 +1,4 @@
-"""Servers tell the service how many threads a worker has, of which one project gets half for its lists."""
+"""Under every server the lists of one project get at most half of the threads of a worker."""
 
 import json
 import time
@@ -45,7 +45,7 @@ def test_lists_beyond_the_share_are_429_and_polls_are_not(started: Callable[[Hos
         assert refused
         assert all(answer.headers["retry-after"] == "5" for answer in answers if answer.status == 429)
         assert host.logged().count("max_concurrent_lists") in range(1, 5)
-        # Every share has been given back.
+        # All shares are free again.
         for _ in range(20):
             assert ask(f"{host.url}/v1/clients").status == 200
     finally:

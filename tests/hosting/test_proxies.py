@@ -1,4 +1,4 @@
-"""Behind a reverse proxy: what clients see of it in links, and operators of clients in the log."""
+"""Behind a reverse proxy: links in responses, and addresses of clients in the log."""
 
 import json
 import re
@@ -18,12 +18,11 @@ PAGE = Path(__file__).parents[2] / "doc/source/install/servers.rst"
 
 _BLOCK = re.search(r"location /backup/ \{(.*?)\}", PAGE.read_text(), re.DOTALL)
 assert _BLOCK
-TOLD = "".join(line for line in _BLOCK[1].splitlines() if "proxy_pass" not in line and "Prefix" not in line)
+DIRECTIVES = "".join(line for line in _BLOCK[1].splitlines() if "proxy_pass" not in line and "Prefix" not in line)
 """The directives of the documented block, without the prefix."""
 
 
-def test_links_are_those_of_the_proxy(started: Callable[[Host], Host]) -> None:
-    """Without Keystone, which the list of versions does not need."""
+def test_links_have_the_address_of_the_proxy(started: Callable[[Host], Host]) -> None:
     place = Place()
     try:
         place.configure("[pipeline:main]\npipeline = proxy app\n" + OPEN, TRUSTED)
@@ -36,11 +35,11 @@ def test_links_are_those_of_the_proxy(started: Callable[[Host], Host]) -> None:
         place.remove()
 
 
-def stripped(service: Host, told: str = TOLD) -> str:
-    """The location of a proxy that takes its prefix away, and says so."""
+def stripped(service: Host, directives: str = DIRECTIVES) -> str:
+    """Return the location of a proxy that removes its prefix, and sends it in a header."""
     return (
         f"location /backup/ {{ proxy_pass http://127.0.0.1:{service.port}/; "
-        f"proxy_set_header X-Forwarded-Prefix /backup; {told} }}"
+        f"proxy_set_header X-Forwarded-Prefix /backup; {directives} }}"
     )
 
 
@@ -54,7 +53,7 @@ TRUSTED = "[oslo_middleware]\nenable_proxy_headers_parsing = true"
 
 @pytest.fixture
 def place(keystone: Keystone) -> Iterator[Place]:
-    """With the paste file that we ship, as without Keystone no proxy is answered."""
+    """A place with the shipped paste file: without Keystone, requests of proxies are refused."""
     made = Place()
     made.configure((ETC / "freezer-paste.ini").read_text(), keystone.section() + TRUSTED)
     yield made
@@ -71,7 +70,7 @@ def hrefs(answer: Answer) -> list[str]:
 
 
 def rest_of(url: str, token: dict[str, str], context: ssl.SSLContext | None = None) -> str:
-    """Where a list goes on that has more."""
+    """Return the link to the second page of a list."""
     for _ in range(2):
         assert ask(f"{url}/v1/jobs", "POST", JOB, token, context).status == 201
     link = re.match(
@@ -87,7 +86,7 @@ def last_access(host: Host) -> str:
 
 
 @pytest.mark.slow
-def test_a_prefix_that_the_proxy_takes_away(
+def test_links_have_the_prefix_that_the_proxy_removes(
     place: Place, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:
     service = started(FreezerAPI(place))
@@ -99,24 +98,24 @@ def test_a_prefix_that_the_proxy_takes_away(
     assert ask(f"{proxy.url}/v1/backups", "POST", b" " * (LIMIT + 1), token).refusal()[0] == 413
     assert ask(f"{proxy.url}/v1/jobs", "GET", {"match": [{"client_id": "none"}]}, token).json() == {"jobs": []}
     assert "127.0.0.1 GET /backup/v1/jobs 200" in last_access(service)
-    # The proxy tells the address of the client, and takes away what clients say of it.
+    # The proxy sends the address of the client, and removes such headers of clients.
     ask(
         f"{proxy.url}/v1/jobs", "GET", None, token | {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
     )
     assert " 127.0.0.1 GET /backup/v1/jobs 200" in last_access(service)
-    # Who reaches the service past the proxy is believed: this is what the option means.
+    # Clients that connect without the proxy are trusted, too: this is the meaning of the option.
     ask(f"{service.url}/v1/jobs", "GET", None, token | {"X-Forwarded-For": "192.0.2.7, 127.0.0.1"})
     assert " 192.0.2.7 GET /v1/jobs 200" in last_access(service)
 
 
 @pytest.mark.slow
-def test_a_proxy_that_is_not_trusted(
+def test_headers_of_an_untrusted_proxy_are_ignored(
     place: Place, keystone: Keystone, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:
     place.configure((ETC / "freezer-paste.ini").read_text(), keystone.section())
     service = started(FreezerAPI(place))
     proxy = started(Nginx(place, stripped(service), "/backup"))
-    # As the request came from the proxy.
+    # The address that the proxy sends as Host.
     assert hrefs(ask(f"{proxy.url}/")) == ["http://127.0.0.1/v2/", "http://127.0.0.1/v1/"]
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "X-Forwarded-For": "192.0.2.7"}
     answer = ask(f"{service.url}/", headers=forged | {"X-Forwarded-Prefix": "/evil", "Forwarded": "host=evil"})
@@ -126,14 +125,14 @@ def test_a_proxy_that_is_not_trusted(
 
 
 @pytest.mark.slow
-def test_a_prefix_that_the_proxy_keeps(
+def test_links_have_the_prefix_that_the_proxy_keeps(
     place: Place, keystone: Keystone, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:
     paste = (ETC / "freezer-paste.ini").read_text().replace("\n/ = api\n", PREFIXED)
     place.configure(paste, keystone.section() + TRUSTED)
     service = started(FreezerAPI(place))
     proxy = started(
-        Nginx(place, f"location /backup {{ proxy_pass http://127.0.0.1:{service.port}; {TOLD} }}", "/backup")
+        Nginx(place, f"location /backup {{ proxy_pass http://127.0.0.1:{service.port}; {DIRECTIVES} }}", "/backup")
     )
     for path in ("", "/"):
         assert hrefs(ask(proxy.url + path)) == [f"{proxy.url}/v2/", f"{proxy.url}/v1/"]
@@ -141,7 +140,7 @@ def test_a_prefix_that_the_proxy_keeps(
 
 
 @pytest.mark.slow
-def test_tls_that_ends_at_the_proxy(
+def test_links_have_the_scheme_of_the_proxy(
     place: Place, token: dict[str, str], started: Callable[[Host], Host], tmp_path: Path
 ) -> None:
     make_certificates(tmp_path)
@@ -187,11 +186,11 @@ class Secure(Nginx):
 
 
 @pytest.mark.slow
-def test_what_the_proxy_itself_says_to_a_body_that_is_too_large(
+def test_proxy_itself_refuses_a_body_above_its_limit(
     place: Place, token: dict[str, str], started: Callable[[Host], Host]
 ) -> None:
     service = started(FreezerAPI(place))
-    default = stripped(service, TOLD.replace("client_max_body_size 0;", ""))
+    default = stripped(service, DIRECTIVES.replace("client_max_body_size 0;", ""))
     proxy = started(Nginx(place, default, "/backup"))
     answer = ask(f"{proxy.url}/v1/backups", "POST", b" " * (LIMIT + 1), token)
     assert (answer.status, b"<html>" in answer.body) == (413, True)

@@ -1,10 +1,11 @@
-"""The service as a real process with several workers, and many clients at once."""
+"""The service as a process with several workers, and concurrent clients."""
 
 import http.client
 import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.support.service import Service, search_store, sql_store
 from tests.support.sql.shared import SQLServers
 
 Request = tuple[str, str, Any]
-"""Method, path, body (None: no body)."""
+"""Method, path, and body or None."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +28,13 @@ class Answer:
 
 
 class Crowd:
-    """Clients with a connection each that send at the same moment."""
+    """Clients that send at the same moment, each on its connection."""
 
     def __init__(self, port: int) -> None:
         self._port = port
 
     def send(self, requests: Sequence[Request]) -> list[Answer]:
-        """The answers, in the order of the requests."""
+        """Return the responses in the order of the requests."""
         ready = threading.Barrier(len(requests))
         with ThreadPoolExecutor(len(requests)) as threads:
             return list(threads.map(lambda request: self._one(ready, request), requests))
@@ -58,7 +59,7 @@ STORES = on("sqlite", *SERVERS, slow=SERVERS)
 
 
 def _configuration(store: str, directory: Path, search: SearchServers, sql: SQLServers) -> Path | None:
-    """The configuration file that names a new store, None for the embedded one."""
+    """Return the configuration file of a new store, None for the embedded one."""
     if store == "sqlite":
         return None
     if store == "elasticsearch9":
@@ -70,7 +71,7 @@ def _configuration(store: str, directory: Path, search: SearchServers, sql: SQLS
 def store(
     request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers, sql_servers: SQLServers
 ) -> Path | None:
-    """The configuration file of a new store, for tests that are made with every one."""
+    """The configuration file of a new store, for tests that run on every store."""
     return _configuration(request.param, tmp_path, search_servers, sql_servers)
 
 
@@ -81,7 +82,7 @@ def service(
     search_servers: SearchServers,
     sql_servers: SQLServers,
 ) -> Iterator[Service]:
-    """One service for all tests of a module; each makes documents of its own."""
+    """One service for all tests of a module, each of which creates its own documents."""
     directory = tmp_path_factory.mktemp("live")
     config = _configuration(request.param, directory, search_servers, sql_servers)
     service = Service(directory / "data", "--workers", "3", "--threads", "8", config=config)
@@ -96,13 +97,12 @@ def crowd(service: Service) -> Crowd:
 
 @pytest.fixture
 def start_service(tmp_path: Any) -> Iterator[Callable[..., Service]]:
-    """Makes services, on data directories of their own or on the store of ``config``, and ends them."""
-    made: list[Service] = []
+    """Start services with their own data directories or the store of ``config``, and end them with the test."""
+    with ExitStack() as stack:
 
-    def make(name: str = "data", *arguments: str, config: Path | None = None) -> Service:
-        made.append(Service(tmp_path / name, "--workers", "2", *arguments, config=config))
-        return made[-1].start()
+        def start(name: str = "data", *arguments: str, config: Path | None = None) -> Service:
+            service = Service(tmp_path / name, "--workers", "2", *arguments, config=config)
+            stack.callback(service.end)
+            return service.start()
 
-    yield make
-    for service in made:
-        service.end()
+        yield start

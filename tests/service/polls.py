@@ -1,7 +1,7 @@
-"""Polls as schedulers make them, and whether they saw what they should.
+"""Polls of schedulers, and a check of their results.
 
-A scheduler drops every local job that a poll does not show. So of each poll it is asked: did it show every job
-that was there from before its first page to after its last one, once?
+A scheduler drops every local job that a poll does not return. So each poll has to return every job that existed
+from before its first page until after its last page, exactly once.
 """
 
 import http.client
@@ -19,13 +19,13 @@ SEARCH = {"match_not": [{"status": "completed"}], "match": [{"client_id": "node1
 
 
 class Connection:
-    """A connection that is kept alive."""
+    """A kept connection."""
 
     def __init__(self, port: int) -> None:
         self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any, str | None]:
-        """Status, JSON body and the address of the next page."""
+        """Return status, JSON body and the link to the next page."""
         self._http.request(method, path, None if body is None else json.dumps(body))
         answer = self._http.getresponse()
         text = answer.read()
@@ -38,7 +38,7 @@ class Connection:
 
 @dataclass
 class Life:
-    """When a job matched for certain: from the answer to its creation until somebody set out to end it."""
+    """The time in which a job certainly matched: from the response to its creation to the request that ends it."""
 
     since: float
     until: float = float("inf")
@@ -56,7 +56,7 @@ class Ledger:
             self.lives[job_id] = Life(time.monotonic())
 
     def take(self, choice: int) -> str | None:
-        """A job that lives, which is about to be ended by the caller and nobody else."""
+        """Return a matching job, which only this caller may end."""
         with self._lock:
             living = [job_id for job_id, life in self.lives.items() if life.until == float("inf")]
             if len(living) <= PAGE:
@@ -68,14 +68,14 @@ class Ledger:
 
 @dataclass(frozen=True)
 class Poll:
-    """What one poll saw, in the order of its pages."""
+    """The ids that one poll returned, in the order of its pages."""
 
     begun: float
     ended: float
     seen: list[str]
 
     def faults(self, lives: dict[str, Life]) -> Iterator[str]:
-        """What is wrong with it."""
+        """Return jobs that were missed or repeated."""
         count = Counter(self.seen)
         for job_id, times in count.items():
             if times > 1:
@@ -86,7 +86,7 @@ class Poll:
 
 
 def by_offset(connection: Connection, jobs: str) -> Poll:
-    """Page by page until one is not full, as schedulers do."""
+    """Request pages until one is not full, as schedulers do."""
     begun, seen = time.monotonic(), []
     for offset in itertools.count(0, PAGE):
         status, body, _ = connection.ask("GET", f"{jobs}/?limit={PAGE}&offset={offset}", SEARCH)
@@ -98,7 +98,7 @@ def by_offset(connection: Connection, jobs: str) -> Poll:
 
 
 def by_marker(connection: Connection, jobs: str) -> Poll:
-    """From link to link."""
+    """Follow the links to the next pages."""
     begun, seen = time.monotonic(), []
     path: str | None = f"{jobs}/?limit={PAGE}"
     while path:

@@ -1,8 +1,7 @@
-"""A poll in pages, while several processes serve others who change the jobs.
+"""Polls in pages while several processes change the jobs.
 
-What is promised: in pages by offset a job that matches throughout is neither missed nor repeated while others
-create and patch jobs; from marker to marker also while others complete and delete them. By default this goes on
-for a few seconds; ``make soak`` takes its time.
+In pages by offset, a job that matches throughout is neither missed nor repeated while others create and patch
+jobs; in pages by marker, also while others complete and delete jobs. ``make soak`` runs this longer.
 """
 
 import os
@@ -19,9 +18,8 @@ from tests.service.polls import Connection, Ledger, Life, Poll
 from tests.support.service import Service
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "3"))
-AT_FIRST = 45
-MOST = 150
-"""Jobs at a time, lest the polls become ever longer."""
+INITIAL_JOBS = 45
+MAX_JOBS = 150
 JOB = {
     "client_id": "node1",
     "job_actions": [],
@@ -33,19 +31,17 @@ Act = Callable[[Connection, str, Ledger, random.Random], None]
 
 @pytest.fixture
 def served(start_service: Callable[..., Service], store: Path | None) -> Service:
-    """Several processes on an empty store."""
     return start_service("paging", "--workers", "3", config=store)
 
 
 def _create(connection: Connection, jobs: str, ledger: Ledger, _random: random.Random) -> None:
-    if sum(life.until == float("inf") for life in list(ledger.lives.values())) < MOST:
+    if sum(life.until == float("inf") for life in list(ledger.lives.values())) < MAX_JOBS:
         status, body, _ = connection.ask("POST", jobs, JOB)
         assert status == 201, body
         ledger.created(body["job_id"])
 
 
 def _patch(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
-    """What schedulers write all day, except that a job is done."""
     job_id = chance.choice(list(ledger.lives))
     schedule = {"status": chance.choice(["running", "scheduled", "stop"]), "current_pid": chance.randrange(10_000)}
     status, body, _ = connection.ask("PATCH", f"{jobs}/{job_id}", {"job_schedule": schedule})
@@ -66,16 +62,16 @@ def _delete(connection: Connection, jobs: str, ledger: Ledger, chance: random.Ra
 
 
 def _replace(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
-    """The whole job anew under its id, which does not make it a younger one."""
+    """Replace a job, which keeps its place in the order."""
     job = {**JOB, "description": str(chance.random())}
     assert connection.ask("POST", f"{jobs}/{chance.choice(list(ledger.lives))}", job)[0] == 201
 
 
 def _soak(port: int, jobs: str, poll: Callable[[Connection, str], Poll], others: list[Act]) -> Iterator[str]:
-    """What was wrong with any of the polls, of two schedulers, that were made meanwhile."""
+    """Run two schedulers while others change jobs. Return the faults of their polls."""
     ledger, over = Ledger(), threading.Event()
     connection = Connection(port)
-    for _ in range(AT_FIRST):
+    for _ in range(INITIAL_JOBS):
         _create(connection, jobs, ledger, random.Random(0))
     connection.close()
 
@@ -100,7 +96,7 @@ def _soak(port: int, jobs: str, poll: Callable[[Connection, str], Poll], others:
         for future in disturbing:
             future.result()
         made = [poll for future in watching for poll in future.result()]
-    assert len(made) >= SECONDS, "hardly any poll was made"
+    assert len(made) >= SECONDS, "too few polls"
     for number, one in enumerate(made):
         yield from (f"poll {number} of {len(made)}: {fault}" for fault in one.faults(ledger.lives))
 
@@ -112,10 +108,10 @@ class TestPolls:
     def client(self, served: Service) -> None:
         assert served.request("POST", "/v2/demo/clients", {"client_id": "node1"})[0] == 201
 
-    def test_by_offset_while_others_create_and_patch(self, served: Service, jobs: str) -> None:
+    def test_pages_by_offset_are_complete_during_creates_and_patches(self, served: Service, jobs: str) -> None:
         assert list(_soak(served.port, jobs, polls.by_offset, [_create, _patch, _replace])) == []
 
-    def test_by_marker_while_others_complete_and_delete_as_well(self, served: Service, jobs: str) -> None:
+    def test_pages_by_marker_are_complete_during_all_changes(self, served: Service, jobs: str) -> None:
         everything = [_create, _patch, _complete, _delete]
         assert list(_soak(served.port, jobs, polls.by_marker, everything)) == []
 
@@ -129,6 +125,6 @@ class TestPolls:
         (["b", "c", "c"], ["c came 2 times", "a was missed"]),
     ],
 )
-def test_the_checker_notices(seen: list[str], faults: list[str]) -> None:
+def test_faults_of_a_poll_are_found(seen: list[str], faults: list[str]) -> None:
     lives = {job_id: Life(1.0) for job_id in "abc"} | {"late": Life(5.5), "gone": Life(1.0, until=5.5)}
     assert list(Poll(5.0, 6.0, seen).faults(lives)) == faults

@@ -1,4 +1,4 @@
-"""The service itself, as `make run` starts it."""
+"""The service as a process, in standalone mode or with a configuration."""
 
 import json
 import os
@@ -20,7 +20,7 @@ MANAGE = (sys.executable, "-m", "freezer_api.cmd.manage")
 
 
 def search_store(directory: Path, url: str, **options: object) -> Path:
-    """The configuration file of a store on this search server, made by `freezer-manage db sync`."""
+    """Create a store on this search server. Return its configuration file."""
     file = directory / "freezer-api.conf"
     lines = [
         f"{name} = {value}" for name, value in {"hosts": url, "index": f"t{uuid.uuid4().hex}", **options}.items()
@@ -31,7 +31,7 @@ def search_store(directory: Path, url: str, **options: object) -> Path:
 
 
 def sql_store(directory: Path, url: str, **options: object) -> Path:
-    """The configuration file of a store in this database, made by `freezer-manage db sync`."""
+    """Create a store in this database. Return its configuration file."""
     file = directory / "freezer-api.conf"
     lines = [f"{name} = {value}" for name, value in {"connection": url, **options}.items()]
     file.write_text("[database]\n" + "\n".join(lines) + "\n")
@@ -40,16 +40,12 @@ def sql_store(directory: Path, url: str, **options: object) -> Path:
 
 
 def sync(config: Path) -> None:
-    """`freezer-manage db sync`."""
     command = [*MANAGE, "--config-file", str(config), "db", "sync"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
 
 
 class Service:
-    """`freezer-api --standalone` on a free port; `stop` and `kill` end it, `start` starts it on the same data.
-
-    These are in ``data_dir``, or in the store that the file ``config`` names.
-    """
+    """``freezer-api --standalone`` on a free port, with the store in ``data_dir`` or that of the file ``config``."""
 
     def __init__(self, data_dir: Path, *arguments: str, config: Path | None = None) -> None:
         self.data_dir = data_dir
@@ -62,7 +58,7 @@ class Service:
 
     @property
     def index(self) -> str:
-        """What the names of its indices start with."""
+        """The prefix of its indices."""
         assert self.config is not None
         match = re.search(r"^index = (\w+)$", self.config.read_text(), re.MULTILINE)
         assert match
@@ -84,11 +80,11 @@ class Service:
             )
         assert self.process.stdout is not None
         first = self.process.stdout.readline()
-        # Whatever it says later is read away, so that it never waits for a reader.
+        # Read the rest of stdout, so that the service never blocks on a full pipe.
         self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
         self._reader.start()
         match = re.fullmatch(r"Server listening on 127\.0\.0\.1:(\d+)\n", first)
-        assert match, f"said {first!r} instead of its address; log:\n{self.log.read_text()}"
+        assert match, f"printed {first!r} instead of its address; log:\n{self.log.read_text()}"
         self.port = int(match[1])
         return self
 
@@ -99,17 +95,17 @@ class Service:
         return ("--data-dir", str(self.data_dir)) if self.config is None else ("--config-file", str(self.config))
 
     def stop(self) -> int:
-        """SIGTERM; the exit code."""
+        """Send SIGTERM. Return the exit code."""
         self.process.terminate()
         return self._ended(30)
 
     def interrupt(self) -> int:
-        """Ctrl-C, which reaches the master and all workers; the exit code."""
+        """Send SIGINT to the arbiter and all workers, as Ctrl-C does. Return the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
         return self._ended(30)
 
     def kill(self) -> None:
-        """SIGKILL for the master and all workers at once."""
+        """Send SIGKILL to the arbiter and all workers."""
         os.killpg(self.process.pid, signal.SIGKILL)
         self._ended(10)
 
@@ -127,7 +123,7 @@ class Service:
     def request(
         self, method: str, path: str, body: Any = None, token: str | None = None, timeout: float = 30
     ) -> tuple[int, Any]:
-        """One request on a connection of its own: status and JSON body (None when there is none)."""
+        """Send a request on a new connection. Return status and JSON body, None for an empty body."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, method=method)
         if token is not None:
@@ -141,8 +137,8 @@ class Service:
 
 
 class Production(Service):
-    """`freezer-api` as operators run it, on a free port of this machine: with a configuration and a paste file."""
+    """``freezer-api`` with a configuration and a paste file, on a free port of this machine."""
 
     def _command(self) -> list[str]:
-        place = ["--bind-host", "127.0.0.1", "--bind-port", str(self.port)]
-        return [*PRODUCTION, *self._store(), *place, *self.arguments]
+        address = ["--bind-host", "127.0.0.1", "--bind-port", str(self.port)]
+        return [*PRODUCTION, *self._store(), *address, *self.arguments]
