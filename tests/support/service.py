@@ -45,7 +45,7 @@ def sync(config: Path) -> None:
 
 
 class Service:
-    """``freezer-api --standalone`` on a free port, with the store in ``data_dir`` or that of the file ``config``."""
+    """``freezer-api --standalone`` on a free port, with the store in ``data_dir`` or that of ``config``."""
 
     def __init__(self, data_dir: Path, *arguments: str, config: Path | None = None) -> None:
         self.data_dir = data_dir
