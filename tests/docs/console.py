@@ -15,6 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.rst",
+    *(page for page in sorted((ROOT / "doc").rglob("*.rst")) if page.parent.name != "adr"),
+]
+"""All pages except decisions, which also describe the past."""
+
 _WRITTEN_FOR = "localhost:9090"
 _INDENT = "   "
 MAX_LINE_LENGTH = 100

@@ -1,4 +1,4 @@
-"""The pages of the commands have every option."""
+"""Pages of commands describe every command and option."""
 
 import re
 from configparser import ConfigParser
@@ -12,7 +12,7 @@ DIRECTORY = console.ROOT / "doc" / "source" / "cli"
 
 
 def _scripts() -> dict[str, str]:
-    """The console scripts of the package, with their modules."""
+    """Return the console scripts of the package and their modules."""
     setup = ConfigParser()
     setup.read(console.ROOT / "setup.cfg")
     section = "options.entry_points" if setup.has_section("options.entry_points") else "entry_points"
@@ -24,8 +24,8 @@ def _scripts() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", _scripts())
-def test_every_command_has_a_page(name: str) -> None:
-    """Of two names for one command the page has both."""
+def test_command_has_page(name: str) -> None:
+    """The page has all names of a command."""
     directive = f".. freezer-options:: {_scripts()[name]}\n"
     (page,) = (path for path in DIRECTORY.glob("*.rst") if directive in path.read_text())
     assert f"``{name}``" in page.read_text()
@@ -33,7 +33,7 @@ def test_every_command_has_a_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("module", sorted(set(_scripts().values())))
-def test_every_option_of_the_help_is_in_the_page(module: str) -> None:
+def test_page_has_all_options_of_help(module: str) -> None:
     text = commands.help_of(module)
     page = "\n".join(commands.page(text))
     usage = text.partition("\n\n")[0]

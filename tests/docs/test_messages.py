@@ -1,4 +1,4 @@
-"""Every message by which the service tells an operator of trouble is explained in the documentation."""
+"""The troubleshooting page explains every warning and error of the service."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ _ELSEWHERE = {
     "files.warning": "a text of policy_files",
     "line": "a text of obsolete or unknown",
 }
-"""Messages that are not written where they are raised or logged, and where they are."""
+"""Expressions that are raised or logged instead of a literal message, and the origin of their text."""
 _BESIDE = {
     "There is no policy file <>, so <> counts; convert it to YAML and rename it",
     "<> is an old name; write <>",
@@ -26,9 +26,9 @@ _BESIDE = {
     "[<>] <> in <> is unknown and ignored; is it <>?",
     "[<>] in <> is unknown and ignored, with all that is in it; is it [<>]?",
 }
-"""Those of them that are found nowhere else."""
+"""Messages of these expressions that appear nowhere as arguments."""
 _FORM = "<>: <>"
-"""What ``reading.option_error`` makes of a place and a reason; with both it is told where it is called."""
+"""Format of ``reading.option_error``, whose messages are collected from its calls."""
 _TERM = re.compile(r"^``(.+)``$", re.MULTILINE)
 
 
@@ -51,12 +51,12 @@ def _of_an_option(arguments: list[ast.expr]) -> str:
     """``[group] option in FILE: reason``"""
     *place, reason = (argument.value if isinstance(argument, ast.Constant) else "<>" for argument in arguments)
     group, name = place if len(place) == 2 else ("<>", "<>")
-    told = _text(arguments[-1]) if isinstance(arguments[-1], ast.JoinedStr) else reason
-    return f"[{group}] {name} in <>: {told}"
+    message = _text(arguments[-1]) if isinstance(arguments[-1], ast.JoinedStr) else reason
+    return f"[{group}] {name} in <>: {message}"
 
 
 def _text(argument: ast.expr) -> str:
-    """The message with ``<>`` in the place of what differs from time to time."""
+    """Return the message with ``<>`` instead of its variable parts."""
     if isinstance(argument, ast.Constant):
         return re.sub(r"%(\.\d+)?[dfgrs]", "<>", str(argument.value))
     if isinstance(argument, ast.JoinedStr):
@@ -67,7 +67,7 @@ def _text(argument: ast.expr) -> str:
 def _messages() -> set[str]:
     texts = {text for path in PACKAGE.rglob("*.py") for text in _texts(path)}
     elsewhere = {text.removeprefix("code: ") for text in texts if text.startswith("code: ")}
-    assert elsewhere == _ELSEWHERE.keys(), "say in the table where these messages are written"
+    assert elsewhere == _ELSEWHERE.keys(), "add the origin of these messages to _ELSEWHERE"
     return {text for text in texts if not text.startswith("code: ")} - {_FORM} | _BESIDE
 
 
@@ -75,14 +75,14 @@ def _documented() -> list[str]:
     return [re.sub(r"<[^<>]+>", "<>", term) for term in _TERM.findall(PAGE.read_text())]
 
 
-def test_every_message_is_explained_once() -> None:
+def test_page_explains_each_message_once() -> None:
     documented = _documented()
     assert sorted(_messages() - set(documented)) == []
     assert sorted(set(documented) - _messages()) == []
     assert len(documented) == len(set(documented))
 
 
-def test_the_messages_are_found() -> None:
+def test_messages_are_collected_from_code() -> None:
     trees = (ast.parse(path.read_text()) for path in PACKAGE.rglob("*.py"))
     formed = {_text(node) for tree in trees for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)}
     assert {*_BESIDE, _FORM} <= formed

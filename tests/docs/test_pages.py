@@ -10,16 +10,12 @@ from pygments.token import Error
 from freezer_reference.highlighting import ConsoleLexer
 from tests.docs import console
 
-PAGES = [
-    console.ROOT / "README.rst",
-    *(page for page in sorted((console.ROOT / "doc").rglob("*.rst")) if page.parent.name != "adr"),
-]
 _BLOCK = re.compile(r"^( *)\.\. code-block:: (\w+)\n\n((?:\1   .*\n|\n)+)", re.MULTILINE)
 
 
 def _blocks() -> Iterator[tuple[str, str, str]]:
     """Yield page, language and text of each code block."""
-    for page in PAGES:
+    for page in console.PAGES:
         for indent, language, text in _BLOCK.findall(page.read_text()):
             yield page.name, language, re.sub(rf"^{indent}   ", "", text, flags=re.MULTILINE)
 

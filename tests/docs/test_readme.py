@@ -1,4 +1,4 @@
-"""The README is true: its tour, played against the service, prints what it says."""
+"""The commands of the README print the output that it shows, and its links exist."""
 
 import itertools
 import re
@@ -19,7 +19,7 @@ README = console.ROOT / "README.rst"
 def services(
     request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers
 ) -> Iterator[tuple[Service, Service]]:
-    """Two services on one store."""
+    """Return two services on one store."""
     config = None
     if request.param != "sqlite":
         config = search_store(tmp_path, search_servers.named(request.param).url)
@@ -31,7 +31,7 @@ def services(
         service.end()
 
 
-def test_the_tour_prints_what_the_readme_says(services: tuple[Service, Service]) -> None:
+def test_tour_prints_output_of_readme(services: tuple[Service, Service]) -> None:
     tour = [command for block in console.blocks(README.read_text()) for command in console.commands(block)]
     assert len(tour) > 15
     run = console.Run()
@@ -40,19 +40,19 @@ def test_the_tour_prints_what_the_readme_says(services: tuple[Service, Service])
         assert output == console.normalised(command.output), command.lines
 
 
-def test_the_links_lead_to_files() -> None:
+def test_links_lead_to_files() -> None:
     links = re.findall(r"`[^`<]+<([^>`]+)>`_", README.read_text())
     assert len(links) > 5
     assert [link for link in links if "://" not in link and not (console.ROOT / link).is_file()] == []
 
 
-def test_every_decision_is_in_their_list() -> None:
+def test_list_of_decisions_is_complete() -> None:
     directory = console.ROOT / "doc" / "adr"
     listed = re.findall(r"^\* `\d{4} <(\S+)>`_", (directory / "README.rst").read_text(), re.MULTILINE)
     assert listed == sorted(path.name for path in directory.glob("0*.rst"))
 
 
-def test_the_first_two_commands_are_those_of_the_makefile() -> None:
+def test_first_commands_are_make_targets() -> None:
     makefile = (console.ROOT / "Makefile").read_text()
     for command in ("run", "test"):
         assert f"$ make {command}" in README.read_text()

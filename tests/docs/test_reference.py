@@ -1,4 +1,4 @@
-"""The API reference is true: every route is there, examples print what they show, rules are the service's."""
+"""The API reference has every route, real output, and the schemas and statuses of the service."""
 
 import copy
 import itertools
@@ -22,18 +22,18 @@ from tests.support.service import Service
 
 DIRECTORY = console.ROOT / "doc" / "source" / "api"
 PAGES = [DIRECTORY / f"{name}.rst" for name in ("clients", "jobs", "actions", "sessions", "backups", "search")]
-"""In the order in which they are played."""
+"""In the order in which the examples run."""
 
 _SECTION = re.compile(r"\.\. freezer-operation:: (\w+) (\S+)\n(.*?)(?=\n=+\n|\Z)", re.DOTALL)
 OPERATIONS = list(operations())
-TAKING = [one for one in OPERATIONS if one.body is not None and one.route.handler != "search"]
+WITH_BODY = [one for one in OPERATIONS if one.body is not None and one.route.handler != "search"]
 
 
 def _name(one: Operation) -> str:
     return f"{one.version} {one.route.method} {one.route.path}"
 
 
-def test_the_examples_print_what_the_pages_show(service: Service) -> None:
+def test_examples_print_output_of_pages(service: Service) -> None:
     run, address = console.Run(), service.url.removeprefix("http://")
     for page in PAGES:
         for command in itertools.chain.from_iterable(map(console.commands, console.blocks(page.read_text()))):
@@ -42,7 +42,7 @@ def test_the_examples_print_what_the_pages_show(service: Service) -> None:
 
 
 def _sections() -> dict[tuple[str, str], list[str]]:
-    """What the pages say of each route."""
+    """Return the text of the pages for each route."""
     found = defaultdict(list)
     for page in PAGES:
         for method, path, text in _SECTION.findall(page.read_text()):
@@ -50,22 +50,22 @@ def _sections() -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def test_every_route_has_its_place() -> None:
+def test_each_route_has_one_section() -> None:
     sections = _sections()
     assert {(route.method, route.path) for route in ROUTES_OF_V2} == sections.keys()
     assert all(len(texts) == 1 for texts in sections.values())
 
 
 @pytest.mark.parametrize(("method", "path"), [(route.method, route.path) for route in ROUTES_OF_V2])
-def test_every_route_has_an_example(method: str, path: str) -> None:
+def test_route_has_example(method: str, path: str) -> None:
     (text,) = _sections()[method, path]
     url = re.sub(r"\\\{\w+\\\}", r"[\\w-]+", re.escape(path))
-    asked = rf"curl -X {method} '?localhost:9090/v[12](/demo)?{url}['? \n]"
-    assert re.search(asked if method != "GET" else asked.replace("-X GET ", "(-X GET )?"), text)
+    pattern = rf"curl -X {method} '?localhost:9090/v[12](/demo)?{url}['? \n]"
+    assert re.search(pattern if method != "GET" else pattern.replace("-X GET ", "(-X GET )?"), text)
 
 
-def _told() -> dict[tuple[str, str], set[int]]:
-    """The statuses of each route that the conversations have."""
+def _recorded() -> dict[tuple[str, str], set[int]]:
+    """Return the statuses of each route in the recorded requests."""
     found = defaultdict(set)
     patterns = [
         (route, re.compile(re.sub(r"\{\w+\}", r"[^/?]+", route.path) + r"/?(\?.*)?")) for route in ROUTES_OF_V2
@@ -77,17 +77,17 @@ def _told() -> dict[tuple[str, str], set[int]]:
     return found
 
 
-def test_the_statuses_are_those_of_the_conversations() -> None:
-    """All that a page tells of a route was seen, and nothing else was but what all routes answer."""
-    told = _told()
+def test_statuses_are_those_of_recorded_requests() -> None:
+    """Every documented status was recorded, and every other recorded status is a general error."""
+    recorded = _recorded()
     for one in OPERATIONS:
-        seen = told[one.route.method, one.route.path]
+        seen = recorded[one.route.method, one.route.path]
         special = {one.status, *one.errors}
         assert special <= seen, _name(one)
     for route in ROUTES_OF_V2:
         here = [one for one in OPERATIONS if (one.route.method, one.route.path) == (route.method, route.path)]
         documented = {status for one in here for status in (one.status, *one.errors)}
-        assert told[route.method, route.path] <= documented | GENERAL_ERRORS.keys(), route
+        assert recorded[route.method, route.path] <= documented | GENERAL_ERRORS.keys(), route
 
 
 _ACCEPT = {
@@ -118,16 +118,16 @@ VALID: dict[str, Any] = {
 ODD = (None, True, 7, -1, "", "a b", "a", [], [{}], {}, {"a": 1}, 2**63)
 PATCH_OF_A_BACKUP: dict[str, Any] = {"status": "available", "backup_metadata": {"a": 1}}
 _REST = {
-    ("jobs", "job_id"): "v2 alone reads it",
+    ("jobs", "job_id"): "only v2 reads it",
     ("jobs", "job_actions"): "an item needs a definition or an id, beyond the schema",
     ("jobs", "0"): "the same",
-    ("jobs", "freezer_action"): "null is none",
-    ("actions", "freezer_action"): "null is none, and in v1 any other key may take its place",
-    ("actions", "action_id"): "it counts for a create alone",
+    ("jobs", "freezer_action"): "null means absent",
+    ("actions", "freezer_action"): "null means absent, and in v1 other keys may replace it",
+    ("actions", "action_id"): "only a create uses it",
     ("clients", "is_central"): "a PATCH drops it",
     ("clients", "client_id"): "a PATCH drops it",
 }
-"""Names whose schema does not tell all."""
+"""Properties that are not validated by their schema alone."""
 
 
 def _accepts(one: Operation, body: Any) -> bool:
@@ -142,8 +142,8 @@ def _accepts(one: Operation, body: Any) -> bool:
     return True
 
 
-def _disturbed(document: Any) -> Iterator[tuple[str, Any]]:
-    """The document with a value replaced or taken away, or one added, anywhere; and the name of it."""
+def _mutations(document: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the name of a property, and the document with that property replaced, removed or added."""
     places = document.items() if isinstance(document, dict) else enumerate(document)
     for place, value in list(places):
         for odd in ODD:
@@ -151,7 +151,7 @@ def _disturbed(document: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(document, dict):
             yield str(place), {key: inner for key, inner in document.items() if key != place}
         if isinstance(value, (dict, list)):
-            for name, inner in _disturbed(value):
+            for name, inner in _mutations(value):
                 yield name, _with(document, place, inner)
     if isinstance(document, dict):
         yield "odd", {**document, "odd": 1}
@@ -163,14 +163,14 @@ def _with(document: Any, place: Any, value: Any) -> Any:
     return changed
 
 
-@pytest.mark.parametrize("one", [one for one in TAKING if one.route.handler not in ("event", "act")], ids=_name)
-def test_the_schemas_are_those_by_which_bodies_are_judged(one: Operation) -> None:
-    """A disturbed body breaks the schema that is shown exactly when the service refuses it."""
-    judge = Draft4Validator(one.body)
+@pytest.mark.parametrize("one", [one for one in WITH_BODY if one.route.handler not in ("event", "act")], ids=_name)
+def test_schema_accepts_same_bodies_as_service(one: Operation) -> None:
+    """A mutated body violates the documented schema if and only if the service refuses it."""
+    validator = Draft4Validator(one.body)
     tried = refused = 0
     valid = VALID[one.route.resource] if "PATCH /backups" not in _name(one) else PATCH_OF_A_BACKUP
-    for name, body in _disturbed(valid):
-        fits = judge.is_valid(body)
+    for name, body in _mutations(valid):
+        fits = validator.is_valid(body)
         if (one.route.resource, name) in _REST:
             continue
         tried += 1
@@ -179,12 +179,12 @@ def test_the_schemas_are_those_by_which_bodies_are_judged(one: Operation) -> Non
     assert tried > refused > 10
 
 
-@pytest.mark.parametrize("one", [one for one in TAKING if one.route.handler in ("event", "act")], ids=_name)
-def test_requests_are_judged_by_their_schemas(one: Operation) -> None:
+@pytest.mark.parametrize("one", [one for one in WITH_BODY if one.route.handler in ("event", "act")], ids=_name)
+def test_schema_accepts_same_actions_as_service(one: Operation) -> None:
     assert one.body is not None
     valid = {word: {"job_id": "j", "current_tag": 1, "result": "fail"} for word in one.body["properties"]}
-    judge, judged = Draft4Validator(one.body), set()
+    validator, results = Draft4Validator(one.body), set()
     for body in [*({word: request} for word, request in valid.items()), valid, {}, {"odd": None}]:
-        judged.add(judge.is_valid(body))
-        assert _accepts(one, body) == judge.is_valid(body), body
-    assert judged == {True, False}
+        results.add(validator.is_valid(body))
+        assert _accepts(one, body) == validator.is_valid(body), body
+    assert results == {True, False}
