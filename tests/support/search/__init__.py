@@ -2,8 +2,8 @@
 
 
 class Missing(Exception):
-    """This machine lacks what the server needs: a JDK, Maven, or the way to download the artefacts."""
+    """This machine lacks a JDK, Maven, or access to the artefacts."""
 
 
 class Failed(Exception):
-    """A server did not do what it was started for."""
+    """A server failed to start, or ended."""

@@ -1,4 +1,4 @@
-"""A server's jars, modules and launcher in one folder of the cache, made once."""
+"""Assemble the jars, modules and launcher of a server in one directory of the cache, once."""
 
 import fcntl
 import hashlib
@@ -27,10 +27,10 @@ def cache() -> Path:
 
 
 def assembled(version: Version, jdk: Jdk) -> Path:
-    """The folder of the assembly; it is made when there is none, or when what it was made from has changed."""
+    """Return the directory of the assembly. It is assembled again when its sources have changed."""
     folder, made_from = cache() / version.name, _made_from(version)
     stamp = folder / "made-from"
-    with _alone():
+    with _locked():
         if not (stamp.exists() and stamp.read_text() == made_from):
             shutil.rmtree(folder, ignore_errors=True)
             with tempfile.TemporaryDirectory(dir=cache(), prefix=f".{version.name}-") as temporary:
@@ -42,8 +42,8 @@ def assembled(version: Version, jdk: Jdk) -> Path:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    """One assembles at a time: Maven's repository is not made for more."""
+def _locked() -> Iterator[None]:
+    """Hold the lock of the cache, as processes cannot share Maven's repository."""
     with (cache() / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -71,7 +71,7 @@ def _assemble(build: Path, version: Version, jdk: Jdk) -> None:
 def _download(folder: Path, version: Version) -> None:
     maven = shlex.split(os.environ.get("FREEZER_ES_MVN", "mvn"))
     if shutil.which(maven[0]) is None:
-        raise Missing(f"Maven is needed to assemble it the first time, {maven[0]} was not found")
+        raise Missing(f"Maven is needed to assemble it the first time; {maven[0]} was not found")
     profiles = ",".join(version.profiles)
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={folder}", "-DincludeScope=runtime"]
     command = [*maven, "-B", "-q", "-f", str(POM), "-P", profiles, *goal]
@@ -103,7 +103,7 @@ def _module(build: Path, version: Version, module: Module) -> Path:
 
 
 def _root_module(build: Path, version: Version, jdk: Jdk) -> None:
-    """The module that answers ``GET /``: the vendor publishes none."""
+    """Build the module that answers ``GET /``, which the vendor does not publish."""
     folder = _module(build, version, Module("root-info", f"freezer.es.{version.root_plugin}", ()))
     with tempfile.TemporaryDirectory() as temporary:
         classes = Path(temporary, "classes")

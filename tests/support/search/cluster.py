@@ -1,11 +1,10 @@
-"""Servers that are started here: one node or several, one process each."""
+"""Servers of one node or several, with one process for each node."""
 
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tests.support.search import Failed, jdk, security
@@ -14,7 +13,6 @@ from tests.support.search.node import Node, free_ports
 from tests.support.search.server import Access, Server
 from tests.support.search.versions import Version, choose
 
-_SAVED = "cluster.json"
 _JVM = (
     "-XX:+ExitOnOutOfMemoryError -Dfile.encoding=UTF-8 -Des.networkaddress.cache.ttl=60"
     " -Dlog4j.shutdownHookEnabled=false -Dlog4j2.disable.jmx=true -Dio.netty.noUnsafe=true"
@@ -33,80 +31,51 @@ rootLogger.appenderRef.console.ref = console
 
 @dataclass(frozen=True)
 class Wish:
-    """What to start: a major or exact version, or the engine's first; with any further settings of the nodes.
-
-    Of a port, the nodes get this one and those after it. Data in a folder that is named here outlive the cluster.
-    """
+    """What to start: a major or exact version, with any further settings of the nodes."""
 
     engine: str
-    version: str = ""
+    version: str
     nodes: int = 1
     secure: bool = False
     heap: str = "512m"
     settings: Mapping[str, str] = field(default_factory=dict)
-    port: int = 0
-    data: Path | None = None
     jvm: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Cluster(Server):
-    """One node or several. What is done to the cluster is done to all nodes, or to those that are named."""
+    """One node or several. Actions apply to the nodes given, or to all nodes."""
 
-    folder: Path
     nodes: tuple[Node, ...]
-    tied: bool
 
     @classmethod
-    def make(cls, wish: Wish, folder: Path, *, tied: bool = True) -> Self:
-        """Everything but the processes. Tied, they will die with this one, however it ends."""
+    def make(cls, wish: Wish, folder: Path) -> Self:
+        """Prepare everything but the processes."""
         version = choose(wish.engine, wish.version, secure=wish.secure)
         java = jdk.find(version)
         home = assembled(version, java)
         folder.mkdir(parents=True, exist_ok=True)
         access = security.make_access(folder, java) if wish.secure else Access()
         nodes = tuple(_nodes(wish, folder, access, _command(version, java, home, wish)))
-        cluster = cls(wish.engine, version.exact, tuple(node.url for node in nodes), access, folder, nodes, tied)
-        (folder / _SAVED).write_text(json.dumps(asdict(cluster), default=str, indent=1))
-        return cluster
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """A cluster that another process made in the folder."""
-        saved: dict[str, Any] = json.loads((folder / _SAVED).read_text())
-        access = saved["access"] | {"ca": saved["access"]["ca"] and Path(saved["access"]["ca"])}
-        nodes = [
-            node | {"folder": Path(node["folder"]), "command": tuple(node["command"])} for node in saved["nodes"]
-        ]
-        return cls(
-            **saved
-            | {
-                "urls": tuple(saved["urls"]),
-                "access": Access(**access),
-                "folder": folder,
-                "nodes": tuple(Node(**node) for node in nodes),
-            }
-        )
+        return cls(wish.engine, version.exact, tuple(node.url for node in nodes), access, nodes)
 
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.end()
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def start(self, *nodes: Node, timeout: float = 300) -> Self:
-        """Starts those that do not run, on their ports and data, and waits until they answer."""
+        """Start the nodes that do not run, on their ports and data, and wait until they answer."""
         chosen = nodes or self.nodes
         try:
             for node in chosen:
                 if not node.alive:
-                    node.launch(tied=self.tied)
+                    node.launch()
             self.wait(*chosen, timeout=timeout)
             for node in chosen:
-                # Loads the server's exceptions in one thread. When several threads throw the first exceptions of a
-                # JVM at the same time, as after a pause under load, their class initializers wait for each other.
+                # Load the server's exceptions in one thread. When several threads throw the first exceptions of a
+                # JVM at the same time, as after a pause under load, their class initializers deadlock.
                 self.access.request("GET", f"{node.url}/missing-index")
         except BaseException:
             for node in chosen:
@@ -115,16 +84,16 @@ class Cluster(Server):
         return self
 
     def wait(self, *nodes: Node, timeout: float = 300) -> None:
-        """Until the nodes answer and the cluster is healthy with all nodes that run."""
+        """Wait until the nodes answer and the cluster is healthy with all nodes that run."""
         deadline = time.monotonic() + timeout
         running = [node for node in self.nodes if node.alive or node in nodes]
         for node in nodes or running:
             while not self._is_healthy(node, len(running)):
                 if not node.alive:
-                    raise Failed(f"{self.engine} {self.version} {node.name} ended: {node.trouble()}")
+                    raise Failed(f"{self.engine} {self.version} {node.name} ended: {node.describe_failure()}")
                 if time.monotonic() > deadline:
                     late = f"{node.name} is not ready after {timeout:g} s"
-                    raise Failed(f"{self.engine} {self.version} {late}: {node.trouble()}")
+                    raise Failed(f"{self.engine} {self.version} {late}: {node.describe_failure()}")
                 time.sleep(0.1)
 
     def _is_healthy(self, node: Node, number: int) -> bool:
@@ -135,33 +104,29 @@ class Cluster(Server):
         return status == 200 and health["status"] != "red" and health["number_of_nodes"] == number
 
     def stop(self, *nodes: Node) -> None:
-        """SIGTERM for all, then waits; SIGKILL for what is left after half a minute."""
+        """Send SIGTERM to all and wait; send SIGKILL to those that run after half a minute."""
         for node in nodes or self.nodes:
-            node.ask_to_stop()
+            node.send_sigterm()
         for node in nodes or self.nodes:
             node.stop()
 
     def kill(self, *nodes: Node) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         for node in nodes or self.nodes:
             node.kill()
 
     def pause(self, *nodes: Node) -> None:
-        """SIGSTOP."""
+        """Send SIGSTOP."""
         for node in nodes or self.nodes:
             node.pause()
 
     def resume(self, *nodes: Node) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         for node in nodes or self.nodes:
             node.resume()
 
-    def end(self) -> None:
-        """For when nobody wants the data: all nodes are killed."""
-        self.kill()
-
     def master(self, timeout: float = 120) -> Node:
-        """The node that is master, as soon as all nodes that answer, it among them, agree on it."""
+        """Wait until all nodes that answer agree on a master, and return it."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             named = {node: name for node in self.nodes if (name := self._master_as_seen_by(node)) is not None}
@@ -169,10 +134,10 @@ class Cluster(Server):
                 if set(named.values()) == {node.name}:
                     return node
             time.sleep(0.05)
-        raise Failed(f"{self.engine} {self.version}: the nodes name no common master within {timeout:g} s")
+        raise Failed(f"{self.engine} {self.version}: the nodes do not agree on a master within {timeout:g} s")
 
     def _master_as_seen_by(self, node: Node) -> str | None:
-        """Its name, empty when the node knows of none; None when the node does not answer."""
+        """Return the name of the master, empty if the node knows none, None if the node does not answer."""
         try:
             status, answer = self.access.request("GET", f"{node.url}/_nodes/_master/http?timeout=1s", timeout=2)
         except (OSError, ValueError):
@@ -191,15 +156,13 @@ def _command(version: Version, java: jdk.Jdk, home: Path, wish: Wish) -> list[st
 def _nodes(wish: Wish, folder: Path, access: Access, command: list[str]) -> Iterable[Node]:
     ports = free_ports(2 * wish.nodes)
     http, transport = ports[: wish.nodes], ports[wish.nodes :]
-    if wish.port:
-        http = list(range(wish.port, wish.port + wish.nodes))
     scheme = "https" if wish.secure else "http"
     for number, port in enumerate(http):
         name = f"node-{number + 1}"
         node = folder / name
-        conf, data = node / "conf", (wish.data or folder / "data") / name
-        conf.mkdir(parents=True)
-        data.mkdir(parents=True, exist_ok=True)
+        conf, data = node / "conf", node / "data"
+        for directory in (conf, data):
+            directory.mkdir(parents=True)
         settings = _settings(wish, folder.name, name) | _places(node, data, port, transport[number])
         _configure(conf, wish, settings | _discovery(wish, transport) | dict(wish.settings))
         if wish.secure:

@@ -1,4 +1,4 @@
-"""The JDK that suits a server: FREEZER_ES_JAVA_HOME, JAVA_HOME, `java` on the path, or one beside that."""
+"""Find the JDK for a server: FREEZER_ES_JAVA_HOME, JAVA_HOME, `java` on the path, or one beside that."""
 
 import os
 import re
@@ -23,8 +23,8 @@ class Jdk:
 
 
 def find(version: Version) -> Jdk:
-    """The first JDK that is old and new enough for the server."""
-    found = [jdk for home in _homes() if (jdk := _look(home))]
+    """Return the first JDK with a version that the server supports."""
+    found = [jdk for home in _homes() if (jdk := _read_version(home))]
     for jdk in found:
         if jdk.major in version.java:
             return jdk
@@ -43,16 +43,16 @@ def _homes() -> Iterator[Path]:
 
 
 @cache
-def _look(home: Path) -> Jdk | None:
+def _read_version(home: Path) -> Jdk | None:
     if not (home / "bin/javac").exists():
         return None
     try:
-        said = subprocess.run(
+        done = subprocess.run(
             [home / "bin/java", "-version"], check=False, capture_output=True, text=True, timeout=30
         )
     except OSError:
         return None
-    match = re.search(r'version "(?:1\.)?(\d+)', said.stderr + said.stdout)
+    match = re.search(r'version "(?:1\.)?(\d+)', done.stderr + done.stdout)
     return Jdk(home, int(match[1])) if match else None
 
 

@@ -1,7 +1,4 @@
-"""One node: a process, and a folder with its configuration, log and process id.
-
-The folder is all there is to know, so that another process can act on the node as well.
-"""
+"""One node: a process, and a directory with its configuration and log."""
 
 import os
 import random
@@ -10,29 +7,31 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.search import Failed
 
 _TIED = [sys.executable, "-I", "-S", str(Path(__file__).with_name("tied.py"))]
-# A tied process dies with the *thread* that started it, so they all are started by one that lasts.
+# A tied process dies with the *thread* that started it, so one thread that never ends starts all of them.
 _STARTER = ThreadPoolExecutor(1, "search-servers")
-# Below what the system hands out for connections: nobody takes the port of a node that is down.
-# Each worker of pytest-xdist has ports of its own.
+# Below the range that the system uses for outgoing connections, so that the port of a stopped node stays free.
+# Each worker of pytest-xdist has its own ports.
 _WORKER, _WORKERS = (os.environ.get(f"PYTEST_XDIST_WORKER{name}", "") for name in ("", "_COUNT"))
 _PORTS = range(20000 + int(_WORKER.removeprefix("gw") or 0), 32000, int(_WORKERS or 1))
-_OURS: dict[int, subprocess.Popen[bytes]] = {}
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Node:
+    """A node that is not started yet. Its process dies with the process that started it."""
+
     name: str
     url: str
     folder: Path
     command: tuple[str, ...]
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def log(self) -> Path:
@@ -44,29 +43,21 @@ class Node:
 
     @property
     def pid(self) -> int | None:
-        """The process id, as long as the process runs; paused counts as running."""
-        try:
-            pid, started = map(int, (self.folder / "pid").read_text().split())
-        except FileNotFoundError:
-            return None
-        if pid in _OURS and _OURS[pid].poll() is not None:
-            del _OURS[pid]
-        return pid if pid in _OURS or _started(pid) == started else None
+        """The process id, None if the process has ended; a paused process has one."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
 
-    def launch(self, *, tied: bool) -> None:
-        """Starts the process and does not wait; tied, it dies with this one."""
+    def launch(self) -> None:
+        """Start the process and do not wait for it."""
         if self.alive:
-            raise Failed(f"{self.name} runs already")
-        process = _STARTER.submit(self._spawn, [*_TIED, str(os.getpid())] if tied else []).result()
-        _OURS[process.pid] = process
-        (self.folder / "pid").write_text(f"{process.pid} {_started(process.pid) or 0}\n")
+            raise Failed(f"{self.name} is running already")
+        self._process = _STARTER.submit(self._spawn).result()
 
-    def _spawn(self, before: list[str]) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> subprocess.Popen[bytes]:
         scratch = self.folder / "tmp"
         scratch.mkdir(exist_ok=True)
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*before, *self.command],
+                [*_TIED, str(os.getpid()), *self.command],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -75,23 +66,23 @@ class Node:
             )
 
     def stop(self, grace: float = 30) -> None:
-        """SIGTERM, and SIGKILL for one that does not end by it."""
-        self.ask_to_stop()
-        if not self._ended(grace):
+        """Send SIGTERM, and SIGKILL if the process does not end in time."""
+        self.send_sigterm()
+        if not self._has_ended(grace):
             self.kill()
 
-    def ask_to_stop(self) -> None:
+    def send_sigterm(self) -> None:
         self._signal(signal.SIGTERM)
         self._signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """Send SIGKILL and wait."""
         self._signal(signal.SIGKILL)
-        if not self._ended(30):
+        if not self._has_ended(30):
             raise Failed(f"{self.name} survives SIGKILL")
 
     def pause(self) -> None:
-        """SIGSTOP: it accepts connections and does not answer."""
+        """Send SIGSTOP: the node accepts connections and does not answer."""
         self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -101,45 +92,26 @@ class Node:
         if (pid := self.pid) is not None:
             os.kill(pid, number)
 
-    def _ended(self, grace: float) -> bool:
-        deadline = time.monotonic() + grace
-        while self.alive and time.monotonic() < deadline:
-            time.sleep(0.02)
+    def _has_ended(self, timeout: float) -> bool:
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(timeout)
         return not self.alive
 
     def logged(self, since: int = 0, lines: int = 40) -> str:
-        """The last lines of what was logged after that many bytes."""
+        """Return the last lines that were logged after that many bytes."""
         if not self.log.exists():
             return ""
         with self.log.open("rb") as log:
             log.seek(since)
             return "\n".join(log.read().decode(errors="replace").splitlines()[-lines:])
 
-    def trouble(self) -> str:
-        """What went wrong, in a line if the log has one, and the log's end."""
+    def describe_failure(self) -> str:
+        """Return the first error in the log, if there is one, and the end of the log."""
         text = self.logged(lines=200)
         pattern = r"^(?!\[\S+\]\[INFO|\s+at ).*?\b([\w.$]+(?:Exception|Error)\b(?:: .*)?)$"
         reasons = re.findall(pattern, text, re.MULTILINE)
         return f"{reasons[0][:300] if reasons else 'see the log'}\n{self.log}:\n{self.logged()}"
-
-
-def _started(pid: int) -> int | None:
-    """When the process started, which tells it from a later one with its id; None when it has ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    if fields[0] == "X" or (fields[0] == "Z" and _threads(pid) <= 1):
-        return None
-    return int(fields[19])
-
-
-def _threads(pid: int) -> int:
-    """While a killed process still has some beside its first, its sockets are open."""
-    try:
-        return len(list(Path(f"/proc/{pid}/task").iterdir()))
-    except OSError:
-        return 0
 
 
 def free_ports(count: int) -> list[int]:
@@ -149,7 +121,7 @@ def free_ports(count: int) -> list[int]:
             return ports
         if _is_free(port):
             ports.append(port)
-    raise Failed(f"there are no {count} free ports in {_PORTS}")
+    raise Failed(f"fewer than {count} ports are free in {_PORTS}")
 
 
 def _is_free(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""A server as its users see it: addresses, who one has to be, and what it answers."""
+"""The addresses of a server, the credentials for it, and requests to it."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Access:
-    """Nothing for plain HTTP; with security a user, a password and the file with the certificate to trust."""
+    """Credentials, empty for plain HTTP; with security a user, a password and the file with the CA certificate."""
 
     user: str = ""
     password: str = ""
@@ -23,7 +23,7 @@ class Access:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the certificate, as clients want it."""
+        """SHA-256 of the certificate, in hexadecimal."""
         assert self.ca is not None, "the server has no certificate"
         return hashlib.sha256(ssl.PEM_cert_to_DER_cert(self.ca.read_text())).hexdigest()
 
@@ -35,7 +35,7 @@ class Access:
         return urllib.request.build_opener(*handlers)
 
     def request(self, method: str, url: str, body: Any = None, timeout: float = 30) -> tuple[int, Any]:
-        """Status and body of the answer; OSError when there is none."""
+        """Return status and body of the response. Raises ``OSError`` without one."""
         request = urllib.request.Request(
             url, method=method, data=None if body is None else json.dumps(body).encode()
         )
@@ -59,7 +59,7 @@ def _parsed(text: bytes) -> Any:
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers: of one node or more, started here or given."""
+    """A server of one node or more."""
 
     engine: str
     version: str
@@ -71,14 +71,6 @@ class Server:
         """The address of the first node."""
         return self.urls[0]
 
-    @property
-    def major(self) -> str:
-        return self.version.partition(".")[0]
-
-    @property
-    def secure(self) -> bool:
-        return self.url.startswith("https:")
-
     def request(self, method: str, path: str, body: Any = None, timeout: float = 30) -> tuple[int, Any]:
-        """One request to the first node: status and body."""
+        """Send a request to the first node and return status and body."""
         return self.access.request(method, self.url + path, body, timeout)

@@ -1,4 +1,4 @@
-"""The servers of one pytest run: each is started when the first test asks for it, and ends with the run."""
+"""The search servers of one pytest run: each starts when the first test needs it, and ends with the run."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,58 +10,47 @@ import pytest
 from tests.support.left_out import leave_out
 from tests.support.search import Failed, Missing
 from tests.support.search.cluster import Cluster, Wish
-from tests.support.search.given import given
 from tests.support.search.node import Node
-from tests.support.search.server import Server
-from tests.support.search.versions import choose
+from tests.support.search.versions import Version, choose
 
-_Key = tuple[str, str, bool]
-# A server that lives for a minute is not worth being optimized: half the processor time of a start.
+# A server that lives for a minute is not worth optimizing: half the processor time of a start.
 _SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
 
 
 class SearchServers:
-    """What tests ask for servers. A test that asks for one that this machine cannot start is skipped, under CI it
-    fails.
-    """
+    """Starts servers for tests. If this machine cannot start one, the test is skipped, or fails under CI."""
 
     def __init__(self) -> None:
         self._temporary: pytest.TempPathFactory | None = None
-        self._servers: dict[_Key, Server] | None = None
-        self._failed: dict[_Key, Failed] = {}
+        self._shared: dict[Version, Cluster] = {}
+        self._failed: dict[Version, Failed] = {}
         self._started: list[Cluster] = []
         self._log_sizes: dict[Node, int] = {}
-        self.left_out: dict[str, str] = {}
+        self._left_out: dict[Version, Missing] = {}
 
     def open(self, temporary: pytest.TempPathFactory) -> None:
-        """Says where configuration, data and logs go."""
+        """Set where configuration, data and logs are written."""
         self._temporary = temporary
 
-    def server(self, engine: str, version: str, *, secure: bool = False) -> Server:
-        """The one that all tests share: a given one, or else one started here. Do not harm it."""
-        key = (engine, choose(engine, version, secure=secure).major, secure)
-        if self._servers is None:
-            self._servers = {(known.engine, known.major, known.secure): known for known in reversed(given())}
-        if key in self._failed:
-            raise self._failed[key]
-        if key not in self._servers:
+    def server(self, engine: str, version: str, *, secure: bool = False) -> Cluster:
+        """Return the server that all tests share. Tests must not harm it."""
+        chosen = choose(engine, version, secure=secure)
+        if chosen in self._failed:
+            raise self._failed[chosen]
+        if chosen not in self._shared:
             try:
-                self._servers[key] = self._make(Wish(engine, version, secure=secure, jvm=_SHORT_LIVED)).start()
+                self._shared[chosen] = self.cluster(engine, version, nodes=1, secure=secure).start()
             except Failed as error:
-                self._failed[key] = error
+                self._failed[chosen] = error
                 raise
-        return self._lives(self._servers[key])
+        for node in self._shared[chosen].nodes:
+            if not node.alive:
+                raise Failed(f"the shared {chosen} has ended: {node.describe_failure()}")
+        return self._shared[chosen]
 
-    def named(self, name: str) -> Server:
-        """The same by a store's name, such as ``elasticsearch9``."""
+    def named(self, name: str) -> Cluster:
+        """Return the shared server with a store's name, such as ``elasticsearch9``."""
         return self.server(name[:-1], name[-1])
-
-    def _lives(self, server: Server) -> Server:
-        if isinstance(server, Cluster):
-            for node in server.nodes:
-                if not node.alive:
-                    raise Failed(f"the shared {server.engine} {server.version} has ended: {node.trouble()}")
-        return server
 
     def cluster(
         self,
@@ -70,41 +59,38 @@ class SearchServers:
         *,
         nodes: int = 3,
         secure: bool = False,
-        heap: str = "512m",
         settings: Mapping[str, str] | None = None,
     ) -> Cluster:
-        """One for the caller alone, who may do it any harm; end it with `with`. It has not started yet."""
-        return self._make(Wish(engine, version, nodes, secure, heap, settings or {}, jvm=_SHORT_LIVED))
-
-    def _make(self, wish: Wish) -> Cluster:
+        """Return a cluster that one test may harm. It is not started; ``with`` starts and ends it."""
         assert self._temporary is not None, "the plugin tests.support.fixtures is not loaded"
-        version = choose(wish.engine, wish.version, secure=wish.secure)
+        chosen = choose(engine, version, secure=secure)
+        wish = Wish(engine, version, nodes, secure, settings=settings or {}, jvm=_SHORT_LIVED)
         try:
-            if str(version) in self.left_out:
-                raise Missing(self.left_out[str(version)])
-            cluster = Cluster.make(wish, self._temporary.mktemp(f"{version.name}-"))
+            if chosen in self._left_out:
+                raise self._left_out[chosen]
+            cluster = Cluster.make(wish, self._temporary.mktemp(f"{chosen.name}-"))
         except Missing as missing:
-            self.left_out[str(version)] = str(missing)
-            leave_out(f"{version}: {missing}")
+            self._left_out[chosen] = missing
+            leave_out(f"{chosen}: {missing}")
         self._started.append(cluster)
         return cluster
 
     def close(self) -> None:
-        """Nobody wants the data, so they are killed."""
+        """Kill all servers."""
         for cluster in self._started:
             with suppress(Failed):
                 cluster.kill()
         self._started.clear()
-        self._servers = None
+        self._shared.clear()
 
     def remember_logs(self) -> None:
-        """A test begins."""
+        """Note where the logs end, before a test."""
         self._log_sizes = {node: _size(node.log) for node in self._nodes()}
 
     def logged(self) -> list[tuple[str, str]]:
-        """What the servers have logged since the test began: title and text."""
-        said = [(node, node.logged(self._log_sizes.get(node, 0))) for node in self._nodes()]
-        return [(f"log of search server {node.log}", text) for node, text in said if text]
+        """Return titles and texts of what the servers have logged since the test began."""
+        logged = [(node, node.logged(self._log_sizes.get(node, 0))) for node in self._nodes()]
+        return [(f"log of search server {node.log}", text) for node, text in logged if text]
 
     def _nodes(self) -> list[Node]:
         return [node for cluster in self._started for node in cluster.nodes]

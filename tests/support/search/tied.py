@@ -1,6 +1,6 @@
-"""Runs a command that dies with the process that started it, however that ends: `tied.py PARENT COMMAND ...`.
+"""Run a command that dies with the process that started it, however that ends: `tied.py PARENT COMMAND ...`.
 
-A paused process dies as well, which SIGTERM could not do; hence SIGKILL. The wish outlives exec.
+The signal is SIGKILL, because a paused process does not react to SIGTERM. The setting survives exec.
 """
 
 import ctypes

@@ -1,4 +1,4 @@
-"""Which servers there are, and what each is made of. The exact versions are in pom.xml."""
+"""The servers that can be assembled, and their modules. The exact versions are in pom.xml."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ _MAVEN = {"m": "http://maven.apache.org/POM/4.0.0"}
 
 @dataclass(frozen=True)
 class Module:
-    """A module of the server that the node loads; these jars get a class loader of its own."""
+    """A module of the server; its jars have their own class loader."""
 
     name: str
     plugin: str
@@ -49,15 +49,11 @@ class Version:
         return f"{self.engine} {self.major}" + (" with security" if self.secure else "")
 
 
-def _from(major: int, below: int = 100) -> range:
-    return range(major, below)
-
-
 _ELASTICSEARCH = (
     Module("transport-netty4", "org.elasticsearch.transport.netty4.Netty4Plugin", ("transport-netty4",)),
 )
 
-# The security module brings the transport itself, so the transport's jar lies beside its own.
+# The security module is the transport too, so both jars are in one directory.
 _SECURITY = (
     Module("x-pack-core", "org.elasticsearch.xpack.core.XPackPlugin", ("x-pack-core",)),
     Module(
@@ -84,20 +80,17 @@ def _opensearch(suffix: str) -> tuple[Module, ...]:
 
 
 VERSIONS = (
-    Version("elasticsearch", "8", _from(17), _ELASTICSEARCH, "RootPlugin8"),
-    Version("elasticsearch", "9", _from(21), _ELASTICSEARCH, "RootPlugin9"),
-    Version("elasticsearch", "8", _from(17), _SECURITY, "RootPlugin8", secure=True),
-    Version("opensearch", "2", _from(11, 24), _opensearch("Plugin")),
-    Version("opensearch", "3", _from(21), _opensearch("ModulePlugin")),
+    Version("elasticsearch", "8", range(17, 100), _ELASTICSEARCH, "RootPlugin8"),
+    Version("elasticsearch", "9", range(21, 100), _ELASTICSEARCH, "RootPlugin9"),
+    Version("elasticsearch", "8", range(17, 100), _SECURITY, "RootPlugin8", secure=True),
+    Version("opensearch", "2", range(11, 24), _opensearch("Plugin")),
+    Version("opensearch", "3", range(21, 100), _opensearch("ModulePlugin")),
 )
-ENGINES = tuple(sorted({version.engine for version in VERSIONS}))
 
 
-def choose(engine: str, version: str = "", *, secure: bool = False) -> Version:
-    """The server for a major or exact version; without one, the engine's first."""
+def choose(engine: str, version: str, *, secure: bool = False) -> Version:
+    """Return the server for a major or exact version."""
     for known in VERSIONS:
-        if (known.engine, known.secure) == (engine, secure) and version in ("", known.major, known.exact):
+        if (known.engine, known.secure) == (engine, secure) and version in (known.major, known.exact):
             return known
-    there_are = ", ".join(f"{known} ({known.exact})" for known in VERSIONS)
-    asked = f"{engine} {version}" + (" with security" if secure else "")
-    raise Failed(f"there is no {asked}; there are {there_are}")
+    raise Failed(f"no {engine} {version} (secure: {secure}); known are {', '.join(map(str, VERSIONS))}")
