@@ -1,4 +1,4 @@
-"""``freezer-manage``: makes, upgrades, shows and removes what documents are kept in, and imports older ones."""
+"""``freezer-manage``: create, upgrade, show and remove the indices or tables, and import older documents."""
 
 import contextlib
 import json
@@ -27,7 +27,7 @@ LOG = logging.getLogger(__name__)
 
 PROGRAM = "freezer-manage"
 
-_ABOUT = "Makes, upgrades, shows and removes what documents are kept in; takes over those of the original service."
+_ABOUT = "Create, upgrade, show and remove the indices or tables; import documents of the original service."
 
 _NAMES = [kind.name for kind in KINDS]
 
@@ -35,27 +35,27 @@ _ARGUMENTS: list[cfg.Opt] = [
     cfg.StrOpt(
         "category",
         positional=True,
-        help="db: what documents are kept in; import, without a further word: documents of the original service.",
+        help="db: the indices or tables; import, without a further word: documents of the original service.",
     ),
     cfg.StrOpt(
         "command",
         positional=True,
-        help="In db: sync, or update: make it or bring it up to date, without loss; show: print what there is, as "
-        "JSON; remove: take it away with all documents; update-settings: apply the number of replicas.",
+        help="With db: sync or update: create or upgrade them without loss of documents; show: print JSON; "
+        "remove: remove them with all documents; update-settings: apply the number of replicas.",
     ),
     cfg.BoolOpt("yes", short="y", default=False, help="Answer every question with yes."),
     cfg.BoolOpt(
         "erase",
         short="e",
         default=False,
-        help="In sync: remove an index that has the name of ours and is none, after a question.",
+        help="With sync: remove an index of another origin that has the name of ours, after a question.",
     ),
     cfg.StrOpt("mapping", short="m", help=f"Only this kind of document: {', '.join(_NAMES)}."),
     cfg.StrOpt(
         "index",
         short="i",
         regex=opts.INDEX_PREFIX,
-        help="What index names start with, instead of the configured prefix.",
+        help="The prefix of index names, instead of the configured one.",
     ),
     cfg.BoolOpt(
         "test-only",
@@ -65,16 +65,16 @@ _ARGUMENTS: list[cfg.Opt] = [
     ),
     *importing.ARGUMENTS,
 ]
-_NO_WORD = "documents"
+_NO_COMMAND = "documents"
 
 MAX_LINES = 20
-"""Lines about single clients that ``db sync`` prints."""
+"""Lines about clients that ``db sync`` prints."""
 
 _IGNORED = ("host", "hosts", "port")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command and return the exit code."""
     arguments = list(_tolerated(sys.argv[1:] if argv is None else argv))
     if not arguments:
         with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(SystemExit):
@@ -83,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf = cfg.CONF
     opts.register_stores(conf)
     conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
-    # `db show | head` is no failure.
+    # `db show | head` ends silently.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signals.raise_on_signals()
     try:
@@ -105,17 +105,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check_usage(conf: cfg.ConfigOpts) -> None:
     if conf.category not in ("db", "import"):
-        raise UsageError(f"there is no category {conf.category}, only db and import")
+        raise UsageError(f"the category {conf.category} is unknown; choose from db, import")
     if conf.category == "db" and conf.command not in _COMMANDS:
-        raise UsageError(f"db {conf.command} is none of {', '.join(_COMMANDS)}")
-    importing.check_usage(conf, is_meant=conf.category == "import")
+        raise UsageError(f"db {conf.command} is unknown; choose from {', '.join(_COMMANDS)}")
+    importing.check_usage(conf, is_import=conf.category == "import")
     if conf.mapping is not None and conf.mapping not in _NAMES:
-        raise UsageError(f"--mapping {conf.mapping} is none of {', '.join(_NAMES)}")
+        raise UsageError(f"--mapping {conf.mapping} is unknown; choose from {', '.join(_NAMES)}")
 
 
 def _tolerated(arguments: Sequence[str]) -> Iterator[str]:
-    """Without the value that ``--test-only`` once took by mistake, and with a word after ``import``, which the
-    parser expects.
+    """Yield the arguments without the value that older releases required after ``--test-only``, and with a word
+    after ``import``, because the parser expects two.
     """
     words = ("db", "import", *_COMMANDS)
     before = ""
@@ -123,12 +123,12 @@ def _tolerated(arguments: Sequence[str]) -> Iterator[str]:
         if before not in ("-t", "--test-only") or argument.startswith("-") or argument in words:
             yield argument
         if argument == "import" and "db" not in arguments:
-            yield _NO_WORD
+            yield _NO_COMMAND
         before = argument
 
 
 def _repair(store: stores.Store) -> None:
-    """Complete changes of several documents that were interrupted."""
+    """Complete interrupted changes of several documents."""
     with contextlib.closing(store.open(threads=1)) as repository:
         Membership(repository, lambda: int(time.time())).complete_all()
         lines = list(duplicates.unite_all(repository))
@@ -140,7 +140,7 @@ def _repair(store: stores.Store) -> None:
 def _run(conf: cfg.ConfigOpts) -> int:
     for name in _IGNORED:
         if conf[name] is not None:
-            print(f"{PROGRAM}: --{name} is ignored; the configuration says where the store is", file=sys.stderr)
+            print(f"{PROGRAM}: --{name} is ignored; the configuration has the address", file=sys.stderr)
     store = stores.find_store(conf)
     stores.warn_if_embedded(store)
     if conf.index and isinstance(store, stores.ElasticsearchStore):
@@ -190,9 +190,9 @@ def _remove(conf: cfg.ConfigOpts, admin: StoreAdmin) -> None:
 def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
     if conf.yes:
         return True
-    # None when it was closed before the start.
+    # None if it was closed before the start.
     if sys.stdin is None or not sys.stdin.isatty():
-        raise CommandError(f"{question} There is no terminal to ask at: use --yes")
+        raise CommandError(f"{question} stdin is not a terminal: use --yes")
     answer = ""
     while answer not in ("y", "n"):
         print(f"{question} (y/n) ", end="", file=sys.stderr, flush=True)

@@ -1,1 +1,1 @@
-"""HOW documents are kept: the promise (``protocol``), what can be asked (``query``), and the drivers."""
+"""Storage of documents: the guarantees (``protocol``), the queries (``query``), and the drivers."""

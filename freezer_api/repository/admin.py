@@ -1,68 +1,66 @@
-"""What an operator does to a store: make it, bring its layout up to date, look at it, take it away."""
+"""Administration of a store: create, upgrade, show and remove it."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Ask = Callable[[str], bool]
-"""Asks the operator a question; whether the answer is yes."""
+"""Ask the operator a question. Return whether the answer is yes."""
 
 
 class Foreign(NamedTuple):
-    """Something in the store that this service has not put there. ``breaks``: requests go wrong with it."""
+    """An addition to the store that this service did not make. ``breaks``: requests fail with it."""
 
     text: str
     breaks: bool
 
 
 class StoreAdmin(Protocol):
-    """Administers one store. Every method may raise ``Unavailable``, ``StoreFailed`` and, with a message
-    of one line, ``CommandError``.
-    """
+    """Administer one store. Every method may raise ``Unavailable``, ``StoreFailed`` and ``CommandError``."""
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
-        """What :meth:`sync` would do, a line each; nothing is changed."""
+        """Return what :meth:`sync` would do, one line for each kind, without changes."""
         ...
 
     def pending(self, kinds: Sequence[str]) -> list[str]:
-        """What :meth:`sync` has to do, a line each; none when all is as this release wants it."""
+        """Return what :meth:`sync` has to do, one line for each kind that is not current."""
         ...
 
     def shortcomings(self) -> list[str]:
-        """What the settings want and the store cannot give, a line each."""
+        """Return the settings that the store cannot fulfil, one line each."""
         ...
 
     def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
-        """Return what others have added to what documents of these kinds are kept in."""
+        """Return additions of others to the indices or tables of these kinds."""
         ...
 
     def size_limits(self) -> dict[str, int]:
-        """Bytes that the store accepts in a request, by the name of its option; empty if it has no limit."""
+        """Return the store's limits of a request in bytes, by the names of its options."""
         ...
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:
-        """Make or upgrade what documents of these kinds are kept in.
+        """Create or upgrade the indices or tables of these kinds without loss of documents.
 
-        No document is lost, unless something that is none of ours is in the way and ``erase`` says that it may go.
-        Safe while the service serves, and when several do it at once; what was interrupted is done anew.
+        An index of another origin that has the name is removed if ``erase`` returns true. The service and other
+        processes may run meanwhile, and an interrupted run can be repeated.
         """
         ...
 
     def notes(self) -> list[str]:
-        """What the operator should know of a store that was made, a line each."""
+        """Return remarks for the operator after :meth:`sync`, one line each."""
         ...
 
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
-        """Take all documents of these kinds away, unless ``test_only``; the kinds of which there was anything."""
+        """Remove all documents of these kinds, unless ``test_only``. Return the kinds that existed."""
         ...
 
     def show(self) -> Any:
-        """What there is, as JSON; None when there is nothing."""
+        """Return a JSON description of the indices or tables, None if none exists."""
         ...
 
     def update_settings(self) -> str:
-        """Apply the settings that can be changed at any time; the line that says which."""
+        """Apply the settings that can be changed at any time. Return one line that names them."""
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Close all connections."""
         ...

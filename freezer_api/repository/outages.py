@@ -1,8 +1,8 @@
-"""Bounds on what a request waits for its store, and outages, which are remembered.
+"""Bounds on the time that a request waits for its store, and a memory of outages.
 
-Once a call went without an answer, calls at that place of the store are refused at once, except for one at a time,
-the probe, which takes a second at most. The first answer ends the outage. So a store that hangs keeps neither the
-threads of a worker waiting nor the requests that queue for them.
+Once a call got no response, calls to that place of the store are refused at once, except for one probe at a time,
+which takes at most a second. The first response ends the outage. So a store that hangs blocks neither the threads
+of a worker nor the requests that queue for them.
 """
 
 import logging
@@ -21,23 +21,23 @@ EVERYWHERE = ""
 """The place of an outage of the whole store."""
 
 READING, WRITING, CHECKING = "reading", "writing", "the health check"
-"""Places of a SQL store: it may refuse writes and go on to answer reads."""
+"""Places of a SQL store, which may refuse writes but answer reads."""
 
 PROBE_TIMEOUT = 1.0
-"""Seconds that a call takes at most during an outage."""
+"""Seconds that a call may take during an outage."""
 
 PROBE_WAIT_TIMEOUT = 0.1
-"""Seconds that other calls wait for the end of a probe: in a store that answers it takes less."""
+"""Seconds that other calls wait for the end of a probe. If the store answers, a probe takes less."""
 
 _SLOW = 1.0
-"""Seconds after which a call of a request is slow, or a quarter of what it may take, if that is less."""
+"""Seconds after which a call is slow; a quarter of its limit, if that is less."""
 
 _FAST = 0.5
-"""Seconds within which a call that fails was refused, not left without an answer."""
+"""Seconds within which a failed call counts as refused, not as unanswered."""
 
 
 class _Request:
-    """How long the slow calls of one request may take. ``end`` is None while none of them was slow.
+    """The deadline of the slow calls of one request. ``end`` is None while no call was slow.
 
     ``waited``: seconds that the request waited for a thread.
     """
@@ -53,11 +53,11 @@ _REQUEST: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 @contextmanager
 def one_request(waited: float = 0.0) -> Iterator[None]:
-    """Let the calls that this thread makes share one deadline as soon as one of them is slow.
+    """Let the calls of this thread share one deadline as soon as one of them is slow.
 
-    Calls that are answered quickly end that: a request may make thousands of them. A request that has ``waited``
-    seconds for a thread has as much less for each call, at most by half. So the client is answered in time, and so
-    are the requests that are queued behind it, as the outage is noticed earlier.
+    A quick call ends that, as a request may make thousands of them. If the request ``waited`` seconds for a
+    thread, the limit of each call is reduced by as much, at most by half. So the client gets its response in time,
+    and the outage is detected earlier for the requests that are queued.
     """
     token = _REQUEST.set(_Request(waited))
     try:
@@ -67,7 +67,7 @@ def one_request(waited: float = 0.0) -> Iterator[None]:
 
 
 class Call:
-    """A call that ends ``seconds`` after ``begun`` at the latest. ``is_probe``: made during an outage."""
+    """A call that ends ``seconds`` after ``begun`` at the latest. ``is_probe``: it happens during an outage."""
 
     def __init__(self, outages: "Outages", place: str, *, begun: float, seconds: float, is_probe: bool) -> None:
         self.begun = begun
@@ -78,20 +78,20 @@ class Call:
 
     @property
     def is_hopeless(self) -> bool:
-        """Whether an outage has begun meanwhile, so that another attempt is the probe's to make."""
+        """Whether an outage has begun meanwhile, so that only the probe may try again."""
         return not self.is_probe and self._outages.has(self._place)
 
     def answered(self) -> None:
-        """Note that the store answered, which ends an outage."""
+        """Record a response of the store, which ends an outage."""
         self._outages.answered(self._place)
 
     def unanswered(self, reason: str, *, everywhere: bool = False) -> None:
-        """Note that it did not, here or ``everywhere``, which begins an outage unless others were answered."""
+        """Record a missing response. It begins an outage, here or ``everywhere``, unless others were answered."""
         self._outages.unanswered(EVERYWHERE if everywhere else self._place, self.begun, reason)
 
 
 class Outages:
-    """The outages of one store. Threads share this; a forked process goes on with what was known at the fork."""
+    """The outages of one store, shared by threads. A forked process inherits those known at the fork."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -101,28 +101,28 @@ class Outages:
         call_after_fork(Outages.restart, self)
 
     def restart(self) -> None:
-        """Forget a probe that another process is making."""
+        """Forget the probe of another process."""
         self._lock = threading.Lock()
         self._probing = threading.Lock()
 
     def has(self, place: str) -> bool:
-        """Whether there is an outage at the place."""
+        """Return whether an outage affects the place."""
         return bool(self._places) and (place in self._places or EVERYWHERE in self._places)
 
     @contextmanager
     def call(self, place: str, seconds: float) -> Iterator[Call]:
-        """Make a call of at most so many seconds. ``Unavailable`` when during an outage another one is probing."""
+        """Bound a call to ``seconds``. Raises ``Unavailable`` if, during an outage, another call is the probe."""
         if not self.has(place):
             with self._bounded(place, seconds, is_probe=False) as call:
                 yield call
             return
         probing, request = self._probing, _REQUEST.get()
-        # Queued requests must not wait here as well, one after the other.
+        # A request that was queued must not wait again.
         waited = 0.0 if request is None else request.waited
         if not probing.acquire(timeout=max(0.0, PROBE_WAIT_TIMEOUT - waited)):
             raise Unavailable
         try:
-            # The one that was waited for may have ended the outage.
+            # The previous probe may have ended the outage.
             is_probe = self.has(place)
             with self._bounded(
                 place, min(seconds, PROBE_TIMEOUT) if is_probe else seconds, is_probe=is_probe
@@ -138,7 +138,7 @@ class Outages:
         if request is not None and request.end is not None:
             allowed = min(allowed, request.end - begun)
             if allowed < min(_SLOW, seconds / 4):
-                # Too little to tell anything of the store.
+                # Too short to detect an outage.
                 raise Unavailable
         try:
             yield Call(self, place, begun=begun, seconds=allowed, is_probe=is_probe)
@@ -148,7 +148,7 @@ class Outages:
                 request.end = (request.end or begun + seconds) if is_slow else None
 
     def answered(self, place: str) -> None:
-        """Note an answer at the place."""
+        """Record a response at the place."""
         with self._lock:
             self._answered[place] = self._answered[EVERYWHERE] = self._clock()
             ended = self._places & {place, EVERYWHERE}
@@ -157,10 +157,10 @@ class Outages:
             LOG.warning("The store answers again (%s)", place or "everything")
 
     def unanswered(self, place: str, begun: float, reason: str) -> None:
-        """Note that a call since ``begun`` was not answered. An outage is logged once, when it begins."""
+        """Record that a call since ``begun`` got no response. An outage is logged once, when it begins."""
         seconds = self._clock() - begun
         if seconds > _FAST and self._clock() - self._answered.get(place, 0.0) < 0.75 * seconds:
-            LOG.error("The store did not answer a request within %.1f s, but others: %s", seconds, reason)
+            LOG.error("The store did not answer a request within %.1f s, but answered others: %s", seconds, reason)
             return
         with self._lock:
             if not self.has(place):

@@ -1,13 +1,13 @@
-"""The repository's promise. ``tests/contract`` holds every driver to it, on real servers.
+"""The guarantees of the repository. ``tests/contract`` verifies them for every driver, on real servers.
 
-* A write that returned is durable: neither ``kill -9`` nor a power cut undoes it. One that raised left nothing,
+* A write that returned is durable: it survives ``kill -9`` and a power cut. A write that raised changed nothing,
   unless it raised :class:`~freezer_api.errors.Unavailable`: then it may or may not have happened.
-* Read your writes: what a write left is seen by every later ``get`` and ``search`` of any process.
-* A document is given back exactly as it came, whatever its keys and values.
-* Nothing is merged here: a change is read, made, and replaced under its token, so of two changes made from
-  the same reading one loses and is told so.
-* A store that cannot be reached or does not answer in time raises ``Unavailable`` within a bound; an empty
-  page never stands for trouble.
+* Read your writes: every later ``get`` and ``search`` of any process sees a write that returned.
+* A document is returned unchanged, whatever its keys and values.
+* Documents are not merged. A change reads the document, modifies it and replaces it only if its token is still
+  current. Of two changes to the same version, one raises ``Conflict``.
+* A store that cannot be reached or does not answer in time raises ``Unavailable`` within a bound. The driver never
+  returns an empty page instead.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ from freezer_api.repository.query import Position, Query
 
 
 class Stored(NamedTuple):
-    """A document as it stands in the store.
+    """A document in the store.
 
-    ``version`` counts 1, 2, 3 ... from its creation. ``token`` is opaque: it is another one after every change,
-    and never the same again, not even when the key is deleted and created anew.
+    ``version`` is 1 at the creation and grows by 1 with each change. ``token`` is opaque. It differs after every
+    change and is never repeated, even if the key is deleted and created again.
     """
 
     key: str
@@ -33,9 +33,7 @@ class Stored(NamedTuple):
 
 
 class Original(NamedTuple):
-    """A document as it stood in another store: with the version and the time of creation, in microseconds since
-    the epoch, that it had there.
-    """
+    """A document of another store, with its version and time of creation (microseconds since the epoch) there."""
 
     key: str
     document: Document
@@ -45,10 +43,10 @@ class Original(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some documents of a search, in its order.
+    """Documents of a search, in its order.
 
-    ``next``: where a later search may go on, None when there is nothing more. ``total``: the number of documents
-    that fit the conditions, regardless of limit, offset and position; None unless it was asked for.
+    ``next``: the position from which another search continues, None at the end. ``total``: the number of documents
+    that meet the conditions, regardless of limit, offset and position; None unless it was requested.
     """
 
     items: Sequence[Stored]
@@ -64,56 +62,57 @@ class Repository(Protocol):
     """
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        """Store a new document, version 1. ``AlreadyExists`` when the key is taken: of many at once one wins, and
-        searches see its document when the others return.
+        """Store a new document, version 1. Raises ``AlreadyExists`` if the key is taken.
+
+        Of concurrent creations of one key one succeeds. Searches see its document when the others raise.
         """
         ...
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
-        """Create these documents by their keys, each as :meth:`create` does, and return those whose key was free.
+        """Create documents by their keys, each as :meth:`create` does, and return those whose key was free.
 
         Lists have them in this order. It costs less than as many calls of :meth:`create`. After an error any of
-        them may have been created.
+        them may exist.
         """
         ...
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
-        """Store these documents as they were elsewhere; of each, in order, whether it was stored.
+        """Store documents of another store, and return for each whether its key was free.
 
-        One whose key is taken, by another of them too, changes nothing. Lists have them where their time of
-        creation puts them, those of one time in the order of their keys. Each is stored whole or not at all; after
-        an error any of them may have been, and to restore them again completes it. A document that was deleted and
-        is restored may get a token that it had before.
+        A document whose key is taken, also by another of them, is left out. Lists are in the order of the times of
+        creation, then of the keys. Each document is stored whole or not at all. After an error any of them may
+        exist, and a repeated call completes the work. A document that was deleted and is restored may get a token
+        that it had before.
         """
         ...
 
     def get(self, kind: Kind, key: str) -> Stored | None:
-        """The current document, None when there is none. Any text may be asked for."""
+        """Return the current document, None if it does not exist. The key may be any text."""
         ...
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
-        """Put ``document`` in the place of the one with this token. ``Conflict`` when that is not current."""
+        """Replace the document with this token. Raises ``Conflict`` if the token is not current."""
         ...
 
     def delete(self, kind: Kind, key: str, token: str) -> None:
-        """Delete the document with this token. ``Conflict`` when that is not current."""
+        """Delete the document with this token. Raises ``Conflict`` if the token is not current."""
         ...
 
     def search(self, kind: Kind, query: Query) -> Page:
-        """Documents that fit every condition, oldest first, those that ``query.exact_first`` names before all.
+        """Return documents that meet all conditions, oldest first, after those that match ``query.exact_first``.
 
-        ``SearchTooLong`` if it is stopped at ``query.max_seconds``: never a part of the page.
+        Raises ``SearchTooLong``, and never returns a partial page, at ``query.max_seconds``.
         """
         ...
 
     def now(self) -> int:
-        """Return the time in epoch seconds, by the clock that all processes share if the store has one."""
+        """Return the time in epoch seconds, by the store's clock if it has one."""
         ...
 
     def check(self) -> None:
-        """Return when the store is there and its layout is the current one; else raise."""
+        """Raise unless the store is available and its layout is current."""
         ...
 
     def close(self) -> None:
-        """Let go of connections; the repository is not used afterwards."""
+        """Close all connections. The repository cannot be used afterwards."""
         ...

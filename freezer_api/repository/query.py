@@ -1,7 +1,7 @@
-"""Queries of a repository, and their translation. Each condition has one meaning, on every driver.
+"""Queries of a repository, and their translation. Each condition means the same on every driver.
 
-Names, values and words are those of ``documents/search_index.py``: a driver compares, it does not interpret.
-Queries may contain any text and any number, also those that no document can hold.
+Names, values and words are those of ``documents/search_index.py``. A driver only compares them. Queries may
+contain texts and numbers that no document can contain.
 """
 
 import typing
@@ -15,18 +15,18 @@ from freezer_api.documents.search_index import NULL, Value
 from freezer_api.repository.texts import is_text
 
 MAX_DEPTH = 16
-"""Levels of ``Not``, ``Any`` and ``All`` in each other that every driver takes."""
+"""Nested levels of ``Not``, ``Any`` and ``All`` that every driver accepts."""
 
 MAX_CONDITIONS = 100
-"""Conditions of one query, ``Not``, ``Any`` and ``All`` not counted, that every driver takes."""
+"""Conditions of one query, without ``Not``, ``Any`` and ``All``, that every driver accepts."""
 
 MAX_WORDS = 500
-"""Words of all conditions of one query that every driver takes."""
+"""Words of all conditions of one query that every driver accepts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Is:
-    """At one of these names stands this value, alone or in a list. A value of type ``present`` is nowhere."""
+    """One of these names has this value, alone or in a list. No name has a value of type ``present``."""
 
     names: tuple[str, ...]
     value: Value
@@ -34,14 +34,14 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """At none of these names stands anything, or at one stands null."""
+    """None of these names has a value, or one of them has null."""
 
     names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HasWords:
-    """The text at ``path`` has all of these words; in the whole document when ``path`` is None."""
+    """The text at ``path``, or the whole document if it is None, has all of these words."""
 
     path: str | None
     words: tuple[str, ...]
@@ -49,28 +49,28 @@ class HasWords:
 
 @dataclass(frozen=True, slots=True)
 class HasValue:
-    """Somewhere in the document stands a value with exactly this text."""
+    """The document has a value with exactly this text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class HasMember:
-    """The document holds this id as a member."""
+    """The document has this id as a member."""
 
     member: str
 
 
 @dataclass(frozen=True, slots=True)
 class HasClient:
-    """Of jobs: a client that meets the condition has the job's ``client_id``."""
+    """A client that meets the condition has the ``client_id`` of the job."""
 
     condition: "Condition"
 
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The kind's epoch lies within these bounds, both inclusive; None is open. Where there is none it does not."""
+    """The document has an epoch, and it lies within these inclusive bounds; None is unbounded."""
 
     after: int | None
     before: int | None
@@ -78,21 +78,21 @@ class Between:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """The condition does not hold; a document that lacks the field stays in."""
+    """The document does not meet the condition, for instance because it lacks the field."""
 
     condition: "Condition"
 
 
 @dataclass(frozen=True, slots=True)
 class Any:
-    """One of the conditions holds; none of none does."""
+    """The document meets at least one of the conditions."""
 
     conditions: "tuple[Condition, ...]"
 
 
 @dataclass(frozen=True, slots=True)
 class All:
-    """Each of the conditions holds."""
+    """The document meets all conditions."""
 
     conditions: "tuple[Condition, ...]"
 
@@ -101,7 +101,7 @@ Condition = Is | Missing | HasWords | HasValue | HasMember | HasClient | Between
 
 
 class Position(NamedTuple):
-    """A place in a search's order: rank (0 for exact hits, else 1), creation time in microseconds, key."""
+    """A place in the order of a search: rank (0 for exact matches, else 1), creation time (microseconds), key."""
 
     rank: int
     created: int
@@ -112,8 +112,8 @@ class Position(NamedTuple):
 class Query:
     """A search.
 
-    Order: documents in which ``exact_first`` stands as a whole value, then the others; each by creation time,
-    then key. ``after`` continues behind a position, be it still there or not, and ``offset`` counts from there.
+    Order: documents with ``exact_first`` as a whole value, then the others; each by creation time, then key.
+    ``after`` continues behind a position, even if its document is gone, and ``offset`` counts from there.
     ``limit`` is at least 1, ``offset`` at least 0. After ``max_seconds``, if set, the store stops the search.
     """
 
@@ -130,13 +130,13 @@ Node = tuple[typing.Any, ...]
 """A condition on the fields of a store, by its first item:
 
 ``not, node``, ``any, *nodes``, ``all, *nodes``, ``client, condition``, ``equal, column, [text]``,
-``between, column, [low, high]``; ``pending``: the field is true; ``missing, column or None, names, node``: nothing
-is at any of them, or the node is met; ``has any`` and ``has all, field, terms``: of ``entries, words, values``.
+``between, column, [low, high]``; ``pending``: the field is true; ``missing, column or None, names, node``: none of
+the names has a value, or the node is met; ``has any`` and ``has all, field, terms`` of ``entries, words, values``.
 """
 
 
 class Translator(NamedTuple):
-    """Translates conditions on documents of one kind to nodes, the same for every store.
+    """Translate conditions on documents of one kind to nodes, the same for every store.
 
     ``terms``: the module of the store with ``entry``, ``described_word``, ``member``, ``word`` and ``value``.
     """
@@ -185,7 +185,7 @@ class Translator(NamedTuple):
         return ("equal", column, [condition.value.text]) if is_text(condition.value.text) else ("any",)
 
     def _column(self, condition: Is) -> str | None:
-        """Return the field of its own that holds what the condition compares, if there is one."""
+        """Return the separate field with the value that the condition compares, if it exists."""
         if len(condition.names) != 1 or condition.value.type != "string":
             return None
         (name,) = condition.names

@@ -1,11 +1,11 @@
-"""Texts that a store can hold: Unicode without halves of surrogate pairs. A query may hold any text."""
+"""Texts that a store can hold: Unicode without lone surrogates. A query may contain any text."""
 
 
 def is_text(text: str) -> bool:
-    """Whether the text is one that a store can hold."""
+    """Return whether a store can hold the text."""
     return text.isascii() or nearest_text(text) == text
 
 
 def nearest_text(text: str) -> str:
-    """The text with question marks for halves of surrogate pairs."""
+    """Return the text with question marks for lone surrogates."""
     return text.encode("utf-8", "replace").decode("utf-8")

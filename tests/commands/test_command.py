@@ -27,24 +27,27 @@ def test_no_arguments_is_a_usage_error_with_the_help_on_stderr(manage):
     done = manage()
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: freezer-manage")
-    assert "remove: take it away with all documents" in done.stderr
+    assert "remove: remove them with all documents" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["db"], "command"),
-        (["db", "destroy"], "db destroy is none of sync, update, remove, show, update-settings"),
-        (["restore", "sync"], "there is no category restore, only db and import"),
-        (["import"], "import needs one of --from-sql and --from-dump"),
+        (["db", "destroy"], "db destroy is unknown; choose from sync, update, remove, show, update-settings"),
+        (["restore", "sync"], "the category restore is unknown; choose from db, import"),
+        (["import"], "import needs either --from-sql or --from-dump"),
         (["import", "sync"], "unrecognized arguments: sync"),
-        (["import", "--from-sql", "x", "--from-dump", "y"], "import needs one of --from-sql and --from-dump"),
-        (["import", "--from-dump", "y", "--kind", "jobs", "--kind", "plans"], "--kind plans is none of actions"),
-        (["import", "--from-dump", "y", "--on-conflict", "merge"], "--on-conflict merge is none of skip, replace"),
-        (["db", "sync", "--from-sql", "x"], "--from-sql belongs to import"),
-        (["--dry-run", "db", "remove"], "--dry-run belongs to import"),
-        (["db", "sync", "--kind", "jobs"], "--kind belongs to import"),
-        (["-m", "plans", "db", "sync"], "--mapping plans is none of backups, clients, jobs, actions, sessions"),
+        (["import", "--from-sql", "x", "--from-dump", "y"], "import needs either --from-sql or --from-dump"),
+        (
+            ["import", "--from-dump", "y", "--kind", "jobs", "--kind", "plans"],
+            "plans is unknown; choose from actions",
+        ),
+        (["import", "--from-dump", "y", "--on-conflict", "merge"], "merge is unknown; choose from skip, replace"),
+        (["db", "sync", "--from-sql", "x"], "--from-sql is only valid with import"),
+        (["--dry-run", "db", "remove"], "--dry-run is only valid with import"),
+        (["db", "sync", "--kind", "jobs"], "--kind is only valid with import"),
+        (["-m", "plans", "db", "sync"], "--mapping plans is unknown; choose from backups, clients"),
         (["-n", "db", "sync"], "unrecognized arguments: -n"),
         (["db", "sync", "again"], "unrecognized arguments: again"),
         (["-m"], "expected one argument"),

@@ -163,8 +163,8 @@ SUPPORTED = "Elasticsearch 8.19 to 9.x and OpenSearch 2.19 to 3.x"
 @pytest.mark.parametrize(
     ("status", "body", "told"),
     [
-        (200, b"<html>Welcome</html>", f"what answers at the store's address is none of {SUPPORTED}"),
-        (404, b"", f"what answers at the store's address is none of {SUPPORTED}"),
+        (200, b"<html>Welcome</html>", f"the server at the store's address is unknown; supported are {SUPPORTED}"),
+        (404, b"", f"the server at the store's address is unknown; supported are {SUPPORTED}"),
         (
             200,
             b'{"version": {"number": "7.17.0"}}',
@@ -194,7 +194,7 @@ def test_sync_reports_additions_and_fails_only_if_they_do_harm(manage, place, st
     place.request("PUT", f"/{index}/_settings", {"index": {"blocks.read_only": True}})
     done = manage(*config, "-m", "jobs", "db", "sync")
     assert (done.code, done.stdout) == (1, "")
-    reason = f"others have changed the index {index}, or an index template has: index.blocks.read_only is true"
+    reason = f"the index {index} has additions of others or of an index template: index.blocks.read_only is true"
     assert done.stderr == f"freezer-manage: {reason}\n"
     place.request("PUT", f"/{index}/_settings", {"index": {"blocks.read_only": False}})
 
@@ -218,7 +218,7 @@ def test_answers_of_a_proxy_end_in_one_line(manage, place, tmp_path, word, forei
 def test_an_engine_that_is_not_the_wanted_one_is_refused(manage, store):
     done = manage(*store("engine = opensearch"), "db", "sync")
     assert done.code == 1
-    assert "and the configuration says engine = opensearch" in done.stderr
+    assert "but the configuration sets engine = opensearch" in done.stderr
 
 
 def test_the_question_at_a_terminal(manage, typed, place, store):

@@ -258,7 +258,7 @@ class TestElasticsearch:
         assert found["Store Layout"][0] == 2
         assert found["Replicas"] == (
             1,
-            "number_of_replicas is 1, and the cluster has 1 data node(s): every copy needs a node of its own",
+            "number_of_replicas is 1, but the cluster has 1 data node(s): each replica needs its own node",
         )
         assert manage(*config(), "db", "sync").code == 0
         assert troubles(*config()) == {}

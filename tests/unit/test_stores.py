@@ -336,14 +336,14 @@ def test_a_file_that_holds_no_certificate_is_told(store, tmp_path, option):
 
 def test_a_key_without_a_certificate_is_refused(store):
     found = store(elastic(f"hosts = https://es:1\nclient_key = {CLIENT}"))
-    with pytest.raises(ConfigurationError, match="client_key is set, and client_cert is not"):
+    with pytest.raises(ConfigurationError, match="client_key is set, but client_cert is not"):
         found.prepare()
 
 
 @pytest.mark.parametrize("option", ["fingerprint = 00", "verify_certs = false"])
 def test_a_certificate_of_the_service_that_would_not_be_shown_is_refused(store, option):
     found = store(elastic(f"hosts = https://es:1\nclient_cert = {CLIENT}\n{option}"))
-    with pytest.raises(ConfigurationError, match="client_cert is shown only to a server that ca_certs vouch for"):
+    with pytest.raises(ConfigurationError, match="client_cert needs a server that is verified by ca_certs"):
         found.prepare()
 
 

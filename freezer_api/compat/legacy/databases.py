@@ -57,11 +57,11 @@ def database_at(connection: str) -> OriginalDatabase:
         if url.drivername == SQLITE:
             return _file(Path(url.database or ""))
         if url.drivername == POSTGRESQL:
-            raise CommandError("the original keeps its documents in MySQL, MariaDB or SQLite")
+            raise CommandError("the original supports only MySQL, MariaDB and SQLite")
         driver = urls.driver(url, bounded=False)
     except CommandError as error:
         raise CommandError(f"{OPTION}: {error}") from None
-    # Statements commit by themselves: the one transaction is begun by ours.
+    # The driver must not begin a transaction, because ``begin`` does.
     engine = unbounded_engine(driver).execution_options(isolation_level="AUTOCOMMIT")
     begin = (
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
@@ -72,7 +72,7 @@ def database_at(connection: str) -> OriginalDatabase:
 
 def _file(path: Path) -> OriginalDatabase:
     if not path.is_file():
-        raise CommandError(f"there is no file {path}")
+        raise CommandError(f"the file {path} does not exist")
     uri = f"{path.absolute().as_uri()}?mode=ro"
 
     def _connect() -> sqlite3.Connection:

@@ -61,7 +61,7 @@ class Dump:
 
 
 def kind_of(hit: Any) -> Kind | None:
-    """Return the kind of a hit, by its type or else by its properties, None if it is none."""
+    """Return the kind of a hit, by its type or else by its properties, None if it is unknown."""
     source = hit.get("_source") if isinstance(hit, dict) else None
     if not isinstance(source, dict):
         return None
@@ -101,7 +101,7 @@ def _why_stray(hit: Any) -> str:
     if isinstance(hit, Malformed):
         return str(hit)
     is_hit = isinstance(hit, dict) and isinstance(hit.get("_source"), dict)
-    return "it is of no kind that there is" if is_hit else "it is no hit with a _source"
+    return "its kind is unknown" if is_hit else "it is not a hit with a _source"
 
 
 def _values(file: IO[bytes]) -> Iterator[tuple[str, Any]]:

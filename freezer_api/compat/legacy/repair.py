@@ -55,7 +55,7 @@ def _check_owner(document: Document) -> None:
 def _check_short(path: str, value: Any) -> None:
     is_short = isinstance(value, str) and value.isprintable() and len(value.encode()) <= MAX_ID_SIZE
     if value is not None and not is_short:
-        raise Invalid(f"{path} is no printable text of at most {MAX_ID_SIZE} bytes")
+        raise Invalid(f"{path} is not a printable text of at most {MAX_ID_SIZE} bytes")
 
 
 def _filled(document: Document, name: str) -> str:
@@ -76,7 +76,7 @@ def _client(document: Document) -> Document:
     _filled(client, "client_id")
     for name in clients.CAPABILITIES:
         if not isinstance(client.get(name), list | None):
-            raise Invalid(f"{name} is no list")
+            raise Invalid(f"{name} is not a list")
     if client.get("uuid") is None and document.get("uuid") is not None:
         client = {**client, "uuid": document["uuid"]}
     whole = {**dropped(document, ("uuid", "reach")), "client": client}
@@ -103,7 +103,7 @@ def _job(document: Document) -> Document:
     _filled(document, "client_id")
     items = document.get("job_actions")
     if not (items is None or (isinstance(items, list) and all(isinstance(item, dict) for item in items))):
-        raise Invalid("job_actions is no list of objects")
+        raise Invalid("job_actions is not a list of objects")
     document = dropped(document, (PENDING,))
     if "job_event" not in document:
         return document
@@ -114,7 +114,7 @@ def _job(document: Document) -> Document:
 def _session(document: Document) -> Document:
     members = document.get("jobs") or {}
     if not (isinstance(members, dict) and all(isinstance(entry, dict) for entry in members.values())):
-        raise Invalid("jobs is no object of objects")
+        raise Invalid("jobs is not an object of objects")
     return {**dropped(document, (EARLIER,)), "jobs": members}
 
 

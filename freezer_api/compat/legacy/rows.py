@@ -60,7 +60,7 @@ def action(row: Row) -> Document:
     """Return the action of a row of ``actions``."""
     definition = _json(row, "backup_metadata", {})
     if not isinstance(definition, dict):
-        raise Invalid("backup_metadata is no JSON object")
+        raise Invalid("backup_metadata is not a JSON object")
     own = {key: _plain(row, column) for column, key in _DEFINITION if row.get(column) is not None}
     document = {"action_id": row["id"], **_given(row, *_OWNERS, *_RETRIES), **_flag(row, "mandatory")}
     return {**document, "freezer_action": {**definition, **own}}
@@ -145,14 +145,14 @@ def _flag(row: Row, name: str) -> Document:
 
 
 def _plain(row: Row, name: str) -> Any:
-    """Return the value for JSON. Raises ``Invalid`` if it is no text and no number."""
+    """Return the value for JSON. Raises ``Invalid`` if it is neither text nor a number."""
     value = row[name]
     if isinstance(value, bytes):
         value = value.decode("utf-8", "surrogateescape")
     if isinstance(value, str) and not is_text(value):
         raise Invalid(f"{name} is not UTF-8")
     if not isinstance(value, str | int | float):
-        raise Invalid(f"{name} is no text and no number")
+        raise Invalid(f"{name} is neither text nor a number")
     return value
 
 
@@ -166,5 +166,5 @@ def _json(row: Row, name: str, empty: Any) -> Any:
     try:
         parsed = parse(value)
     except Malformed as error:
-        raise Invalid(f"{name} cannot be kept: {error}") from None
+        raise Invalid(f"{name} cannot be stored: {error}") from None
     return empty if parsed is None or parsed == "" else parsed

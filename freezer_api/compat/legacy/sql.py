@@ -84,12 +84,12 @@ class Database:
 
     def _check(self, revision: str | None, *, any_revision: bool) -> None:
         if not self._tables:
-            raise CommandError("there are none of the original's tables")
+            raise CommandError("the tables of the original do not exist")
         lacking = list(self._lacking())
         if revision not in REVISIONS and (lacking or not any_revision):
             found = "no revision" if revision is None else f"the unknown revision {one_line(revision)}"
-            way = f"they lack {', '.join(lacking)}" if lacking else "all columns are there, --yes reads them"
-            raise CommandError(f"the original's tables are of {found}; {way}")
+            way = f"they lack {', '.join(lacking)}" if lacking else "all columns exist, use --yes to read them"
+            raise CommandError(f"the original's tables have {found}; {way}")
         if lacking:
             raise CommandError(f"the original's tables lack {', '.join(lacking)}")
 

@@ -112,7 +112,7 @@ class Transfer:
             else:
                 count.skipped += 1
                 client_id = shown_id(original.document["client"]["client_id"])
-                self._tell(f"Client {client_id} is there more than once: only its newest registration counts")
+                self._tell(f"Client {client_id} is registered more than once: only the newest is imported")
 
     def _take(self, kind: Kind, batch: list[Original], count: Count) -> None:
         count.oversized += sum(not self._limits.allows(kind, original.document) for original in batch)
@@ -135,10 +135,10 @@ class Transfer:
         if there is None or same(there.document, original.document):
             count.skipped += 1
         elif self._on_conflict is OnConflict.FAIL:
-            raise CommandError(f"{kind.title} {shown_id(original.key)}: the store has another one under this id")
+            raise CommandError(f"{kind.title} {shown_id(original.key)}: the store has another with this id")
         elif not _is_of_one_owner(there.document, original.document):
             count.refused += 1
-            self._tell(refusal(Refused(kind, original.key, "the store has one of another owner under this id")))
+            self._tell(refusal(Refused(kind, original.key, "the store has one of another owner with this id")))
         elif self._is_trial or self._replaced(kind, original):
             count.replaced += 1
         else:

@@ -1,1 +1,1 @@
-"""The driver for Elasticsearch and OpenSearch: an index per kind behind an alias, REST calls that both have."""
+"""The driver for Elasticsearch and OpenSearch: one index and alias for each kind, REST calls that both have."""

@@ -1,10 +1,10 @@
-"""The servers, and how the service authenticates to them."""
+"""Addresses of the servers, and the credentials and TLS settings for them."""
 
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from elastic_transport import NodePool
@@ -14,15 +14,15 @@ from elasticsearch import Elasticsearch
 from freezer_api.errors import ConfigurationError
 
 _MAX_BACKOFF = 5.0
-"""Seconds after which a node that failed is tried again, however often it has failed."""
+"""Seconds after which a failed node is tried again at the latest."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """``hosts``: URLs, without credentials. ``authorization``: the header of that name, None for none.
+    """``hosts``: URLs without credentials. ``authorization``: the header of that name, if any.
 
-    ``verify_certs`` says whether a server has to prove itself: by a certificate that ``ca_certs`` (a file, None:
-    the well-known authorities) vouches for, or that has this ``fingerprint`` (SHA-256, hexadecimal).
+    With ``verify_certs`` a server's certificate must be signed by an authority in the file ``ca_certs`` (None: the
+    well-known authorities), or have this ``fingerprint`` (SHA-256, hexadecimal).
     """
 
     hosts: tuple[str, ...] = ("http://127.0.0.1:9200",)
@@ -35,7 +35,7 @@ class Access:
 
 
 def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> str | None:
-    """Return the header of that name, None without credentials; an API key wins over a password."""
+    """Return the header of that name, None without credentials. An API key takes precedence over a password."""
     if api_key:
         return f"ApiKey {api_key}"
     return None if credentials is None else basic_auth_to_header(credentials)
@@ -44,33 +44,33 @@ def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> s
 def check_files(access: Access) -> None:
     """Check the content of the files. Raises ``ConfigurationError`` if one cannot be used."""
     if access.client_key and not access.client_cert:
-        raise ConfigurationError("client_key is set, and client_cert is not")
+        raise ConfigurationError("client_key is set, but client_cert is not")
     if access.client_cert and (access.fingerprint or not access.verify_certs):
-        # The client library would leave it out without a word.
-        raise ConfigurationError("client_cert is shown only to a server that ca_certs vouch for")
+        # The client library would silently leave it out.
+        raise ConfigurationError("client_cert needs a server that is verified by ca_certs")
     context = ssl.create_default_context()
     if access.ca_certs:
-        _use(access.ca_certs, partial(context.load_verify_locations, access.ca_certs))
+        with _errors_for(access.ca_certs):
+            context.load_verify_locations(access.ca_certs)
     if access.client_cert:
-        # Nobody is there to be asked for the password of a key.
-        _use(
-            access.client_cert,
-            partial(context.load_cert_chain, access.client_cert, access.client_key, password=""),
-        )
+        with _errors_for(access.client_cert):
+            # Without a password OpenSSL would prompt for the one of an encrypted key.
+            context.load_cert_chain(access.client_cert, access.client_key, password="")
 
 
-def _use(path: str, use: Callable[[], object]) -> None:
+@contextmanager
+def _errors_for(path: str) -> Iterator[None]:
     try:
-        use()
-    except ssl.SSLError as error:
-        reason = (error.reason or "it is none").replace("_", " ").lower()
-        raise ConfigurationError(f"cannot use {path} for TLS with the store: {reason}") from None
+        yield
     except (ValueError, OSError) as error:
-        raise ConfigurationError(f"cannot use {path} for TLS with the store: {error}") from None
+        reason = str(error)
+        if isinstance(error, ssl.SSLError):
+            reason = (error.reason or "invalid file").replace("_", " ").lower()
+        raise ConfigurationError(f"cannot use {path} for TLS with the store: {reason}") from None
 
 
 def open_pool(access: Access, connections: int) -> NodePool:
-    """Return the servers as a pool, with ``connections`` to each; none is made yet."""
+    """Return the servers as a pool of at most ``connections`` to each, without connecting."""
     files = {
         "ca_certs": access.ca_certs,
         "ssl_assert_fingerprint": access.fingerprint,
@@ -81,7 +81,7 @@ def open_pool(access: Access, connections: int) -> NodePool:
     if any(host.startswith("https:") for host in access.hosts):
         options |= {"verify_certs": access.verify_certs, "ssl_show_warn": False}
         options |= {name: value for name, value in files.items() if value is not None}
-    # At DEBUG it writes whole bodies, and in those are passwords.
+    # At DEBUG it logs whole bodies, which contain passwords.
     logging.getLogger("elastic_transport.node").setLevel(logging.WARNING)
     client = Elasticsearch(list(access.hosts), **options)
     return client.transport.node_pool

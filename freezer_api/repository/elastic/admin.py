@@ -1,4 +1,4 @@
-"""The indices: making them, bringing their layout up to date, taking them away."""
+"""Create, upgrade, show and remove indices."""
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
@@ -52,15 +52,15 @@ class ElasticAdmin:
         return [self._planned(layout, self._find_indices(layout)) for layout in layouts]
 
     def pending(self, kinds: Sequence[str]) -> list[str]:
-        looked = [(layout, self._find_indices(layout)) for layout in map(self._layouts.__getitem__, kinds)]
-        return [self._planned(layout, found) for layout, found in looked if found.state is not State.CURRENT]
+        each = [(layout, self._find_indices(layout)) for layout in map(self._layouts.__getitem__, kinds)]
+        return [self._planned(layout, found) for layout, found in each if found.state is not State.CURRENT]
 
     def shortcomings(self) -> list[str]:
         nodes = self._connection.call("GET", "/_cluster/health").body["number_of_data_nodes"]
         if self._replicas < nodes:
             return []
-        wanted = f"number_of_replicas is {self._replicas}, and the cluster has {nodes} data node(s)"
-        return [f"{wanted}: every copy needs a node of its own"]
+        wanted = f"number_of_replicas is {self._replicas}, but the cluster has {nodes} data node(s)"
+        return [f"{wanted}: each replica needs its own node"]
 
     def size_limits(self) -> dict[str, int]:
         nodes = self._connection.call("GET", "/_nodes/http").body["nodes"].values()
@@ -78,23 +78,24 @@ class ElasticAdmin:
                 return f"{alias}: the mapping of {found.index} would be extended"
             case State.OTHER:
                 return f"{alias}: {found.index} would be copied into {found.next}"
-        raise self._in_the_way(layout, found)
+        raise self._unusable(layout, found)
 
     def _find_indices(self, layout: Layout) -> KindIndices:
         return find_indices(self._connection, self._prefix, layout)
 
-    def _in_the_way(self, layout: Layout, found: KindIndices) -> CommandError:
+    def _unusable(self, layout: Layout, found: KindIndices) -> CommandError:
         alias = alias_of(self._prefix, layout.kind)
         match found.state:
             case State.NEWER:
-                return CommandError(f"{found.index} was made by a newer release")
+                return CommandError(f"{found.index} was created by a newer release")
             case State.AMBIGUOUS:
-                return CommandError(f"{', '.join((found.index, *found.others))}: all behind the alias {alias}")
+                indices = ", ".join((found.index, *found.others))
+                return CommandError(f"the alias {alias} has several indices: {indices}")
             case State.FOREIGN if not found.erasable:
-                return CommandError(f"{found.index} is of another kind and has the alias {alias}")
+                return CommandError(f"{found.index} belongs to another kind but has the alias {alias}")
             case State.FOREIGN:
-                return CommandError(f"{found.index} was not made by this service (--erase removes it)")
-        return CommandError(f"{', '.join(self._all(found))}: there, but not behind the alias {alias}")
+                return CommandError(f"{found.index} was not created by this service (--erase removes it)")
+        return CommandError(f"the alias {alias} is missing, but not its indices: {', '.join(self._all(found))}")
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:
         for kind in kinds:
@@ -105,7 +106,7 @@ class ElasticAdmin:
             self._fill(layout)
 
     def _step(self, layout: Layout, found: KindIndices, erase: Ask) -> None:
-        """Do what is next, or wait for another process that does it."""
+        """Perform the next step, or wait for another process that performs it."""
         match found.state:
             case State.CURRENT | State.ADDITIVE | State.OTHER if self._is_worked_on(found):
                 pass
@@ -121,11 +122,11 @@ class ElasticAdmin:
             case State.MISSING if found.is_empty:
                 self._create(layout, found.next, {alias_of(self._prefix, layout.kind): {}})
             case State.FOREIGN if found.erasable and erase(
-                f"{found.index} was not made by this service. Remove it with all it holds?"
+                f"{found.index} was not created by this service. Remove it with all its documents?"
             ):
                 self._connection.call("DELETE", f"/{found.index}")
             case _:
-                raise self._in_the_way(layout, found)
+                raise self._unusable(layout, found)
 
     def _is_worked_on(self, found: KindIndices) -> bool:
         timeout = self._heartbeat_timeout
@@ -134,7 +135,7 @@ class ElasticAdmin:
         )
 
     def _clear(self, layout: Layout, found: KindIndices) -> bool:
-        """Take away copies on which nobody works; False when one is finished after all."""
+        """Remove abandoned copies. Return False if one was finished meanwhile."""
         alias = alias_of(self._prefix, layout.kind)
         for index in found.copies:
             LOG.info("Removing %s, a copy that was not finished", index)
@@ -144,7 +145,7 @@ class ElasticAdmin:
         return True
 
     def _create(self, layout: Layout, index: str, aliases: Mapping[str, Any], beats: int | None = None) -> bool:
-        """Make an index; whether it was not there already."""
+        """Create an index. Return False if it exists already."""
         body = {
             "settings": {"index": layout.settings(self._replicas)},
             "mappings": {**layout.mapping, "_meta": copying.meta(layout, beats)},
@@ -154,23 +155,23 @@ class ElasticAdmin:
         if answer.status == 400 and answer.error == _TAKEN:
             return False
         if answer.status >= 300:
-            raise CommandError(f"the store does not make the index {index}: {answer.error}: {answer.reason}")
-        there = self._connection.call("GET", f"/{index}").body.get(index)
+            raise CommandError(f"the store refuses to create the index {index}: {answer.error}: {answer.reason}")
+        created = self._connection.call("GET", f"/{index}").body.get(index)
         # Another process may have removed a copy.
-        if there is not None:
-            self._refuse(index, foreign_parts_of(index, there, self._prefix, layout))
+        if created is not None:
+            self._refuse(index, foreign_parts_of(index, created, self._prefix, layout))
         return True
 
     @staticmethod
     def _refuse(index: str, added: Iterable[Foreign]) -> None:
-        """Refuse an index of this service to which something was added with which requests fail."""
+        """Raise ``CommandError`` if requests fail with one of the additions to the index."""
         texts = "; ".join(one.text for one in added if one.breaks)
         if texts:
-            raise CommandError(f"others have changed the index {index}, or an index template has: {texts}")
+            raise CommandError(f"the index {index} has additions of others or of an index template: {texts}")
 
     def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
-        looked = [self._find_indices(self._layouts[kind]) for kind in kinds]
-        return [Foreign(f"{found.index}: {text}", breaks) for found in looked for text, breaks in found.foreign]
+        each = [self._find_indices(self._layouts[kind]) for kind in kinds]
+        return [Foreign(f"{found.index}: {text}", breaks) for found in each for text, breaks in found.foreign]
 
     def _copy(self, layout: Layout, found: KindIndices) -> None:
         if not self._create(layout, found.next, {copying_alias_of(found.next): {}}, beats=0):
@@ -191,7 +192,7 @@ class ElasticAdmin:
             copying.remove_copy(self._connection, found.next, alias_of(self._prefix, layout.kind))
 
     def _fill(self, layout: Layout) -> None:
-        """Make anew the fields of documents that a service of an older release has written."""
+        """Index again the documents that were written by an older release."""
         alias = alias_of(self._prefix, layout.kind)
         body = {
             "query": {"bool": {"must_not": [{"term": {"layout": layout.definition}}]}},
@@ -216,7 +217,7 @@ class ElasticAdmin:
         for kind in kinds:
             found = self._find_indices(self._layouts[kind])
             if found.state is State.FOREIGN:
-                raise self._in_the_way(self._layouts[kind], found)
+                raise self._unusable(self._layouts[kind], found)
             for index in self._all(found):
                 if not test_only:
                     self._connection.call("DELETE", f"/{index}")
@@ -234,7 +235,7 @@ class ElasticAdmin:
             for index in self._all(found):
                 there = self._connection.call("GET", f"/{index}")
                 stats = self._connection.call("GET", f"/{index}/_stats/docs,store")
-                # It may have been replaced by its copy meanwhile.
+                # Its copy may have replaced it meanwhile.
                 if there.status == stats.status == 200:
                     shown[index] = self._shown(there.body[index], stats.body["indices"][index])
         return shown or None
@@ -256,7 +257,7 @@ class ElasticAdmin:
         for layout in self._layouts.values():
             found = self._find_indices(layout)
             if not found.index:
-                raise CommandError(f"there is no index of {layout.kind.name}: run 'freezer-manage db sync'")
+                raise CommandError(f"the index of {layout.kind.name} does not exist: run 'freezer-manage db sync'")
             self._connection.call(
                 "PUT", f"/{found.index}/_settings", {"index": {"number_of_replicas": self._replicas}}
             )

@@ -1,96 +1,74 @@
-"""Tell answers of Elasticsearch or OpenSearch from those of a proxy or another server at the same address.
+"""Distinguish responses of Elasticsearch or OpenSearch from those of a proxy or another server.
 
 Both engines answer every request with JSON of a known shape. The header ``X-elastic-product`` exists on
 Elasticsearch only, so the body decides.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-Body = dict[str, Any]
-Check = Callable[[Body, list[str]], bool]
-"""Takes the body and the segments of the path of the request."""
+Shape = Mapping[str, type]
+
+_SHAPES: Mapping[str, Shape] = {
+    "_search": {"hits": dict, "_shards": dict},
+    "_bulk": {"errors": bool, "items": list},
+    "_count": {"count": int, "_shards": dict},
+    "_refresh": {"_shards": dict},
+    "_stats": {"indices": dict, "_shards": dict},
+    "_cluster": {"cluster_name": str, "number_of_data_nodes": int},
+    "_nodes": {"cluster_name": str, "nodes": dict},
+}
+"""By the segment of the path that begins with an underscore."""
+
+_INDEX_SHAPES: Mapping[str, Shape] = {
+    "_alias": {"aliases": dict},
+    "_mapping": {"mappings": dict},
+    "": {"aliases": dict, "mappings": dict, "settings": dict},
+}
+"""Of each index in the response to a GET."""
+
+_ACKNOWLEDGED: Shape = {"acknowledged": bool}
+"""Of all other requests: they change indices or aliases."""
 
 
-_PLACE = ("_seq_no", "_primary_term")
-
-
-def _has(**fields: type) -> Check:
-    return lambda body, _path: all(isinstance(body.get(name), kind) for name, kind in fields.items())
-
-
-def _document(body: Body, path: list[str]) -> bool:
-    """Of the document in the path: read, written, deleted or missing."""
-    if not isinstance(body.get("_index"), str) or body.get("_id") != unquote(path[-1]):
+def is_own(method: str, target: str, status: int, body: dict[str, Any]) -> bool:
+    """Return whether the store sent this response to this request."""
+    path, _, query = target.partition("?")
+    *_, last = segments = path.split("/")
+    endpoint = next((segment for segment in segments if segment.startswith("_")), "")
+    if endpoint in ("_doc", "_create") and (status < 300 or (status == 404 and "error" not in body)):
+        return body.get("_id") == unquote(last) and _is_document(body)
+    if status >= 300:
+        return body.get("status") == status and _has(body.get("error"), {"type": str})
+    if method == "GET" and endpoint in _INDEX_SHAPES:
+        # A request for indices may find none. No other response is empty.
+        is_complete = bool(body) or (not endpoint and "allow_no_indices=true" in query)
+        return is_complete and all(_has(index, _INDEX_SHAPES[endpoint]) for index in body.values())
+    if not _has(body, _SHAPES.get(endpoint, _ACKNOWLEDGED)):
         return False
-    if body.get("found") is False or body.get("result") == "not_found":
-        return True
-    answered = body.get("_source") if body.get("found") is True else body.get("result")
-    return isinstance(answered, dict | str) and all(isinstance(body.get(name), int) for name in _PLACE)
+    if endpoint == "_search":
+        return _has(body["hits"], {"hits": list})
+    return endpoint != "_bulk" or all(map(_is_item, body["items"]))
 
 
-def _hits(body: Body, _path: list[str]) -> bool:
-    hits = body.get("hits")
-    return isinstance(hits, dict) and isinstance(hits.get("hits"), list) and isinstance(body.get("_shards"), dict)
+def _has(value: Any, shape: Shape) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), kind) for name, kind in shape.items())
 
 
-def _items(body: Body, _path: list[str]) -> bool:
-    items = body.get("items")
-    return isinstance(body.get("errors"), bool) and isinstance(items, list) and all(map(_is_item, items))
+def _is_document(body: dict[str, Any]) -> bool:
+    """Return whether it describes a document that was read, written, deleted or missing."""
+    match body:
+        case {"_index": str(), "found": False} | {"_index": str(), "result": "not_found"}:
+            return True
+        case {"found": True, "_source": dict()} | {"result": str()}:
+            return _has(body, {"_index": str, "_seq_no": int, "_primary_term": int})
+    return False
 
 
 def _is_item(item: Any) -> bool:
-    results = list(item.values()) if isinstance(item, dict) else []
-    return len(results) == 1 and isinstance(results[0], dict) and isinstance(results[0].get("status"), int)
-
-
-def _indices(*parts: str) -> Check:
-    """Of indices by their names, each with these parts."""
-
-    def _check(body: Body, _path: list[str]) -> bool:
-        return all(
-            isinstance(index, dict) and all(isinstance(index.get(part), dict) for part in parts)
-            for index in body.values()
-        )
-
-    return _check
-
-
-_ACKNOWLEDGED = _has(acknowledged=bool)
-_ANYTHING = _has()
-
-_SHAPES: dict[str, Check] = {
-    "_create": _document,
-    "_doc": _document,
-    "_search": _hits,
-    "_bulk": _items,
-    "_count": _has(count=int, _shards=dict),
-    "_refresh": _has(_shards=dict),
-    "_stats": _has(indices=dict, _shards=dict),
-    "_cluster": _has(cluster_name=str, number_of_data_nodes=int),
-    "_nodes": _has(cluster_name=str, nodes=dict),
-}
-_SHOWN: dict[str, Check] = {
-    "_alias": _indices("aliases"),
-    "_mapping": _indices("mappings"),
-    "": _indices("aliases", "mappings", "settings"),
-}
-"""Of GET; any other request about indices is acknowledged. The keys of both tables are the segment of the path
-that begins with an underscore, or nothing.
-"""
-
-
-def is_own(method: str, target: str, status: int, body: Body) -> bool:
-    """Return whether the store gave this answer to this request."""
-    path, _, query = target.partition("?")
-    segments = path.split("/")
-    name = next((segment for segment in segments if segment.startswith("_")), "")
-    shape = _SHAPES.get(name) or (_SHOWN.get(name, _ANYTHING) if method == "GET" else _ACKNOWLEDGED)
-    if status < 300 or (status == 404 and shape is _document and "error" not in body):
-        if not body:
-            # Nothing has such a name; no other answer is empty.
-            return method == "GET" and not name and "allow_no_indices=true" in query
-        return shape(body, segments)
-    error = body.get("error")
-    return isinstance(error, dict) and isinstance(error.get("type"), str) and body.get("status") == status
+    return (
+        isinstance(item, dict)
+        and len(item) == 1
+        and all(_has(result, {"status": int}) for result in item.values())
+    )

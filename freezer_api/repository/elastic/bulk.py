@@ -1,4 +1,4 @@
-"""Many documents at once: how they are read in one order, written, and taken out."""
+"""Read and write many documents."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -14,7 +14,7 @@ from freezer_api.repository.elastic.transport import Connection
 LOG = logging.getLogger(__name__)
 
 BATCH_SIZE = 200
-"""Documents of a page: with bodies of 1 MiB each a page is still taken by every server."""
+"""Documents of a page. Every server accepts a page of documents of 1 MiB each."""
 
 MAX_BODY_SIZE = 5_000_000
 """Bytes of a body of lines."""
@@ -25,7 +25,7 @@ Line = tuple[dict[str, Any], dict[str, Any] | None]
 
 
 def pages(connection: Connection, index: str, body: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
-    """The hits of a sorted search, page by page. ``StoreFailed`` when the index is gone."""
+    """Yield pages of hits of a sorted search. Raises ``StoreFailed`` if the index is missing."""
     body = {"size": BATCH_SIZE, "track_total_hits": False, **body}
     while True:
         answer = connection.call("POST", f"/{index}/_search?allow_partial_search_results=false", body)
@@ -40,14 +40,14 @@ def pages(connection: Connection, index: str, body: dict[str, Any]) -> Iterator[
 
 
 def rebuilt_source(layout: Layout, hit: dict[str, Any], max_values: int) -> dict[str, Any]:
-    """The source of a document in this layout, all its fields made of the body; ``max_values`` are searchable."""
+    """Return the source of a hit with its fields computed again from the body."""
     source = hit["_source"]
     return layout.fields(decode(source["body"]), max_values) | {name: source[name] for name in _KEPT}
 
 
 class Outcome(NamedTuple):
-    """What became of one action. ``error`` is its type in the store's words, empty when there was none.
-    ``repeated``: an earlier attempt at it may have been carried out. ``result``: the store's own answer.
+    """The outcome of one action. ``error`` is the type of the store's error, empty if there is none.
+    ``repeated``: an earlier attempt may have succeeded. ``result``: the store's response.
     """
 
     status: int
@@ -57,7 +57,7 @@ class Outcome(NamedTuple):
 
 
 def write(connection: Connection, lines: Iterable[Line]) -> int:
-    """Carry out these actions; how many were conflicts. ``StoreFailed`` when one failed otherwise."""
+    """Perform the actions and return the number of conflicts. Raises ``StoreFailed`` for any other error."""
     statuses = [outcome.status for outcome in outcomes(connection, "/_bulk", lines)]
     if any(status >= 300 and status not in (404, 409) for status in statuses):
         raise StoreFailed
@@ -65,7 +65,7 @@ def write(connection: Connection, lines: Iterable[Line]) -> int:
 
 
 def outcomes(connection: Connection, target: str, lines: Iterable[Line]) -> Iterator[Outcome]:
-    """Carry out these actions, in several requests when they are long; what became of each, in order."""
+    """Perform the actions, in several requests if necessary, and yield their outcomes in order."""
     for actions in _bodies(lines):
         yield from _outcomes(connection, target, actions)
 
@@ -84,7 +84,7 @@ def _outcomes(connection: Connection, target: str, actions: list[bytes]) -> Iter
         raise StoreFailed
     items = answer.body["items"]
     if len(items) != len(actions):
-        LOG.error("The store answered a bulk request of %s actions for %s only", len(actions), len(items))
+        LOG.error("The store answered a bulk request of %s actions with %s results", len(actions), len(items))
         raise Unavailable
     for item in items:
         (result,) = item.values()
@@ -92,7 +92,7 @@ def _outcomes(connection: Connection, target: str, actions: list[bytes]) -> Iter
 
 
 def _bodies(lines: Iterable[Line]) -> Iterator[list[bytes]]:
-    """The actions of one request after the other."""
+    """Yield the actions of each request."""
     actions: list[bytes] = []
     size = 0
     for action, source in lines:

@@ -1,12 +1,12 @@
-"""A new index in place of one whose mapping cannot be changed, while the service reads and writes.
+"""Replace an index whose mapping cannot be changed, while the service reads and writes.
 
-The documents are copied in the order of their sequence numbers, again and again until little is left; then writes
-wait (the index refuses them, and the service tries again) for the moment that the rest takes, and the alias moves.
-What was deleted meanwhile is found by comparing counts, for ever shorter spans of the creation time.
+Documents are copied in the order of their sequence numbers, repeatedly until few are left. Then the index refuses
+writes, which the service retries, until the rest is copied and the alias is moved. Documents that were deleted
+meanwhile are found by comparing counts over ever shorter spans of the creation time.
 
 The process that creates the new index performs the copy. Other processes wait, and take over if its heartbeat in
-the index's ``_meta`` stops advancing. They create a copy of their own, under a new name, and only then remove the
-first one. They begin with its alias of unfinished copies, without which a copy is never finished.
+the index's ``_meta`` stops advancing. They create their own copy, under a new name, and only then remove the first
+one. They remove its alias of unfinished copies first, because a copy without that alias cannot be finished.
 """
 
 import time
@@ -26,11 +26,11 @@ HEARTBEAT_TIMEOUT = 10.0
 _HEARTBEAT_INTERVAL = 1.0
 
 MAX_BLOCKED_DOCUMENTS = 1000
-"""Documents that are copied while writes wait."""
+"""Documents that are copied while writes are refused."""
 
 
 class Copy:
-    """The copy of ``source`` into ``target``, which this process has made."""
+    """The copy of ``source`` into ``target``, which this process has created."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Copy:
         self._last_heartbeat = time.monotonic()
 
     def run(self) -> None:
-        """Copy and put the alias on the copy. When it fails, the source is written to as before."""
+        """Copy and move the alias to the copy. On an error the source accepts writes again."""
         while self._checkpoint() - self._done > self._max_blocked:
             self._copy_up_to(self._checkpoint())
         self._change("GET", f"/{self._target}/_mapping")
@@ -75,10 +75,10 @@ class Copy:
         return answer.body
 
     def _taken_over(self) -> CommandError:
-        return CommandError(f"the copy of {self._source} was given up: another process has taken over")
+        return CommandError(f"the copy of {self._source} was abandoned: another process has taken over")
 
     def _checkpoint(self) -> int:
-        """The sequence number up to which every change is carried out, on all copies."""
+        """Return the sequence number up to which all shard copies have all changes."""
         stats = self._change("GET", f"/{self._source}/_stats?level=shards")
         (shard,) = stats["indices"][self._source]["shards"].values()
         (primary,) = (copy for copy in shard if copy["routing"]["primary"])
@@ -124,7 +124,7 @@ class Copy:
         return hits[0]["sort"][0] if hits else None
 
     def _deleted_keys(self, first: int, last: int) -> Iterator[str]:
-        """Keys of what was created in this span and is in the copy only. What the source has, the copy has."""
+        """Yield keys that were created in this span and are in the copy only."""
         span = {"range": {"created": {"gte": first, "lte": last}}}
         copied = self._count(self._target, span)
         if copied == self._count(self._source, span):
@@ -152,7 +152,7 @@ class Copy:
             {"add": {"index": self._target, "alias": self._alias}},
         ]
         answer = self._connection.call("POST", "/_aliases", {"actions": actions})
-        # The answer to an attempt that was carried out may have been lost.
+        # The response to a successful attempt may have been lost.
         if answer.status >= 300 and not (
             answer.repeated and _has_alias(self._connection, self._target, self._alias)
         ):
@@ -160,20 +160,20 @@ class Copy:
         self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout)})
 
     def _unblock(self) -> None:
-        """Unless another process has taken over, which has its own block there."""
+        """Unblock the source, unless another process has taken over and needs its own block."""
         if self._connection.call("GET", f"/{self._target}/_mapping").status == 200:
             unblock(self._connection, self._source)
 
 
 def unblock(connection: Connection, index: str) -> None:
-    """Let the index be written to, if it is there; a copying that was killed may have left it blocked."""
+    """Let the index accept writes, if it exists. A copy that was killed may have left it blocked."""
     connection.call("PUT", f"/{index}/_settings", {"index.blocks.write": False})
 
 
 def remove_copy(connection: Connection, index: str, alias: str) -> bool:
-    """Remove a copy that was not finished; False when it was finished meanwhile and stands behind the alias."""
+    """Remove an unfinished copy. Return False if it was finished meanwhile and has the alias."""
     answer = connection.call("POST", "/_aliases", {"actions": [_remove_copying_alias(index)]})
-    # Without its own alias it is decided: it has been finished, or never will be.
+    # A copy without this alias is finished or can never be finished.
     if answer.status >= 300 and _has_alias(connection, index, alias):
         return False
     connection.call("DELETE", f"/{index}")
@@ -190,7 +190,7 @@ def _remove_copying_alias(index: str) -> dict[str, Any]:
 
 
 def meta(layout: Layout, beats: int | None = None) -> dict[str, Any]:
-    """The mark of an index; ``beats`` while it is a copy in the making."""
+    """Return the ``_meta`` of an index, with ``beats`` if it is an unfinished copy."""
     return {"freezer": layout.meta} if beats is None else {"freezer": layout.meta, "beats": beats}
 
 
@@ -200,7 +200,7 @@ def is_in_progress(
     pause: Callable[[float], None] = time.sleep,
     heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
 ) -> bool:
-    """Whether somebody works on this copy, or has finished or removed it; returns when that is known."""
+    """Wait, and return whether another process is copying, or has finished or removed the copy."""
     seen = _beats(connection, index)
     end = time.monotonic() + heartbeat_timeout
     while seen is not None and time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""What differs between the servers that are supported, told by a server's answer to ``GET /``."""
+"""The differences between supported servers, detected from the response to ``GET /``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ ENGINES = ("auto", "elasticsearch", "opensearch")
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """``headers`` go with every request, ``bulk_headers`` with those whose body is a list of lines."""
+    """``headers`` are sent with every request, ``bulk_headers`` with those whose body is a list of lines."""
 
     name: str
     headers: Mapping[str, str]
@@ -24,7 +24,7 @@ def _dialect(name: str, media_type: str) -> Dialect:
     return Dialect(name, headers, {**headers, "content-type": lines})
 
 
-# Server 9 takes the media type of 8 as well: one way of speaking for both.
+# Server 9 accepts the media type of 8 as well.
 ELASTICSEARCH = _dialect("elasticsearch", "application/vnd.elasticsearch+json; compatible-with=8")
 OPENSEARCH = _dialect("opensearch", "application/json")
 
@@ -35,24 +35,24 @@ _OVERRIDDEN = "7.10.2"
 
 
 class NotSupported(Exception):
-    """The server is another one than those that are supported; ``str(error)`` is one line for the operator."""
+    """The server is not supported. ``str(error)`` is one line for the operator."""
 
 
 def named(engine: str) -> Dialect:
-    """The dialect of an engine that the operator named."""
+    """Return the dialect of a configured engine."""
     return OPENSEARCH if engine == OPENSEARCH.name else ELASTICSEARCH
 
 
 def dialect_of(info: Any, engine: str = "auto") -> Dialect:
-    """Return the dialect of the server that gives this answer, or of the ``engine`` that the operator named.
+    """Return the dialect of the server that sent this response, or of the configured ``engine``.
 
-    Raise :class:`NotSupported` if it is not a supported release of that engine.
+    Raises :class:`NotSupported` if it is not a supported release of that engine.
     """
     version = info.get("version") if isinstance(info, dict) else None
     number = version.get("number") if isinstance(version, dict) else None
     release = _release(number)
     if not isinstance(version, dict) or release is None:
-        raise NotSupported(f"what answers at the store's address is none of {SUPPORTED}")
+        raise NotSupported(f"the server at the store's address is unknown; supported are {SUPPORTED}")
     is_opensearch = version.get("distribution") == OPENSEARCH.name or "OpenSearch" in str(info.get("tagline"))
     detected = (OPENSEARCH if is_opensearch else ELASTICSEARCH).name
     name = detected if engine == "auto" else engine
@@ -60,7 +60,7 @@ def dialect_of(info: Any, engine: str = "auto") -> Dialect:
     if first <= release < last or (name == OPENSEARCH.name and number == _OVERRIDDEN):
         return named(name)
     if name != detected:
-        raise NotSupported(f"the store is {detected} {number}, and the configuration says engine = {engine}")
+        raise NotSupported(f"the store is {detected} {number}, but the configuration sets engine = {engine}")
     raise NotSupported(f"the store is {name} {number}; supported are {SUPPORTED}")
 
 

@@ -1,4 +1,4 @@
-"""Why a server did not answer, in words of the system or of OpenSSL, never in those that the server sent."""
+"""Describe why a request to the store failed, in words of the system or of OpenSSL, never in the server's."""
 
 import ssl
 from collections.abc import Iterator
@@ -8,8 +8,10 @@ from elastic_transport import TlsError, TransportError
 
 
 class Failure(NamedTuple):
-    """Why an attempt failed. ``answered``: a server answered it at all. ``distrusted``: there is one, to which the
-    request was not sent, as nobody vouches for it. ``foreign``: the answer is not the store's own.
+    """Why an attempt failed.
+
+    ``answered``: a server responded. ``distrusted``: its certificate was rejected, so the request was not sent.
+    ``foreign``: the response is not the store's.
     """
 
     text: str
@@ -22,25 +24,25 @@ NO_FAILURE = Failure("", answered=True)
 
 
 def failure_of(error: TransportError, place: str) -> Failure:
-    """What the library met at this address."""
-    cause = next((below for below in _below(error) if isinstance(below, OSError)), None)
+    """Return the failure that the client library reports for the address ``place``."""
+    cause = next((below for below in _chain(error) if isinstance(below, OSError)), None)
     distrusted = False
     if isinstance(cause, ssl.SSLCertVerificationError):
         words, distrusted = cause.verify_message, True
     elif isinstance(cause, ssl.SSLError):
-        words = (cause.reason or "no TLS").replace("_", " ").lower()
+        words = (cause.reason or "TLS failed").replace("_", " ").lower()
     elif cause is not None:
         words = cause.strerror or str(cause)
     elif isinstance(error, TlsError):
-        # Another name or another fingerprint, which are looked at after the handshake.
+        # The library checks the name and the fingerprint after the handshake.
         words, distrusted = str(error.errors[0]), True
     else:
-        words = "the answer is none of HTTP"
+        words = "the response is not HTTP"
     return Failure(f"{type(error).__name__} at {place}: {words}", answered=False, distrusted=distrusted)
 
 
-def _below(error: BaseException) -> Iterator[BaseException]:
-    """The errors of which the error was made, beginning with itself."""
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield the error and its causes."""
     below: BaseException | None = error
     while below is not None:
         yield below

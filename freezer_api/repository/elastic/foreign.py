@@ -29,21 +29,21 @@ _EXPECTED = frozenset(
 _PIPELINES = frozenset({"default_pipeline", "final_pipeline", "search.default_pipeline"})
 
 _BREAKING = ("blocks.", "mapping.source.", "mode", "max_result_window", "verified_before_close")
-"""Beginnings of the names of settings with which requests fail, or documents are not given back as they came."""
+"""Prefixes of settings with which requests fail, or documents are not returned unchanged."""
 
 
 def in_index(there: dict[str, Any], layout: Layout, alias: str, own: set[str]) -> Iterator[Foreign]:
-    """Yield what the index has beyond what this service gives it.
+    """Yield the additions of others to the index.
 
-    ``there`` is the store's answer, ``alias`` the alias of the kind, ``own`` all aliases that the index may have.
+    ``there``: the store's response. ``alias``: the alias of the kind. ``own``: all aliases that it may have.
     """
-    # Another release has other fields, and its index is copied.
+    # The index of another release has other fields and will be copied.
     is_current = there["mappings"].get("_meta", {}).get("freezer") == layout.meta
     for name in sorted(in_mapping(there["mappings"], layout)) if is_current else ():
         yield Foreign(f"the mapping has {name}", breaks=True)
     for name, value in sorted(there["aliases"].items()):
         if name not in own:
-            # With an alias of another kind its documents are found there, and writes there fail.
+            # An alias of another kind mixes the documents of both, and writes by it fail.
             yield Foreign(f"it has the alias {name}", breaks=name.startswith(alias.removesuffix(layout.kind.name)))
         elif value:
             yield Foreign(f"the alias {name} has {', '.join(sorted(value))}", breaks=True)
@@ -63,7 +63,7 @@ def _is_expected(name: str, value: Any) -> bool:
 
 
 def in_mapping(there: dict[str, Any], layout: Layout) -> set[str]:
-    """Return the names of what the mapping has beyond the layout; fields that it lacks are no concern here."""
+    """Return the names of additions to the mapping. Missing fields are ignored."""
     wanted = layout.mapping
     others = {name for name in there.keys() - {"properties", "_meta"} if there[name] != wanted.get(name)}
     return others | {

@@ -1,7 +1,7 @@
-"""Names of indices and aliases, and which state the index of each kind is in.
+"""Names of indices and aliases, and the state of the index of each kind.
 
-``<prefix>-<kind>`` is the alias by which the service reads and creates; behind it stands
-``<prefix>-<kind>-000001`` or a later one, which is written to by an alias of its own.
+``<prefix>-<kind>`` is the alias for reads and for new documents. It points to ``<prefix>-<kind>-000001`` or a
+later index. Changes use an alias that belongs to one index.
 """
 
 import logging
@@ -23,42 +23,43 @@ _NUMBER = re.compile(r"-([0-9]{6})")
 
 
 def alias_of(prefix: str, kind: Kind) -> str:
-    """The alias of a kind."""
+    """Return the alias of a kind."""
     return f"{prefix}-{kind.name}"
 
 
 def write_alias_of(index: str) -> str:
-    """The alias by which one index is written to; it ends with the index."""
+    """Return the alias for changes to documents of this index. It is removed with the index."""
     return f"{index}-write"
 
 
 def copying_alias_of(index: str) -> str:
-    """The alias that a copy has until it is finished, or until it is taken away from who makes it."""
+    """Return the alias that an index has while it is an unfinished copy."""
     return f"{index}-copying"
 
 
 class State(Enum):
-    """What there is to do for a kind."""
+    """The state of the index of a kind."""
 
     CURRENT = "current"
     MISSING = "missing"
     ADDITIVE = "additive"
-    """Its mapping lacks fields and is otherwise the one of this release."""
+    """Its mapping lacks fields and otherwise matches this release."""
     OTHER = "other"
-    """Its documents have to be copied into a new index."""
+    """Its documents must be copied into a new index."""
     NEWER = "newer"
     FOREIGN = "foreign"
-    """An index that is none of ours has the name."""
+    """An index of another origin has the name."""
     AMBIGUOUS = "ambiguous"
-    """Several of ours are behind the alias."""
+    """The alias has several indices of this service."""
 
 
 @dataclass(frozen=True)
 class KindIndices:
-    """Indices of one kind. ``index``: the one behind the alias, empty for none; ``copies``: those that a copying
-    has made and not finished, the newest first; ``others``: further ones that a service made; ``next``: the name
-    of the next one. ``foreign``: what others have added to the one behind the alias. ``erasable``: that one is not
-    of another kind of this service.
+    """Indices of one kind.
+
+    ``index``: the one with the alias, or empty. ``copies``: unfinished copies, newest first. ``others``: further
+    indices of this service. ``next``: the name of the next index. ``foreign``: additions of others to ``index``.
+    ``erasable``: ``index`` does not belong to another kind of this service.
     """
 
     state: State
@@ -71,18 +72,18 @@ class KindIndices:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of the kind is there."""
+        """Whether the kind has no index."""
         return self.state is State.MISSING and not self.copies and not self.others
 
 
 def find_indices(connection: Connection, prefix: str, layout: Layout) -> KindIndices:
-    """What there is of a kind."""
+    """Return the indices of a kind."""
     alias = alias_of(prefix, layout.kind)
     names = f"{alias},{alias}-*"
     options = "ignore_unavailable=true&allow_no_indices=true"
     indices: dict[str, Any] = connection.call("GET", f"/{names}?{options}&expand_wildcards=all").body
     if not indices:
-        # Anything in front of the store may answer with an empty object; only the store counts.
+        # A proxy may answer with an empty object. The response to this request shows that the store answers.
         connection.call("GET", f"/{names}/_count?{options}")
     numbered = {name: match for name in indices if (match := _NUMBER.fullmatch(name.removeprefix(alias)))}
     behind = [name for name, index in indices.items() if alias in index["aliases"] or name == alias]
@@ -102,14 +103,14 @@ def find_indices(connection: Connection, prefix: str, layout: Layout) -> KindInd
 
 
 def foreign_parts_of(index: str, there: dict[str, Any], prefix: str, layout: Layout) -> tuple[Foreign, ...]:
-    """What others have added to this index."""
+    """Return the additions of others to this index."""
     alias = alias_of(prefix, layout.kind)
     own = {alias, write_alias_of(index), copying_alias_of(index)}
     return tuple(foreign.in_index(there, layout, alias, own))
 
 
 def is_of(index: dict[str, Any], layout: Layout) -> bool:
-    """Whether a service made the index for this kind."""
+    """Return whether this service created the index for this kind."""
     meta = _meta(index)
     return meta.get("kind") == layout.kind.name and isinstance(meta.get("release"), int)
 
@@ -131,7 +132,7 @@ def _state(indices: dict[str, Any], behind: list[str], alias: str, layout: Layou
     if meta["release"] > RELEASE:
         return State.NEWER
     if meta == layout.meta:
-        # A field that others have added goes only with the index.
+        # A field that others have added can only be removed by a copy.
         return State.OTHER if foreign.in_mapping(index["mappings"], layout) else State.CURRENT
     return State.ADDITIVE if _lacks_fields_only(index["mappings"], layout.mapping) else State.OTHER
 
@@ -144,16 +145,16 @@ def _lacks_fields_only(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
     )
 
 
-# An index of another origin may have no _meta; with ``dynamic`` only a foreign answer is empty.
+# An index of another origin may have no _meta. With ``dynamic`` the store's response is never empty.
 _MARKS = "filter_path=*.mappings._meta,*.mappings.dynamic,error.type,status"
 
 
 def check_current(connection: Connection, prefix: str) -> None:
-    """Raise ``Unavailable`` unless every kind has its index with the layout of this release; one call."""
+    """Raise ``Unavailable`` unless every kind has an index with the layout of this release."""
     aliases = ",".join(alias_of(prefix, layout.kind) for layout in LAYOUTS.values())
     answer = connection.call("GET", f"/{aliases}/_mapping?{_MARKS}")
     found = [] if answer.status == 404 else answer.body.values()
     marks = [_meta(index) for index in found]
     if not all(layout.meta in marks for layout in LAYOUTS.values()):
-        LOG.error("The indices are missing or not of this release: run 'freezer-manage db sync'")
+        LOG.error("The indices are missing or belong to another release: run 'freezer-manage db sync'")
         raise Unavailable

@@ -1,7 +1,7 @@
-"""The index of a kind: its mapping and settings, and how a document becomes one of its documents.
+"""The mapping and settings of the index of each kind, and the fields of a document in it.
 
-Read off the definitions. Every field is ours and explicit; the body is a text that the engine does not parse, so
-no document is ever refused for its keys or values and the mapping never grows.
+They are derived from the definitions of the kinds. All fields are explicit. The engine does not parse the body, so
+no document is refused for its keys or values, and the mapping never grows.
 """
 
 import hashlib
@@ -20,23 +20,23 @@ from freezer_api.documents.search_index import as_epoch, search_index, value_at
 from freezer_api.repository.elastic import terms
 
 RELEASE = 1
-"""Counts the layouts; an index of a higher one was made by a newer release."""
+"""The number of the layout. An index with a higher number was created by a newer release."""
 
 REFRESH_INTERVAL = "20ms"
-"""How long a write waits at most until searches see it: doc/adr/0011."""
+"""The longest time between a write and its visibility to searches: see doc/adr/0011."""
 
 _KEYWORD = {"type": "keyword"}
 _KEPT = {"type": "keyword", "index": False, "doc_values": False}
 _SEARCHED_ONLY = ("entries", "names", "words", "values")
-"""Not kept with the document: they are made of the body and would come along with every hit."""
+"""Fields that are left out of ``_source``: they are computed from the body, and each hit would contain them."""
 
 
 class Layout:
-    """How documents of one kind lie in their index.
+    """The layout of the index of one kind.
 
-    ``key`` and ``created`` (microseconds since the epoch) are the order of lists. ``write`` tells one write from
-    another, ``layout`` by which definition the fields were made of the ``body``. The other columns are copies of
-    what hot lists ask for.
+    Lists are in the order of ``created`` (microseconds since the epoch) and ``key``. ``write`` is the id of the
+    last write, ``layout`` the digest of the definition by which the fields were computed from the ``body``. The
+    other columns are copies of properties that frequent lists use.
     """
 
     def __init__(self, kind: Kind) -> None:
@@ -44,7 +44,7 @@ class Layout:
 
     @cached_property
     def mapping(self) -> dict[str, Any]:
-        """What an index of this layout answers when it is asked for its mapping, but for ``_meta``."""
+        """The mapping, as the store returns it, without ``_meta``."""
         properties: dict[str, Any] = {
             "key": _KEYWORD,
             "created": {"type": "long"},
@@ -62,14 +62,14 @@ class Layout:
 
     @cached_property
     def definition(self) -> str:
-        """A digest of everything that decides which fields a document gets."""
+        """A digest of everything that determines the fields of a document."""
         kind = self.kind
         fields = [(path, field.index.value, field.server, field.hidden) for path, field in kind.paths.items()]
         return _digest([kind.name, fields, kind.levels, kind.hot_paths, kind.excluded, searched.REVISION])
 
     @cached_property
     def meta(self) -> dict[str, Any]:
-        """By what an index says whose it is and which layout it has."""
+        """The ``_meta`` by which an index of this service and its layout are recognized."""
         return {
             "kind": self.kind.name,
             "release": RELEASE,
@@ -78,12 +78,12 @@ class Layout:
         }
 
     def settings(self, replicas: int) -> dict[str, Any]:
-        """Settings of a new index. Sorted by creation, so that a page costs as much as a page has documents."""
+        """Return the settings of a new index. It is sorted by creation, so that a page is read without a sort."""
         return {
             "number_of_shards": 1,
             "number_of_replicas": replicas,
             "refresh_interval": REFRESH_INTERVAL,
-            # An index template may name others; what they add or change is refused by the mapping.
+            # They override those of an index template.
             "default_pipeline": "_none",
             "final_pipeline": "_none",
             "sort.field": ["created", "key"],
@@ -91,7 +91,7 @@ class Layout:
         }
 
     def fields(self, document: Document, max_values: int = searched.MAX_VALUES) -> dict[str, Any]:
-        """The fields that are made of the document alone; see :func:`search_index` for ``max_values``."""
+        """Return the fields that depend on the document alone; see :func:`search_index` for ``max_values``."""
         source: dict[str, Any] = terms.fields(search_index(self.kind, document, max_values))
         for path, name in self.kind.columns.items():
             value = value_at(document, path)

@@ -1,8 +1,8 @@
 """The repository on Elasticsearch and OpenSearch.
 
-The alias of a kind is read and gets new documents. A change goes to the very index that the document was read
-from, by the alias that belongs to that index alone: a token of an index that was copied and replaced is never
-taken for one of the new index. Every write waits until searches see it, so lists need no refresh of their own.
+Reads and new documents use the alias of the kind. A change uses the alias of the one index from which the document
+was read, so a token of an index that was replaced by its copy is never applied to the copy. Every write waits for
+a refresh, so searches need none.
 """
 
 import logging
@@ -30,26 +30,26 @@ from freezer_api.repository.texts import is_text
 LOG = logging.getLogger(__name__)
 
 MAX_RESULT_WINDOW = 10_000
-"""The engine's bound of ``from`` and ``size`` together."""
+"""The engine's limit of ``from`` plus ``size``."""
 
 MAX_TERMS = 65_536
-"""The engine's bound of values in one ``terms`` clause."""
+"""The engine's limit of values in one ``terms`` clause."""
 
 _MAX_ID_BYTES = 512
-"""Bytes; the engine's bound of an ``_id``."""
+"""The engine's limit of an ``_id``."""
 
 _NEWEST = {"size": 1, "sort": [{"created": "desc"}], "_source": False, "track_total_hits": False}
-"""The search for the document that was created last."""
+"""The search for the newest document."""
 
 _MAX_READ_ATTEMPTS = 4
-"""Attempts of a read: a copy may be replacing the index."""
+"""Attempts of a read, because a copy may be replacing the index."""
 
 _MAX_RESTORE_ATTEMPTS = 7
 """Attempts to restore documents to a busy store; the pauses between them are six seconds in total."""
 
 
 class _Token(NamedTuple):
-    """The engine's token, and what a replacement has to know of the document that it replaces."""
+    """The engine's token, and the properties of the document that a replacement keeps."""
 
     seq_no: int
     primary_term: int
@@ -67,12 +67,12 @@ class _Token(NamedTuple):
 
     @property
     def condition(self) -> str:
-        """Under which a change is carried out."""
+        """The condition of a change."""
         return f"if_seq_no={self.seq_no}&if_primary_term={self.primary_term}"
 
 
 class _TimeLimit:
-    """The time that all calls of one search may take, None for no limit; one call may take ``most`` seconds."""
+    """The time limit of all calls of one search, None for no limit. One call may take ``most`` seconds."""
 
     def __init__(self, seconds: float | None, most: float) -> None:
         self._end = None if seconds is None else time.monotonic() + seconds
@@ -83,7 +83,7 @@ class _TimeLimit:
         self.reached = SearchTooLong(seconds, options)
 
     def timeout(self) -> dict[str, Any]:
-        """Return the part of the next call's body that bounds it. ``SearchTooLong`` if no time is left."""
+        """Return the time limit of the next call for its body. Raises ``SearchTooLong`` if no time is left."""
         if self._end is None:
             return {}
         left = min(self._max_seconds, self._end - time.monotonic())
@@ -93,10 +93,10 @@ class _TimeLimit:
 
 
 class ElasticRepository:
-    """Documents in the indices of ``layout`` behind the aliases ``<prefix>-<kind>``.
+    """Documents in the indices of ``layout``, by the aliases ``<prefix>-<kind>``.
 
-    ``clock`` gives microseconds since the epoch, ``new_id`` something that nobody has. ``max_values`` of each
-    document are searchable.
+    ``clock`` returns microseconds since the epoch, ``new_id`` a unique id. ``max_values`` of each document are
+    searchable.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class ElasticRepository:
         self._new_id = new_id
         self._pause = pause
         self._seen = f"refresh=wait_for&timeout={connection.write_timeout}"
-        # Nothing is written to an index that is not there, as it would be made; a deletion makes none.
+        # Without require_alias the store would create a missing index. A deletion does not.
         self._seen_in_alias = f"{self._seen}&require_alias=true"
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
@@ -128,7 +128,7 @@ class ElasticRepository:
         if answer.status == 409:
             stored = self._find_own_write(kind, key, source) if answer.repeated else None
             if stored is None:
-                # The write that created the document may still wait until searches see it.
+                # The write that created the document may still be waiting for a refresh.
                 self._refresh(kind)
                 raise AlreadyExists(f"{kind.title} already registered with ID {key}")
             return stored
@@ -144,7 +144,7 @@ class ElasticRepository:
         ]
         created: dict[str, Stored] = {}
         for source, outcome in zip(sources, self._create_in_bulk(kind, sources), strict=True):
-            if _is_passing(outcome):
+            if _is_temporary(outcome):
                 raise self._busy(kind)
             stored = self._created_or_none(kind, source, outcome, documents[source["key"]])
             if stored is not None:
@@ -161,7 +161,7 @@ class ElasticRepository:
             left = [number for number in range(len(sources)) if number not in is_new]
             outcomes = self._create_in_bulk(kind, [sources[n] for n in left])
             for number, outcome in zip(left, outcomes, strict=True):
-                if not _is_passing(outcome):
+                if not _is_temporary(outcome):
                     document = originals[number].document
                     is_new[number] = self._created_or_none(kind, sources[number], outcome, document) is not None
             if len(is_new) == len(sources):
@@ -170,7 +170,7 @@ class ElasticRepository:
         raise self._busy(kind)
 
     def _busy(self, kind: Kind) -> Unavailable:
-        LOG.error("The store takes no documents for %s", alias_of(self._prefix, kind))
+        LOG.error("The store accepts no documents for %s", alias_of(self._prefix, kind))
         return Unavailable()
 
     def _create_in_bulk(self, kind: Kind, sources: list[dict[str, Any]]) -> Iterator[bulk.Outcome]:
@@ -228,7 +228,7 @@ class ElasticRepository:
         raise _refused(answer.status, answer.error)
 
     def _source(self, kind: Kind, key: str, document: Document, *, created: int, version: int) -> dict[str, Any]:
-        # ``write`` tells a write that was carried out, though its answer was lost, from somebody else's.
+        # ``write`` identifies our own write if its response was lost.
         own = {"key": key, "created": created, "version": version, "write": self._new_id()}
         return LAYOUTS[kind.name].fields(document, self._max_values) | own
 
@@ -345,15 +345,15 @@ class ElasticRepository:
 def _refused(status: int, error: str) -> FreezerError:
     LOG.error("The store refuses a write with %s %s", status, error)
     if error == "strict_dynamic_mapping_exception":
-        LOG.error("The store's layout is not the one of this release: run 'freezer-manage db sync'")
+        LOG.error("The layout of the store does not match this release: run 'freezer-manage db sync'")
         return Unavailable()
     if error == CLOSED:
         return Unavailable()
     return StoreFailed()
 
 
-def _is_passing(outcome: bulk.Outcome) -> bool:
-    """Whether the store may take the document in a moment: it is busy, or the index is being copied."""
+def _is_temporary(outcome: bulk.Outcome) -> bool:
+    """Return whether a retry may help, because the store is busy or the index is being copied."""
     return outcome.status in (429, 503) or outcome.error == "cluster_block_exception"
 
 
@@ -377,5 +377,5 @@ def _quoted(key: str) -> str:
 
 
 def _is_possible(key: str) -> bool:
-    """Whether there can be a document of this key: the engine refuses others instead of finding none."""
+    """Return whether the engine accepts the key. It refuses a request with another one."""
     return is_text(key) and 0 < len(key.encode("utf-8")) <= _MAX_ID_BYTES

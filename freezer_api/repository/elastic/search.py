@@ -1,4 +1,4 @@
-"""A query as the body of a search: filters on terms, so that nothing is scored but exact hits."""
+"""Translate a query to the body of a search: filters on terms, so that only exact matches are scored."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +15,7 @@ _NOTHING: Clause = {"match_none": {}}
 _EVERYTHING: Clause = {"match_all": {}}
 _SHOWN = ["body", "created", "version"]
 _BEFORE_ALL, _BEHIND_ALL = 2.0, -1.0
-"""Scores beyond the two that there are: 1 for exact hits, 0 for others."""
+"""Scores before and after those of all hits, which are 1 for exact matches and 0 for others."""
 
 
 def _clause(node: q.Node, client_ids: ClientIds) -> Clause:
@@ -42,7 +42,7 @@ def _clause(node: q.Node, client_ids: ClientIds) -> Clause:
 
 
 def _terms(field: str, values: list[str]) -> Clause:
-    """One of these terms; a text that is no Unicode is nowhere."""
+    """Return a clause for any of these terms. Texts that are not valid Unicode match nothing."""
     possible = [value for value in values if is_text(value)]
     return {"terms": {field: possible}} if possible else _NOTHING
 
@@ -56,7 +56,7 @@ def _any(clauses: list[Clause]) -> Clause:
 
 
 def body_of(layout: Layout, query: q.Query, client_ids: ClientIds) -> dict[str, Any]:
-    """The search without its limit and offset."""
+    """Return the body of the search without limit and offset."""
     ranked = query.exact_first is not None
     exact = {"should": [_exact(query.exact_first)]} if query.exact_first is not None else {}
     node = q.Translator(layout.kind, terms).node
@@ -74,17 +74,17 @@ def body_of(layout: Layout, query: q.Query, client_ids: ClientIds) -> dict[str, 
 
 
 def _exact(text: str) -> Clause:
-    """Scores 1 where the text stands as a whole value, else 0."""
+    """Return a clause that scores 1 if the text is a whole value, else 0."""
     return {"constant_score": {"filter": _terms("values", [terms.value(text)]), "boost": 1.0}}
 
 
 def _after(position: q.Position, *, ranked: bool) -> list[Any]:
-    """The sort values of a position; it may be one that no page gave."""
+    """Return the sort values of a position, which a client may have invented."""
     score = max(_BEHIND_ALL, min(1.0 - max(-2, min(position.rank, 2)), _BEFORE_ALL))
     return [*([score] if ranked else []), q.as_long(position.created), nearest_text(position.key)]
 
 
 def position_of(hit: dict[str, Any], *, ranked: bool) -> q.Position:
-    """The position of a hit; a search without ranks has everything in rank 1."""
+    """Return the position of a hit. Without ranks all hits have rank 1."""
     *score, created, key = hit["sort"]
     return q.Position(0 if ranked and score[0] >= 1.0 else 1, created, key)

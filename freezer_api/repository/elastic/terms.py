@@ -1,7 +1,7 @@
-"""A document's search index as terms: exact strings that a ``keyword`` field holds and a ``term`` query finds.
+"""The search index of a document as terms: exact strings in ``keyword`` fields, found by ``term`` queries.
 
-Nothing here depends on how an engine analyses text or parses numbers. A term is marked, so that one field holds
-entries, described words and members alike; the length of the name says where it ends, whatever it holds.
+Nothing depends on how an engine analyses text or parses numbers. Each term begins with a mark, so that one field
+can hold entries, described words and members, and with the length of its name, which may contain any character.
 """
 
 import hashlib
@@ -9,14 +9,14 @@ import hashlib
 from freezer_api.documents.search_index import PRESENT, SearchIndex, Value
 
 MAX_TERM_LENGTH = 1024
-"""Characters; a longer term is cut and ends in its digest, as Lucene takes no more than 32,766 bytes."""
+"""Characters. A longer term is cut and ends in its digest, because Lucene accepts at most 32,766 bytes."""
 
 _MARKS = {"string": "s", "number": "n", "boolean": "b", "null": "0", "present": "p"}
 _WORD, _MEMBER = "w", "m"
 
 
 def bounded(text: str) -> str:
-    """The text as a term: itself when it is short, and no two texts are one term."""
+    """Return the text as a term, shortened if necessary. Different texts have different terms."""
     if len(text) <= MAX_TERM_LENGTH:
         return text
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -24,7 +24,7 @@ def bounded(text: str) -> str:
 
 
 word = value = bounded
-"""Words and whole values have fields of their own, so their terms are not marked."""
+"""Words and whole values have separate fields, so their terms have no mark."""
 
 
 def _term(mark: str, name: str, text: str) -> str:
@@ -32,22 +32,22 @@ def _term(mark: str, name: str, text: str) -> str:
 
 
 def entry(name: str, value: Value) -> str | None:
-    """The term of a value at a name; None when nothing can be equal to it."""
+    """Return the term of a value at a name, None if no value can be equal to it."""
     return None if value == PRESENT else _term(_MARKS[value.type], name, value.text)
 
 
 def described_word(path: str, word: str) -> str:
-    """The term of a word of the text field at the path."""
+    """Return the term of a word of the text field at the path."""
     return _term(_WORD, path, word)
 
 
 def member(key: str) -> str:
-    """The term of a member's id."""
+    """Return the term of a member's id."""
     return _term(_MEMBER, "", key)
 
 
 def fields(index: SearchIndex) -> dict[str, list[str]]:
-    """The fields of a document that searches look at. ``names``: at which names anything stands."""
+    """Return the fields for searches. ``names``: the names that have a value."""
     entries = [_term(_MARKS[value.type], name, value.text) for name, value in index.entries if value != PRESENT]
     entries += [described_word(path, word) for path, word in index.described]
     entries += map(member, index.members)

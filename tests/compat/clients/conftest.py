@@ -12,8 +12,6 @@ from tests.support.search.shared import SearchServers
 from tests.support.service import Production, search_store
 
 OURS = Path(__file__).parents[3] / "etc/freezer/freezer-paste.ini"
-# The newest that speaks v1; it wants pkg_resources.
-V1_CLIENT = ("python-freezerclient==6.3.0", "setuptools<81")
 
 
 def programs_of(name: str, requirements: tuple[str, ...]) -> Path:
@@ -46,9 +44,3 @@ def service(
     yield started
     keystone.unregister(registered)
     started.end()
-
-
-@pytest.fixture(scope="session")
-def v1_client() -> Path:
-    """The ``bin`` of the client's environment."""
-    return programs_of("freezerclient-v1", V1_CLIENT)

@@ -1,7 +1,7 @@
-"""A shell, ``freezer`` or ``openstack``: the module that is named. Run by its own environment.
+"""Run commands of a shell, ``freezer`` or ``openstack``, whose module is the argument, in its own environment.
 
 Reads command lines from stdin, each a JSON list, and prints a JSON object for each: exit code, stdout, stderr. One
-process for all of them, as a start of the client takes longer than its command.
+process runs all of them, because the start of the client takes longer than a command.
 """
 
 import contextlib

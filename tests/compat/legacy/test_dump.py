@@ -92,8 +92,8 @@ def test_what_is_no_hit_is_told_by_its_line(read):
     assert sum(map(len, items.values())) == 2
     assert [place for place, _reason in strays] == [f"line {number}" for number in range(2, 10)]
     assert [reason for _place, reason in strays][3:5] == [
-        "it is no hit with a _source",
-        "it is of no kind that there is",
+        "it is not a hit with a _source",
+        "its kind is unknown",
     ]
 
 

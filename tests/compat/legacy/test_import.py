@@ -18,7 +18,7 @@ from tests.support.service import Service, search_store
 ELASTICSEARCH = pytest.mark.store("elasticsearch9")
 KINDS = ("actions", "clients", "jobs", "sessions", "backups")
 COUNTS = {"actions": 2, "clients": 3, "jobs": 2, "sessions": 2, "backups": 2}
-NOBODY = "Documents without a project: {}. Version 2 shows them to nobody, see --project-map\n"
+NOBODY = "Documents without a project: {}. Version 2 does not show them, see --project-map\n"
 
 
 def told(new=COUNTS, skipped=None, refused=None, suffix=""):
@@ -267,12 +267,12 @@ def test_what_is_refused_is_listed_without_what_is_in_it(manage, made, file, dum
     assert done.stdout == told({"jobs": 1}, {}, {"jobs": 2, "clients": 1, "actions": 1})
     assert sorted(done.stderr.splitlines()) == [
         NOBODY.format(1).rstrip(),
-        "Refused action long\\nid: action_id is no printable text of at most 255 bytes",
+        "Refused action long\\nid: action_id is not a printable text of at most 255 bytes",
         "Refused client x: it has no client",
-        "Refused job items: job_actions is no list of objects",
+        "Refused job items: job_actions is not a list of objects",
         "Refused job no_owner: it has no owner",
-        "Refused line 6: it is of no kind that there is",
-        "Refused line 7: it is no hit with a _source",
+        "Refused line 6: its kind is unknown",
+        "Refused line 7: it is not a hit with a _source",
     ]
     assert [key for key, *_ in stored(file, "jobs")] == ["good"]
 
@@ -282,7 +282,7 @@ def test_a_row_that_cannot_be_read_is_listed_too(manage, made, old):
     done = manage(*made, "import", "--from-sql", old(rows={"backups": rows}))
 
     assert (done.code, done.stdout) == (1, told({"backups": 1}, {}, {"backups": 1}))
-    assert re.fullmatch("Refused backup b1: backup_metadata cannot be kept: Expecting [^\n]*\n", done.stderr)
+    assert re.fullmatch("Refused backup b1: backup_metadata cannot be stored: Expecting [^\n]*\n", done.stderr)
     assert "s3cret" not in done.stderr
 
 
@@ -291,7 +291,7 @@ def client(uuid, user_id="ann", **more):
 
 
 def test_of_several_registrations_the_newest_is_kept(manage, made, file, old, dump):
-    again = "Client web1 is there more than once: only its newest registration counts\n"
+    again = "Client web1 is registered more than once: only the newest is imported\n"
     name = dump(client("1"), client("2"), client("3", "bob"), client("4"), client("5", project_id="red"))
     done = manage(*made, "import", "--from-dump", name)
 
@@ -331,7 +331,7 @@ def test_a_project_map(manage, made, file, dump, tmp_path):
         (b"\nann:\n", "line 2: it is not 'user_id: project_id'"),
         (b": red\n", "line 1: it is not 'user_id: project_id'"),
         (b"ann: a/b\n", "line 1: it is not 'user_id: project_id'"),
-        (b"ann: red\nann: blue\n", "line 2: the user has another project already"),
+        (b"ann: red\nann: blue\n", "line 2: an earlier line has another project of the user"),
         (b"\xff", "it is not UTF-8"),
         (None, "No such file or directory"),
     ],
@@ -359,14 +359,14 @@ def test_another_document_under_the_id(manage, made, file, dump):
 
     done = manage(*made, "import", "--from-dump", name, "--on-conflict", "fail")
     assert done.code == 1
-    assert done.stderr == "freezer-manage: Job 1: the store has another one under this id\n"
+    assert done.stderr == "freezer-manage: Job 1: the store has another with this id\n"
 
     dry = manage(*made, "import", "--from-dump", name, "--on-conflict", "replace", "--dry-run")
     done = manage(*made, "import", "--from-dump", name, "--on-conflict", "replace")
     line = "Imported jobs: 0 new, 2 skipped, 1 refused, 1 replaced"
     assert (done.code, done.stdout.splitlines()[2]) == (1, line)
     assert (dry.code, dry.stdout.splitlines()[2]) == (1, f"{line} (dry run: nothing was changed)")
-    assert "Refused job 3: the store has one of another owner under this id\n" in done.stderr
+    assert "Refused job 3: the store has one of another owner with this id\n" in done.stderr
     one, *_, three, _four = stored(file, "jobs")
     assert one == ("1", 2, {"user_id": "ann", "client_id": "web1", "n": 1, "job_id": "1"})
     assert three[2]["user_id"] == "ann"
@@ -377,7 +377,7 @@ def test_a_store_that_was_not_made(manage, config, file, dump):
 
     assert (done.code, done.stdout) == (1, "")
     assert done.stderr.splitlines()[-1] == (
-        f"freezer-manage: the store {file} is not there, or not as this release needs it: run "
+        f"freezer-manage: the store {file} is unavailable or of another release: run "
         "'freezer-manage db sync' first"
     )
     assert not file.exists()
@@ -386,10 +386,10 @@ def test_a_store_that_was_not_made(manage, config, file, dump):
 def test_a_source_that_cannot_be_read(manage, made, config, dump):
     for where, reason in (
         (("--from-dump", "/no/such"), "cannot read /no/such: No such file or directory"),
-        (("--from-sql", "sqlite:////no/such"), "--from-sql: there is no file /no/such"),
+        (("--from-sql", "sqlite:////no/such"), "--from-sql: the file /no/such does not exist"),
         (
             ("--from-sql", "postgresql://ann:s3cret@db/x"),
-            "--from-sql: the original keeps its documents in MySQL, ",
+            "--from-sql: the original supports only MySQL, ",
         ),
     ):
         done = manage(*made, "import", *where)

@@ -80,23 +80,23 @@ def test_repairs(kind, document, expected):
 REFUSED = [
     (BACKUPS, {"backup_id": "b"}, "it has no owner"),
     (BACKUPS, {"backup_id": "b", "user_id": "", "project_id": None}, "it has no owner"),
-    (BACKUPS, {"backup_id": "b", "user_id": 7}, "user_id is no printable text of at most 255 bytes"),
-    (BACKUPS, {"backup_id": "b", "user_id": "u" * 256}, "user_id is no printable text"),
+    (BACKUPS, {"backup_id": "b", "user_id": 7}, "user_id is not a printable text of at most 255 bytes"),
+    (BACKUPS, {"backup_id": "b", "user_id": "u" * 256}, "user_id is not a printable text"),
     (BACKUPS, OWNED, "it has no backup_id"),
     (BACKUPS, {**OWNED, "backup_id": ""}, "it has no backup_id"),
-    (BACKUPS, {**OWNED, "backup_id": 7}, "backup_id is no printable text"),
-    (BACKUPS, {**OWNED, "backup_id": "\N{GRINNING FACE}" * 64}, "backup_id is no printable text"),
-    (BACKUPS, {**OWNED, "backup_id": "a\n"}, "backup_id is no printable text"),
+    (BACKUPS, {**OWNED, "backup_id": 7}, "backup_id is not a printable text"),
+    (BACKUPS, {**OWNED, "backup_id": "\N{GRINNING FACE}" * 64}, "backup_id is not a printable text"),
+    (BACKUPS, {**OWNED, "backup_id": "a\n"}, "backup_id is not a printable text"),
     (CLIENTS, OWNED, "it has no client"),
     (CLIENTS, {**OWNED, "client": {}}, "it has no client_id"),
     (CLIENTS, {**OWNED, "client": {"client_id": ["web1"]}}, "it has no client_id"),
-    (CLIENTS, {**OWNED, "client": {"client_id": "c" * 256}}, "client.client_id is no printable text"),
-    (CLIENTS, {**OWNED, "client": {"client_id": "c", "supported_modes": "fs"}}, "supported_modes is no list"),
+    (CLIENTS, {**OWNED, "client": {"client_id": "c" * 256}}, "client.client_id is not a printable text"),
+    (CLIENTS, {**OWNED, "client": {"client_id": "c", "supported_modes": "fs"}}, "supported_modes is not a list"),
     (JOBS, {**OWNED, "job_id": "j"}, "it has no client_id"),
-    (JOBS, {**JOB, "job_actions": {"0": {}}}, "job_actions is no list of objects"),
-    (JOBS, {**JOB, "job_actions": [None]}, "job_actions is no list of objects"),
-    (SESSIONS, {**SESSION, "jobs": ["j"]}, "jobs is no object of objects"),
-    (SESSIONS, {**SESSION, "jobs": {"j": 7}}, "jobs is no object of objects"),
+    (JOBS, {**JOB, "job_actions": {"0": {}}}, "job_actions is not a list of objects"),
+    (JOBS, {**JOB, "job_actions": [None]}, "job_actions is not a list of objects"),
+    (SESSIONS, {**SESSION, "jobs": ["j"]}, "jobs is not an object of objects"),
+    (SESSIONS, {**SESSION, "jobs": {"j": 7}}, "jobs is not an object of objects"),
 ]
 
 
@@ -159,7 +159,7 @@ def test_a_text_may_be_kept_as_bytes_and_nothing_but_texts_and_numbers_is_taken(
     made = {"id": "b", "user_id": b"ann", "status": "error", "backup_metadata": None}
 
     assert rows.backup(made) == {"backup_id": "b", "user_id": "ann", "status": "error", "backup_metadata": {}}
-    with pytest.raises(Invalid, match="status is no text and no number"):
+    with pytest.raises(Invalid, match="status is neither text nor a number"):
         rows.backup({**made, "status": object()})
 
 

@@ -133,14 +133,14 @@ def test_an_upgrade_that_was_interrupted_left_the_lists_of_the_jobs(old):
 @pytest.mark.parametrize(
     ("kind", "column", "value", "reason"),
     [
-        ("backups", "backup_metadata", "{", "backup_metadata cannot be kept: Expecting property name"),
-        ("backups", "backup_metadata", '{"size": NaN}', "backup_metadata cannot be kept: NaN is no JSON"),
+        ("backups", "backup_metadata", "{", "backup_metadata cannot be stored: Expecting property name"),
+        ("backups", "backup_metadata", '{"size": NaN}', "backup_metadata cannot be stored: NaN is no JSON"),
         ("backups", "status", b"\xff", "status is not UTF-8"),
-        ("backups", "backup_metadata", b'"\xff"', "backup_metadata cannot be kept: The body is not UTF-8"),
-        ("actions", "backup_metadata", "[]", "backup_metadata is no JSON object"),
+        ("backups", "backup_metadata", b'"\xff"', "backup_metadata cannot be stored: The body is not UTF-8"),
+        ("actions", "backup_metadata", "[]", "backup_metadata is not a JSON object"),
         ("jobs", "description", b"\xff", "description is not UTF-8"),
-        ("sessions", "job", "{]", "job cannot be kept"),
-        ("clients", "supported_modes", "fs", "supported_modes cannot be kept"),
+        ("sessions", "job", "{]", "job cannot be stored"),
+        ("clients", "supported_modes", "fs", "supported_modes cannot be stored"),
     ],
 )
 def test_a_row_that_cannot_be_read_is_refused_alone(old, kind, column, value, reason):
@@ -228,7 +228,7 @@ def test_an_unknown_revision_is_refused_unless_the_operator_wants_it(old):
     change(url, UNKNOWN)
 
     with pytest.raises(
-        CommandError, match="of the unknown revision future; all columns are there, --yes reads them"
+        CommandError, match="have the unknown revision future; all columns exist, use --yes to read them"
     ):
         found(url, "jobs")
     assert documents(url, "jobs", any_revision=True) == sample.documents("7a3b9c1d2e4f")["jobs"]
@@ -237,10 +237,10 @@ def test_an_unknown_revision_is_refused_unless_the_operator_wants_it(old):
 def test_no_revision_is_an_unknown_one(old):
     url = old()
     change(url, "DELETE FROM alembic_version")
-    with pytest.raises(CommandError, match="of no revision"):
+    with pytest.raises(CommandError, match="have no revision"):
         found(url, "jobs")
     change(url, "DROP TABLE alembic_version")
-    with pytest.raises(CommandError, match="of no revision"):
+    with pytest.raises(CommandError, match="have no revision"):
         found(url, "jobs")
 
     assert len(found(url, "jobs", any_revision=True)) == 2
@@ -250,7 +250,7 @@ def test_the_version_of_another_service_is_none(old):
     url = old("2")
     change(url, "UPDATE migrate_version SET repository_id = 'other'")
 
-    with pytest.raises(CommandError, match="of no revision"):
+    with pytest.raises(CommandError, match="have no revision"):
         found(url, "jobs")
 
 
@@ -270,11 +270,11 @@ def test_columns_that_are_missing_are_named(old, revision, any_revision):
     ("url", "told"),
     [
         ("mysql", "--from-sql: invalid URL; expected"),
-        ("postgresql://ann:s3cret@db/freezer", "the original keeps its documents in MySQL, MariaDB or SQLite"),
-        ("sqlite:///{}/none.sqlite", "there is no file"),
+        ("postgresql://ann:s3cret@db/freezer", "the original supports only MySQL, MariaDB and SQLite"),
+        ("sqlite:///{}/none.sqlite", "does not exist"),
         ("sqlite://", "SQLite needs a file"),
         ("mysql://ann:s3cret@db", "--from-sql: the name of the database is missing"),
-        ("sqlite:///{}/empty.sqlite", "there are none of the original's tables"),
+        ("sqlite:///{}/empty.sqlite", "the tables of the original do not exist"),
         ("sqlite:///{}/text.sqlite", "file is not a database"),
         ("mysql+nodriver://ann:s3cret@db/freezer", "unsupported driver nodriver; supported for mysql is pymysql"),
     ],

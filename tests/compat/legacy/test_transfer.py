@@ -87,7 +87,7 @@ def test_a_failure_leaves_the_documents_that_come_after_it(make, source):
     changed(store, "b300")
     for key in ("b010", "b430"):
         store.delete(BACKUPS, key, store.get(BACKUPS, key).token)
-    with pytest.raises(CommandError, match="Backup b300: the store has another one under this id"):
+    with pytest.raises(CommandError, match="Backup b300: the store has another with this id"):
         transfer(source, store, OnConflict.FAIL).run(BACKUPS)
 
     assert store.get(BACKUPS, "b010") is not None

@@ -40,7 +40,7 @@ def test_a_store_that_takes_none_is_unavailable(place, caplog):
         repository.restore(JOBS, ORIGINALS)
 
     assert 5 < sum(pauses) < 15
-    assert f"The store takes no documents for {place.prefix}-jobs" in caplog.text
+    assert f"The store accepts no documents for {place.prefix}-jobs" in caplog.text
     block(place, False)
     assert found(repository) == []
 
@@ -69,7 +69,7 @@ def test_a_store_of_an_older_release_is_unavailable(place, caplog):
     with pytest.raises(Unavailable):
         place.repository().restore(JOBS, ORIGINALS)
 
-    assert "The store's layout is not the one of this release" in caplog.text
+    assert "The layout of the store does not match this release" in caplog.text
 
 
 def test_what_the_store_refuses_is_an_error(place):
@@ -87,7 +87,7 @@ def test_creating_several_documents_does_not_wait_for_a_busy_store(place, caplog
         repository.create_all(JOBS, {"one": job("one"), "two": job("two")})
 
     assert pauses == []
-    assert f"The store takes no documents for {place.prefix}-jobs" in caplog.text
+    assert f"The store accepts no documents for {place.prefix}-jobs" in caplog.text
     block(place, False)
     assert repository.create_all(JOBS, {"one": job("one"), "two": job("two")}).keys() == {"one", "two"}
 

@@ -70,7 +70,7 @@ def test_nobody_vouches_for_the_server_when_the_operator_wants_it_so(secure, rea
     ],
 )
 def test_a_server_for_which_nobody_vouches_gets_no_password(secure, reached, store, caplog, wrong, words):
-    told = rf"the store's certificate is not believed, TlsError at {secure.url}: .*({words})"
+    told = rf"the store's certificate cannot be verified: TlsError at {secure.url}: .*({words})"
     with pytest.raises(ConfigurationError, match=rf"^\[elasticsearch\] hosts in \S+: {told}"):
         reached(wrong)
     repository = store(elastic(f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\n{wrong}")).open(1)

@@ -82,7 +82,7 @@ def test_where_nobody_listens(asked: Callable[..., Connection], caplog: pytest.L
 
 @pytest.mark.parametrize(
     ("says", "words"),
-    [(b"", "Remote end closed connection without response"), (CANARY, "the answer is none of HTTP")],
+    [(b"", "Remote end closed connection without response"), (CANARY, "the response is not HTTP")],
 )
 def test_one_that_does_not_speak_http(
     asked: Callable[..., Connection],
@@ -117,7 +117,7 @@ def test_one_for_which_nobody_vouches(asked: Callable[..., Connection], speaking
     with pytest.raises(UnsupportedServer) as refusal:
         asked(speaking_tls).detect_engine()
     assert refusal.value.reason.startswith(
-        f"the store's certificate is not believed, TlsError at {speaking_tls}: "
+        f"the store's certificate cannot be verified: TlsError at {speaking_tls}: "
     )
     assert "issuer certificate" in refusal.value.reason
 

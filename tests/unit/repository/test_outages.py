@@ -120,7 +120,7 @@ def test_slow_call_while_others_are_answered_begins_no_outage(
         clock.now += 0.5
         slow.unanswered("it is slow", everywhere=True)
     assert not outages.has(READING)
-    assert caplog.messages == ["The store did not answer a request within 4.0 s, but others: it is slow"]
+    assert caplog.messages == ["The store did not answer a request within 4.0 s, but answered others: it is slow"]
 
 
 def test_refusal_begins_an_outage_however_recent_the_last_answer(outages: Outages, clock: Clock) -> None:
