@@ -2,7 +2,6 @@
 
 import json
 import os
-import runpy
 import sqlite3
 from contextlib import closing
 
@@ -238,20 +237,6 @@ def test_a_store_of_a_newer_release_is_left_alone(manage, made, file):
     done = manage(*made, "db", "sync")
     assert (done.code, done.stdout) == (1, "")
     assert f"cannot use the data file {file}: its layout 9999 is of a newer release" in done.stderr
-
-
-def test_without_a_configuration_the_embedded_store_is_shown(manage, tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    done = manage("db", "show")
-    assert (done.code, done.stdout) == (0, NOTHING)
-    assert "the embedded one" in done.stderr
-
-
-def test_the_module_is_the_command(manage, monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["freezer-manage", "db"])
-    with pytest.raises(SystemExit) as end:
-        runpy.run_path(module.__file__, run_name="__main__")
-    assert end.value.code == 2
 
 
 @pytest.mark.parametrize(

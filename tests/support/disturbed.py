@@ -1,4 +1,4 @@
-"""A store in which something happens at a chosen call: a rival's write, a cut connection, the end of the process.
+"""A store in which something happens at a chosen call: a concurrent write, a lost connection, a killed process.
 
 .. code-block:: python
 
@@ -6,31 +6,28 @@
     store.before("create", "actions", rival)      # the next creation of an action
     store.after("write", "*", cut, skip=1)        # the second write of anything
 
-What is to happen may raise: :class:`~freezer_api.errors.Unavailable` is what a driver makes of a cut connection,
-and :func:`killed` is a process that is no more, which no handler of an error outlives. It happens once, or as
-often as ``times`` says.
+The callable may raise. :func:`cut` raises what a driver raises when the connection is lost. :func:`killed` raises
+an exception that no handler catches, as if the process had been killed. It happens once, or ``times`` times.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NoReturn
 
-from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.errors import Unavailable
-from freezer_api.repository.protocol import Original, Page, Repository, Stored
-from freezer_api.repository.query import Query
+from freezer_api.repository.protocol import Repository
 
 Happening = Callable[[], object]
 
 WRITES = ("create", "create_all", "restore", "replace", "delete")
-
-
+_METHODS_OF_KINDS = (*WRITES, "get", "search")
 _METHODS = {"write": WRITES, "create": ("create", "create_all")}
 
 
 class Killed(BaseException):
-    """The process ended here."""
+    """The process was killed here."""
 
 
 def killed() -> NoReturn:
@@ -56,7 +53,7 @@ class _Plan:
 
 
 class Disturbed:
-    """Delegates to ``store``; ``writes`` tells how many writes came through."""
+    """Delegates to ``store`` and counts ``writes``."""
 
     def __init__(self, store: Repository) -> None:
         self.writes = 0
@@ -64,45 +61,21 @@ class Disturbed:
         self._plans: list[_Plan] = []
 
     def before(self, method: str, kind: str, happening: Happening, *, skip: int = 0, times: int = 1) -> None:
-        """Let it happen ahead of the call after ``skip`` others; ``write`` is any write, ``*`` any kind."""
+        """Call ``happening`` before the call after ``skip`` others; ``write`` is any write, ``*`` any kind."""
         self._plans.append(_Plan("before", method, kind, happening, skip, times))
 
     def after(self, method: str, kind: str, happening: Happening, *, skip: int = 0, times: int = 1) -> None:
-        """Let it happen when the store has done what was asked and nobody knows yet."""
+        """Call ``happening`` after the store has completed the call, before it returns."""
         self._plans.append(_Plan("after", method, kind, happening, skip, times))
 
-    def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        return self._called("create", kind, key, document)
-
-    def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
-        return self._called("create_all", kind, documents)
-
-    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
-        return self._called("restore", kind, originals)
-
-    def get(self, kind: Kind, key: str) -> Stored | None:
-        return self._called("get", kind, key)
-
-    def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
-        return self._called("replace", kind, key, document, token)
-
-    def delete(self, kind: Kind, key: str, token: str) -> None:
-        self._called("delete", kind, key, token)
-
-    def search(self, kind: Kind, query: Query) -> Page:
-        return self._called("search", kind, query)
-
-    def now(self) -> int:
-        return self._store.now()
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._call, name) if name in _METHODS_OF_KINDS else getattr(self._store, name)
 
     def check(self) -> None:
         self._happen("before", "check", "*")
         self._store.check()
 
-    def close(self) -> None:
-        self._store.close()
-
-    def _called(self, method: str, kind: Kind, *arguments: Any) -> Any:
+    def _call(self, method: str, kind: Kind, *arguments: Any) -> Any:
         self._happen("before", method, kind.name)
         result = getattr(self._store, method)(kind, *arguments)
         self.writes += method in WRITES

@@ -1,6 +1,6 @@
-"""A pytest plugin: the servers of the run, and what they logged when a test fails.
+"""A pytest plugin: the servers of the run, and their logs when a test fails.
 
-Each worker of pytest-xdist has servers of its own; ``tests.support.needs`` sends all tests of one to one worker.
+Each worker of pytest-xdist has its own servers; ``tests.support.needs`` sends all tests of one to one worker.
 """
 
 from collections.abc import Generator
@@ -15,13 +15,13 @@ _ALL = (search.SHARED, sql.SHARED)
 
 @pytest.fixture(scope="session")
 def search_servers() -> search.SearchServers:
-    """Real servers, started at first use and kept to the end of the run."""
+    """Real search servers, started at first use and stopped at the end of the run."""
     return search.SHARED
 
 
 @pytest.fixture(scope="session")
 def sql_servers() -> sql.SQLServers:
-    """The same, of databases."""
+    """Real database servers, likewise."""
     return sql.SHARED
 
 

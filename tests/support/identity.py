@@ -10,9 +10,7 @@ from tests.support.left_out import leave_out
 
 @pytest.fixture(scope="session")
 def keystone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keystone]:
-    """A real Keystone, started at first use and shared by all tests. Where there can be none they are skipped,
-    and fail under CI.
-    """
+    """A real Keystone, started at first use and shared by all tests."""
     try:
         started = Keystone(tmp_path_factory.mktemp("keystone"))
     except Missing as missing:

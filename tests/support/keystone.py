@@ -1,7 +1,7 @@
-"""A real Keystone on loopback, from PyPI, in a virtual environment of its own; SQLite, under gunicorn.
+"""A real Keystone on loopback, from PyPI, in its own virtual environment, with SQLite and gunicorn.
 
-The environment and an empty Keystone in it are made once and kept in the user's cache. A run starts one Keystone
-on a copy, at the first test that asks.
+The environment and an empty Keystone in it are created once and kept in the user's cache. Each run starts one
+Keystone on a copy, when the first test needs it.
 """
 
 import base64
@@ -50,11 +50,11 @@ control_socket_disable = True
 
 
 class Missing(Exception):
-    """This machine cannot have a Keystone; the text says why."""
+    """This machine cannot install Keystone."""
 
 
 def environment(name: str, requirements: Sequence[str]) -> Path:
-    """A virtual environment with these packages, made when there is none."""
+    """Return a virtual environment with these packages, and create it if necessary."""
     digest = hashlib.sha256(repr((sys.version_info[:2], requirements)).encode()).hexdigest()[:12]
     folder = _cache() / f"{name}-{digest}"
     with (_cache() / f".{name}.lock").open("w") as lock:
@@ -78,7 +78,7 @@ def _cache() -> Path:
 
 
 class Keystone:
-    """One Keystone; what tests ask it for is made at the first time and given again at the next."""
+    """One Keystone. Users, projects, roles and tokens are created at first use and reused."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -102,7 +102,7 @@ class Keystone:
             settings = self._directory / "gunicorn.conf.py"
             settings.write_text(_GUNICORN.format(descriptor=listener.fileno()))
             self._process = subprocess.Popen(
-                # Keystone takes the command line for its own, so gunicorn's is in the environment.
+                # Keystone parses the command line, so gunicorn's options are in the environment.
                 [self._environment / "bin/gunicorn"],
                 env={**_variables(self._directory), "GUNICORN_CMD_ARGS": f"--config={settings}"},
                 cwd=self._directory,
@@ -111,14 +111,14 @@ class Keystone:
                 pass_fds=[listener.fileno()],
                 start_new_session=True,
             )
-        # The socket is there already: the first request waits until somebody takes it.
+        # The socket listens already: the first request waits until Keystone accepts it.
         self._admin = self.authenticate("admin", PASSWORD, {"project": _named("admin")}, timeout=60)
         for endpoint in self.ask("GET", "/endpoints")["endpoints"]:
             self.ask("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": self.url}})
         return self
 
     def _template(self) -> Path:
-        """An empty Keystone with its administrator."""
+        """Return the directory of an empty Keystone with its administrator."""
         folder = self._environment / "template"
         if not folder.exists():
             with tempfile.TemporaryDirectory(dir=self._environment) as temporary:
@@ -146,14 +146,13 @@ class Keystone:
             raise AssertionError(f"keystone-manage {arguments[0]} failed:\n{done.stdout}{done.stderr}")
 
     def kill(self) -> None:
-        """Nobody wants its data."""
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
             self._process = None
 
     def ask(self, method: str, path: str, body: Any = None, token: str | None = None) -> Any:
-        """One request, of the administrator unless there is a token; the answer's body."""
+        """Send a request, with the administrator's token by default, and return the body of the response."""
         return self._send(method, path, body, {"X-Auth-Token": token or self._admin or ""})[1]
 
     def _send(
@@ -173,7 +172,7 @@ class Keystone:
                 raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from None
 
     def authenticate(self, user: str, password: str, scope: Any, timeout: float = 30) -> str:
-        """A new token."""
+        """Return a new token."""
         identity = {
             "methods": ["password"],
             "password": {"user": {**_named(user), "password": password}},
@@ -186,18 +185,18 @@ class Keystone:
         return token
 
     def project(self, name: str) -> str:
-        """The id of the project of this name."""
-        return self._made("project", name, {"domain_id": "default"})
+        """Return the id of the project of this name."""
+        return self._id_of("project", name, {"domain_id": "default"})
 
     def user(self, name: str) -> str:
-        """The id of the user of this name, whose password it is as well."""
-        return self._made("user", name, {"domain_id": "default", "password": name})
+        """Return the id of the user of this name, which is also the password."""
+        return self._id_of("user", name, {"domain_id": "default", "password": name})
 
     def role(self, name: str) -> str:
-        """The id of the role of this name."""
-        return self._made("role", name, {})
+        """Return the id of the role of this name."""
+        return self._id_of("role", name, {})
 
-    def _made(self, kind: str, name: str, properties: dict[str, Any]) -> str:
+    def _id_of(self, kind: str, name: str, properties: dict[str, Any]) -> str:
         known = self._ids.get((kind, name))
         if known is None:
             found = self.ask("GET", f"/{kind}s?name={name}")[f"{kind}s"]
@@ -206,26 +205,26 @@ class Keystone:
         return known
 
     def token(self, user: str, project: str | None, *roles: str) -> str:
-        """A token of the user, who has these roles in the project; without one it has no scope."""
+        """Return a token of the user with these roles in the project, or an unscoped one."""
         key = (user, project or "", *roles)
         if key not in self._tokens:
             self._tokens[key] = self.new_token(user, project, *roles)
         return self._tokens[key]
 
     def new_token(self, user: str, project: str | None, *roles: str) -> str:
-        """The same, but not one that others have."""
+        """Return such a token that no other test uses."""
         user_id = self.user(user)
         if project is not None:
             self._grant(f"/projects/{self.project(project)}", user_id, roles)
         return self.authenticate(user, user, {"project": _named(project)} if project else None)
 
     def domain_token(self, user: str, *roles: str) -> str:
-        """A token for the whole domain."""
+        """Return a token for the whole domain."""
         self._grant("/domains/default", self.user(user), roles)
         return self.authenticate(user, user, {"domain": {"id": "default"}})
 
     def system_token(self, user: str, *roles: str) -> str:
-        """A token for the whole system."""
+        """Return a token for the whole system."""
         self._grant("/system", self.user(user), roles)
         return self.authenticate(user, user, {"system": {"all": True}})
 
@@ -234,7 +233,7 @@ class Keystone:
             self.ask("PUT", f"{target}/users/{user_id}/roles/{self.role(role)}")
 
     def short_token(self, user: str, project: str, role: str, seconds: int) -> str:
-        """A token that expires soon: that of a trust that does."""
+        """Return a token that expires after ``seconds``, by a trust."""
         project_id, user_id = self.project(project), self.user(user)
         own = self.token(user, project, role)
         expires = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() + seconds))
@@ -256,7 +255,7 @@ class Keystone:
         return self.authenticate(user, user, {"OS-TRUST:trust": {"id": trust["id"]}})
 
     def restricted_token(self, user: str, project: str, *rules: tuple[str, str]) -> str:
-        """A token of a new application credential, which may use these methods and paths of the backup service."""
+        """Return a token of a new application credential with access rules: methods and paths."""
         own = self.new_token(user, project, "member")
         credential = {
             "name": uuid.uuid4().hex,
@@ -276,7 +275,7 @@ class Keystone:
         self._send("DELETE", "/auth/tokens", None, {"X-Auth-Token": self._admin or "", "X-Subject-Token": token})
 
     def register(self, type_: str, url: str) -> str:
-        """A service with its endpoints, for the catalog; its id there."""
+        """Add a service with its endpoints to the catalog and return its id."""
         service: str = self.ask("POST", "/services", {"service": {"type": type_, "name": type_}})["service"]["id"]
         for interface in ("public", "internal"):
             endpoint = {"service_id": service, "interface": interface, "url": url, "region_id": "RegionOne"}
@@ -284,11 +283,11 @@ class Keystone:
         return service
 
     def unregister(self, service: str) -> None:
-        """Take it out of the catalog."""
+        """Remove it from the catalog."""
         self.ask("DELETE", f"/services/{service}")
 
     def section(self) -> str:
-        """``[keystone_authtoken]`` for a service that asks this Keystone."""
+        """Return the section ``[keystone_authtoken]`` for this Keystone."""
         self._grant(f"/projects/{self.project('service')}", self.user("freezer"), ["service"])
         return f"""
 [keystone_authtoken]

@@ -8,7 +8,7 @@ import pytest
 
 
 def leave_out(reason: object) -> NoReturn:
-    """Skip the test, because of something that this machine does not have."""
+    """Skip the test because this machine lacks something, or fail it under CI."""
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(f"under CI nothing may be missing: {reason}", pytrace=False)
     pytest.skip(str(reason))

@@ -1,4 +1,4 @@
-"""A proxy on loopback that troubles what goes through it: it delays, cuts and drops answers, hangs, refuses."""
+"""A proxy on loopback that delays, cuts and drops responses, hangs, and refuses connections."""
 
 import socket
 import threading
@@ -7,20 +7,20 @@ from contextlib import suppress
 from typing import Literal, Self
 
 Trouble = Literal["pass", "hang", "drop", "cut", "delay", "refuse"]
-"""What happens to an answer. ``hang``: it never comes, and the connection stays; ``drop``: the connection ends in
-its place; ``cut``: it ends in its middle; ``delay``: it comes late; ``refuse``: not even the request gets through.
-Bytes: these come instead, as from a proxy that has a word of its own.
+"""What happens to a response. ``hang``: it never arrives, and the connection stays open; ``drop``: the connection
+ends instead; ``cut``: the connection ends in the middle of it; ``delay``: it is late; ``refuse``: the connection
+ends before the request. Bytes are sent instead of the response.
 """
 
 
 class Proxy:
-    """Goes between a client and the server at ``url``; ``trouble`` is asked for every answer."""
+    """A proxy between clients and the server at ``url``. ``trouble`` is called for every response."""
 
     def __init__(self, url: str, delay: float = 0.2) -> None:
         self.trouble: Callable[[bytes], Trouble | bytes] = lambda _answer: "pass"
         self.seconds = delay
         self.requests = bytearray()
-        """What clients have sent, one connection after the other when there is one at a time."""
+        """Everything that clients have sent."""
         self._latest = b""
         self._target = ("127.0.0.1", int(url.rsplit(":", 1)[1]))
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -90,7 +90,7 @@ class Proxy:
         return data
 
     def once(self, trouble: Trouble | bytes, *, to: bytes = b"") -> None:
-        """Cause ``trouble`` for the next answer, or for the next answer to a request that starts with ``to``."""
+        """Cause ``trouble`` for the next response, or the next to a request that starts with ``to``."""
         troubles = iter([trouble])
 
         def _trouble(answer: bytes) -> Trouble | bytes:

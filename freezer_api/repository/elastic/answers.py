@@ -58,12 +58,10 @@ def _has(value: Any, shape: Shape) -> bool:
 
 def _is_document(body: dict[str, Any]) -> bool:
     """Return whether it describes a document that was read, written, deleted or missing."""
-    match body:
-        case {"_index": str(), "found": False} | {"_index": str(), "result": "not_found"}:
-            return True
-        case {"found": True, "_source": dict()} | {"result": str()}:
-            return _has(body, {"_index": str, "_seq_no": int, "_primary_term": int})
-    return False
+    if body.get("found") is False or body.get("result") == "not_found":
+        return isinstance(body.get("_index"), str)
+    answered = body.get("_source") if body.get("found") is True else body.get("result")
+    return isinstance(answered, dict | str) and _has(body, {"_index": str, "_seq_no": int, "_primary_term": int})
 
 
 def _is_item(item: Any) -> bool:

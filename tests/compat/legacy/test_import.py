@@ -40,13 +40,6 @@ def stored(file, kind):
     return [(key, version, json.loads(body)) for key, version, body in found]
 
 
-def _count(file):
-    connection = sqlite3.connect(file)
-    (count,) = connection.execute("SELECT count(*) FROM freezer_backups").fetchone()
-    connection.close()
-    return count
-
-
 def all_stored(file):
     return {kind: stored(file, kind) for kind in KINDS}
 
@@ -434,23 +427,6 @@ def many(old):
         row(f"b{n:04}", **sample.ANN, backup_metadata=Json({**sample.METADATA, "n": n})) for n in range(BACKUPS)
     ]
     return old(rows={**sample.rows(), "backups": rows})
-
-
-def test_killed_in_the_middle_and_run_again(made, manage, file, many, tmp_path):
-    undisturbed = configured(tmp_path / "other.conf", f"[database]\nconnection = sqlite:///{tmp_path}/other\n")
-    manage(*undisturbed, "db", "sync")
-    manage(*undisturbed, "import", "--from-sql", many)
-    process = start(*made, "import", "--from-sql", many)
-    while not _count(file):
-        assert process.poll() is None
-    process.kill()
-    process.communicate()
-    left = _count(file)
-    done = manage(*made, "import", "--from-sql", many)
-
-    skipped = {**COUNTS, "backups": left}
-    assert done.stdout == told({"backups": BACKUPS - left}, skipped)
-    assert all_stored(file) == all_stored(tmp_path / "other")
 
 
 def test_the_service_serves_meanwhile(made, file, many, tmp_path):

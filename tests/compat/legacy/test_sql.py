@@ -53,20 +53,19 @@ def test_every_revision_gives_the_same_documents(old, revision, server):
         assert documents(url, kind) == expected
 
 
-@pytest.mark.store("mariadb")
-def test_a_document_of_a_server_is_as_old_as_its_row(old):
-    rows = [row("b", "2020-01-02 03:04:05", **sample.ANN, backup_metadata=Json({}))]
-
-    (item,) = found(old(rows={"backups": rows}, server="mariadb"), "backups")
-    assert item.created == 1577934245000000
-
-
-def test_a_document_is_as_old_as_its_row(old):
-    times = ["2020-01-02 03:04:05.000006", "1969-01-01 00:00:00", None, "soon"]
+@pytest.mark.parametrize(
+    ("server", "times"),
+    [
+        (None, {"2020-01-02 03:04:05.000006": 1577934245000006, "1969-01-01": 0, None: None, "soon": None}),
+        pytest.param("mariadb", {"2020-01-02 03:04:05": 1577934245000000}, marks=pytest.mark.store("mariadb")),
+    ],
+    ids=["sqlite", "mariadb"],
+)
+def test_created_is_the_time_of_the_row(old, server, times):
     rows = [row(f"b{n}", at, **sample.ANN, backup_metadata=Json({})) for n, at in enumerate(times)]
 
-    items = found(old(rows={"backups": rows}), "backups")
-    assert [item.created for item in items] == [1577934245000006, 0, None, None]
+    items = found(old(rows={"backups": rows}, server=server), "backups")
+    assert [item.created for item in items] == list(times.values())
 
 
 @pytest.mark.parametrize("server", [None, *on("mariadb")])
@@ -167,24 +166,16 @@ def test_a_job_whose_list_cannot_be_read_is_refused_and_its_actions_are_not_look
     assert len(found(url, "actions")) == 1
 
 
-def test_what_is_written_meanwhile_is_not_seen(old):
-    url = old()
-    change(url, "PRAGMA journal_mode = WAL")
+@pytest.mark.parametrize("server", [None, *on("mariadb")])
+def test_import_does_not_see_later_writes(old, sql_servers, server):
+    url = old(server=server)
+    if server is None:
+        change(url, "PRAGMA journal_mode = WAL")
     database = Database(url)
-    change(url, "DELETE FROM backups")
-    items = list(database.read(NAMES["backups"]))
-    database.close()
-
-    assert len(items) == 2
-    assert found(url, "backups") == []
-
-
-@pytest.mark.store("mariadb")
-def test_what_is_written_to_a_server_meanwhile_is_not_seen(old, sql_servers):
-    url = old(server="mariadb")
-    database = Database(url)
-    name = make_url(url).database
-    sql_servers.server("mariadb").run("DELETE FROM backups", database=name)
+    if server is None:
+        change(url, "DELETE FROM backups")
+    else:
+        sql_servers.server(server).run("DELETE FROM backups", database=make_url(url).database)
     items = list(database.read(NAMES["backups"]))
     database.close()
 
@@ -234,24 +225,22 @@ def test_an_unknown_revision_is_refused_unless_the_operator_wants_it(old):
     assert documents(url, "jobs", any_revision=True) == sample.documents("7a3b9c1d2e4f")["jobs"]
 
 
-def test_no_revision_is_an_unknown_one(old):
-    url = old()
-    change(url, "DELETE FROM alembic_version")
-    with pytest.raises(CommandError, match="have no revision"):
-        found(url, "jobs")
-    change(url, "DROP TABLE alembic_version")
-    with pytest.raises(CommandError, match="have no revision"):
-        found(url, "jobs")
+@pytest.mark.parametrize(
+    ("revision", "statement"),
+    [
+        (HEAD, "DELETE FROM alembic_version"),
+        (HEAD, "DROP TABLE alembic_version"),
+        ("2", "UPDATE migrate_version SET repository_id = 'other'"),
+    ],
+    ids=["empty table", "no table", "other service"],
+)
+def test_missing_revision_is_refused_like_an_unknown_one(old, revision, statement):
+    url = old(revision)
+    change(url, statement)
 
+    with pytest.raises(CommandError, match="have no revision"):
+        found(url, "jobs")
     assert len(found(url, "jobs", any_revision=True)) == 2
-
-
-def test_the_version_of_another_service_is_none(old):
-    url = old("2")
-    change(url, "UPDATE migrate_version SET repository_id = 'other'")
-
-    with pytest.raises(CommandError, match="have no revision"):
-        found(url, "jobs")
 
 
 @pytest.mark.parametrize("any_revision", [False, True])

@@ -4,9 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from freezer_api.errors import CommandError, Unavailable
+from freezer_api.errors import CommandError
 from freezer_api.repository import query as q
-from freezer_api.repository.elastic.indices import alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS, RELEASE, Layout
 from tests.contract.asking import CLIENTS, JOBS, found, is_, job, keep
 from tests.stores.elasticsearch.place import ALL, WITH_ANOTHER_FIELD, WITHOUT_A_LIST, Counted, never
@@ -37,12 +36,6 @@ def test_a_store_that_is_current_is_left_alone(place):
     place.sync(kinds=ALL)
 
     assert place.admin().show() == before
-
-
-def test_a_store_without_indices_says_what_to_run(place, caplog):
-    with pytest.raises(Unavailable):
-        place.repository().check()
-    assert "run 'freezer-manage db sync'" in caplog.text
 
 
 def test_the_plan_says_what_would_be_done_and_nothing_is(place, name):
@@ -131,17 +124,6 @@ def test_an_index_of_somebody_else_in_the_way_is_left_alone(place, name, meta):
         with pytest.raises(CommandError, match="was not created by this service"):
             attempt()
     assert list(place.indices()) == [name("{}-jobs")]
-
-
-def test_an_index_of_somebody_else_goes_when_the_operator_says_so(place, name):
-    place.request("PUT", "/{}-jobs")
-    questions = []
-    with pytest.raises(CommandError, match="was not created by this service"):
-        place.admin().sync(["jobs"], lambda question: bool(questions.append(question)))
-    place.admin().sync(["jobs"], lambda question: True)
-
-    assert questions == [name("{}-jobs was not created by this service. Remove it with all its documents?")]
-    assert list(place.indices()) == [name(JOBS_1)]
 
 
 def test_of_two_indices_behind_the_alias_the_one_that_is_not_ours_goes(place, name):
@@ -274,7 +256,3 @@ def test_what_the_store_refuses_to_make_is_told_in_its_words(place):
     broken = {**LAYOUTS, "jobs": Layout(replace(JOBS, name="jobs*"))}
     with pytest.raises(CommandError, match=r"refuses to create the index .*: invalid_index_name_exception"):
         place.admin(broken).sync(["jobs"], never)
-
-
-def test_the_alias_is_named_for_the_kind():
-    assert alias_of("freezer", JOBS) == "freezer-jobs"

@@ -11,6 +11,7 @@ from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job, keep
 from tests.stores.elasticsearch.place import ALL, WITH_ANOTHER_FIELD, Counted, Place, documents
+from tests.support.needs import SEARCH, on
 
 JOBS_1 = "{}-jobs-000001"
 
@@ -148,13 +149,10 @@ class TestOnEveryEngine:
             with pytest.raises(CommandError, match=r"the store refuses to create the index .*data stream"):
                 every_place.sync()
 
-    def test_closed_index_is_unavailable_and_logged(
-        self, every_place: Place, caplog: pytest.LogCaptureFixture
-    ) -> None:
-        _check_closed(every_place, caplog)
 
-
-def _check_closed(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("every_place", on(*SEARCH, slow=set(SEARCH) - {"elasticsearch9"}), indirect=True)
+def test_closed_index_is_unavailable_and_logged(every_place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    place = every_place
     place.sync()
     repository = place.repository()
     kept = repository.create(JOBS, "one", job("one"))
@@ -179,10 +177,6 @@ def _check_closed(place: Place, caplog: pytest.LogCaptureFixture) -> None:
     place.request("POST", f"/{JOBS_1}/_open")
     assert repository.get(JOBS, "one") == kept
     place.sync()
-
-
-def test_closed_index_is_unavailable_and_logged(place: Place, caplog: pytest.LogCaptureFixture) -> None:
-    _check_closed(place, caplog)
 
 
 def test_what_others_change_later_is_reported(place: Place) -> None:

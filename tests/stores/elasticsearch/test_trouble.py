@@ -113,26 +113,11 @@ def speaking_tls(listening: Callable[..., str], certificates: Path) -> str:
     return f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
 
 
-def test_one_for_which_nobody_vouches(asked: Callable[..., Connection], speaking_tls: str) -> None:
-    with pytest.raises(UnsupportedServer) as refusal:
-        asked(speaking_tls).detect_engine()
-    assert refusal.value.reason.startswith(
-        f"the store's certificate cannot be verified: TlsError at {speaking_tls}: "
-    )
-    assert "issuer certificate" in refusal.value.reason
-
-
 def test_one_with_another_name(asked: Callable[..., Connection], speaking_tls: str, certificates: Path) -> None:
     named = speaking_tls.replace("127.0.0.1", "localhost")
     with pytest.raises(UnsupportedServer) as refusal:
         asked(named, ca_certs=str(certificates / "ca.pem")).detect_engine()
     assert "'localhost'" in refusal.value.reason
-
-
-def test_one_with_another_fingerprint(asked: Callable[..., Connection], speaking_tls: str) -> None:
-    with pytest.raises(UnsupportedServer) as refusal:
-        asked(speaking_tls, fingerprint="00" * 32).detect_engine()
-    assert "Fingerprints did not match" in refusal.value.reason
 
 
 def test_the_next_one_is_asked_before_it_is_refused(

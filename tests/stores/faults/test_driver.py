@@ -196,6 +196,8 @@ def test_a_forked_process_has_connections_of_its_own(repository: ElasticReposito
     child.join()
 
     assert child.exitcode == 0
+    # As in the child.
+    repository._connection.reopen()
     assert found(repository) == ["parent", "child"]
 
 

@@ -1,6 +1,6 @@
-"""What goes over the wire to each search server, pinned to the letter.
+"""The requests that each engine receives, in golden files.
 
-`python -m tests.stores.golden` writes the files anew; a diff of them is a change of the protocol, to be looked at.
+`python -m tests.stores.golden` writes the files again. A diff of them is a change of the protocol: review it.
 """
 
 import itertools
@@ -22,8 +22,6 @@ from tests.support.proxy import Proxy
 
 HERE = Path(__file__).parent
 
-SERVERS = (("elasticsearch", "8"), ("elasticsearch", "9"), ("opensearch", "2"), ("opensearch", "3"))
-
 _HEADERS = ("accept", "content-type", "authorization")
 
 _TERMS = ("entries", "names", "words", "values")
@@ -33,18 +31,18 @@ BACKUPS, CLIENTS, JOBS, ACTIONS, SESSIONS = KINDS
 JOB = {"job_id": "j1", "user_id": "ann", "project_id": "red", "client_id": "host", "description": "Full Backup"}
 
 
-def file_of(engine: str, version: str) -> Path:
-    return HERE / f"{engine}-{version}.json"
+def file_of(engine: str) -> Path:
+    return HERE / f"{engine}.json"
 
 
 def requests(url: str) -> list[Any]:
-    """The requests of one of everything, made to the real server at the URL."""
+    """Make one request of each kind to the real server at the URL and return them."""
     with Proxy(url) as proxy:
         access = Access((proxy.url,))
         header = authorization(("freezer", "pass:word"), None)
         connection = Connection(lambda: open_pool(access, 1), authorization=header)
         admin = ElasticAdmin(connection, "golden", replicas=1)
-        # Twice, as a server that has just started may answer 503 at first, and requests are repeated then.
+        # Twice, because a server that has just started may answer 503, and requests are retried then.
         for _ in range(2):
             admin.remove(list(LAYOUTS))
             proxy.requests.clear()
@@ -88,7 +86,7 @@ def _queries() -> Iterator[q.Query]:
 
 
 def _split(stream: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Heads and bodies of the requests on a connection."""
+    """Yield heads and bodies of the requests on a connection."""
     while stream:
         head, _, rest = stream.partition(b"\r\n\r\n")
         lengths = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
@@ -101,7 +99,7 @@ def _shown(request: tuple[bytes, bytes]) -> dict[str, Any]:
     head, body = request
     first, *lines = head.decode().split("\r\n")
     method, target, _ = first.split(" ")
-    # Which definition it was is no matter of the wire.
+    # The digest of the definition changes with every new property.
     body = body.replace(LAYOUTS["jobs"].definition.encode(), b"<definition>")
     headers = dict(line.split(": ", 1) for line in lines)
     kept = {name.lower(): value for name, value in headers.items() if name.lower() in _HEADERS}
@@ -113,15 +111,15 @@ def _shown(request: tuple[bytes, bytes]) -> dict[str, Any]:
 
 
 def _read(body: bytes) -> Any:
-    """An object, or the objects of the lines."""
+    """Return an object, or the objects of the lines."""
     lines = [_sorted(json.loads(line)) for line in body.splitlines()]
     return lines if len(lines) > 1 else lines[0]
 
 
 def _sorted(body: dict[str, Any]) -> dict[str, Any]:
-    """Terms have no order."""
+    """Sort the terms, which have no order."""
     return {name: sorted(value) if name in _TERMS else value for name, value in body.items()}
 
 
-def write(engine: str, version: str, url: str) -> None:
-    file_of(engine, version).write_text(json.dumps(requests(url), indent=1, ensure_ascii=False) + "\n")
+def write(engine: str, url: str) -> None:
+    file_of(engine).write_text(json.dumps(requests(url), indent=1, ensure_ascii=False) + "\n")
