@@ -6,12 +6,13 @@ import tempfile
 from pathlib import Path
 
 from bench import engines, fleet, scenarios
-from bench.measure import Settings, measured
+from bench.measure import Settings, measure
 from bench.report import Report
 from tests.support import search, sql
 
-_DESCRIPTION = """Measure the service beside a Falcon hello-world. A server is started for the run; a search server
-may be named by FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL. See also `python -m bench.refresh --help`."""
+_DESCRIPTION = """Measure the service beside a Falcon hello-world. A server is started for the run, unless
+FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names a search server.
+See also `python -m bench.refresh --help`."""
 
 _BY_NAME = {scenario.name.replace(" ", "-"): scenario for scenario in scenarios.ALL}
 
@@ -22,10 +23,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--server", default="", help="version of the search server; default: the engine's first")
     parser.add_argument("--jobs", type=_sizes, default=(1000, 100_000), help="numbers of stored jobs, with commas")
     parser.add_argument(
-        "--requests", type=_count, default=1000, help="of each read in each round; writes: a fifth"
+        "--requests", type=_count, default=1000, help="requests of each read scenario per round; writes: a fifth"
     )
-    parser.add_argument("--rounds", type=_count, default=5, help="of which the median counts")
-    parser.add_argument("--connections", type=_count, default=4, help="that are kept alive and busy")
+    parser.add_argument("--rounds", type=_count, default=5, help="rounds; results are their medians")
+    parser.add_argument("--connections", type=_count, default=4, help="concurrent connections")
     parser.add_argument("--only", action="append", choices=_BY_NAME, help="may be given several times")
     parser.add_argument("--output", type=Path, default=Path("bench-results/bench.json"))
     return parser.parse_args()
@@ -54,13 +55,13 @@ def main() -> int:
         connections=arguments.connections,
         scenarios=tuple(_BY_NAME[name] for name in arguments.only) if arguments.only else scenarios.ALL,
     )
-    # Ended by a signal, it stops its servers and removes its files all the same.
+    # A signal must not prevent the servers from being stopped and the files from being removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         with tempfile.TemporaryDirectory(prefix="freezer-bench-") as name:
             directory = Path(name)
             with engines.opened(arguments.engine, arguments.server, directory / "server") as engine:
-                report = Report(settings, engine, measured(settings, engine, directory))
+                report = Report(settings, engine, measure(settings, engine, directory))
     except KeyboardInterrupt:
         return 130
     except (search.Missing, search.Failed, sql.Missing, sql.Failed) as error:

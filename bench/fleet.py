@@ -1,7 +1,7 @@
-"""A fleet of one user, to be put straight into a store: clients, their library of actions, jobs and sessions.
+"""The documents of one user that are stored before a measurement: clients, actions, jobs and sessions.
 
-Some clients are *polled*: they have the same number of jobs however many there are in all, so that their pages
-are full and equally deep in every store. Their jobs lie scattered among those of all the others.
+Some clients are *polled*: they have the same number of jobs in every fleet, so that their pages are full and
+equally deep in every store. Their jobs are spread among those of the other clients.
 """
 
 import random
@@ -32,19 +32,19 @@ _INTERVALS = ("1 days", "12 hours", "7 days", "5 minutes")
 
 @dataclass
 class Fleet:
-    """What was stored, as far as requests name it."""
+    """The ids of stored documents that requests name."""
 
     polled: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     others_of_v2: list[str] = field(default_factory=list)
-    """Registered by version 2."""
+    """Registered through v2."""
     jobs: list[str] = field(default_factory=list)
     sessions: list[tuple[str, str]] = field(default_factory=list)
-    """Each with a member."""
+    """Ids of a session and of one of its jobs."""
 
 
 class Row(NamedTuple):
-    """A document, with its key and the time of its creation in microseconds since the epoch."""
+    """A document with its key and its time of creation, in microseconds since the epoch."""
 
     key: str
     created: int
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 
 class Maker:
-    """Makes a fleet of so many jobs and sessions, the same one every time; ``fleet`` is then what it made."""
+    """Generates the same documents for the same numbers of jobs and sessions; ``fleet`` has their ids then."""
 
     def __init__(self, count: int, session_count: int) -> None:
         self._count = count
@@ -62,7 +62,7 @@ class Maker:
         self._library: dict[str, list[Document]] = {}
 
     def kinds(self) -> Iterator[tuple[Kind, Iterator[Row]]]:
-        """The documents of each kind, to be taken in this order."""
+        """Generate the documents of each kind; they have to be consumed in this order."""
         yield clients.CLIENTS, _rows(self._clients())
         yield actions.ACTIONS, _rows(self._actions())
         yield jobs.JOBS, _rows(self._jobs())

@@ -1,4 +1,4 @@
-"""The floor: what a request asks of its store, asked once more without the service."""
+"""The lower bound of a request: its calls to the store, repeated without the service."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,9 +22,9 @@ Call = TypeVar("Call")
 def calls(
     repository: Repository, noted: list[Call], requests: Iterable[Request], status: int
 ) -> Iterator[list[Call]]:
-    """What the service asks of the store for each request, found out by serving them in this process.
+    """Serve the requests in this process and return the calls to the store that each of them causes.
 
-    ``noted``: where the repository's calls are noted down.
+    ``noted`` is the list to which the repository appends its calls.
     """
     conf = cfg.ConfigOpts()
     opts.register(conf)
@@ -40,12 +40,12 @@ def _serve(serve: Any, request: Request, status: int) -> None:
     statuses: list[str] = []
     body = b"".join(serve(request.environ(), lambda line, *_: statuses.append(line)))
     if not statuses[0].startswith(f"{status} "):
-        raise ValueError(f"not answered with {status} but: {statuses[0]} {body!r}")
+        raise ValueError(f"expected status {status}, got {statuses[0]} {body!r}")
 
 
 @dataclass(frozen=True)
 class Bare(Generic[Call]):
-    """The calls of each request. ``opened`` is the way to the store by which one call is made."""
+    """The calls of each request. ``opened`` connects to the store and returns a function that executes a call."""
 
     asked: Sequence[Sequence[Call]]
     opened: Callable[[], AbstractContextManager[Callable[[Call], object]]]
@@ -56,9 +56,10 @@ class Bare(Generic[Call]):
         return mean(map(len, self.asked))
 
     def cpu(self, count: int, connections: int) -> float:
-        """CPU seconds of this process per request, of ``count`` requests' calls in turn.
+        """Return the CPU seconds per request that the calls of ``count`` requests take in this process.
 
-        So many are under way at once: whoever waits long finds the processor cold, which costs as much again.
+        ``connections`` requests run concurrently, as in the service: after a long wait the caches of the processor
+        are cold, which doubles the cost.
         """
         with ExitStack() as stack:
             ways = [stack.enter_context(self.opened()) for _ in range(connections)]
@@ -72,7 +73,7 @@ class Bare(Generic[Call]):
 def _make(
     pool: ThreadPoolExecutor, ways: Sequence[Callable[[Call], object]], asked: Sequence[Sequence[Call]]
 ) -> None:
-    """Share the requests out among the ways to the store."""
+    """Distribute the requests among the connections."""
 
     def run(number: int) -> None:
         for request in asked[number :: len(ways)]:

@@ -1,4 +1,4 @@
-"""The measure: a Falcon application that answers a JSON object of a given size, served as the service is."""
+"""The baseline: a Falcon application that returns a JSON object of a given size, under the same server."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ from freezer_api.server import application
 from freezer_api.server.settings import server_settings
 
 PATH = "/hello"
-"""Followed by ``/<milliseconds>`` it waits so long before it answers."""
+"""With ``/<milliseconds>`` appended, the response is delayed by that time."""
 
 
 class Hello:

@@ -1,6 +1,6 @@
-"""`make bench-identity`: what stands between the socket and a resource, piece by piece, in CPU time per request.
+"""`make bench-identity`: CPU time per request of each component between the socket and a resource.
 
-Keystone is a real one; after the first request its token is in the cache of the middleware.
+Keystone is real; after the first request the middleware has its token in the cache.
 """
 
 import gc
@@ -37,10 +37,10 @@ from tests.support.keystone import Keystone
 
 ROUNDS, REQUESTS = 30, 300
 PASTE = Path(__file__).parents[1] / "etc/freezer/freezer-paste.ini"
-AUTHTOKEN = "authtoken and such a resource"
+AUTHTOKEN = "authtoken and a resource of Falcon's"
 BARE = "authtoken and the API with its store"
-OURS = "the same with all that is ours before the API"
-ALONE = "all that is ours and such a resource, without authtoken"
+FILTERS = "the same with the filters of this project"
+ALONE = "the filters of this project and a resource of Falcon's, without authtoken"
 AIM = 60
 """Microseconds."""
 
@@ -77,7 +77,7 @@ def _environ(token: str) -> dict[str, Any]:
     }
 
 
-def _ask(stack: Stack, environ: dict[str, Any], status: str) -> None:
+def _request(stack: Stack, environ: dict[str, Any], status: str) -> None:
     answered: list[str] = []
     b"".join(stack(dict(environ), lambda status, *_: answered.append(status)))
     if answered[0][:3] != status:
@@ -97,7 +97,7 @@ def _microseconds(stack: Stack, environ: dict[str, Any]) -> float:
 
 
 def measured(stacks: dict[str, Stack], environ: dict[str, Any]) -> dict[str, float]:
-    """The least of rounds in which all stacks take their turn: what else the machine does only adds."""
+    """Return the minimum over rounds in which the stacks alternate, because other load only adds time."""
     found: dict[str, list[float]] = {name: [] for name in stacks}
     for _ in range(ROUNDS):
         for name, stack in stacks.items():
@@ -106,30 +106,30 @@ def measured(stacks: dict[str, Stack], environ: dict[str, Any]) -> dict[str, flo
     return {name: min(values) for name, values in found.items()}
 
 
-def _vouched(inner: Stack, identity: Keystone) -> Stack:
-    """What authtoken hands on, for the parts that are measured without it."""
-    said = {
+def _with_identity(inner: Stack, identity: Keystone) -> Stack:
+    """Add the headers that authtoken sets, for stacks without it."""
+    headers = {
         "HTTP_X_IDENTITY_STATUS": "Confirmed",
         "HTTP_X_USER_ID": identity.user("alice"),
         "HTTP_X_PROJECT_ID": identity.project("library"),
         "HTTP_X_ROLES": "member",
     }
 
-    def vouch(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        environ.update(said)
+    def add_identity(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        environ.update(headers)
         return inner(environ, start_response)
 
-    return vouch
+    return add_identity
 
 
 def _resource() -> Stack:
-    made = falcon.App()
-    made.add_route("/v1/jobs", Resource())
-    return made
+    application = falcon.App()
+    application.add_route("/v1/jobs", Resource())
+    return application
 
 
 def _decisions(conf: cfg.ConfigOpts) -> tuple[float, float]:
-    """Microseconds of a decision of oslo.policy, and of one that is remembered."""
+    """Return the microseconds of a decision of oslo.policy and of a cached one."""
     enforcer = policy.Enforcer(conf)
     enforcer.register_defaults(list_rules())
     credentials = {"roles": ["member"], "project_id": "p", "user_id": "u"}
@@ -180,14 +180,15 @@ def _report(identity: Keystone, directory: Path) -> None:
         mounts = Mounts({"/v1": versions.version("/v1")}, versions.versions())
         around = auth_token.AuthProtocol(RequireIdentity(mounts), {"oslo_config_config": conf})
         resource = _resource()
+        authenticated = _with_identity(RequireIdentity(Mounts({}, resource)), identity)
         stacks: dict[str, Stack] = {
             "a resource of Falcon's": resource,
-            "http_proxy_to_wsgi and such a resource": HTTPProxyToWSGI(resource, {}),
+            "http_proxy_to_wsgi and a resource of Falcon's": HTTPProxyToWSGI(resource, {}),
             AUTHTOKEN: auth_token.AuthProtocol(resource, {"oslo_config_config": conf}),
             BARE: protocol,
-            OURS: RequestLog(StripIdentityHeaders(AuthToken(mounts, around))),
+            FILTERS: RequestLog(StripIdentityHeaders(AuthToken(mounts, around))),
             "the pipeline as a whole": app.build(conf, repository).app,
-            ALONE: RequestLog(StripIdentityHeaders(_vouched(RequireIdentity(Mounts({}, resource)), identity))),
+            ALONE: RequestLog(StripIdentityHeaders(authenticated)),
         }
         stacks |= {
             f"{AUTHTOKEN}, {cache}": auth_token.AuthProtocol(resource, {"oslo_config_config": conf, **settings})
@@ -195,18 +196,18 @@ def _report(identity: Keystone, directory: Path) -> None:
         }
         environ = _environ(token)
         for stack in stacks.values():
-            _ask(stack, environ, "200")
-        # As the server does it.
+            _request(stack, environ, "200")
+        # As the server does.
         gc.collect()
         gc.freeze()
         _print(measured(stacks, environ), _decisions(conf))
-        print(f"\nAsking Keystone, where the token is in no cache: {_asked(conf, environ):.1f} ms")
+        print(f"\nValidation by Keystone, for a token that is not cached: {_validated(conf, environ):.1f} ms")
     log.getLogger(None).logger.handlers.clear()
 
 
 @contextmanager
 def _caches() -> Iterator[dict[str, dict[str, str]]]:
-    """Settings of the middleware for caches that processes share, where there is a memcached."""
+    """Return settings of the middleware for a shared cache; none if memcached is not installed."""
     program = shutil.which("memcached")
     if program is None:
         yield {}
@@ -221,23 +222,23 @@ def _caches() -> Iterator[dict[str, dict[str, str]]]:
         process.terminate()
 
 
-def _asked(conf: cfg.ConfigOpts, environ: dict[str, Any]) -> float:
-    """Milliseconds of a request whose token Keystone is asked for."""
+def _validated(conf: cfg.ConfigOpts, environ: dict[str, Any]) -> float:
+    """Return the milliseconds of a request whose token Keystone validates."""
     uncached = auth_token.AuthProtocol(_resource(), {"oslo_config_config": conf, "token_cache_time": "-1"})
-    _ask(uncached, environ, "200")
+    _request(uncached, environ, "200")
     begun = time.perf_counter()
     for _ in range(10):
-        _ask(uncached, environ, "200")
+        _request(uncached, environ, "200")
     return (time.perf_counter() - begun) / 10 * 1e3
 
 
 def _print(found: dict[str, float], decisions: tuple[float, float]) -> None:
     for name, value in found.items():
         print(f"{value:7.0f} µs  {name}")
-    print(f"\n{decisions[0]:7.1f} µs  a decision of oslo.policy\n{decisions[1]:7.1f} µs  one that is remembered")
+    print(f"\n{decisions[0]:7.1f} µs  a decision of oslo.policy\n{decisions[1]:7.1f} µs  a cached decision")
     floor = found["a resource of Falcon's"]
-    print("\nOurs, with the access line and the decision:")
-    for place, added in (("among the rest", found[OURS] - found[BARE]), ("on its own", found[ALONE] - floor)):
+    print("\nFilters of this project, with the access line and the decision:")
+    for place, added in (("within the pipeline", found[FILTERS] - found[BARE]), ("alone", found[ALONE] - floor)):
         verdict = "met" if added + decisions[1] <= AIM else "MISSED"
         print(f"{added + decisions[1]:7.0f} µs  {place}, aim at most {AIM}: {verdict}")
 

@@ -1,6 +1,6 @@
-"""The measuring itself: all servers stand side by side, and every scenario goes to each of them in turn.
+"""Measure: all servers run at the same time, and each scenario is sent to them in turn.
 
-What else the machine does meanwhile meets all of them alike; of the rounds the median counts.
+So other load on the machine affects all of them alike. Results are medians of the rounds.
 """
 
 import sys
@@ -19,15 +19,15 @@ from bench.fleet import Fleet, Maker
 from bench.floor import Bare
 from bench.scenarios import Scenario
 from bench.servers import HELLO, SERVICE, Server, running
-from bench.wire import Load, Request, ask
+from bench.wire import Load, Request, send
 
 Name = tuple[str, int]
 
-WRITES = 5
-"""So many times fewer requests where each has to reach the disk."""
-WRITES_OF_SAMPLE = 20
-WARM_UP = 10
-"""So many times fewer requests before each measurement."""
+WRITE_DIVISOR = 5
+"""Writes have fewer requests by this factor, because each waits for the disk."""
+WRITE_SAMPLE_SIZE = 20
+WARM_UP_DIVISOR = 10
+"""The requests before a measurement are fewer by this factor."""
 
 
 @dataclass(frozen=True)
@@ -39,27 +39,27 @@ class Settings:
     scenarios: tuple[Scenario, ...]
 
     def count(self, scenario: Scenario) -> int:
-        """Requests of one measurement."""
-        return max(self.requests // (WRITES if scenario.writes else 1), self.connections)
+        """Return the requests of one measurement."""
+        return max(self.requests // (WRITE_DIVISOR if scenario.writes else 1), self.connections)
 
     def warm_up(self, scenario: Scenario) -> int:
-        return max(self.count(scenario) // WARM_UP, self.connections)
+        return max(self.count(scenario) // WARM_UP_DIVISOR, self.connections)
 
-    def in_all(self, scenario: Scenario) -> int:
+    def total(self, scenario: Scenario) -> int:
         return (self.count(scenario) + self.warm_up(scenario)) * self.rounds + self.sample(scenario)
 
     def bare_connections(self, scenario: Scenario) -> int:
-        """Reads keep one busy; writes wait, as those of the service do."""
+        """Return the connections of the bare calls: reads need one, writes wait as in the service."""
         return self.connections if scenario.writes else 1
 
     def sample(self, scenario: Scenario) -> int:
-        """Requests whose calls to the store are found out."""
-        return WRITES_OF_SAMPLE if scenario.writes else scenarios.SAMPLE
+        """Return the requests whose calls to the store are recorded."""
+        return WRITE_SAMPLE_SIZE if scenario.writes else scenarios.SAMPLE_SIZE
 
 
 @dataclass(frozen=True)
 class Figures:
-    """Per second, and seconds per request."""
+    """Requests per second, and seconds per request."""
 
     throughput: float
     p50: float
@@ -72,7 +72,7 @@ class Figures:
 
 
 class Target:
-    """A server, with the requests for it."""
+    """A server and the requests to it."""
 
     def __init__(self, server: Server, fleet: Fleet) -> None:
         self.server = server
@@ -80,7 +80,7 @@ class Target:
         self._requests: dict[str, Iterator[Request]] = {}
 
     def requests(self, scenario: Scenario) -> Iterator[Request]:
-        """They go on where the last user ended."""
+        """Return the iterator of the scenario, which continues where the last measurement ended."""
         if scenario.name not in self._requests:
             self._requests[scenario.name] = scenario.requests(self._fleet)
         return self._requests[scenario.name]
@@ -97,8 +97,10 @@ class Target:
 
 @dataclass
 class Results:
-    """By scenario and number of jobs. ``bare``: CPU seconds per request; ``trips``: calls to the store per
-    request; ``refreshes``: per written document; ``memory``, by number of jobs: bytes before and after.
+    """Results by scenario and number of jobs.
+
+    ``bare``: CPU seconds per request; ``trips``: calls to the store per request; ``refreshes``: per written
+    document; ``memory``, by number of jobs: bytes before and after.
     """
 
     figures: dict[Name, list[Figures]] = field(default_factory=dict)
@@ -108,13 +110,13 @@ class Results:
     memory: dict[int, list[int]] = field(default_factory=dict)
 
 
-def measured(settings: Settings, engine: Engine, directory: Path) -> Results:
+def measure(settings: Settings, engine: Engine, directory: Path) -> Results:
     """Fill the stores, start the servers, measure, stop the servers."""
     start = scenarios.START
-    sessions = settings.in_all(start) if start in settings.scenarios else 0
+    sessions = settings.total(start) if start in settings.scenarios else 0
     stores = {}
     for jobs in settings.jobs:
-        _say(f"storing {jobs:,} jobs")
+        _report_progress(f"storing {jobs:,} jobs")
         stores[jobs] = engine.fill(Maker(jobs, sessions), directory / str(jobs))
     with ExitStack() as stack:
         services = {
@@ -132,7 +134,7 @@ def measured(settings: Settings, engine: Engine, directory: Path) -> Results:
 
 
 def _size_of_get(service: Target) -> int:
-    return len(ask(service.server.port, next(service.requests(scenarios.GET))))
+    return len(send(service.server.port, next(service.requests(scenarios.GET))))
 
 
 class _Bench:
@@ -151,8 +153,8 @@ class _Bench:
         return [(scenario, jobs) for scenario in wanted for jobs in self._services]
 
     def prepare(self, *, writes: bool) -> None:
-        """Find out what requests ask of the stores: reads, and writes where wanted."""
-        _say("listening to the calls of requests")
+        """Record the calls of requests to the stores, those of writes only if requested."""
+        _report_progress("recording the calls of requests")
         for scenario, jobs in self._measurements(writes=False) + (
             self._measurements(writes=True) if writes else []
         ):
@@ -162,15 +164,15 @@ class _Bench:
             self.results.trips[scenario.name, jobs] = bare.trips
 
     def run(self) -> None:
-        """Reads first: writes add to what is stored."""
+        """Measure reads first, because writes add documents."""
         self._note_memory()
         reads, writes = self._measurements(writes=False), self._measurements(writes=True)
         for number in range(self._settings.rounds):
-            _say(f"reads, round {number + 1} of {self._settings.rounds}")
+            _report_progress(f"reads, round {number + 1} of {self._settings.rounds}")
             self._note((scenarios.HELLO.name, 0), self._hello.measure(scenarios.HELLO, self._settings))
             self._round(reads)
         for number in range(self._settings.rounds if writes else 0):
-            _say(f"writes, round {number + 1} of {self._settings.rounds}")
+            _report_progress(f"writes, round {number + 1} of {self._settings.rounds}")
             if any((scenario.name, jobs) in self._bare for scenario, jobs in writes):
                 waits = scenarios.HELLO_WAITS
                 self._note((waits.name, 0), self._hello.measure(waits, self._settings))
@@ -200,5 +202,5 @@ class _Bench:
             self.results.memory.setdefault(jobs, []).append(target.server.memory())
 
 
-def _say(text: str) -> None:
+def _report_progress(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)

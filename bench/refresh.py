@@ -1,7 +1,7 @@
-"""`python -m bench.refresh URL`: what it costs that lists show every acknowledged write, in each way there is.
+"""`python -m bench.refresh URL`: compare strategies by which lists include every acknowledged write.
 
-Writers create jobs as fast as they are answered, while a reader polls. What they send is what the service sends,
-but for the parameter that says when a write is seen.
+Writers create jobs as fast as they can while a reader polls. They send the requests of the service, except for the
+parameter that controls the refresh.
 """
 
 import argparse
@@ -33,8 +33,8 @@ _COLUMNS = ("writers", "writes/s", "p50 ms", "p99 ms", "lists/s", "list p50", "r
 
 
 @dataclass(frozen=True)
-class Way:
-    """``interval`` of the index, and the parameter of a write."""
+class Strategy:
+    """A refresh interval of the index and a ``refresh`` parameter of writes."""
 
     name: str
     interval: str
@@ -42,16 +42,16 @@ class Way:
     before_search: bool = False
 
 
-WAYS = (
-    Way("refresh=true", "-1", "true"),
-    *(Way(f"wait_for, {interval}", interval, "wait_for") for interval in ("20ms", "50ms", "100ms")),
-    Way("refreshed by the search", "-1", "false", before_search=True),
+STRATEGIES = (
+    Strategy("refresh=true", "-1", "true"),
+    *(Strategy(f"wait_for, {interval}", interval, "wait_for") for interval in ("20ms", "50ms", "100ms")),
+    Strategy("refreshed by the search", "-1", "false", before_search=True),
 )
 
 
 @dataclass(frozen=True)
 class _Totals:
-    """Of the server since it started."""
+    """Counters of the server since its start."""
 
     at: float
     writes: int
@@ -60,13 +60,13 @@ class _Totals:
 
 
 class _Trial:
-    """Writers and a reader for some seconds."""
+    """Runs writers and a reader for some seconds."""
 
     def __init__(self, store: Filled, seconds: float, pause: float) -> None:
         self._store = store
         self._seconds = seconds
         self._pause = pause
-        # Of a new job the last call; those before create its actions.
+        # The last call of a new job; the others create its actions.
         *_, self._write = self._call(scenarios.CREATE)
         (self._search,) = self._call(scenarios.POLL)
 
@@ -77,17 +77,17 @@ class _Trial:
             (calls,) = floor.calls(repository, connection.noted, requests, scenario.status)
         return calls
 
-    def row(self, way: Way, writers: int) -> str:
+    def row(self, strategy: Strategy, writers: int) -> str:
         with ThreadPoolExecutor(writers + 1) as pool, closing(self._connect()) as connection:
-            self._set_interval(connection, way.interval)
+            self._set_interval(connection, strategy.interval)
             before = self._totals(connection)
-            written = [pool.submit(self._writer, way, before.at + self._seconds) for _ in range(writers)]
-            listed = pool.submit(self._reader, way, before.at + self._seconds).result()
+            written = [pool.submit(self._writer, strategy, before.at + self._seconds) for _ in range(writers)]
+            listed = pool.submit(self._reader, strategy, before.at + self._seconds).result()
             taken = [one for writer in written for one in writer.result()]
             after = self._totals(connection)
         seconds, refreshes = after.at - before.at, after.refreshes - before.refreshes
         return (
-            f"{way.name:<24}{writers:>8}{len(taken) / seconds:>11.0f}{median(taken) * 1000:>11.1f}"
+            f"{strategy.name:<24}{writers:>8}{len(taken) / seconds:>11.0f}{median(taken) * 1000:>11.1f}"
             f"{quantiles(taken, n=100)[98] * 1000:>11.1f}{len(listed) / seconds:>11.0f}"
             f"{median(listed) * 1000:>11.1f}{refreshes / (after.writes - before.writes):>11.2f}"
             f"{refreshes / seconds:>11.0f}{(after.cpu - before.cpu) / seconds:>11.2f}"
@@ -108,9 +108,9 @@ class _Trial:
         cpu = sum(node["process"]["cpu"]["total_in_millis"] for node in nodes) / 1000
         return _Totals(time.monotonic(), counts.writes, counts.refreshes, cpu)
 
-    def _writer(self, way: Way, end: float) -> list[float]:
+    def _writer(self, strategy: Strategy, end: float) -> list[float]:
         method, target, source = self._write
-        target = re.sub("refresh=[a-z_]+", f"refresh={way.refresh}", target)
+        target = re.sub("refresh=[a-z_]+", f"refresh={strategy.refresh}", target)
         taken = []
         with closing(self._connect()) as connection:
             while time.monotonic() < end:
@@ -122,13 +122,13 @@ class _Trial:
                 taken.append(time.perf_counter() - begun)
         return taken
 
-    def _reader(self, way: Way, end: float) -> list[float]:
+    def _reader(self, strategy: Strategy, end: float) -> list[float]:
         method, target, body = self._search
         taken = []
         with closing(self._connect()) as connection:
             while time.monotonic() < end:
                 begun = time.perf_counter()
-                if way.before_search:
+                if strategy.before_search:
                     connection.call("POST", f"/{self._store.place.prefix}-jobs/_refresh")
                 connection.call(method, target, body)
                 taken.append(time.perf_counter() - begun)
@@ -136,25 +136,25 @@ class _Trial:
         return taken
 
 
-def _rows(trial: _Trial, ways: Sequence[Way]) -> Iterator[str]:
-    trial.row(ways[0], max(_WRITERS))  # warms the server up
-    for way in ways:
+def _rows(trial: _Trial, strategies: Sequence[Strategy]) -> Iterator[str]:
+    trial.row(strategies[0], max(_WRITERS))  # warm-up
+    for strategy in strategies:
         for writers in _WRITERS:
-            yield trial.row(way, writers)
+            yield trial.row(strategy, writers)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.refresh", description=__doc__)
-    parser.add_argument("url", help="of an Elasticsearch or OpenSearch server; indices are made and taken away")
-    parser.add_argument("--jobs", type=int, default=10_000, help="that are stored beforehand")
-    parser.add_argument("--seconds", type=float, default=5, help="of each measurement")
-    parser.add_argument("--pause", type=float, default=0.05, help="seconds of the reader between two lists")
+    parser.add_argument("url", help="URL of Elasticsearch or OpenSearch; indices are created and removed")
+    parser.add_argument("--jobs", type=int, default=10_000, help="jobs that are stored before")
+    parser.add_argument("--seconds", type=float, default=5, help="duration of each measurement")
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds between two lists of the reader")
     arguments = parser.parse_args()
     with TemporaryDirectory(prefix="freezer-bench-") as directory, ExitStack() as stores:
         engine = Search("elasticsearch", arguments.url, {}, stores)
         store = engine.fill(Maker(arguments.jobs, 0), Path(directory) / "store")
         print(f"{'':<24}{_COLUMNS[0]:>8}" + "".join(f"{column:>11}" for column in _COLUMNS[1:]))
-        for row in _rows(_Trial(store, arguments.seconds, arguments.pause), WAYS):
+        for row in _rows(_Trial(store, arguments.seconds, arguments.pause), STRATEGIES):
             print(row, flush=True)
 
 

@@ -13,7 +13,7 @@ from bench.measure import Figures, Results, Settings
 
 LIBRARIES = ("falcon", "gunicorn", "SQLAlchemy", "elasticsearch", "orjson", "oslo.policy")
 
-MOST_OF_V1 = 1.05
+MAX_RATIO_TO_V1 = 1.05
 
 _WRITES = frozenset(scenario.name for scenario in scenarios.ALL if scenario.writes)
 
@@ -36,7 +36,7 @@ class Report:
         self._refreshes = {name: median(of) for name, of in results.refreshes.items()}
 
     def _ratio(self, name: str, jobs: int) -> float | None:
-        """CPU of a request over that of the hello-world and the request's bare calls."""
+        """Return the CPU time of a request divided by that of the hello-world and its bare calls."""
         if (name, jobs) not in self._bare:
             return None
         hello = self._figures[_hello_for(name), 0].cpu
@@ -59,7 +59,7 @@ class Report:
                 of_v1, of_v2 = ((name, jobs) for name in (scenario.name, scenario.of_v2))
                 if of_v1 in self._figures and of_v2 in self._figures:
                     value = self._figures[of_v2].cpu / self._figures[of_v1].cpu
-                    yield Ratio(f"{scenario.of_v2} at {jobs:,} jobs / {scenario.name}", value, MOST_OF_V1)
+                    yield Ratio(f"{scenario.of_v2} at {jobs:,} jobs / {scenario.name}", value, MAX_RATIO_TO_V1)
         for name, jobs in (key for key in self._trips if key[0] in aims.trips):
             yield Ratio(f"{name} at {jobs:,} jobs, calls to the store", self._trips[name, jobs], aims.trips[name])
         for (name, jobs), refreshes in self._refreshes.items():

@@ -1,4 +1,4 @@
-"""What is asked, of which documents, by either version."""
+"""The requests of each scenario, in both versions."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -11,10 +11,10 @@ from bench.fleet import PENDING, Fleet
 from bench.wire import Request
 
 PAGE = 10
-WAIT = 25
-"""Milliseconds, about as long as a write waits until searches see it."""
-SAMPLE = 1000
-"""Documents that reads go to in turn."""
+WRITE_DELAY = 25
+"""Milliseconds that a write waits for a refresh, about."""
+SAMPLE_SIZE = 1000
+"""Documents that are read in turn."""
 
 
 V1, V2 = "/v1", "/v2/demo"
@@ -22,9 +22,9 @@ V1, V2 = "/v1", "/v2/demo"
 
 @dataclass(frozen=True)
 class Scenario:
-    """``requests`` never ends, except where each of its requests can be made but once.
+    """``requests`` is endless, unless each of its requests can be sent only once.
 
-    ``of_v2`` names what version 2 does where version 1 does the scenario's.
+    ``of_v2`` is the name of the same scenario in v2.
     """
 
     name: str
@@ -42,11 +42,11 @@ def _hello(_fleet: Fleet) -> Iterator[Request]:
 
 
 def _hello_waits(_fleet: Fleet) -> Iterator[Request]:
-    return cycle([Request("GET", f"{hello.PATH}/{WAIT}")])
+    return cycle([Request("GET", f"{hello.PATH}/{WRITE_DELAY}")])
 
 
 def _sample(fleet: Fleet) -> list[str]:
-    return random.Random(1).sample(fleet.jobs, min(SAMPLE, len(fleet.jobs)))
+    return random.Random(1).sample(fleet.jobs, min(SAMPLE_SIZE, len(fleet.jobs)))
 
 
 def _get(base: str, fleet: Fleet) -> Iterator[Request]:
@@ -58,7 +58,7 @@ def _list(base: str, _fleet: Fleet) -> Iterator[Request]:
 
 
 def _poll(offset: int) -> Callable[[str, Fleet], Iterator[Request]]:
-    """As the scheduler asks for a client's jobs that are not completed."""
+    """Poll the jobs of a client that are not completed, as the scheduler does."""
 
     def requests(base: str, fleet: Fleet) -> Iterator[Request]:
         query = f"limit={PAGE}&offset={offset}"
@@ -91,7 +91,7 @@ def _create(base: str, fleet: Fleet) -> Iterator[Request]:
 
 
 def _create_backup(base: str, _fleet: Fleet) -> Iterator[Request]:
-    """A document that refers to no other."""
+    """Create a document without references to others."""
     for number in count():
         metadata = {"mode": "fs", "action": "backup", "path_to_backup": f"/srv/{number}", "curr_backup_level": 0}
         named = {"hostname": "host1.example.org", "container": "freezer_backups", "backup_name": f"srv{number}"}
@@ -99,7 +99,7 @@ def _create_backup(base: str, _fleet: Fleet) -> Iterator[Request]:
 
 
 def _update(base: str, fleet: Fleet) -> Iterator[Request]:
-    """As the scheduler tells what became of a job; never the same twice, so that each one is stored."""
+    """Report the state of a job as the scheduler does, with different values, so that each one is stored."""
     first = 1 if base == V1 else 1_000_000
     for number, job_id in zip(count(first), cycle(_sample(fleet))):
         yield Request(
@@ -115,7 +115,7 @@ def _start(base: str, fleet: Fleet) -> Iterator[Request]:
 
 HELLO = Scenario("hello", 200, _hello)
 HELLO_WAITS = Scenario("hello waits", 200, _hello_waits, writes=True)
-"""What waits finds the processor cold afterwards: the measure of writes that wait."""
+"""The baseline of writes: after a wait the caches of the processor are cold."""
 GET = Scenario("get", 200, partial(_get, V1))
 LIST = Scenario("list", 200, partial(_list, V1))
 POLL = Scenario("poll", 200, partial(_poll(0), V1))

@@ -1,4 +1,4 @@
-"""Servers as processes of their own: started, measured from outside, and always stopped."""
+"""Start servers in separate processes, measure them from outside, and stop them."""
 
 import os
 import re
@@ -14,11 +14,11 @@ HELLO = (sys.executable, "-m", "bench.hello")
 
 _ADDRESS = re.compile(r"Server listening on 127\.0\.0\.1:([0-9]+)\n")
 _SESSION, _TIMES = 3, slice(11, 13)
-"""Where ``/proc/<pid>/stat`` has them, counted from the field behind the name."""
+"""Positions in ``/proc/<pid>/stat``, after the name."""
 
 
 class Server:
-    """A running server: a master, its workers and their port."""
+    """A running server: an arbiter, its workers and their port."""
 
     def __init__(self, session: int, port: int) -> None:
         self.port = port
@@ -29,15 +29,15 @@ class Server:
             try:
                 if int(_stat(process)[_SESSION]) == self._session:
                     yield process
-            except OSError:  # gone meanwhile
+            except OSError:  # the process has ended
                 continue
 
     def cpu(self) -> float:
-        """CPU seconds that all its processes have used so far, in user mode and in the kernel."""
+        """Return the CPU seconds of all its processes, in user mode and in the kernel."""
         return sum(map(_cpu, self._processes()))
 
     def memory(self) -> int:
-        """Bytes that its processes hold, those that several hold shared out among them (PSS)."""
+        """Return the memory of its processes in bytes, with shared pages divided among them (PSS)."""
         return sum(map(_memory, self._processes()))
 
 
@@ -59,7 +59,7 @@ def _memory(process: Path) -> int:
 
 @contextmanager
 def running(command: Sequence[str], log: Path) -> Iterator[Server]:
-    """The server that ``command`` starts and that says first where it listens; stopped whatever happens."""
+    """Start ``command``, whose first line has to be its address; stop it in every case."""
     with log.open("w") as errors:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
@@ -69,7 +69,7 @@ def running(command: Sequence[str], log: Path) -> Iterator[Server]:
         first = process.stdout.readline()
         match = _ADDRESS.fullmatch(first)
         if match is None:
-            raise RuntimeError(f"{command} said {first!r} instead of its address; log:\n{log.read_text()}")
+            raise RuntimeError(f"{command} printed {first!r} instead of its address; log:\n{log.read_text()}")
         yield Server(process.pid, int(match[1]))
     finally:
         _stop(process)

@@ -1,4 +1,4 @@
-"""Requests as clients send them, and a bounded load of them on kept-alive connections."""
+"""Requests as clients send them, and a load of them on persistent connections."""
 
 import io
 import json
@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Self
 
-PATIENCE = 30.0
-"""Seconds without any answer, after which a load gives up."""
+RESPONSE_TIMEOUT = 30.0
+"""Seconds without any response after which a load fails."""
 
 _HEADERS = {
     "Host": "127.0.0.1",
@@ -36,14 +36,14 @@ class Request:
         return b"" if self.body is None else json.dumps(self.body).encode()
 
     def raw(self) -> bytes:
-        """What goes through the socket."""
+        """Return the request as bytes."""
         target = f"{self.path}?{self.query}" if self.query else self.path
         headers = {**_HEADERS, "Content-Length": len(self.content)} if self.content else _HEADERS
         lines = [f"{self.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         return "\r\n".join(lines).encode() + _END + self.content
 
     def environ(self) -> dict[str, Any]:
-        """The same for a WSGI application in this process."""
+        """Return the WSGI environment of the request."""
         headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in _HEADERS.items()}
         return headers | {
             "REQUEST_METHOD": self.method,
@@ -62,10 +62,10 @@ class Request:
 
 
 class _Client:
-    """A connection that waits for one answer at a time."""
+    """A connection with one outstanding request."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
+        self.socket = socket.create_connection(("127.0.0.1", port), RESPONSE_TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._received = b""
         self._sent = 0.0
@@ -76,7 +76,7 @@ class _Client:
         self.socket.sendall(request)
 
     def answer(self) -> tuple[bytes, float] | None:
-        """Head and body with the seconds that they took; None while there is more to come."""
+        """Return the response and the seconds that it took, or None until it is complete."""
         part = self.socket.recv(1 << 18)
         if not part:
             raise ConnectionError(f"the server closed the connection after {self._received!r}")
@@ -91,7 +91,7 @@ class _Client:
 
 
 class Load:
-    """So many connections to a port of this machine, each of which sends when it was answered."""
+    """Connections to a local port, each of which sends the next request after a response."""
 
     def __init__(self, port: int, connections: int) -> None:
         self._clients = [_Client(port) for _ in range(connections)]
@@ -108,7 +108,7 @@ class Load:
             client.socket.close()
 
     def run(self, requests: Iterator[bytes], count: int, status: int) -> list[float]:
-        """The seconds that each of ``count`` requests took; every one has to be answered with ``status``."""
+        """Return the seconds of each of ``count`` requests; raise ``ValueError`` for another status."""
         expected = b"HTTP/1.1 %d " % status
         taken: list[float] = []
         under_way = min(count, len(self._clients))
@@ -120,7 +120,7 @@ class Load:
                 if answer is None:
                     continue
                 if not answer[0].startswith(expected):
-                    raise ValueError(f"not answered with {status} but: {answer[0]!r}")
+                    raise ValueError(f"expected status {status}, got {answer[0]!r}")
                 taken.append(answer[1])
                 if under_way < count:
                     under_way += 1
@@ -128,15 +128,15 @@ class Load:
         return taken
 
     def _ready(self) -> Iterator[_Client]:
-        events = self._selector.select(PATIENCE)
+        events = self._selector.select(RESPONSE_TIMEOUT)
         if not events:
-            raise TimeoutError(f"no answer within {PATIENCE} seconds")
+            raise TimeoutError(f"no response within {RESPONSE_TIMEOUT} seconds")
         for key, _ in events:
             yield key.data
 
 
-def ask(port: int, request: Request) -> bytes:
-    """The body of the answer to one request."""
+def send(port: int, request: Request) -> bytes:
+    """Send one request and return the body of the response."""
     client = _Client(port)
     with client.socket:
         client.send(request.raw())

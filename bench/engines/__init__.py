@@ -1,4 +1,4 @@
-"""What the service keeps documents in while it is measured: a module for each engine."""
+"""The stores that are measured, a module for each engine."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,63 +13,63 @@ from bench.wire import Request
 
 @dataclass(frozen=True)
 class Aims:
-    """At most so much, by scenario where they differ."""
+    """Upper bounds, by scenario if they differ."""
 
     of_floor: Mapping[str, float]
-    """CPU of a request over that of the hello-world and the bare calls."""
+    """CPU time of a request divided by that of the hello-world and the bare calls."""
     of_few_jobs: float
-    """CPU of a polled page in the largest store over that in the smallest."""
+    """CPU time of a polled page in the largest store divided by that in the smallest."""
     trips: Mapping[str, float] = field(default_factory=dict)
     """Calls to the store per request."""
     refreshes: float | None = None
-    """Per write under load."""
+    """Refreshes per write under load."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Of a store since it was made: documents written, and how often they were made visible to searches."""
+    """Documents written to a store since its creation, and refreshes of its indices."""
 
     writes: int
     refreshes: int
 
 
 class Store(Protocol):
-    """A store with a fleet."""
+    """A filled store."""
 
     @property
     def fleet(self) -> Fleet: ...
 
     @property
     def arguments(self) -> Sequence[str]:
-        """By which the service uses it."""
+        """The arguments of the service that select this store."""
 
     def bare(self, requests: Sequence[Request], status: int) -> Bare[Any]:
-        """What these requests ask of it. Each is made once, and has to be answered with ``status``."""
+        """Serve each request once, which has to return ``status``, and return its calls to the store."""
 
     def counts(self) -> Counts | None:
-        """None where nothing has to be made visible."""
+        """Return None for a store without refreshes."""
 
 
 class Engine(Protocol):
-    """``floor``: what the bare calls are called."""
+    """``floor`` is the name of the bare calls in the report."""
 
     floor: ClassVar[str]
     floor_of_writes: ClassVar[bool]
-    """Whether the calls of writes can be made once more."""
+    """Whether the calls of writes can be repeated."""
     aims: ClassVar[Aims]
 
     @property
     def versions(self) -> Mapping[str, str]: ...
 
     def fill(self, maker: Maker, directory: Path) -> Store:
-        """A new store in this directory, or on the engine's server, with all that the maker makes."""
+        """Create a store in the directory, or on the engine's server, with all documents of the maker."""
 
 
 ENGINES = ("sqlite", "elasticsearch", "opensearch", "mariadb", "postgresql")
 
 
 def opened(name: str, version: str, directory: Path) -> AbstractContextManager[Engine]:
-    """The engine; a server that it needs is started and ends with it."""
+    """Return the engine; entering it starts the server that it needs, leaving it stops that."""
     if name == "sqlite":
         from bench.engines import sqlite
 

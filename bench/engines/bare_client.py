@@ -1,4 +1,4 @@
-"""The bare client: calls to a search server by the vendor's typed client, its answers left as they are."""
+"""The bare calls to a search server, through the vendor's typed client."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,10 +21,10 @@ _METHODS = {
     ("DELETE", "_doc"): "delete",
 }
 _NAMES = {"from": "from_", "_source": "source"}
-"""Of search; the client has other names for what Python keeps for itself."""
+"""Parameters of a search that have other names in the client, because Python reserves theirs."""
 _VALUES = {"true": True, "false": False}
 _CONDITIONS = ("if_seq_no", "if_primary_term")
-"""Without them a change can be made again."""
+"""Parameters without which a write can be repeated."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Call:
     arguments: dict[str, Any]
 
     def make(self, client: Elasticsearch) -> object:
-        """Make it; whatever is created is another document each time."""
+        """Execute it; a creation creates a new document each time."""
         arguments = self.arguments
         if self.method == "create":
             key = uuid.uuid4().hex
@@ -44,7 +44,7 @@ class Call:
 
 
 def call(method: str, target: str, body: dict[str, Any] | None) -> Call:
-    """The client's way to make a REST call of the service; ``KeyError`` for one that is not known here."""
+    """Return the client's call for a REST call of the service; raise ``KeyError`` for an unknown one."""
     path, _, query = target.partition("?")
     index, what, *key = path.removeprefix("/").split("/")
     name = _METHODS[method, what]
@@ -83,7 +83,7 @@ class _Transport(Transport):
 
 
 class _OpenSearchTransport(_Transport):
-    """The client refuses other products; here no more than its price is asked for."""
+    """Disable the product check of the client, which is not measured."""
 
     _spoken = HttpHeaders(OPENSEARCH.headers)
 

@@ -1,4 +1,4 @@
-"""MariaDB and PostgreSQL, started for the run as operators have them: what was acknowledged is on the disk.
+"""MariaDB and PostgreSQL, started with durable settings: an acknowledged write is on the disk.
 
 The bare SQL: the statements of a request, sent to the same database by the driver package alone.
 """
@@ -37,7 +37,7 @@ class Database:
     floor: ClassVar = "bare SQL"
     floor_of_writes: ClassVar = False
     aims: ClassVar = Aims(
-        # The bare calls cost next to nothing, so SQLAlchemy's share of a request is seen here more than elsewhere.
+        # The bare calls take little time, so SQLAlchemy's share of a request is larger than on other stores.
         {scenarios.GET.name: 2.5, scenarios.POLL.name: 2.5},
         of_few_jobs=1.5,
         trips={scenario.name: 1.0 for scenario in (*_READS, scenarios.CREATE_BACKUP)},
@@ -56,7 +56,7 @@ class Database:
         return Filled(maker.fleet, url, directory / "bench.conf")
 
     def _count(self, url: str) -> None:
-        """What a server does by itself a while later: look at what there is."""
+        """Update the statistics of the planner, which the server would do later."""
         tables = ", ".join(table.table.name for table in TABLES.values())
         say = f"ANALYZE TABLE {tables}" if self.server.name == "mariadb" else f"VACUUM ANALYZE {tables}"
         self.server.run(say, database=make_url(url).database)
@@ -68,7 +68,7 @@ def _columns(kind: Kind, row: Row) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Filled:
-    """A database with a fleet."""
+    """A filled database."""
 
     fleet: Fleet
     url: str
@@ -82,36 +82,36 @@ class Filled:
     def bare(self, requests: Sequence[Request], status: int) -> Bare[Statement]:
         with closing(databases.open_repository(self.url)) as repository:
             repository.check()
-            with _heard() as heard:
-                return Bare(list(floor.calls(repository, heard, requests, status)), self._opened)
+            with _record() as recorded:
+                return Bare(list(floor.calls(repository, recorded, requests, status)), self._opened)
 
     @contextmanager
     def _opened(self) -> Iterator[Callable[[Statement], object]]:
         with closing(databases.driver(self.url).connect(60.0)) as connection, connection.cursor() as cursor:
 
-            def _ask(statement: Statement) -> object:
+            def _execute(statement: Statement) -> object:
                 cursor.execute(*statement)
-                # Rows are fetched and left as they are.
+                # Rows are fetched and not converted.
                 return cursor.fetchall() if cursor.description else None
 
-            yield _ask
+            yield _execute
 
     def counts(self) -> None:
         return None
 
 
 @contextmanager
-def _heard() -> Iterator[list[Statement]]:
-    heard: list[Statement] = []
+def _record() -> Iterator[list[Statement]]:
+    recorded: list[Statement] = []
 
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        heard.append((statement, parameters))
+    def record(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        recorded.append((statement, parameters))
 
-    event.listen(Connected, "before_cursor_execute", hear)
+    event.listen(Connected, "before_cursor_execute", record)
     try:
-        yield heard
+        yield recorded
     finally:
-        event.remove(Connected, "before_cursor_execute", hear)
+        event.remove(Connected, "before_cursor_execute", record)
 
 
 @contextmanager

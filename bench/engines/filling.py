@@ -1,4 +1,4 @@
-"""A fleet goes into its indices: in bulk, by several processes, while the engine shows nothing of it yet."""
+"""Fill indices: bulk requests from several processes, without refreshes."""
 
 import os
 import time
@@ -17,22 +17,22 @@ from freezer_api.repository.elastic.indices import alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.transport import Connection
 
-_AT_ONCE = 1000
-"""Documents that a process gets at a time."""
-_WAITING = 2
-"""Such batches for each process, so that none is idle and few are held in memory."""
-_HASTE = {"refresh_interval": "-1", "translog.durability": "async"}
+_BATCH_SIZE = 1000
+"""Documents per batch."""
+_MAX_WAITING = 2
+"""Batches per process, so that no process is idle and few batches are in memory."""
+_FAST_SETTINGS = {"refresh_interval": "-1", "translog.durability": "async"}
 
 
 def fill(place: Place, maker: Maker) -> None:
-    """Make the indices and put in all that the maker makes; returns when the engine is done with it."""
+    """Create the indices and store all documents of the maker; return when no merge is running."""
     place.make()
     with closing(place.connect(Connection)) as connection:
-        _set(connection, place, _HASTE)
+        _set(connection, place, _FAST_SETTINGS)
         _put_all(place, maker)
-        # As the layout has it, which names no more than the first of the two.
+        # The settings of the layout, which contains only the first of the two.
         ordinary = next(iter(LAYOUTS.values())).settings(0)
-        _set(connection, place, {name: ordinary.get(name) for name in _HASTE})
+        _set(connection, place, {name: ordinary.get(name) for name in _FAST_SETTINGS})
         for what in ("_refresh", "_flush"):
             connection.call("POST", f"/{place.prefix}-*/{what}")
         while _merges(connection, place):
@@ -44,7 +44,7 @@ def _set(connection: Connection, place: Place, settings: dict[str, Any]) -> None
 
 
 def _merges(connection: Connection, place: Place) -> int:
-    """How many are under way."""
+    """Return the number of running merges."""
     stats = connection.call("GET", f"/{place.prefix}-*/_stats/merge").body
     merges: int = stats["_all"]["primaries"]["merges"]["current"]
     return merges
@@ -55,16 +55,16 @@ def _put_all(place: Place, maker: Maker) -> None:
     under_way: deque[Future[None]] = deque()
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         for kind, rows in maker.kinds():
-            while batch := list(islice(rows, _AT_ONCE)):
+            while batch := list(islice(rows, _BATCH_SIZE)):
                 under_way.append(pool.submit(_put, place, kind.name, batch))
-                if len(under_way) > _WAITING * processes:
+                if len(under_way) > _MAX_WAITING * processes:
                     under_way.popleft().result()
         for future in under_way:
             future.result()
 
 
 def _put(place: Place, kind: str, rows: list[Row]) -> None:
-    """In one of the processes, each of which keeps its connection."""
+    """Store a batch; runs in a worker process, which keeps its connection."""
     layout = LAYOUTS[kind]
     index = alias_of(place.prefix, layout.kind)
     bulk.write(_connection(place), (_line(index, row, layout.fields(row.document)) for row in rows))

@@ -1,4 +1,4 @@
-"""Where a store is on a search server, and the ways there."""
+"""The indices of a store on a search server, and connections to it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from freezer_api.repository.elastic.transport import Answer, Connection
 _Connection = TypeVar("_Connection", bound=Connection)
 
 _PATIENCE = 120.0
-"""Seconds for a call: a large index takes its time to be made searchable."""
+"""Seconds for a call: a refresh of a large index takes long."""
 
 
 class Noting(Connection):
-    """A connection whose calls are noted down."""
+    """A connection that records its calls."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -30,7 +30,7 @@ class Noting(Connection):
 
 @dataclass(frozen=True)
 class Place:
-    """Indices whose names start with ``prefix``. The address may hold a user and a password."""
+    """Indices whose names start with ``prefix``. The address may contain a user and a password."""
 
     url: str
     prefix: str
@@ -53,13 +53,13 @@ class Place:
         )
 
     def make(self) -> None:
-        """Make the indices, as `freezer-manage db sync` does."""
+        """Create the indices, as `freezer-manage db sync` does."""
         admin = self._admin()
         admin.sync(list(LAYOUTS), erase=lambda _question: False)
         admin.close()
 
     def remove(self) -> None:
-        """Take the indices away."""
+        """Remove the indices."""
         admin = self._admin()
         admin.remove(list(LAYOUTS))
         admin.close()

@@ -1,4 +1,4 @@
-"""Elasticsearch and OpenSearch: a server that is given, or one that is started for the run and ends with it."""
+"""Elasticsearch and OpenSearch: an existing server, or one that is started for the run."""
 
 import os
 import uuid
@@ -19,7 +19,7 @@ from freezer_api.repository.elastic.transport import Connection
 from tests.support.search.cluster import Cluster, Wish
 
 URLS = {"elasticsearch": "FREEZER_BENCH_ES_URL", "opensearch": "FREEZER_BENCH_OPENSEARCH_URL"}
-"""Variables that name a server that runs already."""
+"""Environment variables with the URL of an existing server."""
 HEAP = "1g"
 
 _READS = (scenarios.GET, scenarios.LIST, scenarios.POLL, scenarios.DEEP)
@@ -28,7 +28,7 @@ _HOT = (scenarios.GET, scenarios.POLL, scenarios.CREATE_BACKUP)
 
 @dataclass(frozen=True)
 class Search:
-    """A server; the stores on it are taken away with ``stores``."""
+    """A server; closing ``stores`` removes the stores on it."""
 
     name: str
     url: str
@@ -53,7 +53,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Filled:
-    """Indices with a fleet."""
+    """Filled indices."""
 
     fleet: Fleet
     engine: str
@@ -81,7 +81,7 @@ class Filled:
 
 @contextmanager
 def opened(name: str, version: str, directory: Path) -> Iterator[Search]:
-    """The server with the address in the engine's variable of ``URLS``, or one of this version."""
+    """Return the server in the engine's variable of ``URLS``, or start one of this version."""
     with ExitStack() as stack:
         url = os.environ.get(URLS[name], "")
         if not url:

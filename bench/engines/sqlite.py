@@ -1,4 +1,4 @@
-"""SQLite. The bare SQL: the statements of a request, run on the same file by sqlite3 alone."""
+"""SQLite. The bare calls are the statements of a request, executed by sqlite3 on the same file."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from freezer_api.repository.sql.sqlite import SQLiteAccess, sqlite_engine
 
 Statement = tuple[str, Sequence[Any]]
 
-_ROWS_AT_ONCE = 1000
+_BATCH_SIZE = 1000
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class SQLite:
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             for kind, rows in maker.kinds():
-                while batch := [_columns(kind, row) for row in islice(rows, _ROWS_AT_ONCE)]:
+                while batch := [_columns(kind, row) for row in islice(rows, _BATCH_SIZE)]:
                     connection.execute(insert(TABLES[kind.name].table), batch)
             connection.commit()
         engine.dispose()
@@ -54,47 +54,49 @@ def _columns(kind: Kind, row: Row) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Filled:
-    """A file with a fleet."""
+    """A filled database file."""
 
     fleet: Fleet
     path: Path
 
     @property
     def arguments(self) -> Sequence[str]:
-        # An empty file, lest the user's own configuration counts.
+        # An empty file, so that the user's own configuration is not read.
         configuration = self.path.with_name("bench.conf")
         configuration.touch()
         return "--data-dir", str(self.path.parent), "--config-file", str(configuration)
 
     def bare(self, requests: Sequence[Request], status: int) -> Bare[Statement]:
-        access = _Heard(SQLiteAccess(self.path, connections=1, read_timeout=30.0))
+        access = _Recording(SQLiteAccess(self.path, connections=1, read_timeout=30.0))
         with closing(SQLRepository(access)) as repository:
-            return Bare(list(floor.calls(repository, access.heard, requests, status)), self._opened)
+            return Bare(list(floor.calls(repository, access.recorded, requests, status)), self._opened)
 
     @contextmanager
     def _opened(self) -> Iterator[Callable[[Statement], object]]:
         with closing(sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)) as connection:
             connection.execute("PRAGMA cache_size = -8000")
-            # Rows are fetched and left as they are.
+            # Rows are fetched and not converted.
             yield lambda statement: connection.execute(*statement).fetchall()
 
     def counts(self) -> None:
         return None
 
 
-class _Heard:
-    """A way into the file that notes what is read on it."""
+class _Recording:
+    """A connection that records its statements."""
 
     def __init__(self, access: SQLiteAccess) -> None:
-        self.heard: list[Statement] = []
+        self.recorded: list[Statement] = []
         self._access = access
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._access, name)
 
-    def read(self, statement: Select[Any], values: Mapping[str, Any]) -> Sequence[Any]:
-        self.heard.append(compile_select(statement).bind(values))
-        return self._access.read(statement, values)
+    def read(
+        self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
+    ) -> Sequence[Any]:
+        self.recorded.append(compile_select(statement).bind(values))
+        return self._access.read(statement, values, max_seconds)
 
 
 def opened() -> AbstractContextManager[SQLite]:
