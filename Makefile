@@ -1,7 +1,7 @@
-# The two commands that matter: `make run` serves on the embedded store, `make test` runs the tests.
-# Both build the virtual environment .venv by themselves; all they need is Python 3.11 or newer.
+# `make run` starts the service on the embedded store, `make test` runs the tests. Both create the virtual environment
+# .venv; they only need Python 3.11 or newer.
 
-# The first that runs and is new enough; a name on the path may be a stand-in that does not.
+# The first interpreter that is new enough and runs; one on the path may be a stub.
 NEW_ENOUGH := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
   "$$python" -c '$(NEW_ENOUGH)' 2>/dev/null && echo "$$python" && break; done)
@@ -20,18 +20,18 @@ run: $(VENV)/.run
 # One process for each processor; all tests of a server run in one of them. ARGS="-n 0" is one process.
 PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 
-# In minutes: the embedded store and one search server, in process, and that the service starts and stops.
+# Some minutes: in process, on the embedded store and one search server, and a start and stop of the service.
 QUICK := tests/unit tests/functional tests/contract tests/stores/sqlite tests/docs \
   tests/service/test_start_and_stop.py::test_clean_stop_keeps_acknowledged_jobs
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) -m "not (slow or elasticsearch8 or mariadb or postgresql or keystone)" \
 	  $(ARGS) $(QUICK)
 
-# With MariaDB, PostgreSQL, Keystone, web servers, devstack, old deployments: all that is not slow.
+# All tests that are not slow: with MariaDB, PostgreSQL, Keystone, web servers, devstack, old deployments.
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-# The other versions of the servers, and what happens when servers fail.
+# Other versions of the servers, and failing servers.
 test-matrix: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) -m slow $(ARGS)
 
@@ -40,7 +40,7 @@ cover: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= $(ARGS)
 	$(BIN)/python -m tests.gates
 
-# Races and long loads on every store: SECONDS for each load, ROUNDS for each race.
+# Races and long loads on every store, SECONDS per load and ROUNDS per race.
 SECONDS := 300
 ROUNDS := 100
 soak: $(VENV)/.dev
@@ -57,7 +57,7 @@ check: $(VENV)/.dev
 	$(BIN)/sphinx-lint README.rst CONTRIBUTING.rst SECURITY.rst doc/source doc/adr
 	$(BIN)/hadolint Containerfile
 
-# The pages in doc/build/html, the man pages in doc/build/man; whatever Sphinx or reno warns of is an error.
+# The pages in doc/build/html, the man pages in doc/build/man. Warnings of Sphinx are errors.
 SPHINX := $(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet --doctree-dir doc/build/doctrees
 docs: $(VENV)/.dev
 	$(BIN)/reno lint
@@ -79,19 +79,19 @@ samples: $(VENV)/.dev
 	  --output-file etc/freezer/freezer-api.conf.sample
 	$(BIN)/oslopolicy-sample-generator --config-file etc/freezer/freezer-policy-generator.conf
 
-# The real clients of both versions, in environments of their own, against the service behind a real Keystone.
+# Real clients of both versions, in separate environments, against the service behind a real Keystone.
 test-clients: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/compat/clients -m "slow or not slow" $(ARGS)
 
-# What says most about another Python or other libraries in a few minutes: all that needs no server. For example
+# The tests without servers, for another Python or other libraries, in a few minutes. For example
 # make test-embedded PYTHON=python3.13 VENV=.venv-3.13
 EMBEDDED := --stores sqlite tests/unit tests/functional tests/contract tests/stores/sqlite tests/stores/sql tests/commands
 test-embedded test-lowest-embedded: override ARGS += $(EMBEDDED)
 test-embedded: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-# The lower bounds of setup.cfg, tried: the tests on exactly these versions, in an environment of their own. They have to
-# hold on the newest Python as well. That a library of then uses what another deprecates today is nobody's fault.
+# The tests with the lowest versions that setup.cfg allows, in a separate environment; they also have to pass on the newest
+# Python. DeprecationWarning is ignored, because old libraries use what newer ones deprecate.
 LOWEST := .venv-lowest
 test-lowest test-lowest-embedded:
 	$(PYTHON) -m venv --clear $(LOWEST)
@@ -101,7 +101,7 @@ test-lowest test-lowest-embedded:
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) -W ignore::DeprecationWarning $(ARGS)
 
 $(VENV)/bin/python:
-	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed, and none was found; say make PYTHON=...' >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is required and was not found; use make PYTHON=...' >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) --upgrade pip
 

@@ -35,7 +35,7 @@ IDIOMS = {
     r"counts (as|for|from|only|after|here|too)": "takes effect, applies, is treated as",
     r"stands?( \w+)? (in|at|beside|before|there|alone)": "is stored in, is listed in",
     r"(is|are|was|were|be|been)( not| no longer)? there": "exists, does not exist, is missing",
-    r"(is|are|was|were) none": "does not exist, is missing",
+    r"(is|are|was|were) (?-i:none)": "does not exist, is missing",
     r"(anew|once more)": "again",
     r"(tak(es?|en|ing)|took|gives?|given)( \w+)? back": "removed, revoked, returned",
     r"(tak(es?|en|ing)|took)( \w+)? away": "removed, revoked",
@@ -75,7 +75,7 @@ def _texts_of_python(source: str) -> Iterator[tuple[int, str]]:
         if token.type == tokenize.COMMENT:
             yield token.start[0], token.string
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value:
             yield node.lineno, node.value
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
             yield node.lineno, node.name.replace("_", " ")
