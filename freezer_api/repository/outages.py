@@ -33,7 +33,7 @@ _SLOW = 1.0
 """Seconds after which a call is slow; a quarter of its limit, if that is less."""
 
 _FAST = 0.5
-"""Seconds within which a failed call counts as refused, not as unanswered."""
+"""Seconds within which a failed call is treated as refused, not as unanswered."""
 
 
 class _Request:

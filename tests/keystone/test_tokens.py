@@ -161,7 +161,7 @@ def test_paste_files_serve_as_they_are(serve: Serve, keystone: Keystone, name: s
 
 
 class TestOrder:
-    """401 before 404 before 405 before 406 before 403 before 400 (http-v1.md 2.3)."""
+    """401 before 404 before 405 before 406 before 403 before 400."""
 
     BROKEN = b"{"
     REFUSED = "eve@library reader"

@@ -1,4 +1,4 @@
-"""Trusts of the jobs that central clients run (http-v2.md 3), made by a real Keystone."""
+"""Trusts of the jobs that central clients run, created by a real Keystone."""
 
 import socket
 import threading

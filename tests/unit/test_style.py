@@ -50,6 +50,8 @@ IDIOMS = {
     r"(at work at|takes its leave|goes on as it was|unasked|their mind)": "what the program does",
     r"(is|are|holds what is) no (address|such)": "invalid ...; expected a value such as ...",
     r"prove who": "verify the certificate",
+    r"(http-v[12]|upstream-faults|clients-expect|documents|operations|policy)\.md": "a page in compatibility/",
+    r"the contract's README": "a page in compatibility/",
 }
 """Phrases that the project replaces, as regular expressions, and what to write instead."""
 

@@ -1,4 +1,4 @@
-"""Every file of a deployer starts the service, by the command of that deployer (operations.md 5.1)."""
+"""Every file of a deployer starts the service, with the command of that deployer."""
 
 import json
 from collections.abc import Callable, Iterator
