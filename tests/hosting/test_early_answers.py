@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.hosting import hosts
-from tests.hosting.asking import LIMIT
 from tests.hosting.hosts import ETC, Host, Place
+from tests.support.http_client import LIMIT
 from tests.support.keystone import Keystone
 
 SIZES = (70 * 1024, 300 * 1024, LIMIT + 1, 2 * LIMIT, 8 * LIMIT)

@@ -16,7 +16,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosting.asking import ask
 from tests.hosting.hosts import (
     OPEN_PASTE,
     ROOT,
@@ -31,6 +30,7 @@ from tests.hosting.hosts import (
     program,
     replaced,
 )
+from tests.support.http_client import ask
 
 COMMAND = str(Path(sys.executable).with_name("freezer-api"))
 UNITS = sorted((ROOT / "etc/systemd").iterdir())

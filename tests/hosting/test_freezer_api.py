@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.hosting.asking import JOB, ask
 from tests.hosting.certificates import make_certificates
 from tests.hosting.load import Load
+from tests.support.http_client import JOB, ask, read_all
 from tests.support.service import PRODUCTION, Production
 
 PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
@@ -44,13 +44,14 @@ def service(tmp_path: Path, config: Path) -> Iterator[Production]:
 
 
 def jobs_of(service: Production) -> set[str]:
-    """All ids in the store."""
-    listed = ask(f"{service.url}/v1/jobs?limit=1000")
-    found = [job["job_id"] for job in listed.json()["jobs"]]
-    while link := re.match("<([^>]+)>", listed.headers.get("link", "")):
-        listed = ask(link[1])
-        found += [job["job_id"] for job in listed.json()["jobs"]]
-    return set(found)
+    """Return all ids in the store."""
+    page: str | None = f"{service.url}/v1/jobs?limit=1000"
+    found: set[str] = set()
+    while page:
+        listed = ask(page)
+        found |= {job["job_id"] for job in listed.json()["jobs"]}
+        page = listed.next_page
+    return found
 
 
 def error_lines(service: Production) -> list[str]:
@@ -216,9 +217,8 @@ class SlowRequest:
         self._wire.sendall(head + body[:-1])
 
     def finish(self) -> bytes:
-        with self._wire, self._wire.makefile("rb") as response:
-            self._wire.sendall(self._last)
-            return response.read()
+        self._wire.sendall(self._last)
+        return read_all(self._wire)
 
     def close(self) -> None:
         self._wire.close()

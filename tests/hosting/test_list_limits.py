@@ -9,8 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from tests.hosting import hosts
-from tests.hosting.asking import ask
 from tests.hosting.hosts import Host, Place
+from tests.support.http_client import ask
 
 CLIENTS = 400
 SEARCH = quote(json.dumps({"match": [{f"unknown{number}": None} for number in range(100)]}), safe="")

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.hosting.asking import JOB, LIMIT, Answer, ask
 from tests.hosting.certificates import make_certificates
 from tests.hosting.hosts import ETC, FreezerAPI, Host, Nginx, Place
+from tests.support.http_client import JOB, LIMIT, Answer, ask
 from tests.support.keystone import Keystone
 
 PAGE = Path(__file__).parents[2] / "doc/source/install/servers.rst"
@@ -73,12 +73,10 @@ def rest_of(url: str, token: dict[str, str], context: ssl.SSLContext | None = No
     """Return the link to the second page of a list."""
     for _ in range(2):
         assert ask(f"{url}/v1/jobs", "POST", JOB, token, context).status == 201
-    link = re.match(
-        r'<([^>]+)>; rel="next"', ask(f"{url}/v1/jobs?limit=1", "GET", None, token, context).headers["link"]
-    )
+    link = ask(f"{url}/v1/jobs?limit=1", "GET", None, token, context).next_page
     assert link
-    assert ask(link[1], "GET", None, token, context).status == 200
-    return link[1]
+    assert ask(link, "GET", None, token, context).status == 200
+    return link
 
 
 def last_access(host: Host) -> str:
@@ -164,10 +162,10 @@ def test_long_search_passes_the_documented_proxy(
     search = quote(json.dumps({"match_not": [{"description": "x" * size}]}), safe="")
     first = ask(f"{proxy.url}/v1/jobs?limit=1&search={search}", "GET", None, token)
     assert first.status == 200
-    link = re.match(r'<([^>]+)>; rel="next"', first.headers["link"])
+    link = first.next_page
     assert link
-    assert ("search=" in link[1]) == (size == 1000)
-    again = link[1] if size == 1000 else f"{link[1]}&search={search}"
+    assert ("search=" in link) == (size == 1000)
+    again = link if size == 1000 else f"{link}&search={search}"
     second = ask(again, "GET", None, token)
     assert [len(answer.json()["jobs"]) for answer in (first, second)] == [1, 1]
     assert first.body != second.body

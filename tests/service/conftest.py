@@ -1,17 +1,15 @@
 """The service as a process with several workers, and concurrent clients."""
 
-import http.client
-import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.http_client import Answer, connect, send
 from tests.support.needs import on
 from tests.support.search.shared import SearchServers
 from tests.support.service import Service, search_store, sql_store
@@ -21,37 +19,23 @@ Request = tuple[str, str, Any]
 """Method, path, and body or None."""
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: Any
-
-
 class Crowd:
     """Clients that send at the same moment, each on its connection."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, url: str) -> None:
+        self._url = url
 
     def send(self, requests: Sequence[Request]) -> list[Answer]:
         """Return the responses in the order of the requests."""
         ready = threading.Barrier(len(requests))
         with ThreadPoolExecutor(len(requests)) as threads:
-            return list(threads.map(lambda request: self._one(ready, request), requests))
+            return list(threads.map(lambda request: self._send(ready, *request), requests))
 
-    def _one(self, ready: threading.Barrier, request: Request) -> Answer:
-        method, path, body = request
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
-        try:
+    def _send(self, ready: threading.Barrier, *request: Any) -> Answer:
+        with closing(connect(self._url)) as connection:
             connection.connect()
-            data = None if body is None else json.dumps(body)
             ready.wait(60)
-            connection.request(method, path, data)
-            answer = connection.getresponse()
-            text = answer.read()
-            return Answer(answer.status, json.loads(text) if text else None)
-        finally:
-            connection.close()
+            return send(connection, *request)
 
 
 SERVERS = ("elasticsearch9", "mariadb", "postgresql")
@@ -92,7 +76,7 @@ def service(
 
 @pytest.fixture
 def crowd(service: Service) -> Crowd:
-    return Crowd(service.port)
+    return Crowd(service.url)
 
 
 @pytest.fixture

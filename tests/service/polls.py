@@ -4,36 +4,18 @@ A scheduler drops every local job that a poll does not return. So each poll has 
 from before its first page until after its last page, exactly once.
 """
 
-import http.client
 import itertools
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from http.client import HTTPConnection
+
+from tests.support.http_client import send
 
 PAGE = 10
 SEARCH = {"match_not": [{"status": "completed"}], "match": [{"client_id": "node1"}]}
-
-
-class Connection:
-    """A kept connection."""
-
-    def __init__(self, port: int) -> None:
-        self._http = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any, str | None]:
-        """Return status, JSON body and the link to the next page."""
-        self._http.request(method, path, None if body is None else json.dumps(body))
-        answer = self._http.getresponse()
-        text = answer.read()
-        link = answer.getheader("Link")
-        return answer.status, json.loads(text) if text else None, link and link[1 : link.index(">")]
-
-    def close(self) -> None:
-        self._http.close()
 
 
 @dataclass
@@ -85,25 +67,26 @@ class Poll:
                 yield f"{job_id} was missed"
 
 
-def by_offset(connection: Connection, jobs: str) -> Poll:
+def by_offset(connection: HTTPConnection, jobs: str) -> Poll:
     """Request pages until one is not full, as schedulers do."""
     begun, seen = time.monotonic(), []
     for offset in itertools.count(0, PAGE):
-        status, body, _ = connection.ask("GET", f"{jobs}/?limit={PAGE}&offset={offset}", SEARCH)
-        assert status == 200, body
-        seen += [job["job_id"] for job in body["jobs"]]
-        if len(body["jobs"]) < PAGE:
+        answer = send(connection, "GET", f"{jobs}/?limit={PAGE}&offset={offset}", SEARCH)
+        assert answer.status == 200, answer
+        page = [job["job_id"] for job in answer.json()["jobs"]]
+        seen += page
+        if len(page) < PAGE:
             break
     return Poll(begun, time.monotonic(), seen)
 
 
-def by_marker(connection: Connection, jobs: str) -> Poll:
+def by_marker(connection: HTTPConnection, jobs: str) -> Poll:
     """Follow the links to the next pages."""
     begun, seen = time.monotonic(), []
     path: str | None = f"{jobs}/?limit={PAGE}"
     while path:
-        status, body, link = connection.ask("GET", path, SEARCH)
-        assert status == 200, body
-        seen += [job["job_id"] for job in body["jobs"]]
-        path = link and "/" + link.split("/", 3)[3]
+        answer = send(connection, "GET", path, SEARCH)
+        assert answer.status == 200, answer
+        seen += [job["job_id"] for job in answer.json()["jobs"]]
+        path = answer.next_page and "/" + answer.next_page.split("/", 3)[3]
     return Poll(begun, time.monotonic(), seen)

@@ -9,12 +9,14 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
 from tests.service import polls
-from tests.service.polls import Connection, Ledger, Life, Poll
+from tests.service.polls import Ledger, Life, Poll
+from tests.support.http_client import connect, send
 from tests.support.service import Service
 
 SECONDS = float(os.environ.get("SOAK_SECONDS", "3"))
@@ -26,7 +28,7 @@ JOB = {
     "job_schedule": {"schedule_interval": "1 days", "status": "scheduled"},
 }
 
-Act = Callable[[Connection, str, Ledger, random.Random], None]
+Act = Callable[[HTTPConnection, str, Ledger, random.Random], None]
 
 
 @pytest.fixture
@@ -34,55 +36,55 @@ def served(start_service: Callable[..., Service], store: Path | None) -> Service
     return start_service("paging", "--workers", "3", config=store)
 
 
-def _create(connection: Connection, jobs: str, ledger: Ledger, _random: random.Random) -> None:
+def _create(connection: HTTPConnection, jobs: str, ledger: Ledger, _random: random.Random) -> None:
     if sum(life.until == float("inf") for life in list(ledger.lives.values())) < MAX_JOBS:
-        status, body, _ = connection.ask("POST", jobs, JOB)
-        assert status == 201, body
-        ledger.created(body["job_id"])
+        answer = send(connection, "POST", jobs, JOB)
+        assert answer.status == 201, answer
+        ledger.created(answer.json()["job_id"])
 
 
-def _patch(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
+def _patch(connection: HTTPConnection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
     job_id = chance.choice(list(ledger.lives))
     schedule = {"status": chance.choice(["running", "scheduled", "stop"]), "current_pid": chance.randrange(10_000)}
-    status, body, _ = connection.ask("PATCH", f"{jobs}/{job_id}", {"job_schedule": schedule})
-    assert status in (200, 404), body
+    answer = send(connection, "PATCH", f"{jobs}/{job_id}", {"job_schedule": schedule})
+    assert answer.status in (200, 404), answer
 
 
-def _complete(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
+def _complete(connection: HTTPConnection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
     job_id = ledger.take(chance.randrange(1_000_000))
     if job_id is not None:
-        status, body, _ = connection.ask("PATCH", f"{jobs}/{job_id}", {"job_schedule": {"status": "completed"}})
-        assert status == 200, body
+        answer = send(connection, "PATCH", f"{jobs}/{job_id}", {"job_schedule": {"status": "completed"}})
+        assert answer.status == 200, answer
 
 
-def _delete(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
+def _delete(connection: HTTPConnection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
     job_id = ledger.take(chance.randrange(1_000_000))
     if job_id is not None:
-        assert connection.ask("DELETE", f"{jobs}/{job_id}")[0] == 204
+        assert send(connection, "DELETE", f"{jobs}/{job_id}").status == 204
 
 
-def _replace(connection: Connection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
+def _replace(connection: HTTPConnection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
     """Replace a job, which keeps its place in the order."""
     job = {**JOB, "description": str(chance.random())}
-    assert connection.ask("POST", f"{jobs}/{chance.choice(list(ledger.lives))}", job)[0] == 201
+    assert send(connection, "POST", f"{jobs}/{chance.choice(list(ledger.lives))}", job).status == 201
 
 
-def _soak(port: int, jobs: str, poll: Callable[[Connection, str], Poll], others: list[Act]) -> Iterator[str]:
+def _soak(url: str, jobs: str, poll: Callable[[HTTPConnection, str], Poll], others: list[Act]) -> Iterator[str]:
     """Run two schedulers while others change jobs. Return the faults of their polls."""
     ledger, over = Ledger(), threading.Event()
-    connection = Connection(port)
+    connection = connect(url)
     for _ in range(INITIAL_JOBS):
         _create(connection, jobs, ledger, random.Random(0))
     connection.close()
 
     def disturb(number: int) -> None:
-        own, chance = Connection(port), random.Random(number)
+        own, chance = connect(url), random.Random(number)
         while not over.is_set():
             others[number % len(others)](own, jobs, ledger, chance)
         own.close()
 
     def watch(_number: int) -> list[Poll]:
-        own, made = Connection(port), []
+        own, made = connect(url), []
         while not over.is_set():
             made.append(poll(own, jobs))
         own.close()
@@ -109,11 +111,11 @@ class TestPolls:
         assert served.request("POST", "/v2/demo/clients", {"client_id": "node1"})[0] == 201
 
     def test_pages_by_offset_are_complete_during_creates_and_patches(self, served: Service, jobs: str) -> None:
-        assert list(_soak(served.port, jobs, polls.by_offset, [_create, _patch, _replace])) == []
+        assert list(_soak(served.url, jobs, polls.by_offset, [_create, _patch, _replace])) == []
 
     def test_pages_by_marker_are_complete_during_all_changes(self, served: Service, jobs: str) -> None:
         everything = [_create, _patch, _complete, _delete]
-        assert list(_soak(served.port, jobs, polls.by_marker, everything)) == []
+        assert list(_soak(served.url, jobs, polls.by_marker, everything)) == []
 
 
 @pytest.mark.parametrize(

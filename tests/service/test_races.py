@@ -48,8 +48,8 @@ def test_fault_69_concurrent_starts_raise_the_tag_once(service: Service, crowd: 
     ]
     answers = crowd.send(starts)
     assert {answer.status for answer in answers} == {202}
-    assert {answer.body["session_tag"] for answer in answers} == {round_ + 1}
-    assert {answer.body["result"] for answer in answers} == {"success"}
+    assert {answer.json()["session_tag"] for answer in answers} == {round_ + 1}
+    assert {answer.json()["result"] for answer in answers} == {"success"}
     after = get(service, f"/v1/sessions/{session}")
     assert after["session_tag"] == round_ + 1
     assert {entry["status"] for entry in after["jobs"].values()} == {"running"}
@@ -69,7 +69,7 @@ def test_fault_70_concurrent_ends_are_all_stored(service: Service, crowd: Crowd,
             for job, result in zip(members, results, strict=True)
         ]
     )
-    assert {(answer.status, answer.body["result"]) for answer in answers} == {(202, "success")}
+    assert {(answer.status, answer.json()["result"]) for answer in answers} == {(202, "success")}
     after = get(service, f"/v1/sessions/{session}")
     assert (after["status"], after["result"]) == ("completed", result)
     assert all(entry["status"] == "completed" for entry in after["jobs"].values())
@@ -109,7 +109,7 @@ def test_fault_63_concurrent_registrations_of_v2_are_one_client(
             for n in range(16)
         ]
     )
-    assert {(answer.status, answer.body["client_id"]) for answer in answers} == {(201, client_id)}
+    assert {(answer.status, answer.json()["client_id"]) for answer in answers} == {(201, client_id)}
     search = {"match": [{"client_id": client_id}]}
     for path in ("/v1/clients", "/v2/demo/clients"):
         status, body = service.request("GET", path, search)
@@ -145,7 +145,7 @@ def test_fault_47_concurrent_changes_of_fields_are_all_stored(service: Service, 
     patches += [{"description": "d"}, {"session_name": "s"}, {"job_schedule": {"current_pid": 7}}]
     answers = crowd.send([("PATCH", path, patch) for patch in patches] + [("POST", f"{path}/event", {"stop": 1})])
     assert {answer.status for answer in answers} == {200, 202}
-    versions = sorted(answer.body["version"] for answer in answers if "version" in answer.body)
+    versions = sorted(answer.json()["version"] for answer in answers if "version" in answer.json())
     assert len(set(versions)) == len(patches)
     after = get(service, path)
     assert (after["description"], after["session_name"], after["_version"]) == ("d", "s", 10)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.http_client import ask, read_all
 from tests.support.service import Service
 
 CLIENTS = 64
@@ -60,26 +61,8 @@ def serves_others(service: Service) -> None:
         ("GET", "/v1/jobs?limit=1", None),
         ("POST", "/v1/jobs", {**JOB, "description": "x" * 200_000}),
     ):
-        status = answered(service, method, path, body)
+        status = ask(service.url + path, method, body).status
         assert status in (200, 201), (method, path, status)
-
-
-def answered(service: Service, method: str, path: str, body: object) -> int:
-    data = b"" if body is None else json.dumps(body).encode()
-    head = (
-        f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", service.port), timeout=25) as wire:
-        wire.sendall(head.encode() + data)
-        return int(read_all(wire).split(maxsplit=2)[1])
-
-
-def read_all(wire: socket.socket) -> bytes:
-    answer = bytearray()
-    with suppress(ConnectionResetError):
-        while data := wire.recv(65536):
-            answer += data
-    return bytes(answer)
 
 
 @pytest.fixture
@@ -145,7 +128,7 @@ def test_request_that_does_not_arrive_is_refused(start_service, connect, tmp_pat
         error = json.loads(body)
         assert isinstance(error["title"], str)
         assert isinstance(error["description"], str)
-    assert answered(service, "GET", "/v1/jobs", None) == 200
+    assert ask(f"{service.url}/v1/jobs").status == 200
 
 
 def test_head_above_the_limit_is_431(start_service, connect) -> None:

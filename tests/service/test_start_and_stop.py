@@ -77,7 +77,7 @@ def test_service_starts_if_stdout_cannot_be_written(data: Path) -> None:
     words = (*COMMAND, "--data-dir", str(data), "--port", str(port))
     with open("/dev/full", "w") as full, subprocess.Popen(words, stdout=full, stderr=subprocess.PIPE) as process:
         try:
-            until(lambda: process.poll() is not None or _answers(port), 30)
+            until(lambda: process.poll() is not None or _answers(port))
             assert process.poll() is None
         finally:
             process.terminate()

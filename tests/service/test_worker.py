@@ -11,7 +11,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from freezer_api.server import connections, worker
 from freezer_api.server.application import Server, ServerConfig, listen
 from freezer_api.server.worker import Worker
 from tests.hosting.certificates import make_certificates
+from tests.support.http_client import read_all
 
 WAIT_TIMEOUT = 30.0
 """Seconds that a test waits for a condition before it fails."""
@@ -219,15 +220,6 @@ def answer(wire: socket.socket) -> tuple[int, bytes]:
     text = response.read()
     response.close()
     return response.status, text
-
-
-def read_all(wire: socket.socket) -> bytes:
-    """Return what arrives until the worker ends the connection, and close it."""
-    found = bytearray()
-    with wire, suppress(ConnectionResetError):
-        while data := wire.recv(65536):
-            found += data
-    return bytes(found)
 
 
 def status_of(text: bytes) -> int:

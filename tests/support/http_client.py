@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import re
 import socket
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -22,6 +23,12 @@ class Answer(NamedTuple):
 
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def next_page(self) -> str | None:
+        """The link to the next page of a list."""
+        link = re.match('<([^>]+)>; rel="next"', self.headers.get("link", ""))
+        return link and link[1]
 
     def refusal(self) -> tuple[int, str]:
         """Check that this is an error of the API. Return status and title."""
@@ -42,11 +49,13 @@ def send(
     connection: http.client.HTTPConnection,
     method: str,
     target: str,
-    body: bytes | Iterable[bytes] | None = None,
+    body: Any = None,
     headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """Send one request on this connection. An iterable body is chunked."""
-    chunked = body is not None and not isinstance(body, bytes)
+    """Send one request on this connection. A dict is sent as JSON, an iterator in chunks."""
+    chunked = isinstance(body, Iterator)
+    if isinstance(body, dict):
+        body = json.dumps(body).encode()
     named = {**({"Transfer-Encoding": "chunked"} if chunked else {}), **(headers or {})}
     # The response may arrive before the whole body is sent.
     with suppress(BrokenPipeError, ConnectionResetError):
@@ -63,13 +72,12 @@ def ask(
     headers: Mapping[str, str] | None = None,
     context: ssl.SSLContext | None = None,
 ) -> Answer:
-    """Send one request on a new connection; a dict is sent as JSON."""
+    """Send one request on a new connection."""
     place = urlsplit(url)
     target = (place.path or "/") + (f"?{place.query}" if place.query else "")
     connection = connect(url, context)
     try:
-        text = json.dumps(body).encode() if isinstance(body, dict) else body
-        return send(connection, method, target, text, headers)
+        return send(connection, method, target, body, headers)
     finally:
         connection.close()
 
@@ -77,9 +85,15 @@ def ask(
 def raw(url: str, *lines: str) -> bytes:
     """Send these lines of a head unchanged. Return the response."""
     place = urlsplit(url)
-    with socket.create_connection((place.hostname or "", place.port or 0), timeout=60) as wire:
-        wire.sendall("".join(f"{line}\r\n" for line in (*lines, "Connection: close", "")).encode("latin-1"))
-        answer = bytearray()
+    wire = socket.create_connection((place.hostname or "", place.port or 0), timeout=60)
+    wire.sendall("".join(f"{line}\r\n" for line in (*lines, "Connection: close", "")).encode("latin-1"))
+    return read_all(wire)
+
+
+def read_all(wire: socket.socket) -> bytes:
+    """Return what arrives until the server ends the connection, and close it."""
+    found = bytearray()
+    with wire, suppress(ConnectionResetError):
         while data := wire.recv(65536):
-            answer += data
-    return bytes(answer)
+            found += data
+    return bytes(found)
