@@ -20,19 +20,7 @@ HOSTS: dict[str, Callable[[Place], Host]] = {
     "freezer-api": hosts.FreezerAPI,
     "gunicorn": hosts.Gunicorn,
     "gunicorn-preload": lambda place: hosts.Gunicorn(place, "--preload", "--threads", "4"),
-    "gunicorn-sync": lambda place: hosts.Gunicorn(place, "--worker-class", "sync"),
     "uwsgi-by-module": hosts.UWSGIByModule,
-    "uwsgi-by-file": lambda place: hosts.UWSGI(
-        place,
-        {"wsgi = freezer_api.wsgi:application": f"wsgi-file = {place.package()}/freezer_api/cmd/wsgi.py"},
-    ),
-    "uwsgi-script": lambda place: hosts.UWSGI(
-        place,
-        {
-            "wsgi = freezer_api.wsgi:application": f"wsgi-file = {hosts.ROOT}/bin/freezer-api-wsgi",
-            "callable = app": "callable = application",
-        },
-    ),
     "mod-wsgi-devstack": hosts.DeployersModWSGI,
     "mod-wsgi-kolla": lambda place: hosts.DeployersModWSGI(place, "%{GLOBAL}", threads=1),
 }

@@ -3,8 +3,6 @@
 import http.client
 import itertools
 import json
-import os
-import signal
 import threading
 import urllib.error
 from pathlib import Path
@@ -78,13 +76,3 @@ def test_kill_of_all_processes_loses_no_write(start_service, store: Path | None,
     assert sum(len(writer.deleted) for writer in writers) >= ROUNDS
     for writer in writers:
         _check(service, writer)
-
-
-def test_killed_workers_are_replaced(start_service) -> None:
-    service: Service = start_service()
-    assert service.request("POST", "/v1/jobs/kept", JOB)[0] == 201
-    pid = service.process.pid
-    for worker in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        os.kill(int(worker), signal.SIGKILL)
-    # The arbiter keeps the socket, so the request waits for a new worker.
-    assert service.request("GET", "/v1/jobs/kept")[0] == 200

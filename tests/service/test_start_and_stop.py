@@ -41,15 +41,6 @@ def test_clean_stop_keeps_acknowledged_jobs(start_service, stop: Callable[[Servi
     assert service.request("GET", f"/v1/jobs/{body['job_id']}")[0] == 200
 
 
-def test_two_services_on_one_store_share_their_writes(start_service) -> None:
-    one, other = start_service(), start_service()
-    for number in range(20):
-        status, _ = one.request("POST", f"/v1/jobs/job-{number}", JOB)
-        assert status == 201
-        assert len(other.request("GET", "/v1/jobs?limit=100")[1]["jobs"]) == number + 1
-        one, other = other, one
-
-
 def test_start_prints_address_data_directory_and_example(data: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "--data-dir", str(data), "--port", "0"], stdout=subprocess.PIPE, text=True
@@ -168,19 +159,6 @@ def test_sqlite_file_before_db_sync_is_reported_with_the_command(start_service, 
     assert hint in service.log.read_text().removeprefix(before)
     sync(configuration)
     assert service.request("GET", "/v1/jobs")[0] == 200
-
-
-def test_missing_configuration_file_is_refused() -> None:
-    assert "/no/such.conf" in refused("--config-file", "/no/such.conf")
-
-
-def test_broken_policy_file_is_refused(tmp_path: Path, data: Path) -> None:
-    policy, configuration = tmp_path / "policy.yaml", tmp_path / "freezer.conf"
-    policy.write_text("jobs:get_all: [[\n")
-    configuration.write_text(f"[oslo_policy]\npolicy_file = {policy}\n")
-    line = refused("--data-dir", str(data), "--port", "0", "--config-file", str(configuration))
-    assert str(policy) in line
-    assert "line 2" in line
 
 
 def test_usage_error_has_exit_code_2() -> None:

@@ -75,19 +75,6 @@ def test_fault_02_chunked_bodies_on_one_connection_are_read(wire: Wire) -> None:
         assert (status, list(json.loads(body))) == (201, ["job_id"])
 
 
-def test_pipelined_requests_get_two_responses(wire: Wire) -> None:
-    wire.send(b"GET /v1/jobs?limit=1 HTTP/1.1\r\n", HOST, b"\r\nGET / HTTP/1.1\r\n", HOST, b"\r\n")
-    assert [wire.answer()[0], wire.answer()[0]] == [200, 300]
-
-
-def test_expect_gets_100_before_the_body(wire: Wire) -> None:
-    length = b"Content-Length: %d\r\n" % len(JOB)
-    wire.send(b"POST /v1/jobs HTTP/1.1\r\n", HOST, length, b"Expect: 100-continue\r\n\r\n")
-    assert wire.answer()[0] == 100
-    wire.send(JOB)
-    assert wire.answer()[0] == 201
-
-
 @pytest.mark.parametrize(
     "broken", [b"zz\r\n{}\r\n0\r\n\r\n", b"-5\r\n{}\r\n", b"5\r\n{}", b"4\r\n{}xxYY\r\n0\r\n\r\n"]
 )

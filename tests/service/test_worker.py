@@ -328,18 +328,6 @@ def test_health_check_does_not_wait_for_threads(served: Running) -> None:
 # --- Requests that are refused.
 
 
-def test_late_request_is_408(impatient: Running) -> None:
-    sent = (
-        b"GET / HT",
-        post("/echo", body=b"x" * 1000)[:-1],
-        post("/echo", body=b"x" * 100_000)[:-1],
-        chunked("/echo", b"x"),
-    )
-    for wire in [impatient.connect(each) for each in sent]:
-        assert status_of(read_all(wire)) == 408
-    impatient.wait_idle()
-
-
 def test_silent_connection_is_closed(impatient: Running) -> None:
     assert read_all(impatient.connect()) == b""
     impatient.wait_idle()
