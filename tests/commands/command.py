@@ -1,4 +1,4 @@
-"""``freezer-manage`` as a process of its own."""
+"""``freezer-manage`` as a separate process."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 NO_HOME = "/dev/null"
-"""A home in which there is nothing, and nothing can be made, by root neither."""
+"""A home in which nobody, not even root, can create files."""
 
 COMMAND = (sys.executable, "-m", "freezer_api.cmd.manage")
 
@@ -19,7 +19,7 @@ class Done(NamedTuple):
 
 
 def start(*arguments: str, command: tuple[str, ...] = COMMAND, **environment: str) -> "subprocess.Popen[str]":
-    """On its way; stdin is no terminal, and there is no configuration that is not named."""
+    """Start it. stdin is not a terminal, and only a configuration in the arguments is found."""
     return subprocess.Popen(
         [*command, *arguments],
         stdin=subprocess.DEVNULL,
@@ -36,6 +36,6 @@ def ended(process: "subprocess.Popen[str]") -> Done:
 
 
 def configured(file: Path, text: str) -> tuple[str, ...]:
-    """The arguments that name this file, which gets this text."""
+    """Write the text to the file and return the arguments that name it."""
     file.write_text(text)
     return "--config-file", str(file)

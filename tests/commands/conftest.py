@@ -1,4 +1,4 @@
-"""``freezer-manage``, called in this process; what it changes in the process is put back."""
+"""``freezer-manage``, called in this process. Its changes to the process are undone."""
 
 import logging
 import os
@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
 @pytest.fixture
 def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Manage]:
-    """Runs the command. No configuration file is found that is not named; stdin is no terminal."""
+    """Run the command. Only a configuration in the arguments is found; stdin is not a terminal."""
     root, before = logging.getLogger(), {number: signal.getsignal(number) for number in _SIGNALS}
     handlers, level = list(root.handlers), root.level
     levels = {name: logger.level for name, logger in _loggers().items()}
@@ -30,7 +30,7 @@ def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     def _manage(*arguments: str) -> Done:
         capsys.readouterr()
         cfg.CONF.reset()
-        # For the command alone: the test servers have a cache at home.
+        # Only during the command, because the test servers have a cache in the home directory.
         with monkeypatch.context() as patch:
             patch.setenv("HOME", NO_HOME)
             try:
@@ -58,7 +58,7 @@ def _loggers() -> dict[str, logging.Logger]:
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], int]]:
-    """Gives the process a terminal at which this has been typed."""
+    """Give the process a terminal with this input."""
     ours, theirs = pty.openpty()
     terminal = os.fdopen(theirs)
     monkeypatch.setattr("sys.stdin", terminal)
@@ -69,24 +69,24 @@ def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], int]]:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where a SQLite store would be."""
+    """The path of a SQLite store that does not exist."""
     return tmp_path / "data" / "freezer.sqlite"
 
 
 @pytest.fixture
 def config(tmp_path: Path, file: Path) -> tuple[str, ...]:
-    """The arguments that name a configuration with that store."""
+    """The arguments that name a configuration with this store."""
     return configured(tmp_path / "freezer.conf", f"[database]\nconnection = sqlite:///{file}\n")
 
 
 @pytest.fixture
 def made(config: tuple[str, ...], manage: Manage) -> tuple[str, ...]:
-    """As ``config``, and the store is there."""
+    """The same after ``db sync``."""
     assert manage(*config, "db", "sync").code == 0
     return config
 
 
 @pytest.fixture
 def place(search_servers: SearchServers) -> Iterator[Place]:
-    """Nothing is there yet."""
+    """An empty place."""
     yield from opened(search_servers, "elasticsearch", "9")

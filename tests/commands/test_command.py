@@ -1,4 +1,4 @@
-"""The command line of ``freezer-manage``: words, flags, exit codes, what is printed where."""
+"""The command line of ``freezer-manage``: words, flags, exit codes, output."""
 
 import json
 import os
@@ -22,7 +22,7 @@ NOTHING = "No Tables/Mappings found!\n"
 QUESTION = "Do you want to remove index as well ? (y/n) "
 
 
-def test_no_arguments_is_a_usage_error_with_the_help_on_stderr(manage):
+def test_no_arguments_is_a_usage_error_with_help(manage):
     done = manage()
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: freezer-manage")
@@ -66,7 +66,7 @@ def test_help_and_version(manage, argument):
     assert not done.stderr
 
 
-def test_a_configuration_file_that_is_not_there(manage):
+def test_missing_configuration_file_is_reported(manage):
     done = manage("--config-file", "/no/such.conf", "db", "sync")
     assert (done.code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
@@ -74,27 +74,27 @@ def test_a_configuration_file_that_is_not_there(manage):
     assert "/no/such.conf" in line
 
 
-def test_a_configuration_that_is_broken(manage, tmp_path):
+def test_broken_configuration_file_is_reported(manage, tmp_path):
     done = manage(*configured(tmp_path / "freezer.conf", "[storage\n"), "db", "sync")
     assert (done.code, done.stdout) == (1, "")
     assert str(tmp_path / "freezer.conf") in done.stderr
 
 
-def test_a_logging_configuration_that_is_not_there(manage, config):
+def test_missing_logging_configuration_is_reported(manage, config):
     done = manage(*config, "--log-config-append", "/no/such.ini", "db", "sync")
     assert (done.code, done.stdout) == (1, "")
     assert "/no/such.ini" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("word", ["sync", "update"])
-def test_a_store_is_made_and_made_again(manage, config, word):
+def test_sync_can_be_repeated(manage, config, word):
     for _ in range(2):
         assert manage(*config, "db", word) == (0, MADE, "")
 
 
 @pytest.mark.parametrize("flags", [["-y"], ["-e"], ["--yes", "--erase"], ["--noyes", "--noerase"], ["-i", "x"]])
 @pytest.mark.parametrize("after", [False, True])
-def test_flags_may_stand_before_db_and_after_it(manage, config, flags, after):
+def test_flags_are_accepted_before_and_after_db(manage, config, flags, after):
     arguments = [*config, "db", "sync", *flags] if after else [*flags, *config, "db", "sync"]
     assert manage(*arguments) == (0, MADE, "")
 
@@ -106,13 +106,13 @@ def test_one_kind_alone(manage, config, flag, kind):
 
 
 @pytest.mark.parametrize("flags", [["-t", "db", "sync"], ["db", "sync", "--test-only"], ["-t", "x", "db", "sync"]])
-def test_test_only_prints_the_plan_and_makes_nothing(manage, config, file, flags):
+def test_test_only_prints_the_plan(manage, config, file, flags):
     done = manage(*config, *flags)
     assert done == (0, "".join(f"freezer_{kind}: would be created\n" for kind in KINDS), "")
     assert not file.parent.exists()
 
 
-def test_test_only_of_a_store_that_is_there(manage, made):
+def test_test_only_of_an_existing_store(manage, made):
     assert manage(*made, "-t", "db", "sync").stdout == "".join(f"freezer_{kind}: is current\n" for kind in KINDS)
     assert manage(*made, "-t", "db", "remove") == (0, "".join(f"{kind}: would be removed\n" for kind in KINDS), "")
     assert manage(*made, "-t", "-y", "db", "update-settings") == (0, "The settings would be updated\n", "")
@@ -126,7 +126,7 @@ def test_show_is_one_json_document(manage, made):
 
 
 @pytest.mark.parametrize("word", ["show", "remove"])
-def test_where_there_is_nothing(manage, config, file, word):
+def test_show_and_remove_of_nothing(manage, config, file, word):
     assert manage(*config, "db", word) == (0, NOTHING, "")
     assert not file.exists()
 
@@ -150,7 +150,7 @@ def test_remove_asks_at_a_terminal(manage, typed, made, answer):
 
 
 @pytest.mark.parametrize("answer", ["n\n", "N\n", "\x04"])
-def test_whoever_says_no_keeps_everything(manage, typed, made, answer):
+def test_answer_no_removes_nothing(manage, typed, made, answer):
     typed(answer)
     done = manage(*made, "db", "remove")
     assert (done.code, done.stdout) == (1, "")
@@ -172,19 +172,19 @@ def test_with_stdin_closed_nothing_is_removed(made):
 
 
 @pytest.mark.parametrize("word", ["sync", "show"])
-def test_where_nothing_can_be_printed(made, word):
+def test_full_stdout_is_reported(made, word):
     done = ended(start(*made, "db", word, command=("/bin/sh", "-c", 'exec "$0" "$@" >/dev/full', *COMMAND)))
     assert done == (1, "", "freezer-manage: cannot write to stdout: No space left on device\n")
 
 
 @pytest.mark.parametrize("name", ["host", "hosts", "port"])
-def test_where_the_store_is_says_the_configuration_alone(manage, config, name):
+def test_address_options_are_ignored_with_a_warning(manage, config, name):
     done = manage(*config, f"--{name}", "1", "db", "sync")
     assert (done.code, done.stdout) == (0, MADE)
     assert f"--{name} is ignored" in done.stderr
 
 
-def test_without_a_configuration_the_embedded_store_is_made_with_a_warning(tmp_path):
+def test_embedded_store_is_created_with_a_warning(tmp_path):
     done = ended(start("db", "sync", XDG_DATA_HOME=str(tmp_path)))
     assert (done.code, done.stdout) == (0, MADE)
     assert "the embedded one" in done.stderr
@@ -193,7 +193,7 @@ def test_without_a_configuration_the_embedded_store_is_made_with_a_warning(tmp_p
 
 @pytest.mark.parametrize("word", ["sync", "show", "remove"])
 @pytest.mark.parametrize("content", [b"garbage " * 1000, None])
-def test_a_file_that_is_no_store(manage, config, file, word, content):
+def test_file_that_is_not_a_store_is_reported(manage, config, file, word, content):
     file.parent.mkdir()
     file.mkdir() if content is None else file.write_bytes(content)
     done = manage(*config, "db", word)
@@ -202,7 +202,7 @@ def test_a_file_that_is_no_store(manage, config, file, word, content):
     assert str(file) in line
 
 
-def test_a_directory_that_cannot_be_made(manage, tmp_path):
+def test_directory_that_cannot_be_created_is_reported(manage, tmp_path):
     config = configured(tmp_path / "freezer.conf", "[database]\nconnection = sqlite:////proc/no/such.sqlite\n")
     done = manage(*config, "db", "sync")
     assert (done.code, done.stdout) == (1, "")
@@ -210,26 +210,26 @@ def test_a_directory_that_cannot_be_made(manage, tmp_path):
     assert "/proc/no/such.sqlite" in line
 
 
-def test_three_processes_at_once_make_one_store(config):
+def test_three_processes_create_one_store(config):
     running = [start(*config, "db", "sync") for _ in range(3)]
     assert [ended(process) for process in running] == [(0, MADE, "")] * 3
 
 
-def test_the_process_ends_with_the_code(config):
+def test_process_returns_the_exit_code(config):
     assert ended(start(*config, "db", "destroy")).code == 2
     assert ended(start("--config-file", "/no/such.conf", "db", "sync")).code == 1
 
 
-def test_the_file_is_for_its_owner_alone(made, file):
+def test_only_the_owner_can_read_the_file(made, file):
     assert os.stat(file).st_mode & 0o077 == 0
 
 
-def test_the_documents_of_one_kind_are_removed(manage, made):
+def test_documents_of_one_kind_are_removed(manage, made):
     assert manage(*made, "-y", "-m", "jobs", "db", "remove") == (0, "Deleting jobs is True\n", "")
     assert "freezer_jobs" in manage(*made, "db", "show").stdout
 
 
-def test_a_store_of_a_newer_release_is_left_alone(manage, made, file):
+def test_store_of_a_newer_release_is_unchanged(manage, made, file):
     connection = sqlite3.connect(file)
     connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
     connection.commit()
@@ -246,8 +246,8 @@ def test_a_store_of_a_newer_release_is_left_alone(manage, made, file):
         pytest.param("use_stderr = false", marks=pytest.mark.slow),
     ],
 )
-def test_the_log_never_goes_where_the_answer_goes(tmp_path, file, manage, options):
-    """As a chart has it: the service logs on stdout, by a file that the tool is given as well."""
+def test_log_is_never_written_to_stdout(tmp_path, file, manage, options):
+    """As in openstack-helm, whose logging configuration of the service writes to stdout."""
     text = f"[DEFAULT]\nhost_href = x\n{options}\n[database]\nconnection = sqlite:///{file}\n"
     config = configured(tmp_path / "freezer.conf", text)
     assert manage(*configured(tmp_path / "quiet.conf", text.replace(options, "")), "db", "sync").code == 0

@@ -21,7 +21,7 @@ def name(request):
 
 @pytest.fixture
 def url(name, sql_servers: SQLServers):
-    """Of a database with nothing in it."""
+    """The URL of an empty database."""
     return sql_servers.database(name)
 
 
@@ -30,7 +30,7 @@ def config(tmp_path, url):
     return configured(tmp_path / "freezer.conf", f"[database]\nconnection = {url}\nmax_retries = 0\n")
 
 
-def test_from_nothing_to_nothing(config, manage):
+def test_sync_show_and_remove_on_an_empty_database(config, manage):
     assert manage(*config, "db", "show").stdout == "No Tables/Mappings found!\n"
     planned = manage(*config, "-t", "db", "sync")
     assert (planned.code, planned.stdout.splitlines()[0]) == (0, "freezer_backups: would be created")
@@ -45,7 +45,7 @@ def test_from_nothing_to_nothing(config, manage):
     assert manage(*config, "db", "sync")[:2] == (0, SYNCED)
 
 
-def test_beside_the_tables_of_the_original(config, manage, name, url, sql_servers):
+def test_tables_of_the_original_are_unchanged(config, manage, name, url, sql_servers):
     account = "freezer" if name == "postgresql" else "freezer@'127.0.0.1'"
     sql_servers.server(name).run(
         "CREATE TABLE clients (id VARCHAR(36) PRIMARY KEY)",
@@ -58,7 +58,7 @@ def test_beside_the_tables_of_the_original(config, manage, name, url, sql_server
     assert "(clients) were left as they are; 'freezer-manage import --from-sql database'" in done.stderr
 
 
-def test_a_database_that_is_not_there_is_not_made(tmp_path, url, manage):
+def test_missing_database_is_not_created(tmp_path, url, manage):
     elsewhere = url.replace("/freezer", "/nowhere")
     done = manage(*configured(tmp_path / "freezer.conf", f"[database]\nconnection = {elsewhere}\n"), "db", "sync")
     assert (done.code, done.stdout) == (1, "")

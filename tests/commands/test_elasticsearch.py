@@ -1,4 +1,4 @@
-"""``freezer-manage`` on Elasticsearch: what it makes there, and what it says when another server answers."""
+"""``freezer-manage`` on Elasticsearch, and its messages about unsupported servers."""
 
 import http.server
 import json
@@ -22,7 +22,7 @@ SECRET = "wonderland"
 
 @pytest.fixture
 def store(place, tmp_path):
-    """The arguments that name a configuration with the place; more options may follow."""
+    """Return the arguments that name a configuration with the place and further options."""
 
     def _store(*options):
         lines = [f"hosts = {place.url}", f"index = {place.prefix}", *options]
@@ -31,7 +31,7 @@ def store(place, tmp_path):
     return _store
 
 
-def test_a_store_is_made_shown_set_and_removed(manage, place, store):
+def test_sync_show_update_settings_and_remove(manage, place, store):
     config = store()
     assert manage(*config, "db", "show") == (0, NOTHING, "")
     assert manage(*config, "db", "update-settings").code == 1
@@ -49,7 +49,7 @@ def test_a_store_is_made_shown_set_and_removed(manage, place, store):
     assert place.indices() == {}
 
 
-def test_another_prefix_and_one_kind(manage, place, store):
+def test_index_and_mapping_options(manage, place, store):
     config = store("number_of_replicas = 1")
     assert manage(*config, "-i", f"{place.prefix}-x", "-m", "jobs", "db", "sync").code == 0
     assert list(place.indices()) == [f"{place.prefix}-x-jobs-000001"]
@@ -59,7 +59,7 @@ def test_another_prefix_and_one_kind(manage, place, store):
     assert list(place.indices()) == [f"{place.prefix}-x-jobs-000001"]
 
 
-def test_an_index_of_somebody_else_goes_with_erase_after_a_question(manage, typed, place, store):
+def test_foreign_index_is_removed_by_erase_after_a_question(manage, typed, place, store):
     place.request("PUT", "/{}-jobs")
     config = store()
     refused = manage(*config, "-y", "-m", "jobs", "db", "sync")
@@ -73,7 +73,7 @@ def test_an_index_of_somebody_else_goes_with_erase_after_a_question(manage, type
     assert list(place.indices()) == [f"{place.prefix}-jobs-000001"]
 
 
-def test_yes_and_erase_on_a_healthy_store_lose_nothing(manage, place, store):
+def test_yes_and_erase_keep_documents(manage, place, store):
     config = store()
     manage(*config, "db", "sync")
     keep(place.repository(), "one")
@@ -81,14 +81,14 @@ def test_yes_and_erase_on_a_healthy_store_lose_nothing(manage, place, store):
     assert found(place.repository()) == ["one"]
 
 
-def test_three_at_once_make_an_empty_store(place, store):
+def test_three_processes_create_one_store(place, store):
     running = [start(*store(), "db", "sync") for _ in range(3)]
     assert [ended(process)[:2] for process in running] == [(0, MADE)] * 3
     place.repository().check()
     assert len(place.indices()) == 5
 
 
-def test_three_at_once_copy_a_store(place, store):
+def test_three_processes_copy_one_store(place, store):
     place.sync(WITH_ANOTHER_FIELD, kinds=ALL)
     place.fill(WITH_ANOTHER_FIELD["jobs"], 1500)
     before = documents(place.repository())
@@ -119,7 +119,7 @@ def free_port():
 
 
 @pytest.mark.parametrize("word", ["sync", "show", "remove", "update-settings"])
-def test_a_store_that_is_down(manage, tmp_path, word):
+def test_stopped_store_is_reported(manage, tmp_path, word):
     text = f"[elasticsearch]\nretries = 1\nhosts = http://alice:{SECRET}@127.0.0.1:{free_port()}\n"
     done = manage(*configured(tmp_path / "freezer.conf", text), "--debug", "-y", "db", word)
     assert (done.code, done.stdout) == (1, "")
@@ -133,7 +133,7 @@ def test_a_store_that_is_down(manage, tmp_path, word):
 
 @pytest.fixture
 def answering():
-    """Starts servers that answer everything so, and gives their addresses."""
+    """Start servers that send one response to all requests, and return their addresses."""
     servers = []
 
     def _answering(status, body):
@@ -167,13 +167,13 @@ SUPPORTED = "Elasticsearch 8.19 to 9.x and OpenSearch 2.19 to 3.x"
         (401, b"{}", "the store refuses the service's credentials (it answers GET / with 401)"),
     ],
 )
-def test_another_server_is_refused_in_one_line(manage, tmp_path, answering, status, body, told):
+def test_unsupported_server_is_refused_in_one_line(manage, tmp_path, answering, status, body, told):
     config = configured(tmp_path / "freezer.conf", f"[elasticsearch]\nhosts = {answering(status, body)}\n")
     where = f"[elasticsearch] hosts in {tmp_path}/freezer.conf"
     assert manage(*config, "db", "sync") == (1, "", f"freezer-manage: {where}: {told}\n")
 
 
-def test_sync_reports_additions_and_fails_only_if_they_do_harm(manage, place, store):
+def test_sync_fails_only_for_harmful_additions(manage, place, store):
     config = store()
     manage(*config, "db", "sync")
     index = f"{place.prefix}-jobs-000001"
@@ -188,7 +188,7 @@ def test_sync_reports_additions_and_fails_only_if_they_do_harm(manage, place, st
 
 
 @pytest.mark.parametrize("word", ["sync", "show", "remove", "update-settings"])
-def test_answers_of_a_proxy_end_in_one_line(manage, place, tmp_path, word):
+def test_response_of_a_proxy_ends_in_one_line(manage, place, tmp_path, word):
     foreign = page("404 Not Found", '{"message": "no route"}')
     place.sync(kinds=ALL)
     with Proxy(place.url) as proxy:

@@ -1,4 +1,4 @@
-"""Commands that a signal ends: one line, the exit code of a shell, and a store that another run goes on with."""
+"""A signal ends a command with one line and the usual exit code. Another run completes the work."""
 
 import json
 import os

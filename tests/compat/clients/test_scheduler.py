@@ -128,7 +128,7 @@ def _backup(source: Path, container: Path, **more: Any) -> dict[str, Any]:
     return {"freezer_action": definition, "max_retries": 0, "max_retries_interval": 1}
 
 
-def test_a_directory_is_backed_up_and_restored(
+def test_directory_is_backed_up_and_restored(
     start: Callable[..., Scheduler], user: User, source: Path, tmp_path: Path
 ) -> None:
     scheduler = start("node1")
@@ -193,9 +193,7 @@ def test_cindernative_backup_is_one_record_until_its_rotation(
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-def test_a_running_job_is_aborted(
-    start: Callable[..., Scheduler], user: User, source: Path, tmp_path: Path
-) -> None:
+def test_running_job_is_aborted(start: Callable[..., Scheduler], user: User, source: Path, tmp_path: Path) -> None:
     scheduler = start("node2")
     user.waits_for_client(scheduler)
     with (source / "endless").open("wb") as file:
@@ -213,7 +211,7 @@ def test_a_running_job_is_aborted(
     user("DELETE", "jobs/long")
 
 
-def test_a_scheduled_job_is_stopped_and_started_again(
+def test_scheduled_job_is_stopped_and_started_again(
     start: Callable[..., Scheduler], user: User, source: Path, tmp_path: Path
 ) -> None:
     scheduler = start("node3")
@@ -272,7 +270,7 @@ def test_two_schedulers_run_a_session_together(
     assert {user("GET", f"jobs/on-{node}")["session_tag"] for node in nodes} == {1}
 
 
-def test_a_central_scheduler_runs_jobs_with_what_their_creators_lent(
+def test_central_scheduler_uses_the_trusts_of_job_creators(
     start: Callable[..., Scheduler], user: User, keystone: Keystone, source: Path, tmp_path: Path
 ) -> None:
     scheduler = start("everywhere", "freezer", "service", "service,member", central=True)

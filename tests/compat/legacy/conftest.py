@@ -1,4 +1,4 @@
-"""What the original left, and the command that takes it over."""
+"""Databases and dumps of the original, and the command that imports them."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Make = Callable[..., str]
 
 @pytest.fixture
 def old(tmp_path: Path, sql_servers: SQLServers) -> Make:
-    """Makes a database of the original, with these rows, else those of the sample; its URL."""
+    """Create a database of the original with these rows, by default the sample, and return its URL."""
     made: list[str] = []
 
     def _place(server: str | None) -> tuple[str, Engine]:
@@ -43,7 +43,7 @@ def old(tmp_path: Path, sql_servers: SQLServers) -> Make:
 
 @pytest.fixture
 def dump(tmp_path: Path) -> Callable[..., str]:
-    """Makes a dump of these hits, a line each, else of those of the sample; its name."""
+    """Write a dump of these hits, by default the sample, one per line, and return its path."""
 
     def _dump(*hits: object, name: str = "dump.json") -> str:
         file = tmp_path / name

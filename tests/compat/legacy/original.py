@@ -1,4 +1,4 @@
-"""The original's SQL database, as the contract describes it: every revision of its tables, and rows in them."""
+"""The SQL database of the original: every revision of its tables, and rows in them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ def _numbers(*names: str) -> dict[str, str]:
 
 
 def tables(revision: str, dialect: str) -> dict[str, dict[str, str]]:
-    """Columns and their types, by table."""
+    """Return columns and their types by table."""
     json_type = "BLOB" if dialect == "sqlite" else "TEXT"
     stamps = {**dict.fromkeys(("created_at", "updated_at", "deleted_at"), "DATETIME"), "deleted": "BOOLEAN"}
     own = {"id": "VARCHAR(36) NOT NULL PRIMARY KEY", **stamps, **_texts(36, "project_id"), **_texts(64, "user_id")}
@@ -107,7 +107,7 @@ def tables(revision: str, dialect: str) -> dict[str, dict[str, str]]:
 
 
 def make(connection: Connection, revision: str = HEAD) -> None:
-    """The tables, empty."""
+    """Create the empty tables."""
     for name, columns in tables(revision, connection.dialect.name).items():
         listed = ", ".join(f"{_quoted(connection, column)} {type_}" for column, type_ in columns.items())
         connection.exec_driver_sql(f"CREATE TABLE {name} ({listed})")
@@ -124,7 +124,7 @@ def make(connection: Connection, revision: str = HEAD) -> None:
 
 
 def fill(connection: Connection, rows: Rows) -> None:
-    """Put rows into the tables as the original does; tables and columns that are not there are left out."""
+    """Insert rows as the original does, without tables and columns that do not exist."""
     is_sqlite = connection.dialect.name == "sqlite"
     tables = inspect(connection).get_table_names()
     for name, wanted in ((name, wanted) for name, wanted in rows.items() if name in tables):
@@ -155,5 +155,5 @@ def _kept(value: Any, is_sqlite: bool) -> Any:
 
 
 def row(id_: str, at: str | None = "2020-01-01 00:00:00", deleted: int | None = 0, **columns: Any) -> Row:
-    """A row as ``oslo.db`` makes it."""
+    """Return a row as ``oslo.db`` creates it."""
     return {"id": id_, "created_at": at, "updated_at": None, "deleted_at": None, "deleted": deleted, **columns}

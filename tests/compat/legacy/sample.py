@@ -1,4 +1,4 @@
-"""A small deployment of the original: rows of its tables, the same as hits, and what the service makes of them.
+"""A small deployment of the original: rows of its tables, the same as hits, and the imported documents.
 
 Ann uses v1, and so has no project; Bob uses v2 in the project ``red``.
 """
@@ -42,7 +42,7 @@ def _item(id_: str, owner: Row, definition: dict[str, Any], **retries: Any) -> d
 
 
 def given(row_: Row) -> Row:
-    """What there is in a row."""
+    """Return the columns of a row that have a value."""
     return {name: value for name, value in row_.items() if value is not None}
 
 
@@ -51,7 +51,7 @@ SECOND = _item("a2", BOB, OTHER, max_retries_interval=6)
 
 
 def rows() -> Rows:
-    """For the tables of any revision."""
+    """Return rows for the tables of any revision."""
     lists = {name: Json(["fs"]) if name == "supported_modes" else None for name in SUPPORTED}
     return {
         "clients": [
@@ -120,7 +120,7 @@ def rows() -> Rows:
 
 
 def documents(revision: str) -> dict[str, list[dict[str, Any]]]:
-    """What the service makes of the rows, by kind and in the order of lists."""
+    """Return the imported documents by kind, in the order of lists."""
     columns = {name: set(columns) for name, columns in tables(revision, "sqlite").items()}
     supported = {name: [] for name in SUPPORTED}
     centrality = "is_central" in columns["clients"]
@@ -193,7 +193,7 @@ def _client(owner: Row, **client: Any) -> dict[str, Any]:
 
 
 def hits() -> list[dict[str, Any]]:
-    """The same, as Elasticsearch gives it; of a client the id there means nothing."""
+    """Return the documents as hits of Elasticsearch, where clients have random ids."""
     found = []
     for kind, those in documents("30a3fd20ec97").items():
         for number, document in enumerate(those):

@@ -13,7 +13,7 @@ from tests.compat.legacy import sample
 
 @pytest.fixture
 def read(tmp_path):
-    """What a dump of this text gives: what was found, by kind, and the strays."""
+    """Read a dump with this text, and return its documents by kind and the strays."""
 
     def _read(text):
         file = tmp_path / "dump.json"
@@ -71,7 +71,7 @@ BY_CONTENT = [
 
 
 @pytest.mark.parametrize("type_", [{}, {"_type": "_doc"}, {"_type": 7}])
-def test_without_a_type_the_content_says_the_kind(read, type_):
+def test_kind_follows_from_the_content(read, type_):
     items, strays = read(lines(*({**type_, "_id": "x", "_source": source} for _kind, source in BY_CONTENT)))
 
     assert strays == []
@@ -83,7 +83,7 @@ def test_without_a_type_the_content_says_the_kind(read, type_):
         ]
 
 
-def test_what_is_no_hit_is_told_by_its_line(read):
+def test_line_that_is_not_a_hit_is_reported_by_number(read):
     bad = ["{", "7", "[]", '{"_source": 7}', '{"_source": {"x": 1}}', '{"_id": "x", "client": {}}', '{"n": 1e999}']
     items, strays = read(
         "\n".join([json.dumps(HITS[0]), *bad, '{"_source": {"x": "\\ud800"}}', json.dumps(HITS[1])])
@@ -97,7 +97,7 @@ def test_what_is_no_hit_is_told_by_its_line(read):
     ]
 
 
-def test_bytes_that_are_no_text_are_told_by_their_line(read):
+def test_line_that_is_not_utf8_is_reported_by_number(read):
     assert read(b"\xff\n")[1] == [("line 1", "The body is not UTF-8: byte 0")]
 
 
@@ -111,19 +111,19 @@ def test_versions(read, given, kept):
     assert items["jobs"] == [("x", {"job_id": "x"}, kept, None)]
 
 
-def test_an_id_within_the_document_counts(read):
+def test_id_in_the_document_takes_precedence(read):
     items, _strays = read(lines({"_type": "jobs", "_id": "x", "_source": {"job_id": "y", "n": 2**70}}))
 
     assert items["jobs"] == [("x", {"job_id": "y", "n": 2**70}, 1, None)]
 
 
 @pytest.mark.parametrize("text", ['{\n  "hits": [', "{\n} {\n}", b"{\n\xff"])
-def test_many_lines_that_are_no_answer(read, text):
+def test_invalid_response_on_many_lines_is_reported(read, text):
     with pytest.raises(CommandError, match=r"cannot read .*dump\.json: "):
         read(text)
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_missing_dump_is_reported(tmp_path):
     with pytest.raises(CommandError, match="cannot read /no/such: No such file"):
         Dump("/no/such")
     with pytest.raises(CommandError, match="Is a directory"):

@@ -1,4 +1,4 @@
-"""``freezer-manage import``: what it says, what it leaves in the store, and that the service serves it."""
+"""``freezer-manage import``: its output, the stored documents, and the responses of the service."""
 
 import json
 import re
@@ -22,7 +22,7 @@ NOBODY = "Documents without a project: {}. Version 2 does not show them, see --p
 
 
 def told(new=COUNTS, skipped=None, refused=None, suffix=""):
-    """What stdout has."""
+    """Return the expected stdout."""
     return "".join(
         f"Imported {kind}: {new.get(kind, 0)} new, {(skipped or {}).get(kind, 0)} skipped, "
         f"{(refused or {}).get(kind, 0)} refused{suffix}\n"
@@ -31,7 +31,7 @@ def told(new=COUNTS, skipped=None, refused=None, suffix=""):
 
 
 def stored(file, kind):
-    """Key, version and document of all documents of a kind, in the order of lists."""
+    """Return key, version and document of all documents of a kind, in the order of lists."""
     with sqlite3.connect(file) as connection:
         found = connection.execute(
             f"SELECT key, version, body FROM freezer_{kind} ORDER BY created, key"
@@ -72,7 +72,7 @@ def service(target, tmp_path):
     ],
     indirect=["target"],
 )
-def test_what_is_imported_is_served(manage, target, service, old, dump, source):
+def test_imported_documents_are_served(manage, target, service, old, dump, source):
     where = ("--from-sql", old()) if source == "sql" else ("--from-dump", dump())
     done = manage("--config-file", str(target), "import", *where)
     assert done == (0, told(), NOBODY.format(5))
@@ -97,7 +97,7 @@ def _owned(documents, name, value):
 
 
 def _check_v1(service, documents, version):
-    """Ann, whose documents were made in v1, sees them all and nothing else."""
+    """Check that Ann, who used v1, sees all her documents and no others."""
     for kind, those in _owned(documents, "user_id", "ann").items():
         shown = [_in_v1(kind, document) for document in those]
         assert _asked(service, "ann:blue", f"/v1/{kind}")[kind] == shown
@@ -113,7 +113,7 @@ def _in_v1(kind, document):
 
 
 def _check_v2(service, documents, version):
-    """Bob sees those of his project; what v1 does not know is filled in."""
+    """Check that Bob sees the documents of his project, with the properties of v2."""
     for kind, those in _owned(documents, "project_id", "red").items():
         shown = _asked(service, "bob:red", f"/v2/red/{kind}")[kind]
         assert len(shown) == len(those)
@@ -136,7 +136,7 @@ def _check_v2(service, documents, version):
 
 
 def _without(document):
-    """What v2 adds nothing to."""
+    """Return the document without the properties to which v2 adds others."""
     return {name: value for name, value in document.items() if name not in ("job_actions", "client")}
 
 
@@ -160,7 +160,7 @@ def _search(path, search):
 
 
 def _check_a_run(service):
-    """The schedulers go on as if nothing had happened."""
+    """Check that schedulers continue."""
     poll = _search("/v1/jobs", {"match": [{"client_id": "web1"}], "match_not": [{"status": "completed"}]})
     (job,) = _asked(service, "ann:blue", poll)["jobs"]
     assert job["job_schedule"]["status"] == "scheduled"
@@ -180,7 +180,7 @@ def _check_a_run(service):
     assert (session["status"], session["result"]) == ("completed", "fail")
 
 
-def test_a_second_run_and_a_dry_run_change_nothing(manage, made, file, old):
+def test_second_run_and_dry_run_change_nothing(manage, made, file, old):
     url = old()
     before = all_stored(file)
     dry = manage(*made, "import", "--from-sql", url, "--dry-run")
@@ -198,7 +198,7 @@ def test_a_second_run_and_a_dry_run_change_nothing(manage, made, file, old):
     )
 
 
-def test_kinds_can_be_named(manage, made, file, old):
+def test_only_chosen_kinds_are_imported(manage, made, file, old):
     url = old()
     some = manage(*made, "import", "--kind", "jobs", "--from-sql", url, "--kind", "actions")
     assert some.stdout.splitlines() == told().splitlines()[::2][:2]
@@ -232,7 +232,7 @@ def job(id_, **source):
     return hit("jobs", id_, client_id="web1", **source)
 
 
-def test_lists_have_the_order_of_creation_and_else_of_the_dump(manage, made, file, dump):
+def test_lists_are_in_order_of_creation_then_of_the_dump(manage, made, file, dump):
     times = {"e": 50, "d": None, "c": 40, "b": 0, "a": 45}
     name = dump(*(job(id_, job_schedule={"time_created": time}) for id_, time in times.items()))
     manage(*made, "import", "--from-dump", name)
@@ -243,7 +243,7 @@ def test_lists_have_the_order_of_creation_and_else_of_the_dump(manage, made, fil
     assert [key for key, *_ in stored(file, "backups")] == [f"b{9 - n}" for n in range(10)]
 
 
-def test_what_is_refused_is_listed_without_what_is_in_it(manage, made, file, dump):
+def test_refused_documents_are_listed_without_content(manage, made, file, dump):
     secret = "s3cret"
     name = dump(
         job("good"),
@@ -270,7 +270,7 @@ def test_what_is_refused_is_listed_without_what_is_in_it(manage, made, file, dum
     assert [key for key, *_ in stored(file, "jobs")] == ["good"]
 
 
-def test_a_row_that_cannot_be_read_is_listed_too(manage, made, old):
+def test_refused_row_is_listed(manage, made, old):
     rows = [row(id_, **sample.BOB, backup_metadata=Json(text)) for id_, text in (("b1", "{s3cret"), ("b2", "{}"))]
     done = manage(*made, "import", "--from-sql", old(rows={"backups": rows}))
 
@@ -283,7 +283,7 @@ def client(uuid, user_id="ann", **more):
     return hit("clients", uuid, user_id=user_id, client={"client_id": "web1", "uuid": uuid}, **more)
 
 
-def test_of_several_registrations_the_newest_is_kept(manage, made, file, old, dump):
+def test_newest_of_several_registrations_is_imported(manage, made, file, old, dump):
     again = "Client web1 is registered more than once: only the newest is imported\n"
     name = dump(client("1"), client("2"), client("3", "bob"), client("4"), client("5", project_id="red"))
     done = manage(*made, "import", "--from-dump", name)
@@ -300,7 +300,7 @@ def test_of_several_registrations_the_newest_is_kept(manage, made, file, old, du
     assert kept["client"]["uuid"] == "c1"
 
 
-def test_a_project_map(manage, made, file, dump, tmp_path):
+def test_project_map_gives_projects_to_users(manage, made, file, dump, tmp_path):
     projects = tmp_path / "projects"
     projects.write_text("# users of v1\n\n  ann: red\nurn:x:bob :blue\r\nann: red\n")
     name = dump(
@@ -311,7 +311,7 @@ def test_a_project_map(manage, made, file, dump, tmp_path):
 
     assert done == (0, told({"clients": 1, "jobs": 4}), NOBODY.format(1))
     assert owners == {"1": "red", "2": "blue", "3": None, "4": "own"}
-    # An import that was made without the map is made good.
+    # A repeated import with the map corrects the first.
     projects.write_text("\ufeffeve: green")
     done = manage(*made, "import", "--from-dump", name, "--project-map", str(projects), "--on-conflict", "replace")
     assert {key: document.get("project_id") for key, _, document in stored(file, "jobs")}["3"] == "green"
@@ -329,7 +329,7 @@ def test_a_project_map(manage, made, file, dump, tmp_path):
         (None, "No such file or directory"),
     ],
 )
-def test_a_project_map_that_is_none(manage, made, file, dump, tmp_path, text, reason):
+def test_invalid_project_map_is_reported(manage, made, file, dump, tmp_path, text, reason):
     projects = tmp_path / "projects"
     if text is not None:
         projects.write_bytes(text)
@@ -343,7 +343,7 @@ def test_a_project_map_that_is_none(manage, made, file, dump, tmp_path, text, re
     assert stored(file, "jobs") == []
 
 
-def test_another_document_under_the_id(manage, made, file, dump):
+def test_conflicting_document_is_skipped_replaced_or_fails(manage, made, file, dump):
     manage(*made, "import", "--from-dump", dump(job("1"), job("2"), job("3")))
     name = dump(job("1", n=1), job("2"), job("3", user_id="eve"), job("4"))
     done = manage(*made, "import", "--from-dump", name)
@@ -365,7 +365,7 @@ def test_another_document_under_the_id(manage, made, file, dump):
     assert three[2]["user_id"] == "ann"
 
 
-def test_a_store_that_was_not_made(manage, config, file, dump):
+def test_import_without_a_store_is_refused(manage, config, file, dump):
     done = manage(*config, "import", "--from-dump", dump())
 
     assert (done.code, done.stdout) == (1, "")
@@ -376,7 +376,7 @@ def test_a_store_that_was_not_made(manage, config, file, dump):
     assert not file.exists()
 
 
-def test_a_source_that_cannot_be_read(manage, made, config, dump):
+def test_unreadable_source_is_reported(manage, made, config, dump):
     for where, reason in (
         (("--from-dump", "/no/such"), "cannot read /no/such: No such file or directory"),
         (("--from-sql", "sqlite:////no/such"), "--from-sql: the file /no/such does not exist"),
@@ -392,8 +392,8 @@ def test_a_source_that_cannot_be_read(manage, made, config, dump):
 
 
 @pytest.mark.parametrize("server", [None, *on("mariadb")])
-def test_the_database_of_the_original_may_become_ours(manage, tmp_path, old, server):
-    """An operator swaps the package and keeps the files: ``db sync`` says what to do, and it works."""
+def test_database_of_the_original_can_be_reused(manage, tmp_path, old, server):
+    """``db sync`` with the original's configuration prints the command that imports its documents."""
     url = old(server=server)
     made = configured(tmp_path / "same.conf", f"[database]\nconnection = {url}\n")
     done = manage(*made, "db", "sync")
@@ -409,7 +409,7 @@ def test_the_database_of_the_original_may_become_ours(manage, tmp_path, old, ser
     assert manage(*made, "import", "--from-sql", "database").stdout == told()
 
 
-def test_there_is_no_database_that_is_configured(manage, tmp_path, dump):
+def test_missing_connection_is_reported(manage, tmp_path, dump):
     made = configured(tmp_path / "none.conf", "[elasticsearch]\nhosts = 127.0.0.1:1\n")
     done = manage(*made, "import", "--from-sql", "database")
 
@@ -429,7 +429,7 @@ def many(old):
     return old(rows={**sample.rows(), "backups": rows})
 
 
-def test_the_service_serves_meanwhile(made, file, many, tmp_path):
+def test_service_serves_during_an_import(made, file, many, tmp_path):
     service = Service(tmp_path / "data", "--workers", "1", config=Path(made[1])).start()
     try:
         process = start(*made, "import", "--from-sql", many)

@@ -1,4 +1,4 @@
-"""From documents of the original's to those of the service."""
+"""Conversion of the original's documents."""
 
 import json
 
@@ -46,7 +46,7 @@ KEPT = [
 
 
 @pytest.mark.parametrize(("kind", "document"), KEPT)
-def test_what_need_not_be_repaired_is_kept(kind, document):
+def test_valid_document_is_unchanged(kind, document):
     assert after(kind, document) == document
 
 
@@ -101,7 +101,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("kind", "document", "reason"), REFUSED)
-def test_what_cannot_be_kept_is_refused(kind, document, reason):
+def test_invalid_document_is_refused(kind, document, reason):
     with pytest.raises(Invalid) as caught:
         after(kind, document)
     assert str(caught.value).startswith(reason)
@@ -111,7 +111,7 @@ def client(client_id="web1", **more):
     return {"user_id": "ann", **more, "client": {"client_id": client_id}}
 
 
-def test_a_client_has_the_key_under_which_it_would_have_been_registered():
+def test_client_has_the_key_of_a_registration():
     by_user = Scope("user_id", "ann", "ann", None).client_key("web1")
     by_project = Scope("project_id", "red", "ann", "red").client_key("web1")
 
@@ -120,7 +120,7 @@ def test_a_client_has_the_key_under_which_it_would_have_been_registered():
     assert repaired(CLIENTS, client(project_id="red"), {"ann": "blue"}) == (by_project, client(project_id="red"))
 
 
-def test_a_central_client_is_one_of_all_projects_when_v2_made_it():
+def test_central_client_of_v2_reaches_all_projects():
     central = {"user_id": "ann", "client": {"client_id": "boss", "is_central": True}}
     key, document = repaired(CLIENTS, {**central, "project_id": "red"}, {})
 
@@ -150,12 +150,12 @@ def test_documents_get_the_project_of_their_user(kind):
         (None, None),
     ],
 )
-def test_when_a_job_was_created(schedule, time):
+def test_time_of_creation_of_a_job(schedule, time):
     assert time_of(JOBS, {"job_schedule": schedule}) == time
     assert time_of(SESSIONS, {"job_schedule": schedule}) is None
 
 
-def test_a_text_may_be_kept_as_bytes_and_nothing_but_texts_and_numbers_is_taken():
+def test_column_may_hold_only_text_bytes_and_numbers():
     made = {"id": "b", "user_id": b"ann", "status": "error", "backup_metadata": None}
 
     assert rows.backup(made) == {"backup_id": "b", "user_id": "ann", "status": "error", "backup_metadata": {}}
@@ -163,7 +163,7 @@ def test_a_text_may_be_kept_as_bytes_and_nothing_but_texts_and_numbers_is_taken(
         rows.backup({**made, "status": object()})
 
 
-# What follows is true of anything that a row can hold.
+# Properties for any content of a row.
 
 NUMBERS = st.integers(-(2**31), 2**31 - 1)
 TEXTS = st.text(max_size=8) | st.text(st.characters(codec="utf-8"), min_size=200, max_size=300)
@@ -195,7 +195,7 @@ MAKE = {
 
 
 def _column(name, type_, is_odd):
-    """What a column may hold; when ``is_odd``, also what no original has written."""
+    """Return values of a column; with ``is_odd``, also those that the original never writes."""
     if name in ("id", "user_id", "project_id", "client_id"):
         return st.none() | IDS | TEXTS if is_odd else GOOD_IDS
     if name == "job_actions" or name.startswith("supported_"):
@@ -222,7 +222,7 @@ def rows_of(draw, kind):
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 @settings(max_examples=settings().max_examples * 2 // 5)
 @given(data=st.data())
-def test_any_row_gives_a_document_that_can_be_served_or_is_refused(kind, data):
+def test_any_row_gives_a_valid_document_or_is_refused(kind, data):
     row = data.draw(rows_of(kind))
     projects = data.draw(st.dictionaries(IDS, st.just("red")))
     try:
@@ -247,7 +247,7 @@ def test_any_row_gives_a_document_that_can_be_served_or_is_refused(kind, data):
 
 
 @given(items=st.lists(ITEMS, max_size=4), job_id=IDS)
-def test_items_get_the_same_ids_again(items, job_id):
+def test_items_get_the_same_ids_in_every_import(items, job_id):
     row = {"id": job_id, "job_actions": json.dumps(items)}
 
     assert rows.job_items(row) == rows.job_items(row)

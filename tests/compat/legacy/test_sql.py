@@ -16,7 +16,7 @@ NAMES = {kind.name: kind for kind in KINDS}
 
 
 def found(url, kind, **options):
-    """What is read of a kind."""
+    """Return the documents of a kind as read."""
     database = Database(url, **options)
     try:
         assert list(database.strays()) == []
@@ -34,7 +34,7 @@ def change(url, *statements):
 
 
 def documents(url, kind, **options):
-    """What becomes of it."""
+    """Return the documents of a kind as imported."""
     items = found(url, kind, **options)
     return [repaired(NAMES[kind], item.document, {})[1] for item in items if not isinstance(item, Refused)]
 
@@ -103,7 +103,7 @@ def jobs_with(*lists):
     }
 
 
-def test_actions_that_only_jobs_have_are_made_once(old):
+def test_actions_that_only_jobs_have_are_created_once(old):
     item = {"freezer_action": {"action": "backup"}, "max_retries": 3, "mandatory": True, "more": 1}
     known, unknown, stranger = {**item, "action_id": "known"}, {**item, "action_id": "new"}, {"user_id": "eve"}
     url = old(
@@ -122,7 +122,7 @@ def test_actions_that_only_jobs_have_are_made_once(old):
     assert documents(url, "jobs")[0] == first
 
 
-def test_an_upgrade_that_was_interrupted_left_the_lists_of_the_jobs(old):
+def test_interrupted_upgrade_keeps_the_lists_of_jobs(old):
     url = old("4f8c679a1d3b")
     change(url, "CREATE TABLE job_actions (id, created_at, deleted, job_id, action_id, position)")
 
@@ -142,7 +142,7 @@ def test_an_upgrade_that_was_interrupted_left_the_lists_of_the_jobs(old):
         ("clients", "supported_modes", "fs", "supported_modes cannot be stored"),
     ],
 )
-def test_a_row_that_cannot_be_read_is_refused_alone(old, kind, column, value, reason):
+def test_only_the_unreadable_row_is_refused(old, kind, column, value, reason):
     url = old()
     (first, *others) = found(url, kind)
     engine = create_engine(url)
@@ -158,7 +158,7 @@ def test_a_row_that_cannot_be_read_is_refused_alone(old, kind, column, value, re
     assert refused.reason.startswith(reason)
 
 
-def test_a_job_whose_list_cannot_be_read_is_refused_and_its_actions_are_not_looked_for(old):
+def test_actions_of_an_unreadable_job_are_ignored(old):
     url = old("3", jobs_with([], "{"))
     change(url, "UPDATE jobs SET job_actions = '[' WHERE id = 'j1'")
 
@@ -192,7 +192,7 @@ def test_import_does_not_see_later_writes(old, sql_servers, server):
         ({"port": 1}, "Can't connect to MySQL server"),
     ],
 )
-def test_a_server_that_cannot_be_read(old, change, told):
+def test_unreachable_server_is_reported(old, change, told):
     url = make_url(old(server="mariadb")).set(**change)
 
     with pytest.raises(CommandError, match=told) as caught:
@@ -202,7 +202,7 @@ def test_a_server_that_cannot_be_read(old, change, told):
     assert not any(password in str(caught.value) for password in ("wr0ng", "p@ss", "p%40"))
 
 
-def test_the_source_stays_as_it_is(old, tmp_path):
+def test_source_is_unchanged(old, tmp_path):
     url = old()
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     for kind in NAMES:
@@ -214,7 +214,7 @@ def test_the_source_stays_as_it_is(old, tmp_path):
 UNKNOWN = "UPDATE alembic_version SET version_num = 'future'"
 
 
-def test_an_unknown_revision_is_refused_unless_the_operator_wants_it(old):
+def test_unknown_revision_needs_yes(old):
     url = old()
     change(url, UNKNOWN)
 
@@ -245,7 +245,7 @@ def test_missing_revision_is_refused_like_an_unknown_one(old, revision, statemen
 
 @pytest.mark.parametrize("any_revision", [False, True])
 @pytest.mark.parametrize("revision", ["known", "unknown"])
-def test_columns_that_are_missing_are_named(old, revision, any_revision):
+def test_missing_columns_are_named(old, revision, any_revision):
     url = old()
     change(url, "DROP TABLE sessions", "DROP TABLE job_actions", "ALTER TABLE backups DROP COLUMN user_id")
     if revision == "unknown":
@@ -268,7 +268,7 @@ def test_columns_that_are_missing_are_named(old, revision, any_revision):
         ("mysql+nodriver://ann:s3cret@db/freezer", "unsupported driver nodriver; supported for mysql is pymysql"),
     ],
 )
-def test_what_is_no_database_of_the_original(tmp_path, url, told):
+def test_url_of_another_database_is_refused(tmp_path, url, told):
     (tmp_path / "empty.sqlite").touch()
     (tmp_path / "text.sqlite").write_text("text " * 1000)
 
@@ -278,7 +278,7 @@ def test_what_is_no_database_of_the_original(tmp_path, url, told):
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_rows_after_an_id_that_is_no_text_cannot_be_asked_for(old):
+def test_id_that_is_not_utf8_ends_the_import(old):
     rows = [row(f"b{n:03}", **sample.ANN, backup_metadata=Json({})) for n in range(250)]
     url = old(rows={"backups": rows})
     change(url, "UPDATE backups SET id = CAST(x'623139ff' AS TEXT) WHERE id = 'b199'")

@@ -1,4 +1,4 @@
-"""Taking over, whatever happens to the store meanwhile."""
+"""Import while the store fails or others change it."""
 
 import pytest
 
@@ -18,7 +18,7 @@ BACKUPS, *_ = KINDS
 
 @pytest.fixture
 def make(tmp_path):
-    """Makes a store that may be disturbed."""
+    """Create a store that may be disturbed."""
     driver = find_driver("sqlite")
     opened = []
 
@@ -35,7 +35,7 @@ def make(tmp_path):
 
 @pytest.fixture
 def source(old):
-    """Three batches of backups, and a few of the others."""
+    """Three batches of backups, and a few documents of the other kinds."""
     backups = [row(f"b{n:03}", **sample.BOB, backup_metadata=Json({"n": n})) for n in range(450)]
     database = Database(old(rows={**sample.rows(), "backups": backups}))
     yield database
@@ -60,7 +60,7 @@ def everything(store):
 
 
 @pytest.mark.parametrize(("when", "what"), [("before", cut), ("after", killed)])
-def test_at_whatever_write_it_ends_the_next_run_completes_it(make, source, when, what):
+def test_next_run_completes_an_import_ended_at_any_write(make, source, when, what):
     undisturbed = make()
     expected = run(source, undisturbed)
     for write in range(undisturbed.writes):
@@ -81,7 +81,7 @@ def changed(store, *keys):
         store.replace(BACKUPS, key, {**there.document, "changed": True}, there.token)
 
 
-def test_a_failure_leaves_the_documents_that_come_after_it(make, source):
+def test_conflict_fail_stops_at_the_first_conflict(make, source):
     store = make()
     run(source, store)
     changed(store, "b300")
@@ -94,7 +94,7 @@ def test_a_failure_leaves_the_documents_that_come_after_it(make, source):
     assert store.get(BACKUPS, "b430") is None
 
 
-def test_what_replaces_meets_the_changes_of_others(make, source):
+def test_replacement_retries_after_a_concurrent_change(make, source):
     store = make()
     run(source, store)
     changed(store, "b000", "b001", "b002")
@@ -112,7 +112,7 @@ def test_what_replaces_meets_the_changes_of_others(make, source):
     assert [store.get(BACKUPS, f"b00{n}").document["backup_metadata"]["n"] for n in range(3)] == [0, 1, 2]
 
 
-def test_what_is_deleted_meanwhile_is_not_brought_back(make, source):
+def test_document_deleted_meanwhile_stays_deleted(make, source):
     store = make()
     run(source, store)
     changed(store, "b000", "b001")
@@ -129,7 +129,7 @@ def test_what_is_deleted_meanwhile_is_not_brought_back(make, source):
     assert [store.get(BACKUPS, key) for key in ("b000", "b001")] == [None, None]
 
 
-def test_documents_above_a_limit_are_taken_and_counted(source, make):
+def test_documents_above_a_limit_are_imported_and_counted(source, make):
     store = make()
     counts = run(source, store, limits=Limits(max_document_size=9))
     assert sum(count.oversized for count in counts) > 0

@@ -1,4 +1,4 @@
-"""Places on real servers: Elasticsearch 9 for what is the same everywhere, all four where engines may differ."""
+"""Places on real servers: Elasticsearch 9, or all four servers where they may differ."""
 
 from collections.abc import Iterator
 
@@ -11,11 +11,11 @@ from tests.support.search.shared import SearchServers
 
 @pytest.fixture
 def place(search_servers: SearchServers) -> Iterator[Place]:
-    """Nothing is there yet."""
+    """An empty place."""
     yield from opened(search_servers, "elasticsearch", "9")
 
 
 @pytest.fixture(params=on(*SEARCH))
 def every_place(search_servers: SearchServers, request: pytest.FixtureRequest) -> Iterator[Place]:
-    """One on each engine."""
+    """An empty place on each server."""
     yield from opened(search_servers, request.param[:-1], request.param[-1])

@@ -1,4 +1,4 @@
-"""A store under a prefix of its own on a real server, and what an older or newer release left there."""
+"""A store with its own prefix on a real server, and layouts of older and newer releases."""
 
 import os
 import uuid
@@ -33,14 +33,14 @@ def _release(**changed: Kind) -> Layouts:
 
 
 WITHOUT_A_LIST = _release(jobs=replace(JOBS, hot=JOBS.hot[:2]))
-"""The release before the list by host: its mapping lacks two fields."""
+"""The release before the list by host, whose mapping lacks two fields."""
 
 WITH_ANOTHER_FIELD = _release(jobs=replace(JOBS, hot=(*JOBS.hot, HotList(("user_name",)))))
-"""A release with a field that this one has dropped: its documents have to be copied."""
+"""A release with a field that was dropped since, so that its documents must be copied."""
 
 
 class Counted(Connection):
-    """Calls ``happening`` before each request, with the number of those that have been made."""
+    """Calls ``happening`` before each request, with the number of requests so far."""
 
     happening: Callable[[int], object] = staticmethod(lambda _made: None)
 
@@ -62,7 +62,7 @@ class Counted(Connection):
 
 
 class Marked(Counted):
-    """Knows at which of its calls the index that is copied is blocked."""
+    """Remembers which of its calls blocks the index that is copied."""
 
     blocking = -1
 
@@ -74,7 +74,7 @@ class Marked(Counted):
 
 @dataclass
 class Place:
-    """``opened`` are its connections, which its fixture closes."""
+    """A store. The fixture closes the connections in ``opened``."""
 
     url: str
     prefix: str
@@ -86,11 +86,11 @@ class Place:
         return self.opened[-1]
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
-        """The body of the answer to a request that ``{}`` in the path makes one for this place."""
+        """Send a request, with the prefix for ``{}`` in the path, and return the body of the response."""
         return self.opened[0].call(method, self.named(path), body).body
 
     def named(self, text: str) -> str:
-        """The text with the prefix in it."""
+        """Return the text with the prefix for ``{}``."""
         return text.replace("{}", self.prefix)
 
     def admin(self, layouts: Layouts = LAYOUTS, **options: Any) -> ElasticAdmin:
@@ -104,7 +104,7 @@ class Place:
         return ElasticRepository(self.connect(**options), self.prefix)
 
     def fill(self, layout: Layout, count: int, created: Callable[[int], int] = lambda number: number) -> None:
-        """Jobs ``job0`` and so on, as a service with this layout writes them."""
+        """Write jobs ``job0`` and so on, as a service with this layout does."""
         alias = alias_of(self.prefix, layout.kind)
         index = next(iter(self.request("GET", f"/{alias}")))
         lines = (
@@ -124,7 +124,7 @@ class Place:
         self.request("POST", f"/{alias}/_refresh")
 
     def indices(self) -> dict[str, list[str]]:
-        """All indices of the place and their aliases."""
+        """Return all indices of the place and their aliases."""
         found = self.request("GET", "/{},{}-*?ignore_unavailable=true&allow_no_indices=true")
         return {name: sorted(index["aliases"]) for name, index in sorted(found.items())}
 
@@ -134,7 +134,7 @@ class Place:
 
 
 def opened(servers: SearchServers, engine: str, version: str) -> Iterator[Place]:
-    """A place of its own on this server, which is cleared at the end."""
+    """Yield a new place on this server and clear it at the end."""
     place = Place(servers.server(engine, version).url, f"admin-{uuid.uuid4().hex[:8]}")
     place.connect()
     yield place
@@ -144,7 +144,7 @@ def opened(servers: SearchServers, engine: str, version: str) -> Iterator[Place]
 
 
 def documents(repository: ElasticRepository) -> list[tuple[str, int, Any]]:
-    """Key, version and content of all jobs, in the order of lists."""
+    """Return key, version and content of all jobs, in the order of lists."""
     page = repository.search(JOBS, q.Query(limit=100_000, with_total=True))
     assert page.total == len(page.items)
     return [(stored.key, stored.version, stored.document) for stored in page.items]
@@ -155,7 +155,7 @@ def changed(repository: ElasticRepository, stored: Stored, **more: Any) -> Store
 
 
 class Child:
-    """A forked process that does this; ``stopped`` and ``ended`` wait for it."""
+    """A forked process that calls ``work``; ``stopped`` and ``ended`` wait for it."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self.pid = os.fork()
@@ -170,11 +170,11 @@ class Child:
                 os._exit(code)
 
     def stopped(self) -> bool:
-        """Whether it has stopped itself; False when it has ended."""
+        """Return whether it has stopped itself, False if it has ended."""
         _, status = os.waitpid(self.pid, os.WUNTRACED)
         return os.WIFSTOPPED(status)
 
     def ended(self) -> int:
-        """The exit code."""
+        """Return the exit code."""
         _, status = os.waitpid(self.pid, 0)
         return os.waitstatus_to_exitcode(status)

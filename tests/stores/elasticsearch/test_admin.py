@@ -1,4 +1,4 @@
-"""What an operator does to the indices: made once, brought up to date in place, shown, set, taken away."""
+"""Administration of indices: create, upgrade in place, show, change settings, remove."""
 
 from dataclasses import replace
 
@@ -15,11 +15,11 @@ JOBS_1 = "{}-jobs-000001"
 
 @pytest.fixture
 def name(place):
-    """Makes names of this place."""
+    """Put the prefix of the place into a name."""
     return place.named
 
 
-def test_fault_98_an_empty_store_is_made_and_found_current(place, name):
+def test_fault_98_sync_creates_a_current_store(place, name):
     place.sync(kinds=ALL)
 
     place.repository().check()
@@ -29,7 +29,7 @@ def test_fault_98_an_empty_store_is_made_and_found_current(place, name):
     }
 
 
-def test_a_store_that_is_current_is_left_alone(place):
+def test_current_store_is_unchanged(place):
     place.sync(kinds=ALL)
     keep(place.repository(), "one")
     before = place.admin().show()
@@ -38,7 +38,7 @@ def test_a_store_that_is_current_is_left_alone(place):
     assert place.admin().show() == before
 
 
-def test_the_plan_says_what_would_be_done_and_nothing_is(place, name):
+def test_plan_changes_nothing(place, name):
     admin = place.admin()
     assert admin.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(WITHOUT_A_LIST)
@@ -53,7 +53,7 @@ def test_the_plan_says_what_would_be_done_and_nothing_is(place, name):
     assert list(place.indices()) == [name(JOBS_1)]
 
 
-def test_a_field_that_is_new_is_added_in_place_and_old_documents_are_found_by_it(place, name):
+def test_new_field_is_added_in_place_and_finds_old_documents(place, name):
     place.sync(WITHOUT_A_LIST)
     place.fill(WITHOUT_A_LIST["jobs"], 450)
     repository = place.repository()
@@ -69,7 +69,7 @@ def test_a_field_that_is_new_is_added_in_place_and_old_documents_are_found_by_it
     assert (after.document, after.version) == (before.document, before.version)
 
 
-def test_documents_that_a_service_of_the_old_release_still_wrote_are_brought_up_to_date_by_the_next_sync(place):
+def test_sync_upgrades_documents_written_by_old_release(place):
     place.sync(WITHOUT_A_LIST)
     place.sync()
     place.fill(WITHOUT_A_LIST["jobs"], 3)
@@ -90,7 +90,7 @@ def test_documents_indexed_again_have_the_configured_number_of_values(place, lay
     assert found(repository, is_("n", 1)) == []
 
 
-def test_a_document_that_is_replaced_while_old_ones_are_brought_up_to_date_keeps_the_replacement(place):
+def test_sync_keeps_documents_replaced_meanwhile(place):
     place.sync(WITHOUT_A_LIST)
     place.fill(WITHOUT_A_LIST["jobs"], 450)
     repository = place.repository()
@@ -114,7 +114,7 @@ def test_a_document_that_is_replaced_while_old_ones_are_brought_up_to_date_keeps
 @pytest.mark.parametrize(
     "meta", [None, {"freezer": "text"}, {"freezer": {"kind": "jobs"}}, {"freezer": {"kind": "x"}}]
 )
-def test_an_index_of_somebody_else_in_the_way_is_left_alone(place, name, meta):
+def test_foreign_index_with_the_name_is_unchanged(place, name, meta):
     place.request("PUT", "/{}-jobs", {"mappings": {"_meta": meta} if meta else {}})
     for attempt in (
         place.sync,
@@ -126,7 +126,7 @@ def test_an_index_of_somebody_else_in_the_way_is_left_alone(place, name, meta):
     assert list(place.indices()) == [name("{}-jobs")]
 
 
-def test_of_two_indices_behind_the_alias_the_one_that_is_not_ours_goes(place, name):
+def test_erase_removes_the_foreign_index_of_an_alias(place, name):
     place.sync()
     keep(place.repository(), "one")
     place.request("PUT", "/{}-aaa", {"aliases": {name("{}-jobs"): {}}})
@@ -136,7 +136,7 @@ def test_of_two_indices_behind_the_alias_the_one_that_is_not_ours_goes(place, na
     assert found(place.repository()) == ["one"]
 
 
-def test_two_of_our_indices_behind_the_alias_are_refused(place, name):
+def test_two_own_indices_of_an_alias_are_refused(place, name):
     place.sync()
     mappings = place.request("GET", "/{}-jobs")[name(JOBS_1)]["mappings"]
     place.request("PUT", "/{}-jobs-000004", {"aliases": {name("{}-jobs"): {}}, "mappings": mappings})
@@ -147,7 +147,7 @@ def test_two_of_our_indices_behind_the_alias_are_refused(place, name):
     assert place.indices() == {}
 
 
-def test_an_index_that_is_not_behind_its_alias_is_refused(place, name):
+def test_index_without_its_alias_is_refused(place, name):
     place.sync()
     alias = {"index": name(JOBS_1), "alias": name("{}-jobs")}
     place.request("POST", "/_aliases", {"actions": [{"remove": alias}]})
@@ -159,7 +159,7 @@ def test_an_index_that_is_not_behind_its_alias_is_refused(place, name):
     place.sync()
 
 
-def test_a_store_of_a_newer_release_is_left_alone(place):
+def test_store_of_a_newer_release_is_unchanged(place):
     place.sync()
     meta = {**LAYOUTS["jobs"].meta, "release": RELEASE + 1}
     place.request("PUT", "/{}-jobs-000001/_mapping", {"_meta": {"freezer": meta}})
@@ -170,7 +170,7 @@ def test_a_store_of_a_newer_release_is_left_alone(place):
     assert place.admin().show() == before
 
 
-def test_fault_99_indices_of_other_people_and_of_other_prefixes_are_not_touched(place, name):
+def test_fault_99_indices_of_others_are_unchanged(place, name):
     place.sync(kinds=ALL)
     longer = replace(place, prefix=f"{place.prefix}-jobs")
     longer.sync()
@@ -189,7 +189,7 @@ def test_fault_99_indices_of_other_people_and_of_other_prefixes_are_not_touched(
     assert name("{}-jobs-000008") in place.indices()
 
 
-def test_remove_takes_the_kinds_that_are_named_and_sync_makes_them_again(place):
+def test_remove_of_kinds_and_sync_again(place):
     place.sync(kinds=ALL)
     repository = place.repository()
     keep(repository, "one")
@@ -207,7 +207,7 @@ def test_remove_takes_the_kinds_that_are_named_and_sync_makes_them_again(place):
     assert found(repository) == []
 
 
-def test_show_tells_index_alias_version_documents_replicas_and_size(place, name):
+def test_show_describes_the_indices(place, name):
     place.sync(kinds=ALL, replicas=1)
     keep(place.repository(), "one", "two")
     shown = place.admin().show()
@@ -226,7 +226,7 @@ def test_show_tells_index_alias_version_documents_replicas_and_size(place, name)
     }
 
 
-def test_an_index_that_goes_while_it_is_looked_at_is_not_shown(place):
+def test_index_removed_meanwhile_is_not_shown(place):
     place.sync(kinds=ALL)
     connection = place.connect(Counted)
     connection.happening = lambda made: made == 1 and place.request("DELETE", "/{}-backups-000001")
@@ -234,7 +234,7 @@ def test_an_index_that_goes_while_it_is_looked_at_is_not_shown(place):
     assert len(place.admin(connection=connection).show()) == len(ALL) - 1
 
 
-def test_the_number_of_replicas_can_be_set_at_any_time(place):
+def test_number_of_replicas_can_be_changed(place):
     with pytest.raises(CommandError, match="the index of backups does not exist: run 'freezer-manage db sync'"):
         place.admin().update_settings()
     place.sync(kinds=ALL)
@@ -242,7 +242,7 @@ def test_the_number_of_replicas_can_be_set_at_any_time(place):
     assert {shown["replicas"] for shown in place.admin().show().values()} == {2}
 
 
-def test_what_is_to_be_done_and_what_is_lacking(place):
+def test_pending_and_shortcomings(place):
     assert place.admin().pending(["jobs"]) == [place.named("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(kinds=ALL)
     assert place.admin().pending(ALL) == []
@@ -252,7 +252,7 @@ def test_what_is_to_be_done_and_what_is_lacking(place):
     assert lack == ("number_of_replicas is 1, but the cluster has 1 data node(s): each replica needs its own node")
 
 
-def test_what_the_store_refuses_to_make_is_told_in_its_words(place):
+def test_refused_creation_reports_the_reason(place):
     broken = {**LAYOUTS, "jobs": Layout(replace(JOBS, name="jobs*"))}
     with pytest.raises(CommandError, match=r"refuses to create the index .*: invalid_index_name_exception"):
         place.admin(broken).sync(["jobs"], never)

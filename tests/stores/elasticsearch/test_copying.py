@@ -1,6 +1,4 @@
-"""A mapping that cannot be changed in place: its documents go into a new index, and nobody who reads or writes
-meanwhile loses anything.
-"""
+"""Copies of indices whose mapping cannot be changed in place, while clients read and write."""
 
 import random
 import threading
@@ -24,7 +22,7 @@ FIRST, SECOND = "{}-jobs-000001", "{}-jobs-000002"
 
 
 class Writers:
-    """Threads that create, replace and delete jobs of their own; ``last`` is what was acknowledged of each key."""
+    """Threads that create, replace and delete their own jobs. ``last``: the last acknowledged state by key."""
 
     def __init__(self, repository, seed):
         self.last = {}
@@ -56,7 +54,7 @@ class Writers:
                 return self._repository.delete(JOBS, key, stored.token)
             return changed(self._repository, stored, n=self.done)
         except Conflict:
-            # The token is of the index that is gone: read anew, as every client of the service does.
+            # The token belongs to the old index: read again, as every client of the service does.
             return self._repository.get(JOBS, key)
 
     def _read(self):
@@ -99,7 +97,7 @@ def test_nothing_is_lost_while_the_service_reads_and_writes(every_place):
     assert [key for key, _, _ in after if key in untouched] == [key for key in order if key in untouched]
 
 
-def test_what_was_read_before_the_swap_cannot_be_changed_after_it(place):
+def test_token_of_the_old_index_is_a_conflict(place):
     place.sync(OLD)
     repository = place.repository()
     one, two = keep(repository, "one", "two")
@@ -128,14 +126,14 @@ def test_documents_are_found_by_the_fields_of_the_new_mapping(place):
     assert place.indices() == {place.named(SECOND): [place.named("{}-jobs"), place.named(f"{SECOND}-write")]}
 
 
-def test_an_empty_index_is_replaced_too(place):
+def test_empty_index_is_replaced(place):
     place.sync(OLD)
     place.sync()
     assert list(place.indices()) == [place.named(SECOND)]
 
 
 @pytest.mark.parametrize("max_blocked", [1, 7, 1000])
-def test_what_was_deleted_meanwhile_is_found_whatever_the_times_of_creation(place, max_blocked):
+def test_documents_deleted_during_a_copy_stay_deleted(place, max_blocked):
     place.sync(OLD)
     place.fill(OLD["jobs"], 120, created=lambda number: (number % 4) * 10 if number < 100 else 10**15 + number)
     repository = place.repository()
@@ -162,7 +160,7 @@ def _created(number):
     return (number % 4) * 10 if number < 100 else 10**15 + number
 
 
-def test_everything_may_have_been_deleted_meanwhile(place):
+def test_all_documents_deleted_during_a_copy_stay_deleted(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     repository = place.repository()
@@ -179,7 +177,7 @@ def test_everything_may_have_been_deleted_meanwhile(place):
     assert found(repository) == []
 
 
-def test_a_copy_that_holds_something_else_than_the_source_is_not_put_in_its_place(place):
+def test_copy_that_differs_from_the_source_is_not_used(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
 
@@ -207,7 +205,7 @@ def test_large_documents_are_copied(place):
     assert documents(repository) == before
 
 
-def test_what_the_store_refuses_of_many_documents_is_an_error(place):
+def test_refused_bulk_request_is_store_failed(place):
     place.sync()
     connection = place.connect()
     with pytest.raises(StoreFailed):
@@ -221,13 +219,13 @@ def test_what_the_store_refuses_of_many_documents_is_an_error(place):
 
 
 def begun(place):
-    """A copy that has been begun and not gone on with."""
+    """Begin a copy and do not continue it."""
     index = place.named(SECOND)
     assert place.admin()._create(LAYOUTS["jobs"], index, {copying_alias_of(index): {}}, beats=0)
     return copying.Copy(place.connect(), place.prefix, LAYOUTS["jobs"], place.named(FIRST), index)
 
 
-def test_a_copy_beats_while_it_is_made(place):
+def test_copy_in_progress_is_detected_by_its_heartbeat(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 2)
     copy, index, pauses = begun(place), place.named(SECOND), []
@@ -246,7 +244,7 @@ def test_a_copy_beats_while_it_is_made(place):
     assert copying.is_in_progress(place.connect(), place.named(FIRST))
 
 
-def test_a_process_that_has_been_overtaken_gives_up(place):
+def test_copy_is_abandoned_after_a_takeover(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     copy = begun(place)
@@ -256,7 +254,7 @@ def test_a_process_that_has_been_overtaken_gives_up(place):
     assert list(place.indices()) == [place.named("{}-jobs-000003")]
 
 
-def test_a_process_that_is_overtaken_just_before_writes_have_to_wait_gives_up(place):
+def test_copy_is_abandoned_after_a_takeover_before_the_block(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     connection = place.connect(Marked)
@@ -267,7 +265,7 @@ def test_a_process_that_is_overtaken_just_before_writes_have_to_wait_gives_up(pl
     assert list(place.indices()) == [place.named("{}-jobs-000003")]
 
 
-def test_whoever_took_a_copy_away_may_have_ended_in_between(place):
+def test_removal_of_a_copy_that_was_interrupted_is_completed(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     copy, index = begun(place), place.named(SECOND)
@@ -279,7 +277,7 @@ def test_whoever_took_a_copy_away_may_have_ended_in_between(place):
     assert list(place.indices()) == [place.named("{}-jobs-000003")]
 
 
-def test_a_copy_that_is_finished_after_all_is_not_taken_away(place):
+def test_copy_that_is_finished_meanwhile_is_kept(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     copy = begun(place)
@@ -293,7 +291,7 @@ def test_a_copy_that_is_finished_after_all_is_not_taken_away(place):
     assert len(found(place.repository())) == 20
 
 
-def test_a_store_that_is_current_is_rid_of_a_copy_that_was_not_finished_and_takes_writes(place):
+def test_sync_of_a_current_store_removes_an_unfinished_copy(place):
     place.sync(OLD)
     begun(place)
     place.request("PUT", f"/{FIRST}/_block/write")
@@ -303,7 +301,7 @@ def test_a_store_that_is_current_is_rid_of_a_copy_that_was_not_finished_and_take
     keep(place.repository(), "one")
 
 
-def test_two_that_begin_a_copy_at_once_make_one(place):
+def test_concurrent_syncs_begin_one_copy(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     admin = place.admin()
@@ -314,7 +312,7 @@ def test_two_that_begin_a_copy_at_once_make_one(place):
 
 
 class Lost(Urllib3HttpNode):
-    """The answer to one swap is lost on its way, after the server has done it."""
+    """Loses the response to one swap, after the server has performed it."""
 
     lost = False
 
@@ -326,7 +324,7 @@ class Lost(Urllib3HttpNode):
         return answer
 
 
-def test_a_swap_whose_answer_was_lost_is_a_swap(place):
+def test_swap_whose_response_was_lost_is_recognized(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     Lost.lost = False

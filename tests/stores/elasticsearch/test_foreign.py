@@ -1,4 +1,4 @@
-"""What index templates, other programs and operators add to indices: none of it is found out by a client."""
+"""Additions of index templates, other programs and operators to indices are detected."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -22,13 +22,13 @@ KINDS_OF_TEMPLATES = ["composable", "legacy"]
 
 @pytest.fixture(params=KINDS_OF_TEMPLATES)
 def template(request: pytest.FixtureRequest, every_place: Place) -> Iterator[Template]:
-    """Makes an index template that matches the names of the place; it goes with the test."""
+    """Create an index template that matches the names of the place, until the end of the test."""
     yield from _template(every_place, request.param)
 
 
 @pytest.fixture
 def one_template(place: Place) -> Iterator[Template]:
-    """The same on one server, composable."""
+    """Create a composable one on one server."""
     yield from _template(place, KINDS_OF_TEMPLATES[0])
 
 
@@ -65,7 +65,7 @@ def settings_of(place: Place, index: str) -> Any:
 
 
 def check_that_it_works(place: Place) -> None:
-    """Write, replace, list and delete."""
+    """Write, replace, list and delete a document."""
     repository = place.repository()
     kept = repository.create(JOBS, "works", job("works"))
     kept = repository.replace(JOBS, "works", job("works", n=2), kept.token)
@@ -143,7 +143,7 @@ class TestOnEveryEngine:
             mappings = every_place.request("GET", f"/{JOBS_1}/_mapping")[every_place.named(JOBS_1)]["mappings"]
             assert mappings["dynamic"] == "strict"
 
-    def test_template_of_data_streams_is_told_by_name(self, every_place: Place) -> None:
+    def test_template_of_data_streams_is_reported(self, every_place: Place) -> None:
         for template in _template(every_place, "composable"):
             template({}, data_stream={})
             with pytest.raises(CommandError, match=r"the store refuses to create the index .*data stream"):
@@ -179,7 +179,7 @@ def test_closed_index_is_unavailable_and_logged(every_place: Place, caplog: pyte
     place.sync()
 
 
-def test_what_others_change_later_is_reported(place: Place) -> None:
+def test_later_changes_of_others_are_reported(place: Place) -> None:
     place.sync()
     place.request("PUT", "/_ingest/pipeline/{}", {"processors": []})
     changes = {"index": {"default_pipeline": place.named("{}"), "blocks.read_only": True, "hidden": True}}
@@ -207,9 +207,7 @@ def test_filter_of_the_alias_is_reported(place: Place) -> None:
     assert told == (place.named(f"{JOBS_1}: the alias {{}}-jobs has filter"), True)
 
 
-def test_field_of_a_template_ends_the_command_and_is_removed_by_the_next_one(
-    place: Place, one_template: Template
-) -> None:
+def test_field_of_a_template_is_removed_by_the_next_sync(place: Place, one_template: Template) -> None:
     place.sync()
     keep(place.repository(), "one", "two")
     before = documents(place.repository())
@@ -240,7 +238,7 @@ def test_index_of_another_kind_behind_the_alias_is_never_erased(place: Place) ->
     assert list(place.indices()) == [place.named("{}-backups-000001")]
 
 
-def test_index_that_goes_before_it_is_read_back_is_made_again(place: Place) -> None:
+def test_index_removed_during_its_creation_is_created_again(place: Place) -> None:
     connection = place.connect(Counted)
 
     def _remove(made: int) -> None:

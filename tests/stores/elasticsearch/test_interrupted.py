@@ -17,7 +17,7 @@ MAX_BLOCKED = 7
 
 
 def prepared(place, *, abandoned=False):
-    """An index that has to be copied, and what is in it; with a copy that somebody has abandoned."""
+    """Create an index that must be copied, if ``abandoned`` with an unfinished copy, and return its documents."""
     place.clear()
     place.sync(OLD)
     for _ in range(2):
@@ -30,7 +30,7 @@ def prepared(place, *, abandoned=False):
 
 
 def copied(place, repository, happening):
-    """Copy; just before writes have to wait, documents are changed, created and deleted, unless it ended there."""
+    """Copy. Just before the block, change, create and delete documents, unless ``happening`` returns true."""
 
     def _happening(made):
         ended = happening(made)
@@ -45,7 +45,7 @@ def copied(place, repository, happening):
     return connection
 
 
-def test_what_was_changed_just_before_writes_had_to_wait_is_in_the_copy(place):
+def test_changes_just_before_the_block_are_copied(place):
     expected = prepared(place)
     copied(place, place.repository(), lambda _made: None)
     assert in_store(place.repository()) == after_changes(expected)
@@ -74,8 +74,9 @@ def is_write(call):
 
 
 def interrupted(place, ending, chosen, *, abandoned=False):
-    """Copies that end before each of the chosen calls, one after the other: the child, and what should be in the
-    store when the next sync has finished the work.
+    """Interrupt a copy before each of the chosen calls, and complete it by the next sync.
+
+    Yield the interrupted child process and the documents that the store must have.
     """
     prepared(place, abandoned=abandoned)
     repository, impatient = place.repository(), place.repository(deadline=0.2)
@@ -100,16 +101,16 @@ def interrupted(place, ending, chosen, *, abandoned=False):
 
 
 @pytest.mark.parametrize("abandoned", [False, True])
-def test_at_whatever_call_it_is_killed_the_next_sync_finishes_and_nothing_is_lost(place, abandoned):
+def test_sync_completes_a_copy_killed_at_any_call(place, abandoned):
     def _chosen(calls):
-        # The store is the same before a call and after it, unless that writes: before the next is enough.
+        # Only a write changes the store, so it is enough to interrupt before the call after each write.
         return [0, *(number for number in range(1, len(calls)) if is_write(calls[number - 1]))]
 
     killed = list(interrupted(place, lambda: os._exit(9), _chosen, abandoned=abandoned))
     assert len(killed) >= 8
 
 
-def test_at_whatever_write_it_is_paused_another_takes_over_and_it_does_no_harm_when_it_wakes(place):
+def test_copy_paused_at_any_write_does_no_harm_when_resumed(place):
     def _pause():
         os.kill(os.getpid(), signal.SIGSTOP)
         return True

@@ -1,4 +1,4 @@
-"""Many documents at once, and what a store may have against them."""
+"""Restoring and creating many documents while the store is busy or refuses them."""
 
 import pytest
 
@@ -12,7 +12,7 @@ ORIGINALS = [Original(f"job{number}", job(f"job{number}"), 1, number) for number
 
 
 def block(place, blocked=True):
-    """What keeps writes away while an index is copied; the engine answers each document of many by itself."""
+    """Set or remove the block that an index has while it is copied."""
     place.request("PUT", "/{}-jobs/_settings", {"index.blocks.write": blocked})
 
 
@@ -31,7 +31,7 @@ def test_documents_wait_while_the_index_is_copied(place):
     assert found(repository) == ["job0", "job1", "job2"]
 
 
-def test_a_store_that_takes_none_is_unavailable(place, caplog):
+def test_store_that_accepts_no_documents_is_unavailable(place, caplog):
     place.sync()
     block(place)
     pauses = []
@@ -45,7 +45,7 @@ def test_a_store_that_takes_none_is_unavailable(place, caplog):
     assert found(repository) == []
 
 
-def test_only_those_that_were_not_taken_are_sent_again(place):
+def test_only_refused_documents_are_sent_again(place):
     place.sync()
     repository = place.repository()
     keep(repository, "job1")
@@ -56,7 +56,7 @@ def test_only_those_that_were_not_taken_are_sent_again(place):
     assert sorted(found(repository)) == ["job0", "job1", "job2"]
 
 
-def test_no_index_is_made(place, caplog):
+def test_restore_creates_no_index(place, caplog):
     with pytest.raises(Unavailable):
         place.repository().restore(JOBS, ORIGINALS)
 
@@ -64,7 +64,7 @@ def test_no_index_is_made(place, caplog):
     assert place.indices() == {}
 
 
-def test_a_store_of_an_older_release_is_unavailable(place, caplog):
+def test_store_of_an_older_release_is_unavailable(place, caplog):
     place.sync(WITHOUT_A_LIST)
     with pytest.raises(Unavailable):
         place.repository().restore(JOBS, ORIGINALS)
@@ -72,7 +72,7 @@ def test_a_store_of_an_older_release_is_unavailable(place, caplog):
     assert "The layout of the store does not match this release" in caplog.text
 
 
-def test_what_the_store_refuses_is_an_error(place):
+def test_refused_document_is_store_failed(place):
     place.sync()
     with pytest.raises(StoreFailed):
         place.repository().restore(JOBS, [Original("x" * 600, job("x"), 1, 1)])

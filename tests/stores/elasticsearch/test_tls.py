@@ -1,4 +1,4 @@
-"""TLS and passwords of a search server: whom the store trusts, and what it reports otherwise."""
+"""TLS and passwords of a search server."""
 
 import contextlib
 import re
@@ -21,7 +21,7 @@ def secure(search_servers):
 
 @pytest.fixture
 def reached(secure, store):
-    """Starts the service with these options on the server that wants TLS and a password; closes what it opened."""
+    """Open the store with these options on the server with TLS and a password."""
     with contextlib.ExitStack() as at_end:
 
         def _reached(options, *, password=None):
@@ -37,28 +37,28 @@ def reached(secure, store):
 
 
 def assert_reached(repository, caplog):
-    """It gets as far as the indices, which are not there."""
+    """Check that it reaches the server, which has no indices."""
     with pytest.raises(Unavailable):
         repository.check()
     assert "run 'freezer-manage db sync'" in caplog.text
 
 
-def test_a_ca_file_vouches_for_the_server(secure, reached, caplog):
+def test_server_with_a_known_ca_is_accepted(secure, reached, caplog):
     assert_reached(reached(f"ca_certs = {secure.access.ca}"), caplog)
 
 
 @pytest.mark.parametrize("form", [str.lower, str.upper, lambda text: bytes.fromhex(text).hex(":")])
-def test_a_fingerprint_vouches_for_the_server(secure, reached, caplog, form):
+def test_server_with_the_fingerprint_is_accepted(secure, reached, caplog, form):
     assert_reached(reached(f"fingerprint = {form(secure.access.fingerprint)}"), caplog)
 
 
 @pytest.mark.parametrize("key", ["", f"client_key = {CLIENT}"])
-def test_the_service_may_show_a_certificate_too(secure, reached, caplog, key):
+def test_client_certificate_is_accepted(secure, reached, caplog, key):
     assert_reached(reached(f"ca_certs = {secure.access.ca}\nclient_cert = {CLIENT}\n{key}"), caplog)
 
 
 @pytest.mark.parametrize("ca", ["", "ca_certs = {}"])
-def test_nobody_vouches_for_the_server_when_the_operator_wants_it_so(secure, reached, caplog, ca):
+def test_any_server_is_accepted_without_verify_certs(secure, reached, caplog, ca):
     assert_reached(reached(f"verify_certs = false\n{ca.format(secure.access.ca)}"), caplog)
 
 
@@ -69,7 +69,7 @@ def test_nobody_vouches_for_the_server_when_the_operator_wants_it_so(secure, rea
         (f"fingerprint = {'00' * 32}", "Fingerprints did not match"),
     ],
 )
-def test_a_server_for_which_nobody_vouches_gets_no_password(secure, reached, store, caplog, wrong, words):
+def test_unverified_server_gets_no_password(secure, reached, store, caplog, wrong, words):
     told = rf"the store's certificate cannot be verified: TlsError at {secure.url}: .*({words})"
     with pytest.raises(ConfigurationError, match=rf"^\[elasticsearch\] hosts in \S+: {told}"):
         reached(wrong)
@@ -80,7 +80,7 @@ def test_a_server_for_which_nobody_vouches_gets_no_password(secure, reached, sto
     assert re.search(f"The store cannot be used: {told}", caplog.text)
 
 
-def test_a_wrong_password_is_told_in_one_line(secure, reached, store):
+def test_wrong_password_ends_the_start_in_one_line(secure, reached, store):
     with pytest.raises(ConfigurationError) as refusal:
         reached(f"ca_certs = {secure.access.ca}", password=SECRET)
     where, _, reason = str(refusal.value).partition(": ")
@@ -88,7 +88,7 @@ def test_a_wrong_password_is_told_in_one_line(secure, reached, store):
     assert reason == "the store refuses the service's credentials (it answers GET / with 401)"
 
 
-def test_a_wrong_password_at_a_request_is_an_unavailable_store(secure, store, caplog):
+def test_wrong_password_at_a_request_is_unavailable(secure, store, caplog):
     text = f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\nca_certs = {secure.access.ca}"
     repository = store(elastic(text)).open(1)
     with pytest.raises(UnsupportedServer):
@@ -99,7 +99,7 @@ def test_a_wrong_password_at_a_request_is_an_unavailable_store(secure, store, ca
     assert SECRET not in record.message
 
 
-def test_upkeep_over_tls(secure, store):
+def test_administration_over_tls(secure, store):
     text = (
         f"hosts = {secure.url}\nhttp_auth = {secure.access.user}:{secure.access.password}\n"
         f"ca_certs = {secure.access.ca}\nindex = tls-admin"

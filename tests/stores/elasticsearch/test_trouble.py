@@ -1,4 +1,4 @@
-"""What is said of a server that cannot be spoken to: on real sockets, with real certificates."""
+"""Errors of servers without HTTP, TLS or a valid certificate, on real sockets."""
 
 import socket
 import ssl
@@ -25,7 +25,7 @@ def certificates(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listening() -> Iterator[Callable[..., str]]:
-    """A server that says one thing to whoever connects, and its address; with files for TLS it has those."""
+    """Start a server that sends ``says`` to every client, with TLS if there are files, and return its address."""
     listeners: list[socket.socket] = []
 
     def _listening(says: bytes = b"", *files: Path) -> str:
@@ -70,7 +70,7 @@ def asked() -> Iterator[Callable[..., Connection]]:
         connection.close()
 
 
-def test_where_nobody_listens(asked: Callable[..., Connection], caplog: pytest.LogCaptureFixture) -> None:
+def test_closed_port_is_unavailable(asked: Callable[..., Connection], caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{held.getsockname()[1]}"
@@ -84,7 +84,7 @@ def test_where_nobody_listens(asked: Callable[..., Connection], caplog: pytest.L
     ("says", "words"),
     [(b"", "Remote end closed connection without response"), (CANARY, "the response is not HTTP")],
 )
-def test_one_that_does_not_speak_http(
+def test_server_without_http_is_unavailable(
     asked: Callable[..., Connection],
     listening: Callable[..., str],
     caplog: pytest.LogCaptureFixture,
@@ -97,7 +97,7 @@ def test_one_that_does_not_speak_http(
     assert "canary" not in caplog.text
 
 
-def test_one_without_tls(
+def test_server_without_tls_is_unavailable(
     asked: Callable[..., Connection], listening: Callable[..., str], caplog: pytest.LogCaptureFixture
 ) -> None:
     url = f"https://{listening(CANARY)}"
@@ -109,18 +109,20 @@ def test_one_without_tls(
 
 @pytest.fixture
 def speaking_tls(listening: Callable[..., str], certificates: Path) -> str:
-    """The URL of one with a certificate of the authority in ``ca.pem``, for 127.0.0.1."""
+    """Return the URL of a server whose certificate for 127.0.0.1 is signed by ``ca.pem``."""
     return f"https://{listening(CANARY, certificates / 'server.pem', certificates / 'server.key')}"
 
 
-def test_one_with_another_name(asked: Callable[..., Connection], speaking_tls: str, certificates: Path) -> None:
+def test_certificate_of_another_name_is_refused(
+    asked: Callable[..., Connection], speaking_tls: str, certificates: Path
+) -> None:
     named = speaking_tls.replace("127.0.0.1", "localhost")
     with pytest.raises(UnsupportedServer) as refusal:
         asked(named, ca_certs=str(certificates / "ca.pem")).detect_engine()
     assert "'localhost'" in refusal.value.reason
 
 
-def test_the_next_one_is_asked_before_it_is_refused(
+def test_next_server_is_tried_before_the_refusal(
     asked: Callable[..., Connection], speaking_tls: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(Unavailable) as refusal:

@@ -1,4 +1,4 @@
-"""Two services on one store, to which anything may happen."""
+"""Two services on one store that may fail."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,14 +14,14 @@ DEADLINE = 3
 """Seconds, configured for the services."""
 
 BOUND = 10
-"""Seconds within which every answer comes: the deadline, and what a busy machine adds."""
+"""Seconds within which every response arrives: the deadline, and the delays of a busy machine."""
 
 Start = Callable[..., tuple[Service, Service]]
 
 
 @pytest.fixture
 def start_both(tmp_path: Path) -> Iterator[Start]:
-    """Starts two services with this configuration file."""
+    """Start two services with this configuration file."""
     started: list[Service] = []
 
     def start(config: Path) -> tuple[Service, Service]:
@@ -41,12 +41,12 @@ def start_both(tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def start_services(tmp_path: Path, start_both: Start) -> Start:
-    """Starts two services on the search server at this URL."""
+    """Start two services on the search server at this URL."""
     return lambda url, **options: start_both(search_store(tmp_path, url, deadline=DEADLINE, **options))
 
 
 @pytest.fixture(scope="module", params=on("elasticsearch9", "opensearch3"))
 def node(request: pytest.FixtureRequest, search_servers: SearchServers) -> Iterator[Cluster]:
-    """A server that may be harmed; each test leaves it running."""
+    """A server that tests may harm. Each test leaves it running."""
     with search_servers.cluster(request.param[:-1], request.param[-1], nodes=1) as cluster:
         yield cluster

@@ -1,4 +1,4 @@
-"""Clients that keep writing while the store is in trouble, remember what was acknowledged, and check it later."""
+"""Clients that write while the store fails, remember what was acknowledged, and verify it later."""
 
 import itertools
 import threading
@@ -14,9 +14,9 @@ UNAVAILABLE = 503
 
 
 class Writer(threading.Thread):
-    """Creates, changes and deletes jobs until it is told to stop.
+    """Creates, changes and deletes jobs until ``stop``.
 
-    503 leaves a change in doubt; nothing else may be answered but success.
+    After 503 the outcome of a change is unknown. All other responses must be successes.
     """
 
     def __init__(self, service: Service, name: str) -> None:
@@ -26,9 +26,9 @@ class Writer(threading.Thread):
         self.longest = 0.0
         self.wrong: list[Any] = []
         self.present: dict[str, set[int]] = {}
-        """By job the pids that it may have."""
+        """The possible values of ``current_pid`` by job."""
         self.doubtful: set[str] = set()
-        """Jobs that may be there or not."""
+        """Jobs that may or may not exist."""
         self.deleted: set[str] = set()
         self._service = service
         self._stop_asked = threading.Event()
@@ -70,7 +70,7 @@ class Writer(threading.Thread):
 
 
 class Reader(threading.Thread):
-    """Keeps listing the jobs: an empty list is never an answer while there are some."""
+    """Lists the jobs repeatedly. A list must never be empty while jobs exist."""
 
     def __init__(self, service: Service) -> None:
         super().__init__(name="reader")
@@ -116,7 +116,7 @@ class Load:
 
     @property
     def rounds(self) -> int:
-        """Rounds of all writers; a round that was refused counts as well."""
+        """Rounds of all writers, including those that were refused."""
         return sum(writer.rounds for writer in self.writers)
 
     @property
@@ -128,12 +128,12 @@ class Load:
         return max(thread.longest for thread in (*self.writers, *self.readers))
 
     def go_on(self, rounds: int) -> None:
-        """Return when so many further rounds were made, acknowledged by the store."""
+        """Wait for this number of further acknowledged rounds."""
         done = sum(len(writer.present) for writer in self.writers)
         until(lambda: sum(len(writer.present) for writer in self.writers) >= done + rounds)
 
     def check(self) -> None:
-        """Everything acknowledged is there, nothing deleted is, and what is there is whole."""
+        """Check that acknowledged jobs exist and are complete, and that deleted ones do not exist."""
         for thread in (*self.writers, *self.readers):
             assert not thread.wrong, thread.wrong
         for writer in self.writers:
@@ -151,7 +151,7 @@ class Load:
             assert {item["action_id"] for item in job["job_actions"]} <= actions.keys()
 
     def _listed(self) -> dict[str, Any]:
-        """The jobs as every service lists them, and as it gives them one by one."""
+        """Return the jobs, which all services must list alike."""
         first, *others = (self._all("jobs", "job_id", service) for service in self._services)
         assert all(other == first for other in others)
         return first

@@ -1,4 +1,4 @@
-"""The driver in this process, and what it makes of a server in trouble; nothing here harms the shared server."""
+"""The driver in this process, behind a proxy that disturbs its requests."""
 
 import logging
 import multiprocessing
@@ -23,7 +23,7 @@ from tests.support.search.shared import SearchServers
 
 
 def page(status: str, body: str = "", media_type: str = "application/json") -> bytes:
-    """An answer of somebody in between."""
+    """Return a response of a proxy."""
     return (
         f"HTTP/1.1 {status}\r\nContent-Type: {media_type}\r\nContent-Length: {len(body)}\r\n"
         f"Connection: close\r\n\r\n{body}"
@@ -46,7 +46,7 @@ Connect = Callable[..., Connection]
 
 @pytest.fixture
 def connect(proxy: Proxy) -> Iterator[Connect]:
-    """Makes connections through the proxy."""
+    """Open connections through the proxy."""
     made: list[Connection] = []
 
     def make(*hosts: str, **options: object) -> Connection:
@@ -61,7 +61,7 @@ def connect(proxy: Proxy) -> Iterator[Connect]:
 
 @pytest.fixture
 def prefix(proxy: Proxy, connect: Connect) -> Iterator[str]:
-    """What the names of this test's indices start with."""
+    """The prefix of this test's indices."""
     prefix = f"t{uuid.uuid4().hex}"
     admin = ElasticAdmin(connect(deadline=30.0), prefix)
     admin.sync(["jobs"], erase=lambda _question: False)
@@ -78,11 +78,11 @@ def repository(connect: Connect, prefix: str) -> ElasticRepository:
 LOST: list[Trouble] = ["drop", "cut", "hang"]
 
 
-class TestAnAnswerThatWasLost:
-    """The store did it, and nobody heard so: the second attempt is no conflict with the first."""
+class TestLostResponse:
+    """The store performed the write, but its response was lost. The retry does not conflict with it."""
 
     @pytest.mark.parametrize("how", LOST)
-    def test_of_a_creation(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+    def test_creation_is_recognized(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
         proxy.once(how, to=b"PUT")
         created = repository.create(JOBS, "one", job("one"))
 
@@ -91,7 +91,9 @@ class TestAnAnswerThatWasLost:
         assert found(repository) == ["one"]
 
     @pytest.mark.parametrize("how", LOST)
-    def test_of_several_creations(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+    def test_several_creations_are_recognized(
+        self, proxy: Proxy, repository: ElasticRepository, how: Trouble
+    ) -> None:
         proxy.once(how, to=b"POST /_bulk")
         created = repository.create_all(JOBS, {key: job(key) for key in ("one", "two")})
 
@@ -100,7 +102,7 @@ class TestAnAnswerThatWasLost:
         assert found(repository) == ["one", "two"]
 
     @pytest.mark.parametrize("how", LOST)
-    def test_of_a_replacement(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+    def test_replacement_is_recognized(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
         created = repository.create(JOBS, "one", job("one"))
         proxy.once(how)
         replaced = repository.replace(JOBS, "one", job("one", n=2), created.token)
@@ -110,7 +112,7 @@ class TestAnAnswerThatWasLost:
         assert found(repository, q.HasWords(None, ("2",))) == ["one"]
 
     @pytest.mark.parametrize("how", LOST)
-    def test_of_a_deletion(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+    def test_deletion_is_recognized(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
         created = repository.create(JOBS, "one", job("one"))
         proxy.once(how)
         repository.delete(JOBS, "one", created.token)
@@ -119,7 +121,9 @@ class TestAnAnswerThatWasLost:
         assert found(repository) == []
 
     @pytest.mark.parametrize("how", LOST)
-    def test_of_what_was_restored(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+    def test_restored_documents_are_recognized(
+        self, proxy: Proxy, repository: ElasticRepository, how: Trouble
+    ) -> None:
         there = repository.create(JOBS, "there", job("there"))
         originals = [Original(key, job(key), 7, 1) for key in ("one", "there", "two")]
         proxy.once(how)
@@ -128,9 +132,7 @@ class TestAnAnswerThatWasLost:
         assert found(repository) == ["one", "two", "there"]
         assert repository.get(JOBS, "there") == there
 
-    def test_does_not_make_a_conflict_with_others_a_success(
-        self, proxy: Proxy, repository: ElasticRepository
-    ) -> None:
+    def test_conflict_with_others_stays_a_conflict(self, proxy: Proxy, repository: ElasticRepository) -> None:
         first = repository.create(JOBS, "one", job("one"))
         current = repository.replace(JOBS, "one", job("one", n=2), first.token)
         for method, attempt, error in (
@@ -145,14 +147,14 @@ class TestAnAnswerThatWasLost:
 
 
 @pytest.mark.parametrize("busy", [BUSY, GATEWAY], ids=["429", "502"])
-class TestABusyServer:
-    def test_is_asked_again(self, proxy: Proxy, repository: ElasticRepository, busy: bytes) -> None:
+class TestBusyServer:
+    def test_request_is_retried(self, proxy: Proxy, repository: ElasticRepository, busy: bytes) -> None:
         proxy.once(busy, to=b"PUT")
         assert repository.create(JOBS, "one", job("one")).version == 1
         proxy.once(busy)
         assert found(repository) == ["one"]
 
-    def test_is_unavailable_when_it_stays_so(
+    def test_permanently_busy_store_is_unavailable(
         self, proxy: Proxy, repository: ElasticRepository, busy: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
         repository.create(JOBS, "one", job("one"))
@@ -168,7 +170,7 @@ class TestABusyServer:
         assert sum("answers again" in line for line in said) == 1
 
 
-def test_as_many_attempts_as_configured(proxy: Proxy, connect: Connect, prefix: str) -> None:
+def test_retries_are_limited_by_the_option(proxy: Proxy, connect: Connect, prefix: str) -> None:
     patient, hasty = (ElasticRepository(connect(retries=retries), prefix) for retries in (1, 0))
     proxy.once("drop")
     assert found(patient) == []
@@ -177,7 +179,7 @@ def test_as_many_attempts_as_configured(proxy: Proxy, connect: Connect, prefix: 
         hasty.search(JOBS, q.Query())
 
 
-def test_another_node_is_asked_when_one_is_away(connect: Connect, proxy: Proxy, prefix: str) -> None:
+def test_other_node_is_used_when_one_is_down(connect: Connect, proxy: Proxy, prefix: str) -> None:
     with Proxy(proxy.url) as away:
         away.always("refuse")
         repository = ElasticRepository(connect(away.url, proxy.url), prefix)
@@ -185,7 +187,7 @@ def test_another_node_is_asked_when_one_is_away(connect: Connect, proxy: Proxy, 
             assert repository.create(JOBS, f"j{number}", job(f"j{number}")).version == 1
 
 
-def test_a_forked_process_has_connections_of_its_own(repository: ElasticRepository) -> None:
+def test_forked_process_has_its_own_connections(repository: ElasticRepository) -> None:
     repository.create(JOBS, "parent", job("parent"))
     child = multiprocessing.get_context("fork").Process(
         target=lambda: repository.create(JOBS, "child", job("child"))
@@ -223,15 +225,15 @@ FOREIGN = {
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The levels of what the service logs."""
+    """Return the levels of the messages of the service."""
     return [record.levelname for record in caplog.records if record.name.startswith("freezer_api")]
 
 
 @pytest.mark.parametrize("foreign", FOREIGN.values(), ids=FOREIGN)
-class TestAnAnswerThatIsNotTheStores:
-    """A proxy in front of the store, or another server at its address, answers instead."""
+class TestForeignResponse:
+    """A proxy in front of the store, or another server at its address, responds instead."""
 
-    def test_to_the_service_is_unavailable_and_logged(
+    def test_service_is_unavailable_and_logs(
         self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
         writer = ElasticRepository(connect(deadline=10.0), prefix)
@@ -248,7 +250,7 @@ class TestAnAnswerThatIsNotTheStores:
         for call in calls:
             repository = ElasticRepository(connect(retries=0, deadline=10.0), prefix)
             proxy.always("pass")
-            # Only the jobs have an index. This introduces the connection of the check.
+            # Only the jobs have an index. This lets the connection of the check detect the engine.
             with suppress(Unavailable):
                 repository.check()
             assert repository.get(JOBS, "one") == current
@@ -258,7 +260,7 @@ class TestAnAnswerThatIsNotTheStores:
                 call(repository)
             assert logged(caplog) == ["ERROR"]
 
-    def test_at_first_contact_is_unavailable_and_logged(
+    def test_first_contact_is_unavailable_and_logged(
         self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
         repository = ElasticRepository(connect(retries=0), prefix)
@@ -269,9 +271,7 @@ class TestAnAnswerThatIsNotTheStores:
         proxy.always("pass")
         assert repository.get(JOBS, "one") is None
 
-    def test_to_a_command_is_unavailable(
-        self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes
-    ) -> None:
+    def test_command_is_unavailable(self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes) -> None:
         admin = ElasticAdmin(connect(retries=0, deadline=10.0), prefix, replicas=1)
         admin.sync(["jobs"], erase=lambda _question: False)
         proxy.always(foreign)
@@ -290,10 +290,8 @@ class TestAnAnswerThatIsNotTheStores:
         assert admin.pending(["jobs"]) == []
 
 
-def test_a_foreign_answer_in_the_middle_of_a_command_ends_it_in_one_line(
-    proxy: Proxy, connect: Connect, prefix: str
-) -> None:
-    """Of each request of each command; the next attempt completes what it began."""
+def test_foreign_response_ends_a_command_that_can_be_repeated(proxy: Proxy, connect: Connect, prefix: str) -> None:
+    """A foreign response to each request of each command in turn. The next run completes the work."""
     connection, foreign = connect(retries=0, deadline=10.0), FOREIGN["200 and an empty object"]
     layouts = {name: LAYOUTS[name] for name in ("jobs", "clients")}
     admin = ElasticAdmin(connection, prefix, replicas=1, layouts=layouts)
@@ -320,8 +318,8 @@ def test_a_foreign_answer_in_the_middle_of_a_command_ends_it_in_one_line(
     proxy.always("pass")
 
 
-class TestTheServerIs:
-    def test_not_spoken_to_when_it_is_none(self, proxy: Proxy, connect: Connect) -> None:
+class TestDetection:
+    def test_unknown_server_is_refused(self, proxy: Proxy, connect: Connect) -> None:
         for answer in (page("200 OK", "<html>It works!</html>", "text/html"), page("200 OK", '{"name": "x"}')):
             proxy.once(answer)
             with pytest.raises(UnsupportedServer) as caught:
@@ -345,7 +343,7 @@ class TestTheServerIs:
             ('{"number": 9}', "auto", "is unknown"),
         ],
     )
-    def test_refused_when_it_is_not_supported(
+    def test_unsupported_release_is_refused(
         self, proxy: Proxy, connect: Connect, version: str, engine: str, reason: str
     ) -> None:
         proxy.once(page("200 OK", f'{{"version": {version}}}'))
@@ -364,7 +362,7 @@ class TestTheServerIs:
             ('{"version": {"number": "3.8.0"}}', "opensearch"),
         ],
     )
-    def test_opensearch_when_it_reports_another_version(
+    def test_opensearch_with_another_reported_version_is_detected(
         self, proxy: Proxy, connect: Connect, info: str, engine: str
     ) -> None:
         connection = connect(engine=engine)
@@ -374,7 +372,9 @@ class TestTheServerIs:
     @pytest.mark.slow
     @pytest.mark.store("opensearch2")
     @pytest.mark.parametrize("engine", ["auto", "opensearch"])
-    def test_opensearch_with_an_overridden_version(self, search_servers: SearchServers, engine: str) -> None:
+    def test_opensearch_with_an_overridden_version_is_usable(
+        self, search_servers: SearchServers, engine: str
+    ) -> None:
         override = {"compatibility.override_main_response_version": "true"}
         with search_servers.cluster("opensearch", "2", nodes=1, settings=override) as cluster:
             connection = Connection(lambda: open_pool(Access((cluster.url,)), 1), engine=engine, deadline=30.0)
@@ -386,7 +386,7 @@ class TestTheServerIs:
             assert found(repository) == ["one"]
             repository.close()
 
-    def test_what_the_operator_says_when_it_does_not_say_so_itself(
+    def test_configured_engine_is_used_without_the_privilege(
         self, proxy: Proxy, connect: Connect, prefix: str
     ) -> None:
         proxy.once(FORBIDDEN)
@@ -396,7 +396,7 @@ class TestTheServerIs:
             connect().detect_engine()
         assert "credentials" in caught.value.reason
 
-    def test_asked_at_first_contact_and_said_in_the_log(
+    def test_unsupported_at_first_contact_is_logged(
         self, proxy: Proxy, repository: ElasticRepository, caplog: pytest.LogCaptureFixture
     ) -> None:
         proxy.once(page("200 OK", '{"version": {"number": "7.17.9"}}'))
@@ -406,7 +406,7 @@ class TestTheServerIs:
         assert repository.get(JOBS, "one") is None
 
 
-def test_a_server_that_refuses_the_service_is_unavailable(
+def test_refused_credentials_are_unavailable(
     proxy: Proxy, repository: ElasticRepository, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert repository.get(JOBS, "one") is None
@@ -419,14 +419,14 @@ def test_a_server_that_refuses_the_service_is_unavailable(
     assert "canary" not in caplog.text
 
 
-def test_an_answer_that_is_no_json_is_no_answer(proxy: Proxy, repository: ElasticRepository) -> None:
+def test_response_without_json_is_retried(proxy: Proxy, repository: ElasticRepository) -> None:
     assert repository.get(JOBS, "one") is None
     for answer in (page("404 Not Found", "nothing"), page("200 OK", "[]"), page("200 OK")):
         proxy.once(answer)
         assert repository.create(JOBS, uuid.uuid4().hex, job("x")).version == 1
 
 
-class TestTheIndex:
+class TestIndex:
     def test_is_missing(self, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
         repository = ElasticRepository(connect(), f"t{uuid.uuid4().hex}")
         for ask in (
@@ -451,22 +451,20 @@ class TestTheIndex:
         assert "run 'freezer-manage db sync'" in caplog.text
         older.remove(["jobs"])
 
-    def test_takes_no_key_that_is_too_long(self, repository: ElasticRepository) -> None:
+    def test_long_key_is_store_failed(self, repository: ElasticRepository) -> None:
         with pytest.raises(StoreFailed):
             repository.create(JOBS, "k" * 513, job("one"))
         assert repository.get(JOBS, "k" * 513) is None
 
 
-def test_a_search_that_the_server_refuses_has_failed(
-    connect: Connect, prefix: str, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_refused_search_is_store_failed(connect: Connect, prefix: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(StoreFailed):
         connect().call("POST", f"/{prefix}-jobs/_search", {"query": {"canary": {}}})
     assert "400" in caplog.text
     assert "canary" not in caplog.text
 
 
-def test_nothing_that_is_secret_is_logged(
+def test_no_secret_is_logged(
     proxy: Proxy, search_servers: SearchServers, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -1,6 +1,6 @@
-"""The store hangs under many more clients than there are threads: each of them is answered in time.
+"""The store hangs while clients far outnumber threads: each request is answered in time.
 
-``make soak`` makes three rounds of 15 seconds with 120 clients; ``make test-matrix`` one short round.
+``make soak`` runs three rounds of 15 seconds with 120 clients; ``make test-matrix`` one short round.
 """
 
 import http.client
@@ -61,7 +61,7 @@ def _paused(server: object) -> Iterator[None]:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Another process writes, and does not come to an end."""
+    """Another process writes and does not commit."""
     rival = sqlite3.connect(file, isolation_level=None, timeout=30)
     rival.execute("BEGIN EXCLUSIVE")
     try:
@@ -72,7 +72,7 @@ def _locked(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _mounted(directory: Path) -> Iterator[Path]:
-    """A file system of its own, which can be frozen."""
+    """A separate file system, which can be frozen."""
     image, place = directory / "image", directory / "mounted"
     place.mkdir()
     with image.open("wb") as file:
@@ -112,8 +112,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         servers: SearchServers = request.getfixturevalue("search_servers")
         with servers.cluster(name[:-1], name[-1], nodes=1) as cluster:
             config = search_store(tmp_path, cluster.url)
-            # A write holds a thread for a second until searches see it. With more writers, requests would queue
-            # for longer than the bound while the store is well.
+            # A write holds a thread for up to a second. With more writers, requests would queue for longer than
+            # the bound while the store is available.
             yield Store((), config, lambda: _paused(cluster), 5.0, writers=8, pause=2.0)
     else:
         databases: SQLServers = request.getfixturevalue("sql_servers")
@@ -123,7 +123,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 class Clients:
-    """Clients that create, list and read jobs one request after the other, and one that asks for the health."""
+    """Clients that create, list and read jobs one request after the other, and one that probes the health."""
 
     def __init__(self, port: int, store: Store) -> None:
         self._port = port
@@ -133,7 +133,7 @@ class Clients:
         self._threads.append(threading.Thread(target=self._ask_for_the_health))
         self.is_hanging = False
         self.longest = 0.0
-        """Seconds that an answer took, of the requests that began or ended while the store was hanging."""
+        """The longest response time of requests that began or ended while the store was hanging."""
         self.longest_of_health = 0.0
         self._latest = [math.inf] * CLIENTS
         self.statuses: dict[int, int] = {}
@@ -151,7 +151,7 @@ class Clients:
 
     @property
     def are_settled(self) -> bool:
-        """Whether requests do not queue any more as at the beginning, when all clients come at once."""
+        """Whether the initial queue, when all clients start at once, is gone."""
         return max(self._latest) < 0.4 * self._store.bound
 
     @contextmanager
@@ -192,7 +192,7 @@ class Clients:
                 if self._over.is_set():
                     return
                 self._ask(client, "GET", path)
-                # As clients do, and so that they leave something of the processors to the service.
+                # As clients do, and to leave processor time to the service.
                 self._over.wait(self._store.pause)
 
     def _ask_for_the_health(self) -> None:
@@ -202,7 +202,7 @@ class Clients:
             self.longest_of_health = max(self.longest_of_health, seconds)
 
 
-def test_requests_and_health_are_answered_in_time_while_the_store_hangs(store: Store, tmp_path: Path) -> None:
+def test_responses_are_in_time_while_the_store_hangs(store: Store, tmp_path: Path) -> None:
     service = Service(tmp_path / "one", "--workers", "2", "--threads", "8", *store.arguments, config=store.config)
     if store.config is None:
         service.data_dir = Path(store.arguments[1])

@@ -1,4 +1,4 @@
-"""The server runs, and its indices are not what they should be."""
+"""The server runs, but its indices are blocked, red or lose their primary shard."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def _set(node: Cluster, service: Service, settings: dict[str, object]) -> None:
     assert status == 200, answer
 
 
-def test_a_full_disk_refuses_writes_and_nothing_else(node: Cluster, start_services: Start) -> None:
+def test_full_disk_refuses_only_writes(node: Cluster, start_services: Start) -> None:
     block = "index.blocks.read_only_allow_delete"
     services = start_services(node.url)
     with Load(services) as load:
@@ -32,9 +32,7 @@ def test_a_full_disk_refuses_writes_and_nothing_else(node: Cluster, start_servic
     assert load.longest < BOUND
 
 
-def test_a_red_index_is_503_and_serves_again_when_it_is_there(
-    search_servers: SearchServers, start_services: Start
-) -> None:
+def test_red_index_is_503_until_it_recovers(search_servers: SearchServers, start_services: Start) -> None:
     with search_servers.cluster("elasticsearch", "9", nodes=3) as cluster:
         service, _ = start_services(",".join(cluster.urls))
         assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
@@ -57,9 +55,7 @@ def test_a_red_index_is_503_and_serves_again_when_it_is_there(
 
 
 @pytest.mark.parametrize("engine", on("elasticsearch8", "elasticsearch9"))
-def test_a_replica_takes_over_when_the_master_is_killed(
-    search_servers, start_services: Start, engine: str
-) -> None:
+def test_replica_takes_over_when_the_master_is_killed(search_servers, start_services: Start, engine: str) -> None:
     with search_servers.cluster("elasticsearch", engine[-1], nodes=3) as cluster:
         services = start_services(",".join(cluster.urls), number_of_replicas=1)
         _wait_for_green(cluster)

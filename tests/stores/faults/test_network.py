@@ -1,4 +1,4 @@
-"""Answers of the store come late, in part, or not at all."""
+"""Responses of the store are late, incomplete or lost."""
 
 import itertools
 import random
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("trouble", ["drop", "cut", "delay"])
-def test_now_and_then_is_noticed_by_nobody(node: Cluster, start_services: Start, trouble: Trouble) -> None:
+def test_occasional_trouble_is_retried_silently(node: Cluster, start_services: Start, trouble: Trouble) -> None:
     with Proxy(node.url) as proxy:
         services = start_services(proxy.url)
         number = itertools.count()
@@ -42,7 +42,7 @@ def test_any_trouble_at_any_time_loses_nothing(node: Cluster, start_services: St
 
 
 @pytest.mark.parametrize("trouble", ["drop", "cut", "refuse", "hang"])
-def test_all_the_time_is_503_until_it_ends(node: Cluster, start_services: Start, trouble: Trouble) -> None:
+def test_permanent_trouble_is_503_until_it_ends(node: Cluster, start_services: Start, trouble: Trouble) -> None:
     with Proxy(node.url) as proxy:
         service, _ = start_services(proxy.url)
         assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
@@ -51,6 +51,6 @@ def test_all_the_time_is_503_until_it_ends(node: Cluster, start_services: Start,
         assert service.request("POST", "/v1/jobs/j2", JOB)[0] == 503
         proxy.always("pass")
         until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
-        # The one in doubt may have been stored: the store did what it was asked and nobody heard of it.
+        # The store may have performed the write whose response was lost.
         jobs = {job["job_id"] for job in service.request("GET", "/v1/jobs")[1]["jobs"]}
         assert {"j1"} <= jobs <= {"j1", "j2"}

@@ -1,4 +1,4 @@
-"""The only node of the store stops, is stopped and is killed in the middle of a load."""
+"""The only node of the store is stopped, killed or paused under load."""
 
 from collections.abc import Callable
 
@@ -34,16 +34,12 @@ def test_nothing_acknowledged_is_lost_and_the_service_recovers(
     assert load.longest < BOUND
 
 
-def test_a_store_that_is_away_is_503_with_retry_after_and_no_empty_list(
-    node: Cluster, start_services: Start
-) -> None:
+def test_stopped_store_is_503_and_no_empty_list(node: Cluster, start_services: Start) -> None:
     service, _ = start_services(node.url)
     check_a_store_that_is_away(service, node.stop, node.start)
 
 
-def test_a_service_that_starts_before_its_store_serves_when_that_comes(
-    node: Cluster, start_services: Start
-) -> None:
+def test_service_that_starts_before_its_store_recovers(node: Cluster, start_services: Start) -> None:
     service, _ = start_services(node.url)
     assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
     node.stop()
