@@ -18,11 +18,13 @@ class Done(NamedTuple):
     stderr: str
 
 
-def start(*arguments: str, command: tuple[str, ...] = COMMAND, **environment: str) -> "subprocess.Popen[str]":
+def start(
+    *arguments: str, command: tuple[str, ...] = COMMAND, stdin: int = subprocess.DEVNULL, **environment: str
+) -> "subprocess.Popen[str]":
     """Start it. stdin is not a terminal, and only a configuration in the arguments is found."""
     return subprocess.Popen(
         [*command, *arguments],
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -6,34 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.commands.command import COMMAND, NO_HOME, configured
+from tests.commands.command import COMMAND, configured, start
+from tests.stores.faults.load import until
 
 SIGNALS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
 STATUS = (sys.executable, "-m", "freezer_api.cmd.status")
-
-
-def _start(*words: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        words,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "HOME": NO_HOME},
-    )
-
-
-def _wait_until(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def _has_open(process: "subprocess.Popen[str]", file: Path) -> bool:
@@ -47,8 +28,8 @@ def _has_open(process: "subprocess.Popen[str]", file: Path) -> bool:
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_import_that_waits_for_its_dump(made: tuple[str, ...], file: Path, number: int, code: int) -> None:
-    process = _start(*COMMAND, *made, "import", "--from-dump", "-")
-    _wait_until(lambda: _has_open(process, file))
+    process = start(*made, "import", "--from-dump", "-", stdin=subprocess.PIPE)
+    until(lambda: _has_open(process, file))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, "")
@@ -65,7 +46,7 @@ def test_import_that_writes_reports_progress_and_can_be_repeated(
         for index in range(total):
             source = {"action_id": f"a{index}", "user_id": "u", "freezer_action": {"action": "backup"}}
             lines.write(json.dumps({"_type": "actions", "_id": f"a{index}", "_source": source}) + "\n")
-    process = _start(*COMMAND, *made, "import", "--kind", "actions", "--from-dump", str(dump))
+    process = start(*made, "import", "--kind", "actions", "--from-dump", str(dump))
     assert process.stderr is not None
     assert process.stderr.readline() == "Importing actions: 1000 documents so far\n"
     process.send_signal(number)
@@ -75,7 +56,7 @@ def test_import_that_writes_reports_progress_and_can_be_repeated(
     assert all(line.startswith("Importing actions: ") for line in progress)
     assert last == f"freezer-manage: stopped by {signal.Signals(number).name}"
 
-    again = _start(*COMMAND, *made, "import", "--kind", "actions", "--from-dump", str(dump))
+    again = start(*made, "import", "--kind", "actions", "--from-dump", str(dump))
     out, err = again.communicate(timeout=300)
     assert again.returncode == 0
     new, skipped = (int(part.split()[0]) for part in out.partition(": ")[2].split(", ")[:2])
@@ -92,14 +73,11 @@ def test_command_that_waits_for_its_store(
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
         options = f"[elasticsearch]\nhosts = http://127.0.0.1:{silent.getsockname()[1]}\n"
-        process = _start(*command[:3], *configured(tmp_path / "freezer.conf", options), *command[3:])
+        process = start(*configured(tmp_path / "freezer.conf", options), *command[3:], command=command[:3])
         connection = silent.accept()[0]
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
         connection.close()
     assert (process.returncode, out) == (code, "")
-    assert err == f"{_program(command)}: stopped by {signal.Signals(number).name}\n"
-
-
-def _program(command: tuple[str, ...]) -> str:
-    return "freezer-status" if command[:3] == STATUS else "freezer-manage"
+    program = "freezer-status" if command[:3] == STATUS else "freezer-manage"
+    assert err == f"{program}: stopped by {signal.Signals(number).name}\n"
