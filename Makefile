@@ -35,7 +35,7 @@ test-all: $(VENV)/.dev
 test-matrix: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) -m slow $(ARGS)
 
-# The same tests as test-all. Every server has to exist: without one, its driver is not covered.
+# The tests of test-all. Every server must be installed, because its driver is not covered without it.
 cover: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) --cov --cov-report= $(ARGS)
 	$(BIN)/python -m tests.gates

@@ -1,8 +1,8 @@
-"""Which store the configuration means, and how it is opened, prepared and administered."""
+"""Choose the store from the configuration; prepare, open and administer it."""
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -34,7 +34,7 @@ ELASTICSEARCH_DRIVERS = (
     "freezer_api.db.elasticsearch.driver.ElasticSearchDB",
 )
 SQL_DRIVERS = ("sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver")
-# A deployment tool wrote the second name for years.
+# kolla wrote the second name for years.
 _SQL_BACKENDS = ("sqlalchemy", "sqlachemy")
 
 _ADMIN_DEADLINE = 30.0
@@ -43,7 +43,7 @@ _ADMIN_DEADLINE = 30.0
 
 @dataclass(frozen=True)
 class SQLiteStore:
-    """A SQLite file. ``embedded``: no option names it, and it is created when it is needed."""
+    """A SQLite file. ``embedded``: no option names it, and the service creates it at the start."""
 
     path: Path
     embedded: bool = False
@@ -54,14 +54,11 @@ class SQLiteStore:
         if self.embedded:
             embedded.prepare(self.path, self.max_values)
             return
-        repository = self.open(1)
-        try:
-            _check_available(repository.check)
-        finally:
-            repository.close()
+        with closing(self.open(1)) as repository:
+            _warn_if_unavailable(repository.check)
 
     def open(self, threads: int) -> Repository:
-        """Return the repository, for that number of threads."""
+        """Return the repository for this number of threads."""
         return open_sqlite(self.path, connections=threads, max_values=self.max_values)
 
     def admin(self) -> StoreAdmin:
@@ -72,12 +69,12 @@ class SQLiteStore:
         return str(self.path)
 
 
-def _check_available(check: Callable[[], object]) -> None:
+def _warn_if_unavailable(check: Callable[[], object]) -> None:
     """Log a warning if the store is not available. It may become available later."""
     with suppress(Unavailable, StoreFailed):
         check()
         return
-    # Not while the error is handled: the log would append it.
+    # Outside the block that handles the error, because the log would append the error.
     LOG.warning(
         "The store cannot be used yet; requests are answered with 503 until it can be. "
         "If it is new, run 'freezer-manage db sync'"
@@ -98,23 +95,18 @@ class SQLServerStore:
             raise ConfigurationError(f"{self.options.source}: {error}") from None
 
     def prepare(self) -> None:
-        """Check the options. A server that does not answer is not an error: it may answer later."""
+        """Check the options. Log a warning if the server does not answer."""
         driver = self._driver()
         for name in driver.ignored:
             LOG.warning("%s: the parameter %s has no effect", self.options.source, name)
-        repository = open_server(driver, Pooling(size=1))
-        try:
-            _check_available(repository.check)
-        finally:
-            repository.close()
+        with closing(open_server(driver, Pooling(size=1))) as repository:
+            _warn_if_unavailable(repository.check)
 
     def open(self, threads: int) -> Repository:
-        """Return the repository, for that number of threads."""
         kept = threads if self.options.kept is None else self.options.kept
         return open_server(self._driver(), replace(self.options.pooling, size=kept), self.max_values)
 
     def admin(self) -> StoreAdmin:
-        """Return the administration of the store."""
         return server_admin(self._driver(bounded=False), self.options.waiting, str(self), self.max_values)
 
     def __str__(self) -> str:
@@ -144,30 +136,25 @@ class ElasticsearchStore:
             raise ConfigurationError(f"{self.options.source}: {error.reason}") from None
 
     def prepare(self) -> None:
-        """Refuse a server that is not supported. One that does not answer is not an error: it may answer later."""
+        """Refuse a server that is not supported. Log a warning if the server does not answer."""
         check_files(self.options)
-        connection = self._connect(1, retries=0)
-        try:
-            _check_available(partial(self._check_server, connection))
-        finally:
-            connection.close()
+        with closing(self._connect(1, retries=0)) as connection:
+            _warn_if_unavailable(partial(self._check_server, connection))
 
     def open(self, threads: int) -> Repository:
-        """Return the repository, for that number of threads."""
         return ElasticRepository(self._connect(threads), self.options.index, max_values=self.max_values)
 
     def admin(self) -> StoreAdmin:
-        """Return the administration of the store. Raises ``CommandError`` if it is not available."""
         check_files(self.options)
         connection = self._connect(4, deadline=max(_ADMIN_DEADLINE, self.options.deadline))
-        with ExitStack() as on_error:
-            on_error.callback(connection.close)
-            try:
-                self._check_server(connection)
-            except Unavailable:
-                where = self.options.source
-                raise CommandError(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
-            on_error.pop_all()
+        try:
+            self._check_server(connection)
+        except Exception as error:
+            connection.close()
+            if not isinstance(error, Unavailable):
+                raise
+            where = self.options.source
+            raise CommandError(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
         return ElasticAdmin(
             connection, self.options.index, replicas=self.options.number_of_replicas, max_values=self.max_values
         )
@@ -180,7 +167,7 @@ Store = SQLiteStore | SQLServerStore | ElasticsearchStore
 
 
 def find_store(conf: cfg.ConfigOpts) -> Store:
-    """Return the store that the configuration means. Raises ``ConfigurationError`` if its options are invalid."""
+    """Return the store that the options select. Raises ``ConfigurationError`` if an option is invalid."""
     storage = conf.storage
     if storage.driver in ELASTICSEARCH_DRIVERS:
         return _elasticsearch(conf, storage.backend or "elasticsearch")
@@ -188,7 +175,7 @@ def find_store(conf: cfg.ConfigOpts) -> Store:
         return _sql(conf)
     if storage.driver:
         allowed = ", ".join((ELASTICSEARCH_DRIVERS[0], SQL_DRIVERS[0]))
-        raise reading.option_error(conf, "storage", "driver", f"{storage.driver} is none of {allowed}")
+        raise reading.option_error(conf, "storage", "driver", f"{storage.driver} is not one of {allowed}")
     return _find_without_driver(conf)
 
 
@@ -211,11 +198,9 @@ def _find_without_driver(conf: cfg.ConfigOpts) -> Store:
     if storage.backend in _SQL_BACKENDS or values.read_connection(conf):
         return _sql(conf)
     if group:
-        raise reading.option_error(
-            conf, "storage", "backend", f"the group [{group}], which it names, has no hosts"
-        )
+        raise reading.option_error(conf, "storage", "backend", f"the group [{group}] has no hosts")
     if any(reading.is_set(conf, option.dest, "elasticsearch") for option in opts.ELASTICSEARCH):
-        raise ConfigurationError("[elasticsearch] is there, but neither its hosts nor [storage] driver are set")
+        raise ConfigurationError("[elasticsearch] has options, but neither its hosts nor [storage] driver are set")
     return embedded_store(None, _max_values(conf))
 
 
@@ -235,11 +220,11 @@ def _max_values(conf: cfg.ConfigOpts) -> int:
 
 
 def warn_if_embedded(store: Store) -> None:
-    """Log a warning if the service would keep its documents on this machine, without an option that says so."""
+    """Log a warning if no option selects a store, so that documents are stored on this machine."""
     if isinstance(store, SQLiteStore) and store.embedded:
-        LOG.warning("The configuration names no store: the embedded one at %s is used", store)
+        LOG.warning("No option selects a store: the embedded store at %s is used", store)
 
 
 def embedded_store(directory: str | None, max_values: int) -> SQLiteStore:
-    """Return the store that needs no configuration."""
+    """Return the embedded store, which needs no configuration."""
     return SQLiteStore(embedded.data_dir(directory) / embedded.FILE, embedded=True, max_values=max_values)

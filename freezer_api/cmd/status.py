@@ -1,6 +1,6 @@
-"""``freezer-status``, formerly ``freezer-manager-status``: whether an upgrade, or a start, will go well.
+"""``freezer-status``, formerly ``freezer-manager-status``: predict whether an upgrade or a start will succeed.
 
-Nothing is changed, and no service needs to run.
+The command changes nothing and needs no running service.
 """
 
 import logging
@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
-from functools import wraps
 from typing import Any
 
 from oslo_config import cfg
@@ -34,8 +33,8 @@ from freezer_api.repository.sql.servers import ConnectRetries
 PROGRAM = "freezer-status"
 
 _ABOUT = (
-    "Looks at the configuration, the policy, the paste file and the store before a release is started. "
-    "Exit codes: 0 all is well, 1 something deserves a look, 2 something will fail, 255 the check itself failed."
+    "Checks the configuration, the policy, the paste file and the store before a release is started. "
+    "Exit codes: 0 no problems, 1 warnings, 2 at least one failure, 255 the check itself failed."
 )
 
 _GOOD = Result(Code.SUCCESS)
@@ -44,23 +43,27 @@ _SCAN_TIMEOUT = 10
 """Seconds in which a check reads documents."""
 
 _MAX_LINES = 20
-"""Users, and projects of each, that a result names."""
+"""Users in a result, and projects of each user."""
 
 _STATEMENT_FACTOR = 5
-"""Bytes of a request to the store for each byte of a document: the document, its index and what is escaped."""
+"""Bytes of a request to the store for each byte of a document: the document, its index and escaped characters."""
 
 Check = Callable[["Checks"], Result]
 Scan = Callable[["Checks", Repository, Callable[[], bool]], Result]
 
 
+class _Unchecked(FreezerError):
+    """A check cannot run, because an earlier one failed."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run the command. Return the exit code."""
     conf = cfg.CONF
     checks = Checks(conf)
     conf.register_cli_opt(cfg.SubCommandOpt("command", title="commands", handler=checks.add_parsers))
-    # What is to be said is in the results; and a log file may be no file of who looks.
+    # The results contain every warning, and the user of the command may not be able to write the log file.
     logging.disable()
-    # `upgrade check | head` is no failure.
+    # A pipe that is closed early, as by `upgrade check | head`, is no failure.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signals.raise_on_signals()
     try:
@@ -77,36 +80,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(str(stop.code))
 
 
-def _report_errors(look: Check) -> Check:
-    """Let the check return an error as its result."""
+def _report_errors(check: Check) -> Check:
+    """Return the check with an error as its result."""
 
-    @wraps(look)
-    def looked(checks: "Checks") -> Result:
+    def report(checks: "Checks") -> Result:
         try:
-            return look(checks)
+            return check(checks)
         except FreezerError as error:
-            return Result(Code.FAILURE, str(error))
+            return Result(Code.WARNING if isinstance(error, _Unchecked) else Code.FAILURE, str(error))
 
-    return looked
+    return report
 
 
 def _scan_store(scan: Scan) -> Check:
-    """Give the check the repository and a function that returns whether its time is over."""
+    """Call the check with the repository and a function that returns whether its time is over."""
 
-    @_report_errors
-    def looked(checks: "Checks") -> Result:
-        if checks.admin is None:
-            return _not_looked_at()
+    def check(checks: "Checks") -> Result:
+        admin = checks.admin()
         end = time.monotonic() + _SCAN_TIMEOUT
         try:
-            if checks.admin.show() is None:
+            if admin.show() is None:
                 return _GOOD
             with closing(stores.find_store(checks.conf).open(1)) as repository:
                 return scan(checks, repository, lambda: time.monotonic() > end)
         except FreezerError:
-            return Result(Code.WARNING, "Not looked at, as the store cannot be searched")
+            raise _Unchecked("Not checked: the store cannot be searched") from None
 
-    return looked
+    return check
 
 
 class Checks(upgradecheck.UpgradeCommands):
@@ -114,124 +114,104 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self.conf = conf
-        self.admin: StoreAdmin | None = None
+        self._admin: StoreAdmin | None = None
         self._is_embedded = False
 
     def add_parsers(self, subparsers: Any) -> None:
-        """The words of the command line."""
-        upgrade = subparsers.add_parser("upgrade", help="what an upgrade meets", description=_ABOUT)
-        upgrade.add_argument("check", choices=["check"], help="look at everything and print the results")
-        upgrade.add_argument("--json", action="store_true", help="print the results as JSON, not as a table")
+        """Add the subcommand to the command line."""
+        upgrade = subparsers.add_parser("upgrade", help="check before an upgrade", description=_ABOUT)
+        upgrade.add_argument("check", choices=["check"], help="run all checks and print the results")
+        upgrade.add_argument("--json", action="store_true", help="print the results as JSON instead of a table")
         upgrade.set_defaults(action_fn=self.check)
 
     def check(self) -> Code:
-        """Print the results; the worst of them."""
+        """Print the results. Return the worst of them."""
         pipeline.register(self.conf)
         try:
             return super().check()
         finally:
-            if self.admin is not None:
-                self.admin.close()
+            if self._admin is not None:
+                self._admin.close()
 
-    @_report_errors
+    def admin(self) -> StoreAdmin:
+        """Return the administration of the store that ``_store`` reached."""
+        if self._admin is None:
+            raise _Unchecked("Not checked: the store cannot be reached")
+        return self._admin
+
     def _values(self) -> Result:
         reading.check_values(self.conf)
         return _GOOD
 
-    @_report_errors
     def _obsolete(self) -> Result:
         return _warning(obsolete.find_obsolete(self.conf))
 
-    @_report_errors
     def _unknown(self) -> Result:
         return _warning(unknown.find_unknown(self.conf))
 
-    @_report_errors
     def _policy_json(self) -> Result:
         found = policy_files.written_as_json(policy_files.found(self.conf))
         if not found:
             return _GOOD
-        names = ", ".join(map(str, found))
-        has_commas = any(map(policy_files.has_trailing_comma, found))
         return Result(
             Code.FAILURE,
-            f"{names}: written as JSON, which oslo.policy no longer wants. oslopolicy-convert-json-to-yaml makes "
-            f"YAML of it{', once there is no comma before a closing bracket' if has_commas else ''}",
+            f"{', '.join(map(str, found))}: JSON, which oslo.policy no longer supports. Remove commas before "
+            "closing brackets, then convert the file with oslopolicy-convert-json-to-yaml",
         )
 
-    @_report_errors
     def _policy(self) -> Result:
         Enforcement(self.conf)
         warning = policy_files.found(self.conf).warning
         return Result(Code.WARNING, warning) if warning else _GOOD
 
-    @_report_errors
     def _paste(self) -> Result:
-        repository = stores.find_store(self.conf).open(1)
-        try:
+        with closing(stores.find_store(self.conf).open(1)) as repository:
             built = app.build(self.conf, repository)
-        finally:
-            repository.close()
         lines = []
         if built.loopback_only:
-            lines.append("There is no authtoken in the pipeline, so only this machine is answered")
+            lines.append("The pipeline has no authtoken filter: only loopback requests are served")
         if built.audit_is_logged:
-            lines.append(
-                "The audit filter sends no events, as oslo.messaging (the extra [audit]) is not installed"
-            )
+            lines.append("The audit filter sends no events: oslo.messaging (the extra [audit]) is not installed")
         return _warning(lines)
 
-    @_report_errors
     def _store(self) -> Result:
         store = stores.find_store(self.conf)
         if isinstance(store, stores.SQLServerStore):
-            # Who looks wants to know how it is now.
+            # Do not wait for a server that is down.
             store = replace(store, options=replace(store.options, waiting=ConnectRetries(limit=0)))
-        self.admin = store.admin()
+        self._admin = store.admin()
         self._is_embedded = isinstance(store, stores.SQLiteStore) and store.embedded
         if self._is_embedded:
-            return Result(Code.WARNING, f"The configuration names no store: the embedded one at {store} is used")
+            return Result(Code.WARNING, f"No option selects a store: the embedded store at {store} is used")
         return _GOOD
 
-    @_report_errors
     def _layout(self) -> Result:
-        if self.admin is None:
-            return _not_looked_at()
-        lines = self.admin.pending([kind.name for kind in KINDS])
+        lines = self.admin().pending([kind.name for kind in KINDS])
         if self._is_embedded:
-            # The service does itself what is to be done.
+            # The service creates and upgrades it at the start.
             return _GOOD
         return Result(Code.FAILURE, "; ".join([*lines, "run 'freezer-manage db sync'"])) if lines else _GOOD
 
-    @_report_errors
     def _foreign(self) -> Result:
-        if self.admin is None:
-            return _not_looked_at()
-        found = self.admin.foreign([kind.name for kind in KINDS])
+        found = self.admin().foreign([kind.name for kind in KINDS])
         if not any(one.breaks for one in found):
             return _warning(one.text for one in found)
         return Result(Code.FAILURE, "; ".join(one.text for one in found))
 
-    @_report_errors
     def _replicas(self) -> Result:
-        if self.admin is None:
-            return _not_looked_at()
         try:
-            lines = self.admin.shortcomings()
+            lines = self.admin().shortcomings()
         except Unavailable:
-            return Result(Code.WARNING, "The store does not say how many data nodes it has")
+            return Result(Code.WARNING, "The store does not report its number of data nodes")
         return _warning(lines)
 
-    @_report_errors
     def _sizes(self) -> Result:
-        if self.admin is None:
-            return _not_looked_at()
         option = "max_document_size"
         wanted = _STATEMENT_FACTOR * int(self.conf.api[option])
         try:
-            limits = self.admin.size_limits()
+            limits = self.admin().size_limits()
         except Unavailable:
-            return Result(Code.WARNING, "The store does not say how many bytes it accepts in a request")
+            return Result(Code.WARNING, "The store does not report the size of requests that it accepts")
         return _warning(
             f"The store's {name} is {limit} bytes, less than {_STATEMENT_FACTOR} times [api] {option}: documents "
             f"may be refused with 413. Set it to {wanted} or more"
@@ -257,25 +237,28 @@ class Checks(upgradecheck.UpgradeCommands):
     def _oversized(self, repository: Repository, is_over: Callable[[], bool]) -> Result:
         count, read = oversized.count_oversized(repository, values.read_limits(self.conf), is_over)
         among = f" among the {read} that were read within {_SCAN_TIMEOUT} s" if is_over() else ""
-        told = f"Documents above a limit of [api]{among}: {count}"
+        number = f"Documents above a limit of [api]{among}: {count}"
         if count:
-            return Result(Code.WARNING, f"{told}. They can be changed as long as they do not grow")
-        return Result(Code.SUCCESS, told if among else None)
+            return Result(Code.WARNING, f"{number}. They can be changed as long as they do not grow")
+        return Result(Code.SUCCESS, number if among else None)
 
-    _upgrade_checks = (
-        ("Policy File JSON to YAML Migration", _policy_json),
-        ("Policy Files", _policy),
-        ("Option Values", _values),
-        ("Obsolete Options", _obsolete),
-        ("Unknown Options", _unknown),
-        ("Paste File", _paste),
-        ("Store", _store),
-        ("Store Layout", _layout),
-        ("Foreign Settings", _foreign),
-        ("Replicas", _replicas),
-        ("Size Limits", _sizes),
-        ("Projects of Jobs and Clients", _projects),
-        ("Documents Above Limits", _oversized),
+    _upgrade_checks = tuple(
+        (name, _report_errors(check))
+        for name, check in (
+            ("Policy File JSON to YAML Migration", _policy_json),
+            ("Policy Files", _policy),
+            ("Option Values", _values),
+            ("Obsolete Options", _obsolete),
+            ("Unknown Options", _unknown),
+            ("Paste File", _paste),
+            ("Store", _store),
+            ("Store Layout", _layout),
+            ("Foreign Settings", _foreign),
+            ("Replicas", _replicas),
+            ("Size Limits", _sizes),
+            ("Projects of Jobs and Clients", _projects),
+            ("Documents Above Limits", _oversized),
+        )
     )
 
 
@@ -285,13 +268,9 @@ def _listed(ids: Sequence[str]) -> str:
 
 
 def _warning(lines: Iterable[str]) -> Result:
-    """One that tells of all of them; of none there is nothing to say."""
-    told = "; ".join(lines)
-    return Result(Code.WARNING, told) if told else _GOOD
-
-
-def _not_looked_at() -> Result:
-    return Result(Code.WARNING, "Not looked at, as the store cannot be reached")
+    """Return a warning with all lines, or success without lines."""
+    text = "; ".join(lines)
+    return Result(Code.WARNING, text) if text else _GOOD
 
 
 if __name__ == "__main__":

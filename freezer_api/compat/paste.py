@@ -20,7 +20,7 @@ path                                                           paste files
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from freezer_api.middleware.dispatch import Mounts
@@ -34,20 +34,17 @@ APPLICATION_FACTORY = "freezer_api.application_factory"
 
 def freezer_app_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApplication:
     """Return all versions, ``GET /`` and the health check."""
-    app: WSGIApplication = global_conf[APPLICATION_FACTORY].whole()
-    return app
+    return cast("WSGIApplication", global_conf[APPLICATION_FACTORY].whole())
 
 
 def freezer_appv1_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApplication:
     """Return version 1, to be mounted below a path."""
-    app: WSGIApplication = global_conf[APPLICATION_FACTORY].version("/v1")
-    return app
+    return cast("WSGIApplication", global_conf[APPLICATION_FACTORY].version("/v1"))
 
 
 def freezer_appv2_factory(global_conf: dict[str, Any], **_settings: str) -> WSGIApplication:
     """Return version 2, to be mounted below a path."""
-    app: WSGIApplication = global_conf[APPLICATION_FACTORY].version("/v2")
-    return app
+    return cast("WSGIApplication", global_conf[APPLICATION_FACTORY].version("/v2"))
 
 
 def root_app_factory(loader: Any, global_conf: dict[str, Any], **mounts: str) -> WSGIApplication:
@@ -67,12 +64,11 @@ def root_app_factory(loader: Any, global_conf: dict[str, Any], **mounts: str) ->
 
 def api_versions(global_conf: dict[str, Any], **_settings: str) -> WSGIApplication:
     """Return the application of ``GET /``."""
-    app: WSGIApplication = global_conf[APPLICATION_FACTORY].versions()
-    return app
+    return cast("WSGIApplication", global_conf[APPLICATION_FACTORY].versions())
 
 
 class VersionNegotiator:
-    """Respond to ``/`` with the list of versions. It precedes ``authtoken``, so that no token is needed."""
+    """Respond to ``/`` with the list of versions. The filter precedes ``authtoken``, so ``/`` needs no token."""
 
     def __init__(self, versions: WSGIApplication, app: WSGIApplication) -> None:
         self._versions = versions
@@ -89,7 +85,7 @@ class VersionNegotiator:
 
 
 class ContextMiddleware(RequireIdentity):
-    """Refuse requests without a confirmed identity. It follows ``authtoken``."""
+    """Refuse requests without a confirmed identity. The filter follows ``authtoken``."""
 
     @classmethod
     def factory(cls, _global_conf: Any, **_settings: str) -> Filter:

@@ -1,4 +1,4 @@
-"""Every option of the service, for the parser and for ``oslo-config-generator``."""
+"""All options of the service, for the parser and for ``oslo-config-generator``."""
 
 import copy
 from collections.abc import Collection
@@ -22,60 +22,66 @@ SERVER: list[cfg.Opt] = [
         "workers",
         min=1,
         max=64,
-        help="Worker processes. Unset: as many as there are processors, at most 4.",
+        help="Number of worker processes. Defaults to the number of processors, at most 4.",
     ),
-    cfg.IntOpt("threads", default=8, min=1, max=256, help="Threads of each worker process."),
+    cfg.IntOpt("threads", default=8, min=1, max=256, help="Number of threads of each worker process."),
 ]
 
 SSL: list[cfg.Opt] = [
     cfg.StrOpt(
         "cert_file",
-        help="File of the service's certificate, with those between it and its authority. "
-        "Set: the service speaks HTTPS.",
+        help="Path of the certificate of the service, followed by the intermediate certificates. If set, the "
+        "service uses HTTPS.",
     ),
-    cfg.StrOpt("key_file", help="File of the key that belongs to it. Unset: the key is in cert_file."),
-    cfg.StrOpt("ca_file", help="File of the authorities that vouch for clients. Set: clients need a certificate."),
-    cfg.StrOpt("ciphers", help="Ciphers of TLS 1.2 that are offered, as OpenSSL writes them. Unset: its default."),
+    cfg.StrOpt("key_file", help="Path of the private key of the certificate. Defaults to cert_file."),
+    cfg.StrOpt("ca_file", help="Path of the CA certificates for clients. If set, clients need a certificate."),
+    cfg.StrOpt("ciphers", help="Ciphers of TLS 1.2, in the syntax of OpenSSL. Defaults to those of OpenSSL."),
 ]
-"""Of ``freezer-api``; under the names that other services have for it."""
+"""TLS of ``freezer-api``, with the option names of oslo.service."""
 
 GUNICORN: list[cfg.Opt] = [
-    cfg.IntOpt("backlog", default=2048, min=1, max=65535, help="Connections that may wait to be accepted."),
+    cfg.IntOpt(
+        "backlog", default=2048, min=1, max=65535, help="Maximum number of connections that wait to be accepted."
+    ),
     cfg.IntOpt(
         "graceful_timeout",
         default=25,
         min=0,
-        help="Seconds in which requests that are running have to be done when the service stops.",
+        help="Seconds that running requests have to complete when the service stops.",
     ),
     cfg.IntOpt(
         "keepalive",
         default=75,
         min=0,
-        help="Seconds that an idle connection stays open; 0 closes each after one answer. The default is longer "
-        "than schedulers usually wait between two polls.",
+        help="Seconds that an idle connection stays open. 0 closes each connection after one response. The "
+        "default is longer than the usual interval between two polls of a scheduler.",
     ),
-    cfg.IntOpt("timeout", default=60, min=0, help="Seconds after which a worker that hangs is replaced."),
-    cfg.IntOpt("max_requests", default=0, min=0, help="Requests after which a worker is replaced; 0: never."),
+    cfg.IntOpt(
+        "timeout", default=60, min=0, help="Seconds after which a worker that does not respond is replaced."
+    ),
+    cfg.IntOpt(
+        "max_requests", default=0, min=0, help="Number of requests after which a worker is replaced. 0: never."
+    ),
 ]
-"""Of ``freezer-api``. All other settings of gunicorn can be set in this group, by gunicorn's names."""
+"""Settings of gunicorn under ``freezer-api``. The group can have all other settings of gunicorn, too."""
 
 VERSIONS: list[cfg.Opt] = [
-    cfg.BoolOpt("enable_v1_api", default=True, help="Whether version 1 of the API is offered."),
-    cfg.BoolOpt("enable_v2_api", default=True, help="Whether version 2 of the API is offered."),
+    cfg.BoolOpt("enable_v1_api", default=True, help="Serve version 1 of the API."),
+    cfg.BoolOpt("enable_v2_api", default=True, help="Serve version 2 of the API."),
 ]
 
 CENTRAL: list[cfg.Opt] = [
-    cfg.BoolOpt("enabled", default=True, help="Whether jobs of central clients get a trust of their creator's."),
-    cfg.BoolOpt("enforce_trusts", default=False, help="Give every job a trust, whichever client runs it."),
+    cfg.BoolOpt("enabled", default=True, help="Create a trust for each job of a central client."),
+    cfg.BoolOpt("enforce_trusts", default=False, help="Create a trust for every job, whichever client runs it."),
     cfg.StrOpt(
         "auth_section",
         default="keystone_authtoken",
-        help="The section with the account of the central scheduler, to which jobs are entrusted.",
+        help="Group with the account of the central scheduler, which is the trustee.",
     ),
     cfg.ListOpt(
         "trusts_delegated_roles",
         default=["member"],
-        help="Names of the roles that a trust delegates. Empty: all roles of the token.",
+        help="Names of the roles that a trust delegates. An empty value delegates all roles of the token.",
     ),
 ]
 
@@ -85,8 +91,8 @@ PASTE: list[cfg.Opt] = [
     cfg.StrOpt(
         "config_file",
         default=PASTE_FILE,
-        help="The file that says what requests pass on their way to the API. A name without a directory is looked "
-        "for beside the configuration files, in /etc/freezer, and where the package installed its own.",
+        help="Path of the paste file, which defines the pipeline of the API. A name without a directory is "
+        "searched beside the configuration files, in /etc/freezer, and in the directory of the installed package.",
     ),
 ]
 
@@ -94,87 +100,88 @@ STANDALONE: list[cfg.Opt] = [
     cfg.BoolOpt(
         "standalone",
         default=False,
-        help="Serve on the embedded store, without Keystone, on a loopback address only. For trying things out.",
+        help="Serve the embedded store without Keystone, on a loopback address only. For evaluation.",
     ),
-    cfg.StrOpt("data-dir", help="Directory of the embedded store. Unset: the user's data directory."),
-    cfg.PortOpt("port", help="Port in standalone mode, 0 for a free one. Unset: bind_port."),
+    cfg.StrOpt("data-dir", help="Directory of the embedded store. Defaults to the user's data directory."),
+    cfg.PortOpt("port", help="Port in standalone mode, 0 for a free port. Defaults to bind_port."),
 ]
-"""For the command line alone."""
+"""Options of the command line only."""
 
 API: list[cfg.Opt] = [
     cfg.IntOpt(
         "max_limit",
         default=DEFAULTS.max_limit,
         min=1,
-        help="The most documents that one page of a list holds; a larger limit is lowered to it.",
+        help="Maximum number of documents in a page of a list. A larger limit in a request is reduced to it.",
     ),
     cfg.IntOpt(
         "max_body_size",
         default=DEFAULTS.max_body_size,
         min=1024,
-        help="The most bytes that the body of a request has; a larger one is refused with 413.",
+        help="Maximum size of a request body in bytes. A larger body is refused with 413.",
     ),
     cfg.IntOpt(
         "max_document_size",
         default=DEFAULTS.max_document_size,
         min=1024,
-        help="Largest size in bytes of a document as it is stored, with action_defaults and stored actions copied "
-        "in and without what the service itself adds. A request that makes a document larger is refused with 413. "
-        "A stored document above the limit can be changed as long as it does not grow.",
+        help="Maximum size in bytes of a stored document. It includes copies of action_defaults and of stored "
+        "actions, and excludes the properties that the service adds. A request that exceeds it is refused with "
+        "413. A stored document above the limit can be changed as long as it does not grow.",
     ),
     cfg.IntOpt(
         "max_job_actions",
         default=DEFAULTS.max_job_actions,
         min=1,
-        help="Largest number of actions of a job. A request that exceeds it is refused with 400.",
+        help="Maximum number of actions of a job. A request that exceeds it is refused with 400.",
     ),
     cfg.IntOpt(
         "max_session_jobs",
         default=DEFAULTS.max_session_jobs,
         min=1,
-        help="Largest number of jobs in a session. A request that exceeds it is refused with 400.",
+        help="Maximum number of jobs in a session. A request that exceeds it is refused with 400.",
     ),
     cfg.IntOpt(
         "max_searchable_values",
         default=DEFAULTS.max_searchable_values,
         min=1,
-        help="Number of values of a document that searches find: the first ones, and no more than 1 MiB of their "
-        "text. Values beyond are stored and shown, but not found. A change of the option takes effect for a "
-        "document when it is written.",
+        help="Maximum number of searchable values of a document: the first values, and at most 1 MiB of their "
+        "text. Further values are stored and returned, but searches do not find them. A new value of the option "
+        "applies to documents that are written afterwards.",
     ),
     cfg.IntOpt(
         "max_page_bytes",
         default=DEFAULTS.max_page_bytes,
         min=1024,
-        help="Size in bytes of the documents of one page of a list, after which the page ends early. A page "
-        "always has 10 documents if there are as many; the header Link leads to the next page.",
+        help="Size in bytes after which a page of a list ends early. A page has at least 10 documents unless it "
+        "is the last one. The Link header has the URL of the next page.",
     ),
     cfg.IntOpt(
         "max_concurrent_lists",
         min=0,
-        help="Number of lists of one project that a worker process serves at a time; further ones are refused "
-        "with 429. The polls of schedulers do not count and are never refused. 0: no limit. Unset: half of the "
-        "threads of a worker, and no limit if it has fewer than 4 or if their number is not known.",
+        help="Maximum number of list requests of one project that a worker process serves at the same time. "
+        "Further ones are refused with 429. Polls of schedulers are not limited. 0: no limit. Defaults to half "
+        "of the threads of a worker, and to no limit if a worker has fewer than 4 threads or their number is "
+        "unknown.",
     ),
     cfg.FloatOpt(
         "max_search_time",
         default=DEFAULTS.max_search_time,
         min=0,
-        help="Seconds after which a search is stopped and answered with 503. 0: no limit but those of the store.",
+        help="Seconds after which a search fails with 503. 0: no limit except those of the store.",
     ),
     cfg.FloatOpt(
         "request_head_timeout",
         default=5,
         min=0.1,
-        help="Seconds in which the request line and all headers have to arrive, under freezer-api; then the "
-        "connection is closed, after 408 if something has arrived. Other servers have options of their own.",
+        help="Seconds in which freezer-api must receive the request line and all headers. After that it closes "
+        "the connection, with a 408 response if it received a part. Other WSGI servers have their own options.",
     ),
     cfg.FloatOpt(
         "request_body_timeout",
         default=60,
         min=0.1,
-        help="Seconds in which the body of a request has to arrive, under freezer-api; else 408. Other "
-        "servers have options of their own.",
+        help="Seconds in which freezer-api must receive a request body. After that it responds with 408. Other "
+        "WSGI servers have their own options.",
     ),
 ]
 
@@ -182,12 +189,14 @@ API: list[cfg.Opt] = [
 STORAGE: list[cfg.Opt] = [
     cfg.StrOpt(
         "driver",
-        help="What documents are kept in: 'elasticsearch' (OpenSearch too) or 'sqlalchemy'. The class paths of "
-        "older releases are understood. Unset: whichever the other options name.",
+        help="Store of the documents: 'elasticsearch' (also for OpenSearch) or 'sqlalchemy'. Class paths of "
+        "older releases are accepted. Defaults to the store that the other options configure.",
     ),
     cfg.StrOpt("backend", help="Name of the group with the options of the Elasticsearch store."),
-    cfg.StrOpt("db", help="Name of the store in the first releases; 'elasticsearch' is the only one."),
-    cfg.StrOpt("endpoint", help="Address of the Elasticsearch store in the first releases, for 'hosts'."),
+    cfg.StrOpt("db", help="Name of the store in the first releases: 'elasticsearch'."),
+    cfg.StrOpt(
+        "endpoint", help="URL of the Elasticsearch store in the first releases. Replaced by [elasticsearch] hosts."
+    ),
 ]
 
 
@@ -212,7 +221,7 @@ DATABASE: list[cfg.Opt] = [
     ),
     cfg.IntOpt(
         "max_pool_size",
-        help="Connections that each worker process keeps open. Unset: one for each of its threads. 0: no limit.",
+        help="Number of connections that each worker process keeps open. Defaults to its threads. 0: no limit.",
     ),
 ]
 """The options of oslo.db that have an effect here; ``obsolete.OPTIONS`` has the others."""
@@ -229,83 +238,83 @@ ELASTICSEARCH: list[cfg.Opt] = [
         "hosts",
         default=["http://127.0.0.1:9200"],
         deprecated_opts=_once_in_storage("hosts"),
-        help="URLs of the servers. A user and a password may stand in them; 'http_auth' is the better place.",
+        help="URLs of the servers. They may contain a user and a password, but http_auth is safer.",
     ),
     cfg.StrOpt(
         "engine",
         default="auto",
         choices=ENGINES,
-        help="What the servers are. 'auto' asks them, which a user without the right to monitor cannot.",
+        help="Search engine type. 'auto' detects it with GET /, which requires the monitor privilege.",
     ),
     cfg.StrOpt(
         "index",
         default="freezer",
         regex=INDEX_PREFIX,
         deprecated_opts=_once_in_storage("index"),
-        help="What the names of indices and aliases start with.",
+        help="Prefix of the names of indices and aliases.",
     ),
     cfg.IntOpt(
         "number_of_replicas",
         default=0,
         min=0,
         deprecated_opts=_once_in_storage("number_of_replicas"),
-        help="Copies of each index on further nodes. With 0 the loss of a node is the loss of its documents.",
+        help="Number of copies of each index on other nodes. With 0, losing a node loses its documents.",
     ),
     cfg.StrOpt("http_auth", secret=True, help="User and password, as user:password."),
-    cfg.StrOpt("username", help="User, where http_auth is not set."),
-    cfg.StrOpt("password", secret=True, help="Password of that user."),
-    cfg.StrOpt("api_key", secret=True, help="An API key, encoded; counts before a password."),
+    cfg.StrOpt("username", help="User, if http_auth is not set."),
+    cfg.StrOpt("password", secret=True, help="Password of the user in username."),
+    cfg.StrOpt("api_key", secret=True, help="Encoded API key. Takes precedence over a password."),
     cfg.BoolOpt(
         "use_ssl",
         default=False,
         deprecated_opts=_once_in_storage("use_ssl"),
-        help="Speak TLS to hosts that are written with http://, too.",
+        help="Use TLS also for hosts whose URLs start with http://.",
     ),
     cfg.BoolOpt(
         "verify_certs",
         deprecated_opts=_once_in_storage("verify_certs"),
-        help="Whether servers have to prove who they are. Unset: they have to.",
+        help="Verify the TLS certificates of the servers. Defaults to true.",
     ),
     cfg.StrOpt(
         "ca_certs",
         deprecated_opts=_once_in_storage("ca_certs"),
-        help="File of the authorities that vouch for the servers' certificates. Unset: the well-known ones.",
+        help="Path of the CA certificates for the servers. Defaults to the well-known CAs.",
     ),
     cfg.StrOpt(
         "fingerprint",
-        help="SHA-256 of the servers' certificate, hexadecimal: that one is trusted, whoever has signed it.",
+        help="Hexadecimal SHA-256 of the servers' certificate. This certificate is trusted whatever CA signed it.",
     ),
-    cfg.StrOpt("client_cert", help="File of the certificate by which the service proves who it is."),
-    cfg.StrOpt("client_key", help="File of the key that belongs to client_cert."),
+    cfg.StrOpt("client_cert", help="Path of the client certificate of the service."),
+    cfg.StrOpt("client_key", help="Path of the private key of client_cert."),
     cfg.FloatOpt(
         "deadline",
         default=5.0,
         min=0.1,
-        help="Seconds in which a request is answered with 503 if the store does not answer, with all attempts and "
-        "the time that the request waits for a thread.",
+        help="Seconds after which a request fails with 503 if the store does not respond. They include all "
+        "attempts and the wait for a thread.",
     ),
     cfg.IntOpt(
         "timeout",
         default=60,
         min=1,
         deprecated_opts=_once_in_storage("timeout"),
-        help="Seconds that one attempt may take; never more than half of 'deadline'.",
+        help="Seconds for one attempt, at most half of deadline.",
     ),
     cfg.IntOpt(
         "retries",
         default=20,
         min=0,
         deprecated_opts=_once_in_storage("retries"),
-        help="Further attempts within 'deadline' when the store is busy or cannot be reached.",
+        help="Maximum number of retries within deadline if the store is busy or unreachable.",
     ),
 ]
 
 QUIET = ("alembic=WARN", "elastic_transport=ERROR")
-"""Levels of libraries whose every step is nobody's business."""
+"""Log levels of libraries that log each of their steps."""
 
 
 def register(conf: cfg.ConfigOpts) -> None:
-    """Make the options known to ``conf``."""
+    """Register the options of the service."""
     register_stores(conf)
     conf.register_opts(PASTE, group="paste_deploy")
     conf.register_opts(CENTRAL, group="centralized_scheduler")
@@ -316,7 +325,7 @@ def register(conf: cfg.ConfigOpts) -> None:
 
 
 def register_stores(conf: cfg.ConfigOpts) -> None:
-    """Make the options of the stores known to ``conf``, and the limits, which apply to what they hold."""
+    """Register the options of the stores, and the limits of documents."""
     conf.register_opts(API, group="api")
     conf.register_opts(STORAGE, group="storage")
     conf.register_opts(DATABASE, group="database")
@@ -324,12 +333,12 @@ def register_stores(conf: cfg.ConfigOpts) -> None:
 
 
 def register_elasticsearch(conf: cfg.ConfigOpts, group: str) -> None:
-    """Make the options of the Elasticsearch store known to ``conf``, in this group."""
+    """Register the options of the Elasticsearch store in this group."""
     conf.register_opts(ELASTICSEARCH, group=group)
 
 
 def register_arguments(conf: cfg.ConfigOpts) -> None:
-    """Make the arguments of the service's command line known to ``conf``; before :func:`register`."""
+    """Register the arguments of ``freezer-api``. Call it before :func:`register`."""
     conf.register_cli_opts([*BIND, *SERVER, *STANDALONE])
 
 
@@ -341,8 +350,8 @@ def default_log_levels() -> list[str]:
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
     """Return all options by group, for the sample of the configuration file.
 
-    Of oslo.db, oslo.log and oslo.policy these are the options that have an effect in this service. Every default
-    is the value that holds while the service runs.
+    Options of oslo.db, oslo.log and oslo.policy that have no effect in this service are left out. The defaults are
+    those of the running service.
     """
     from keystoneauth1 import loading
 

@@ -1,4 +1,4 @@
-"""Trusts, as Keystone makes them: from the caller to the account that runs the jobs of central clients."""
+"""Trusts of Keystone: from the caller to the account that runs the jobs of central clients."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,12 @@ from freezer_api.operations.job_trusts import Delegator, Trust, Trusts
 
 LOG = logging.getLogger(__name__)
 
-PATIENCE = 8
-"""Seconds for each question to Keystone: the caller waits for the answer."""
+REQUEST_TIMEOUT = 8
+"""Seconds for each request to Keystone, while the caller waits for the response."""
 
-_AWAY = "The identity service is not available, try again later"
 _NO_TRUSTEE = "Cannot deduce trustee user from auth_section"
-
-_NOT_LENT = "Keystone does not let the job be entrusted to the central scheduler"
+_REFUSED = "Keystone refuses a trust from the caller to the central scheduler"
+_UNAVAILABLE = "The identity service is not available, try again later"
 
 Role = Mapping[str, str]
 """``id`` or ``name`` of a role."""
@@ -41,7 +40,7 @@ def create_trusts(conf: cfg.ConfigOpts, options: CentralizedScheduler) -> Trusts
 
 
 class KeystoneTrusts:
-    """Trusts of one Keystone. The account is looked at when a trust is first needed."""
+    """Trusts of one Keystone. The account is loaded when a trust is first needed."""
 
     def __init__(self, conf: cfg.ConfigOpts, options: CentralizedScheduler) -> None:
         self._conf = conf
@@ -53,26 +52,23 @@ class KeystoneTrusts:
     def ensure_trust(self, delegator: Delegator, project_id: str) -> Trust:
         trustee = self._trustee_id()
         roles = self._roles(delegator)
-        asking = self._as_delegator(delegator, project_id)
+        adapter = self._as_delegator(delegator, project_id)
         wanted = {"trustor_user_id": delegator.user_id, "trustee_user_id": trustee, "project_id": project_id}
         try:
-            found = next(_usable(asking, wanted, roles), None)
+            found = next(_find_usable(adapter, wanted, roles), None)
         except ClientException as error:
-            LOG.warning("Existing trusts cannot be looked at, a new one is made: %s", error)
+            LOG.warning("Creating a new trust, because existing ones cannot be read: %s", error)
             found = None
         if found is not None:
             return Trust(found["id"], delegator.user_id, is_new=False)
         body = {**wanted, "impersonation": False, "allow_redelegation": False, "roles": roles}
         try:
-            made = asking.post("/OS-TRUST/trusts", json={"trust": body}).json()["trust"]
+            created = adapter.post("/OS-TRUST/trusts", json={"trust": body}).json()["trust"]
         except ClientException as error:
             by_name = [role["name"] for role in roles if "name" in role]
-            is_unknown = isinstance(error, HttpError) and error.http_status == 404 and by_name
-            refusal = (
-                f"Failed to find roles {by_name}" if is_unknown else "Keystone does not let the job be entrusted"
-            )
-            raise _refused(error, refusal) from None
-        return Trust(made["id"], delegator.user_id, is_new=True)
+            is_unknown = isinstance(error, NotFound) and by_name
+            raise _refused(error, f"Failed to find roles {by_name}" if is_unknown else _REFUSED) from None
+        return Trust(created["id"], delegator.user_id, is_new=True)
 
     def revoke(self, delegator: Delegator | None, trust_id: str) -> None:
         attempts = [self._as_account]
@@ -84,31 +80,30 @@ class KeystoneTrusts:
             except NotFound:
                 return
             except (ClientException, Undelegable) as error:
-                LOG.warning("The trust %s cannot be ended: %s", trust_id, error)
+                LOG.warning("The trust %s cannot be revoked: %s", trust_id, error)
             else:
                 return
 
-    def _loaded(self) -> tuple[Session, BaseIdentityPlugin]:
+    def _load_account(self) -> tuple[Session, BaseIdentityPlugin]:
         if self._account is None:
             keystone.register(self._conf)
             loading.register_auth_conf_options(self._conf, self._section)
             plugin = loading.load_auth_from_conf_options(self._conf, self._section)
             if not isinstance(plugin, BaseIdentityPlugin):
                 raise Undelegable(_NO_TRUSTEE)
-            self._account = (self._session(), plugin)
+            group = self._conf[keystone.GROUP]
+            session = Session(
+                verify=False if group.insecure else group.cafile or True,
+                cert=(group.certfile, group.keyfile) if group.certfile else None,
+                timeout=REQUEST_TIMEOUT,
+            )
+            self._account = (session, plugin)
         return self._account
-
-    def _session(self) -> Session:
-        group = self._conf[keystone.GROUP]
-        certificate = (group.certfile, group.keyfile) if group.certfile else None
-        return Session(
-            verify=False if group.insecure else group.cafile or True, cert=certificate, timeout=PATIENCE
-        )
 
     def _trustee_id(self) -> str:
         if self._trustee is None:
             try:
-                session, plugin = self._loaded()
+                session, plugin = self._load_account()
                 self._trustee = plugin.get_user_id(session)
             except AuthPluginException:
                 raise Undelegable(_NO_TRUSTEE) from None
@@ -119,61 +114,59 @@ class KeystoneTrusts:
         return self._trustee
 
     def _roles(self, delegator: Delegator) -> list[Role]:
-        """Return the roles to delegate: by id where the token has the role, else by name."""
+        """Return the roles to delegate: by id if the token has the role, else by name."""
         held = {role["name"].lower(): {"id": role["id"]} for role in delegator.about["token"].get("roles", ())}
         if not self._delegated:
             return list(held.values())
         return [held.get(name.lower(), {"name": name}) for name in self._delegated]
 
     def _as_account(self) -> Adapter:
-        session, plugin = self._loaded()
+        session, plugin = self._load_account()
         return _identity(session, plugin)
 
     def _as_delegator(self, delegator: Delegator, project_id: str | None) -> Adapter:
-        session, plugin = self._loaded()
-        place = plugin.auth_url or ""
+        session, plugin = self._load_account()
+        url = plugin.auth_url or ""
         if delegator.project_id == project_id:
             known = access.create(body=dict(delegator.about), auth_token=delegator.token)
-            return _identity(session, AccessInfoPlugin(known, place))
-        return _identity(session, generic.Token(place, token=delegator.token, project_id=project_id))
+            return _identity(session, AccessInfoPlugin(known, url))
+        return _identity(session, generic.Token(url, token=delegator.token, project_id=project_id))
 
 
 def _identity(session: Session, plugin: BaseAuthPlugin) -> Adapter:
-    # The address that the operator gave for questions of this service, not that of the catalog.
-    place: Any = AUTH_INTERFACE
-    return Adapter(session, auth=plugin, interface=place, version="3")
+    # The URL that the operator set for requests of this service, not that of the catalog.
+    interface: Any = AUTH_INTERFACE
+    return Adapter(session, auth=plugin, interface=interface, version="3")
 
 
-def _usable(asking: Adapter, wanted: Mapping[str, str], roles: list[Role]) -> Iterator[Any]:
-    """Trusts that will do. Keystone looks at the trustor alone, and leaves the roles out of its list."""
-    listed = asking.get("/OS-TRUST/trusts", params={"trustor_user_id": wanted["trustor_user_id"]}).json()["trusts"]
-    for trust in listed:
+def _find_usable(adapter: Adapter, wanted: Mapping[str, str], roles: list[Role]) -> Iterator[Any]:
+    """Return the trusts that delegate these roles without limits.
+
+    Keystone filters its list by the trustor alone, and leaves out the roles.
+    """
+    query = {"trustor_user_id": wanted["trustor_user_id"]}
+    for trust in adapter.get("/OS-TRUST/trusts", params=query).json()["trusts"]:
         if _is_unlimited(trust) and all(trust[name] == value for name, value in wanted.items()):
-            whole = asking.get(f"/OS-TRUST/trusts/{trust['id']}").json()["trust"]
+            whole = adapter.get(f"/OS-TRUST/trusts/{trust['id']}").json()["trust"]
             if all(_has(whole["roles"], role) for role in roles):
                 yield whole
 
 
 def _is_unlimited(trust: Mapping[str, Any]) -> bool:
-    """Whether it can be used for good: as itself, any number of times, and not only until some day."""
-    return not trust["impersonation"] and trust["remaining_uses"] is None and not _is_over(trust["expires_at"])
-
-
-def _is_over(expires_at: str | None) -> bool:
-    if expires_at is None:
+    """Return whether the trust is without impersonation, can be used any number of times, and has not expired."""
+    if trust["impersonation"] or trust["remaining_uses"] is not None:
         return False
-    moment = datetime.fromisoformat(expires_at)
-    return moment <= datetime.now(UTC)
+    expires_at = trust["expires_at"]
+    return expires_at is None or datetime.fromisoformat(expires_at) > datetime.now(UTC)
 
 
 def _has(roles: list[Role], wanted: Role) -> bool:
-    if "id" in wanted:
-        return any(role["id"] == wanted["id"] for role in roles)
-    return any(role["name"].lower() == wanted["name"].lower() for role in roles)
+    ((key, value),) = wanted.items()
+    return any(role[key].lower() == value.lower() for role in roles)
 
 
 def _refused(error: ClientException, refusal: str) -> Unavailable | Undelegable:
     """Return the error for the caller: ``Undelegable`` if Keystone refused (4xx), else ``Unavailable``."""
-    LOG.warning("Keystone does not make a trust: %s", error)
+    LOG.warning("The trust cannot be created: %s", error)
     status = error.http_status if isinstance(error, HttpError) else 0
-    return Undelegable(refusal) if 400 <= status < 500 else Unavailable(_AWAY)
+    return Undelegable(refusal) if 400 <= status < 500 else Unavailable(_UNAVAILABLE)

@@ -1,4 +1,4 @@
-"""The default policy rules: one module for each kind, and ``roles`` with the rules that they share."""
+"""The default policy rules: a module for each kind of document, and ``roles`` with the shared rules."""
 
 import itertools
 

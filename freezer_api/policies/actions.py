@@ -1,4 +1,4 @@
-"""The library that jobs draw from."""
+"""Rules for actions, which jobs refer to."""
 
 from freezer_api.policies.roles import ADMIN_OR_MEMBER, ADMIN_OR_READER_OR_SERVICE, rule
 

@@ -1,4 +1,4 @@
-"""The metadata that agents report."""
+"""Rules for backups, whose metadata agents report."""
 
 from freezer_api.policies.roles import ADMIN_OR_MEMBER_OR_SERVICE, ADMIN_OR_READER_OR_SERVICE, V2, rule
 
@@ -13,5 +13,5 @@ RULES = (
         ("PATCH", "/backups/{backup_id}"),
         versions=(V2,),
     ),
-    rule("backups:delete", ADMIN_OR_MEMBER_OR_SERVICE, "Forget a backup.", ("DELETE", "/backups/{backup_id}")),
+    rule("backups:delete", ADMIN_OR_MEMBER_OR_SERVICE, "Delete a backup.", ("DELETE", "/backups/{backup_id}")),
 )

@@ -1,4 +1,4 @@
-"""The machines that run jobs."""
+"""Rules for clients, the machines that run jobs."""
 
 from freezer_api.policies.roles import (
     ADMIN_OR_MEMBER,
@@ -14,11 +14,11 @@ RULES = (
     rule(
         "clients:create_central",
         ADMIN_OR_SERVICE,
-        "Besides clients:create: register a client that runs jobs of all projects.",
+        "Register a client that runs jobs of all projects. Required in addition to clients:create.",
         ("POST", "/clients"),
         versions=(V2,),
     ),
     rule("clients:get", ADMIN_OR_READER_OR_SERVICE, "Show a client.", ("GET", "/clients/{client_id}")),
     rule("clients:update", ADMIN_OR_MEMBER, "Change a client.", ("PATCH", "/clients/{client_id}")),
-    rule("clients:delete", ADMIN_OR_MEMBER, "Forget a client.", ("DELETE", "/clients/{client_id}")),
+    rule("clients:delete", ADMIN_OR_MEMBER, "Delete a client.", ("DELETE", "/clients/{client_id}")),
 )

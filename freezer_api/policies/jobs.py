@@ -1,4 +1,4 @@
-"""What clients do and when."""
+"""Rules for jobs, which clients run."""
 
 from freezer_api.policies.roles import (
     ADMIN_OR_MEMBER,
@@ -13,7 +13,7 @@ RULES = (
     rule(
         "jobs:get_all_projects",
         ADMIN_OR_SERVICE,
-        "List and show jobs of all projects. A refusal is no error.",
+        "List and show jobs of all projects. Without this right, users see the jobs of their project.",
         ("GET", "/jobs"),
         ("GET", "/jobs/{job_id}"),
         versions=(V2,),
@@ -31,7 +31,7 @@ RULES = (
     rule(
         "jobs:event:create",
         ADMIN_OR_MEMBER,
-        "Ask a job to start, stop or abort.",
+        "Send a start, stop or abort event to a job.",
         ("POST", "/jobs/{job_id}/event"),
     ),
 )

@@ -1,4 +1,4 @@
-"""The rules that other rules refer to."""
+"""The rules to which other rules refer."""
 
 from oslo_policy.policy import DocumentedRuleDefault, RuleDefault
 
@@ -11,25 +11,27 @@ OTHER_PROJECTS = "projects:any"
 """Checked in addition to the rule of the route if the URL names another project than the token."""
 
 RULES = (
-    RuleDefault("context_is_admin", "role:admin", "The administrator of the cloud."),
-    RuleDefault("project_member", "role:member and project_id:%(project_id)s", "A member of the very project."),
-    RuleDefault("project_reader", "role:reader and project_id:%(project_id)s", "A reader of the very project."),
+    RuleDefault("context_is_admin", "role:admin", "Administrators of the cloud."),
+    RuleDefault("project_member", "role:member and project_id:%(project_id)s", "Members of the project."),
+    RuleDefault("project_reader", "role:reader and project_id:%(project_id)s", "Readers of the project."),
     RuleDefault("admin_or_service", "role:admin or role:service", "Administrators and service accounts."),
-    RuleDefault("admin_or_owner", "rule:context_is_admin or rule:project_member", "Who may change documents."),
+    RuleDefault(
+        "admin_or_owner", "rule:context_is_admin or rule:project_member", "Users who may change documents."
+    ),
     RuleDefault(
         "admin_or_owner_or_service",
         "rule:admin_or_service or rule:project_member",
-        "Who may change what agents report.",
+        "Users who may change the backups that agents report.",
     ),
     RuleDefault(
         "admin_or_reader_or_service",
         "rule:admin_or_owner_or_service or rule:project_reader",
-        "Who may read documents.",
+        "Users who may read documents.",
     ),
     DocumentedRuleDefault(
         OTHER_PROJECTS,
         ADMIN_OR_SERVICE,
-        "Besides the rule of the operation: name another project in the URL than that of the token.",
+        "Use the URL of another project than the token's. Required in addition to the rule of the operation.",
         [{"method": "*", "path": "/v2/{project_id}/*"}],
         scope_types=["project"],
     ),
@@ -45,7 +47,7 @@ def rule(
     *operations: tuple[str, str],
     versions: tuple[str, ...] = (V1, V2),
 ) -> DocumentedRuleDefault:
-    """Return a rule for operations, each a method and a path below the version."""
+    """Return a rule for operations: each is a method and a path below the version."""
     return DocumentedRuleDefault(
         name,
         check,

@@ -1,4 +1,4 @@
-"""Jobs that start together."""
+"""Rules for sessions, which group jobs that start together."""
 
 from freezer_api.policies.roles import ADMIN_OR_MEMBER, ADMIN_OR_READER_OR_SERVICE, rule
 
@@ -14,19 +14,19 @@ RULES = (
     rule(
         "sessions:action:create",
         ADMIN_OR_MEMBER,
-        "Start or end a member's part in a run.",
+        "Start or end a job of a session.",
         ("POST", "/sessions/{session_id}/action"),
     ),
     rule(
         "sessions:job:add",
         ADMIN_OR_MEMBER,
-        "Make a job a member.",
+        "Add a job to a session.",
         ("PUT", "/sessions/{session_id}/jobs/{job_id}"),
     ),
     rule(
         "sessions:job:remove",
         ADMIN_OR_MEMBER,
-        "End a membership.",
+        "Remove a job from a session.",
         ("DELETE", "/sessions/{session_id}/jobs/{job_id}"),
     ),
 )

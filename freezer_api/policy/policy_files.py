@@ -4,11 +4,9 @@ The files are read as YAML, which includes JSON, and the JSON of old files with 
 ADR 0033 says why ``Enforcer.load_rules`` does not read them.
 """
 
-import json
 import logging
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,25 +62,26 @@ def _main_file(conf: cfg.ConfigOpts, option: str) -> tuple[Path | None, str | No
     if path is not None:
         return path, None
     if option and reading.is_set(conf, "policy_file", "oslo_policy"):
-        return None, f"There is no policy file {name}, so the defaults count"
+        return None, f"The policy file {name} does not exist: the default rules apply"
     old = search_path.find(conf, OLD_NAME)
     if old is None:
         return None, None
-    return old, f"There is no policy file {name}, so {old} counts; convert it to YAML and rename it"
+    return old, f"The policy file {name} does not exist, {old} is read: convert it to YAML and rename it"
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    with suppress(OSError):
+    try:
         status = path.stat()
-        return status.st_mtime_ns, status.st_size
-    # The file was removed since, or cannot be read, which reading it reports.
-    return 0, -1
+    except OSError:
+        # The error is reported when the file is read.
+        return 0, -1
+    return status.st_mtime_ns, status.st_size
 
 
 def read(files: Files, defaults: Checks) -> Checks:
     """Return the checks of the files; a later file overrides an earlier one.
 
-    Raises ``ConfigurationError`` that names the file and the rule or line, or rules that refer to themselves.
+    Raises ``ConfigurationError`` that names the file and the rule or line, or the rules of a cycle.
     """
     if files.warning:
         LOG.warning(files.warning)
@@ -92,7 +91,7 @@ def read(files: Files, defaults: Checks) -> Checks:
         TopologicalSorter(references).prepare()
     except CycleError as error:
         cycle = " -> ".join(reversed(error.args[1]))
-        raise ConfigurationError(f"the policy rules refer to themselves: {cycle}") from None
+        raise ConfigurationError(f"the policy rules refer to each other in a cycle: {cycle}") from None
     return checks
 
 
@@ -105,52 +104,37 @@ def _rules(path: Path) -> dict[str, Any]:
     try:
         rules: Any = policy.parse_file_contents(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise _broken(path, str(error.strerror)) from None
+        raise _error(path, str(error.strerror)) from None
     except ValueError as error:
-        raise _broken(path, " ".join(str(error).split())) from None
+        raise _error(path, " ".join(str(error).split())) from None
     if not isinstance(rules, dict):
-        raise _broken(path, "it does not hold rules by their names")
+        raise _error(path, "it is not a mapping of rule names to rules")
     return rules
 
 
 def _check(path: Path, name: Any, rule: Any) -> Any:
     if not isinstance(name, str):
-        raise _broken(path, f"{name} is no name of a rule")
+        raise _error(path, f"{name} is not a valid rule name")
     # Lists are the syntax of the first releases. oslo.policy takes null for a rule that allows everything.
     if not isinstance(rule, (str, list)):
-        raise _broken(path, f"the rule {name} is {'null' if rule is None else 'no text'}")
+        raise _error(path, f"the rule {name} is {'null' if rule is None else 'not a string'}")
     try:
         check = policy.RuleDefault(name, rule).check  # type: ignore[arg-type]
     except (TypeError, AttributeError):
-        # A list of something other than texts.
-        raise _broken(path, f"the rule {name} cannot be understood") from None
+        # A list whose items are not strings.
+        raise _error(path, f"the rule {name} cannot be parsed") from None
     # oslo.policy replaces what it cannot parse, a part or the whole, by "!", which denies everything.
     text, parsed = str(rule), str(check)
     if text.count("!") != parsed.count("!") or (parsed == "!" and text.strip("()[]'\" \t\n") != "!"):
-        raise _broken(path, f"the rule {name} cannot be understood: {rule}")
+        raise _error(path, f"the rule {name} cannot be parsed: {rule}")
     return check
 
 
-def _broken(path: Path, reason: str) -> ConfigurationError:
+def _error(path: Path, reason: str) -> ConfigurationError:
     return ConfigurationError(f"the policy file {path} cannot be used: {reason}")
 
 
 def written_as_json(files: Files) -> list[Path]:
     """Return the files that hold rules as JSON, valid or not."""
-    return [path for path in files.paths if _rules(path) and _text(path).startswith("{")]
-
-
-def has_trailing_comma(path: Path) -> bool:
-    """Return whether the file is JSON but for commas before closing brackets, which the converter refuses."""
-    text = _text(path)
-    try:
-        json.loads(text)
-    except ValueError:
-        with suppress(ValueError):
-            json.loads(re.sub(r",(\s*[}\]])", r"\1", text))
-            return True
-    return False
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8").lstrip("\ufeff \t\r\n")
+    beginning = re.compile(r"[\ufeff\s]*\{")
+    return [path for path in files.paths if _rules(path) and beginning.match(path.read_text(encoding="utf-8"))]

@@ -1,4 +1,4 @@
-"""``freezer-status upgrade check``, in processes of its own: nothing runs that it could ask but the store."""
+"""``freezer-status upgrade check`` in its own process. The service does not run."""
 
 import json
 import socket
@@ -48,7 +48,7 @@ def run(*arguments: str, name: str = NAMES[0], **environment: str) -> Done:
 
 
 def results(*config: str) -> tuple[int, dict[str, tuple[int, str | None]]]:
-    """The exit code, and the result and the details of each check."""
+    """Return the exit code, and the result and the details of each check."""
     done = run(*config, "upgrade", "check", "--json")
     assert (done.stderr, SECRET in done.stdout) == ("", False)
     shown: dict[str, Any] = json.loads(done.stdout)
@@ -58,8 +58,8 @@ def results(*config: str) -> tuple[int, dict[str, tuple[int, str | None]]]:
     return done.code, {check["check"]: (check["result"], check["details"]) for check in shown["checks"]}
 
 
-def troubles(*config: str) -> dict[str, tuple[int, str | None]]:
-    """Those checks that do not succeed."""
+def problems(*config: str) -> dict[str, tuple[int, str | None]]:
+    """Return the checks that do not succeed."""
     _, found = results(*config)
     assert all(details is None for result, details in found.values() if result == 0)
     return {name: result for name, result in found.items() if result[0] != 0}
@@ -67,7 +67,7 @@ def troubles(*config: str) -> dict[str, tuple[int, str | None]]:
 
 @pytest.fixture
 def configure(tmp_path: Path) -> Configure:
-    """The arguments that name a file with this text, and a paste file with authtoken unless it names one."""
+    """Return a function that returns the arguments for a file of this text, with an account and a paste file."""
 
     def _configure(text: str) -> tuple[str, ...]:
         if "[paste_deploy]" not in text:
@@ -78,13 +78,13 @@ def configure(tmp_path: Path) -> Configure:
     return _configure
 
 
-def test_all_is_well(manage: Manage, configure: Configure, file: Path) -> None:
+def test_successful_checks_have_no_details(manage: Manage, configure: Configure, file: Path) -> None:
     config = configure(f"[database]\nconnection = sqlite:///{file}")
-    (line,) = troubles(*config).items()
+    (line,) = problems(*config).items()
     assert line[0] == "Store Layout"
     assert line[1][0] == 2
     assert str(line[1][1]).endswith("run 'freezer-manage db sync'")
-    # It is not for this command to make it.
+    # The command creates nothing.
     assert not file.exists()
     assert manage(*config, "db", "sync").code == 0
     assert results(*config) == (0, dict.fromkeys(CHECKS, (0, None)))
@@ -94,7 +94,7 @@ def test_all_is_well(manage: Manage, configure: Configure, file: Path) -> None:
     assert "| Upgrade Check Results " in table.stdout
 
 
-def test_what_an_operator_should_know(configure: Configure, tmp_path: Path) -> None:
+def test_problems_name_option_and_file(configure: Configure, tmp_path: Path) -> None:
     policy = tmp_path / "policy.json"
     policy.write_bytes((DEPLOYERS / "e1-policy.json").read_bytes())
     config = configure(
@@ -115,12 +115,12 @@ def test_what_an_operator_should_know(configure: Configure, tmp_path: Path) -> N
     )
     misspelt = f"[database] conection in {where} is unknown and ignored; is it connection?"
     assert found["Unknown Options"] == (1, misspelt)
-    driver = f"[storage] driver in {where}: mongodb is none of elasticsearch, sqlalchemy"
+    driver = f"[storage] driver in {where}: mongodb is not one of elasticsearch, sqlalchemy"
     assert found["Paste File"] == found["Store"] == (2, driver)
     assert {found["Store Layout"][0], found["Replicas"][0]} == {1}
 
 
-def test_it_offers_nothing_that_only_the_service_has_a_use_for() -> None:
+def test_options_of_the_service_are_not_offered() -> None:
     shown = run("--help").stdout
     assert "--config-file" in shown
     for name in ("--bind-host", "--bind-port", "--workers", "--threads", "--standalone"):
@@ -146,102 +146,94 @@ def test_usage(arguments: tuple[str, ...], code: int) -> None:
         assert done == (255, "", f"freezer-status: {reason}\n")
 
 
-@pytest.mark.slow
-class TestPolicy:
-    @pytest.mark.parametrize(
-        ("content", "name", "result"),
-        [
-            ("null\n", "Policy File JSON to YAML Migration", None),
-            ("{}\n", "Policy File JSON to YAML Migration", None),
-            ('"jobs:get": "role:x"\n', "Policy File JSON to YAML Migration", None),
-            ('{"jobs:get": "role:x"}', "Policy File JSON to YAML Migration", 2),
-            ("jobs:get: [[\n", "Policy Files", 2),
-            ("jobs:get: role:x or or\n", "Policy Files", 2),
-        ],
-    )
-    def test_a_file(
-        self, configure: Configure, tmp_path: Path, content: str, name: str, result: int | None
-    ) -> None:
-        (tmp_path / "policy.yaml").write_text(content)
-        found = results(*configure(f"[oslo_policy]\npolicy_file = {tmp_path}/policy.yaml"))[1]
-        assert found[name][0] == (result or 0)
-
-    def test_one_that_is_not_there(self, configure: Configure) -> None:
-        found = troubles(*configure("[oslo_policy]\npolicy_file = /no/policy.yaml"))
-        assert found["Policy Files"] == (1, "There is no policy file /no/policy.yaml, so the defaults count")
+POLICY = "[oslo_policy]\npolicy_file = {}/policy.yaml\n"
+PASTE = "[paste_deploy]\nconfig_file = {}/paste.ini\n"
+APP = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+AUDIT = (
+    "[pipeline:main]\npipeline = authtoken audit app\n"
+    "[filter:authtoken]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\n"
+    "[filter:audit]\npaste.filter_factory = keystonemiddleware.audit:filter_factory\n"
+    "[app:app]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+)
+KOLLA = (DEPLOYERS / "kolla-paste.ini").read_text()
+JSON_CHECK = "Policy File JSON to YAML Migration"
 
 
 @pytest.mark.slow
-class TestPaste:
-    def test_none(self, configure: Configure) -> None:
-        found = troubles(*configure("[paste_deploy]\nconfig_file = no.ini"))
-        assert found["Paste File"] == (
+@pytest.mark.parametrize(
+    ("text", "name", "content", "check", "result", "details"),
+    [
+        (POLICY, "policy.yaml", "null\n", JSON_CHECK, 0, ""),
+        (POLICY, "policy.yaml", '"jobs:get": "role:x"\n', JSON_CHECK, 0, ""),
+        (POLICY, "policy.yaml", '{"jobs:get": "role:x"}', JSON_CHECK, 2, "Remove commas before closing brackets"),
+        (POLICY, "policy.yaml", "jobs:get: [[\n", "Policy Files", 2, "policy.yaml cannot be used: "),
+        (POLICY, "policy.yaml", "jobs:get: role:x or or\n", "Policy Files", 2, "cannot be parsed: role:x or or"),
+        (POLICY, "other", "", "Policy Files", 1, "policy.yaml does not exist: the default rules apply"),
+        (PASTE, "other", "", "Paste File", 2, "paste.ini not found; set [paste_deploy] config_file"),
+        (PASTE, "paste.ini", APP, "Paste File", 1, "no authtoken filter: only loopback requests are served"),
+        (PASTE, "paste.ini", AUDIT, "Paste File", 1, "sends no events: oslo.messaging (the extra [audit]) is not"),
+        (
+            PASTE,
+            "paste.ini",
+            KOLLA.replace("backends = disable_by_file", "backends = nonsense", 1),
+            "Paste File",
             2,
-            "paste file no.ini not found; set [paste_deploy] config_file",
-        )
+            "unknown backend nonsense",
+        ),
+    ],
+)
+def test_policy_and_paste_files(
+    configure: Configure,
+    tmp_path: Path,
+    text: str,
+    name: str,
+    content: str,
+    check: str,
+    result: int,
+    details: str,
+) -> None:
+    (tmp_path / name).write_text(content)
+    found = results(*configure(text.format(tmp_path)))[1]
+    assert found[check][0] == result
+    assert details in str(found[check][1])
 
-    def test_one_without_authtoken(self, configure: Configure, tmp_path: Path) -> None:
-        paste = tmp_path / "paste.ini"
-        paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
-        found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
-        assert found["Paste File"][0] == 1
 
-    def test_authtoken_without_auth_type(self, tmp_path: Path) -> None:
-        text = f"[paste_deploy]\nconfig_file = {DEPLOYERS / 'kolla-paste.ini'}\n"
-        found = troubles(*configured(tmp_path / "freezer.conf", text))
-        assert found["Paste File"][0] == 2
-        assert str(found["Paste File"][1]).startswith("[keystone_authtoken] auth_type: must be set")
-
-    def test_one_with_an_audit_filter_that_sends_nothing(self, configure: Configure, tmp_path: Path) -> None:
-        paste = tmp_path / "paste.ini"
-        paste.write_text(
-            "[pipeline:main]\npipeline = authtoken audit app\n"
-            "[filter:authtoken]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\n"
-            "[filter:audit]\npaste.filter_factory = keystonemiddleware.audit:filter_factory\n"
-            "[app:app]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
-        )
-        found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
-        assert found["Paste File"] == (
-            1,
-            "The audit filter sends no events, as oslo.messaging (the extra [audit]) is not installed",
-        )
-
-    def test_one_with_an_option_that_cannot_be(self, configure: Configure, tmp_path: Path) -> None:
-        paste = tmp_path / "paste.ini"
-        text = (DEPLOYERS / "kolla-paste.ini").read_text()
-        paste.write_text(text.replace("backends = disable_by_file", "backends = nonsense", 1))
-        found = troubles(*configure(f"[paste_deploy]\nconfig_file = {paste}"))
-        assert "unknown backend nonsense" in str(found["Paste File"][1])
+@pytest.mark.slow
+def test_authtoken_without_auth_type_fails(tmp_path: Path) -> None:
+    text = f"[paste_deploy]\nconfig_file = {DEPLOYERS / 'kolla-paste.ini'}\n"
+    result, details = problems(*configured(tmp_path / "freezer.conf", text))["Paste File"]
+    assert result == 2
+    assert str(details).startswith("[keystone_authtoken] auth_type: must be set")
 
 
 @pytest.mark.slow
 class TestSQLite:
-    def test_the_embedded_store_is_made_by_the_service(self, configure: Configure, tmp_path: Path) -> None:
+    def test_embedded_store_is_left_to_the_service(self, configure: Configure, tmp_path: Path) -> None:
         done = run(*configure(""), "upgrade", "check", "--json", XDG_DATA_HOME=str(tmp_path))
         assert done.code == 1
-        assert "names no store" in done.stdout
+        assert "No option selects a store" in done.stdout
         assert not (tmp_path / "freezer-api").exists()
 
-    def test_a_file_that_is_none(self, configure: Configure, file: Path) -> None:
+    def test_file_without_database_fails(self, configure: Configure, file: Path) -> None:
         file.parent.mkdir()
         file.write_bytes(b"garbage " * 1000)
-        found = troubles(*configure(f"[database]\nconnection = sqlite:///{file}"))
+        found = problems(*configure(f"[database]\nconnection = sqlite:///{file}"))
         assert found["Store Layout"] == (2, f"cannot use the data file {file}: file is not a database")
 
-    def test_a_layout_of_a_newer_release(self, manage: Manage, configure: Configure, file: Path) -> None:
+    def test_layout_of_a_newer_release_fails(self, manage: Manage, configure: Configure, file: Path) -> None:
         config = configure(f"[database]\nconnection = sqlite:///{file}")
         assert manage(*config, "db", "sync").code == 0
         connection = sqlite3.connect(file)
         connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
         connection.commit()
         connection.close()
-        assert "9999 is of a newer release" in str(troubles(*config)["Store Layout"][1])
+        assert "9999 is of a newer release" in str(problems(*config)["Store Layout"][1])
 
 
-def test_a_server_of_databases_that_is_down_is_not_waited_for(configure: Configure) -> None:
-    """Deployers have ``freezer-manage`` wait for it for ever."""
+def test_database_server_that_is_down_fails_at_once(configure: Configure) -> None:
+    """Although ``max_retries`` of deployers' files makes ``freezer-manage`` wait for it."""
     url = f"mysql+pymysql://freezer:{SECRET}@127.0.0.1:1/freezer"
-    result, details = troubles(*configure(f"[database]\nconnection = {url}\nmax_retries = -1"))["Store Layout"]
+    result, details = problems(*configure(f"[database]\nconnection = {url}\nmax_retries = -1"))["Store Layout"]
     assert result == 2
     assert str(details).startswith("cannot use mysql://127.0.0.1:1/freezer: Can't connect")
 
@@ -253,24 +245,26 @@ class TestElasticsearch:
             "\n".join(["[elasticsearch]", f"hosts = {place.url}", f"index = {place.prefix}", *options])
         )
 
-    def test_from_nothing_to_all_is_well(self, manage: Manage, place: Place, config: Configure) -> None:
-        found = troubles(*config("number_of_replicas = 1"))
+    def test_every_problem_of_the_store_can_be_solved(
+        self, manage: Manage, place: Place, config: Configure
+    ) -> None:
+        found = problems(*config("number_of_replicas = 1"))
         assert found["Store Layout"][0] == 2
         assert found["Replicas"] == (
             1,
             "number_of_replicas is 1, but the cluster has 1 data node(s): each replica needs its own node",
         )
         assert manage(*config(), "db", "sync").code == 0
-        assert troubles(*config()) == {}
+        assert problems(*config()) == {}
         index = f"{place.prefix}-jobs-000001"
         place.request("PUT", f"/{index}/_alias/everything", {})
-        assert troubles(*config()) == {"Foreign Settings": (1, f"{index}: it has the alias everything")}
+        assert problems(*config()) == {"Foreign Settings": (1, f"{index}: it has the alias everything")}
         place.request("PUT", f"/{index}/_settings", {"index": {"blocks.write": True}})
-        told = f"{index}: it has the alias everything; {index}: index.blocks.write is true"
-        assert troubles(*config()) == {"Foreign Settings": (2, told)}
+        text = f"{index}: it has the alias everything; {index}: index.blocks.write is true"
+        assert problems(*config()) == {"Foreign Settings": (2, text)}
         place.request("PUT", f"/{index}/_settings", {"index": {"blocks.write": False}})
         place.request("DELETE", f"/{index}/_alias/everything")
-        assert troubles(*config("[api]", "max_document_size = 50000000")) == {
+        assert problems(*config("[api]", "max_document_size = 50000000")) == {
             "Size Limits": (
                 1,
                 (
@@ -281,28 +275,28 @@ class TestElasticsearch:
         }
 
     @pytest.mark.slow
-    def test_indices_of_another_release(self, place: Place, config: Configure) -> None:
+    def test_indices_of_another_release_fail(self, place: Place, config: Configure) -> None:
         place.admin(WITH_ANOTHER_FIELD).sync(list(WITH_ANOTHER_FIELD), lambda _question: False)
         before = place.indices()
-        (line,) = troubles(*config()).items()
+        (line,) = problems(*config()).items()
         assert line[0] == "Store Layout"
         assert f"{place.prefix}-jobs-000001 would be copied into {place.prefix}-jobs-000002" in str(line[1][1])
         assert place.indices() == before
 
     @pytest.mark.slow
-    def test_a_store_that_is_down(self, configure: Configure) -> None:
+    def test_store_that_is_down_fails(self, configure: Configure) -> None:
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
             url = f"http://freezer:{SECRET}@127.0.0.1:{held.getsockname()[1]}"
             config = configure(f"[elasticsearch]\nhosts = {url}")
-            found = troubles(*config)
-        told = "ElasticSearch cluster is not available. Cannot ping it"
-        assert found["Store"] == (2, f"[elasticsearch] hosts in {config[1]}: {told}")
+            found = problems(*config)
+        text = "ElasticSearch cluster is not available. Cannot ping it"
+        assert found["Store"] == (2, f"[elasticsearch] hosts in {config[1]}: {text}")
         unchecked = {found[name] for name in ("Store Layout", "Foreign Settings", "Replicas", "Size Limits")}
-        assert unchecked == {(1, "Not looked at, as the store cannot be reached")}
+        assert unchecked == {(1, "Not checked: the store cannot be reached")}
 
     @pytest.mark.slow
-    def test_a_server_that_is_not_supported(self, configure: Configure) -> None:
+    def test_unsupported_server_fails(self, configure: Configure) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             process = start(
@@ -340,7 +334,7 @@ def test_users_with_jobs_and_clients_in_different_projects(
             repository.create(JOBS, user_id, job)
 
     def check() -> list[str]:
-        result, details = troubles(*config)["Projects of Jobs and Clients"]
+        result, details = problems(*config)["Projects of Jobs and Clients"]
         assert result == 1
         return str(details).split("; ")
 
@@ -351,7 +345,7 @@ def test_users_with_jobs_and_clients_in_different_projects(
         "a scheduler now sees only the jobs of its token's project"
     )
     assert last == "2 more users have them in different projects"
-    # It is asked before the upgrade of the store.
+    # Operators run the check before they upgrade the store.
     with closing(sqlite3.connect(file)) as connection:
         connection.execute("UPDATE freezer_schema_version SET version_num = '0003'")
         connection.commit()
@@ -365,11 +359,11 @@ def test_documents_above_a_limit_are_counted(manage: Manage, configure: Configur
         for n in range(1, 4):
             repository.create(JOBS, str(n), {"job_id": str(n), "description": SECRET, "job_actions": [{}] * n})
 
-    told = "Documents above a limit of [api]: 2. They can be changed as long as they do not grow"
-    assert troubles(*config) == {"Documents Above Limits": (1, told)}
+    text = "Documents above a limit of [api]: 2. They can be changed as long as they do not grow"
+    assert problems(*config) == {"Documents Above Limits": (1, text)}
     without_time = (sys.executable, "-c", WITHOUT_TIME)
     done = ended(start(*config, "upgrade", "check", "--json", command=without_time))
     found = {check["check"]: check for check in json.loads(done.stdout)["checks"]}
     assert found["Documents Above Limits"]["result"] == 0
-    told = "Documents above a limit of [api] among the 0 that were read within -1 s: 0"
-    assert found["Documents Above Limits"]["details"] == told
+    text = "Documents above a limit of [api] among the 0 that were read within -1 s: 0"
+    assert found["Documents Above Limits"]["details"] == text

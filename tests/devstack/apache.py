@@ -29,7 +29,7 @@ _NAMES = ("mpm_event", "authz_core", "proxy", "proxy_uwsgi", "wsgi")
 
 
 def ordinary() -> Sequence[str]:
-    """What a command is put behind so that it does not run as root, and may read what root may."""
+    """Return a prefix that runs a command as an ordinary user with the file access of root."""
     if os.geteuid() != 0:
         return ()
     number = subprocess.run(["id", "--user", USER], check=True, capture_output=True, text=True).stdout.strip()
@@ -41,7 +41,7 @@ def ordinary() -> Sequence[str]:
 
 
 class Apache:
-    """``port`` is where the site is that other sites add their paths to; in devstack it is 80."""
+    """``port``: the port of the site to which other sites add their paths, 80 in devstack."""
 
     def __init__(self, stack: Stack, directory: Path) -> None:
         (self.port,) = free_ports(1)
@@ -70,7 +70,7 @@ class Apache:
         return self._process.pid
 
     def start(self) -> "Apache":
-        """It takes the stack's configuration from its environment, and answers when this has returned."""
+        """Start Apache with the stack's configuration. Return when it accepts connections."""
         environment = {**os.environ, "OS_FREEZER_CONFIG_FILES": str(self._stack.conf)}
         command = [*ordinary(), *self._command(), "-DFOREGROUND"]
         self._process = subprocess.Popen(command, env=environment, start_new_session=True)

@@ -1,4 +1,4 @@
-"""Stacks, the server that they have Elasticsearch on, and the Apache that has their sites."""
+"""Stacks, their Elasticsearch, and the Apache with their sites."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ VERSION = "9.5.4"
 
 @pytest.fixture(scope="session")
 def elasticsearch(search_servers: SearchServers) -> Iterator[Server]:
-    """With a certificate, and the user freezer, whose password a stack is given as DATABASE_PASSWORD."""
+    """Return a server with TLS and the user freezer, whose password is DATABASE_PASSWORD of a stack."""
     server = search_servers.server("elasticsearch", "8", secure=True)
     yield server
     server.request("DELETE", "/freezer-*")
@@ -29,7 +29,7 @@ MakeStack = Callable[..., Stack]
 
 @pytest.fixture(scope="session")
 def make_stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> MakeStack:
-    """Makes a stack in a new directory; with the backend elasticsearch on a real server."""
+    """Return a function that creates a stack. With the backend elasticsearch it uses a real server."""
 
     def _make(server_type: str = "", backend: str = "", **variables: str) -> Stack:
         chosen = {"FREEZER_API_SERVER_TYPE": server_type, "FREEZER_BACKEND": backend}
@@ -48,13 +48,13 @@ def make_stack(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
 
 @pytest.fixture
 def stack(make_stack: MakeStack) -> Stack:
-    """With the defaults of the plugin."""
+    """Return a stack with the defaults of the plugin."""
     return make_stack()
 
 
 @pytest.fixture
 def apache(tmp_path: Path) -> Iterator[Callable[[Stack], Apache]]:
-    """Makes an Apache with the sites of a stack, and ends it."""
+    """Return a function that creates an Apache with the sites of a stack. It is stopped at the end."""
     made: list[Any] = []
 
     def _make(stack: Stack) -> Apache:

@@ -1,4 +1,4 @@
-"""A stack: what devstack has on a machine, in a directory, and the plugin run on it phase by phase."""
+"""A stack: the files of devstack on a machine, in a directory, and the plugin that runs phase by phase."""
 
 import configparser
 import getpass
@@ -26,7 +26,7 @@ ELASTIC_PASSWORD = "the-password-that-the-package-makes-up"
 
 PACKAGE = "elasticsearch-{}-amd64.deb"
 
-# Who runs devstack is nobody special, and Apache insists on it.
+# devstack does not run as root, and Apache refuses root.
 USER = "daemon" if os.geteuid() == 0 else getpass.getuser()
 
 
@@ -36,7 +36,7 @@ class Done(NamedTuple):
 
 
 class Stack:
-    """Variables of devstack as they are without a local.conf, but for places, which are all in ``root``."""
+    """The variables of devstack without a local.conf. All paths are in ``root``."""
 
     def __init__(self, root: Path, **variables: str) -> None:
         self.root = root
@@ -93,7 +93,7 @@ class Stack:
         }
 
     def publish(self, version: str, name: str = PACKAGE) -> Path:
-        """Put Elasticsearch's package where it is downloaded from, with its checksum."""
+        """Create Elasticsearch's package and its checksum, for downloads."""
         package = self.mirror / name.format(version)
         package.write_text(f"elasticsearch {version}\n")
         checksum = hashlib.sha512(package.read_bytes()).hexdigest()
@@ -101,7 +101,7 @@ class Stack:
         return package
 
     def run(self, *phases: str, prefix: Sequence[str] = (), **variables: str) -> Done:
-        """The plugin in these phases; its exit code and devstack's log."""
+        """Run the plugin in these phases. Return its exit code and devstack's log."""
         done = subprocess.run(
             [*prefix, str(HERE / "stack.sh"), *phases],
             env={**self.variables, **variables},
@@ -115,16 +115,16 @@ class Stack:
         return Done(done.returncode, done.stdout)
 
     def succeed(self, *phases: str, prefix: Sequence[str] = (), **variables: str) -> str:
-        """As ``run``, and it has to end well; the log."""
+        """Run the plugin, which must succeed. Return the log."""
         done = self.run(*phases, prefix=prefix, **variables)
         if "uwsgi is not installed" in done.log:
-            leave_out("there is no uwsgi")
+            leave_out("uwsgi is not installed")
         assert done.code == 0, done.log
         return done.log
 
     @property
     def calls(self) -> list[list[str]]:
-        """What was called of devstack: the name and the arguments."""
+        """Return the calls of devstack's functions: the name and the arguments."""
         calls = self.root / "calls"
         return [line.split("\t") for line in calls.read_text().splitlines()] if calls.exists() else []
 
@@ -132,18 +132,18 @@ class Stack:
         return [call for call in self.calls if call[0] in names]
 
     def options(self, file: Path | None = None) -> dict[str, dict[str, str]]:
-        """What a file sets, by section."""
+        """Return the options of a file by section."""
         parser = configparser.ConfigParser(interpolation=None, default_section="")
         parser.read(file or self.conf)
         return {name: dict(parser[name]) for name in parser.sections() if parser[name]}
 
     def files(self) -> set[str]:
-        """All files and links below the root, and empty directories."""
+        """Return all files and links below the root, and empty directories."""
         found = (path for path in self.root.rglob("*") if not path.is_dir() or not any(path.iterdir()))
         return {str(path.relative_to(self.root)) for path in found} - {"calls"}
 
     def readable_by_all(self, *secrets: str) -> list[str]:
-        """Files with one of these texts that others than their owner may read."""
+        """Return the files with one of these texts that not only their owner can read."""
         ours = {self.root / "calls", self.users / "password"}
         return [
             str(path)

@@ -1,4 +1,4 @@
-"""A whole stack: the plugin starts the service, and users reach it at the endpoint that the plugin registers."""
+"""A complete stack: the plugin starts the service, and users reach it at the registered endpoint."""
 
 import json
 import re
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
-    """A virtual environment of the Python that Debian's mod_wsgi and uWSGI have in them, with our packages."""
+    """Return a virtual environment of the Python of Debian's mod_wsgi and uWSGI, with the tested packages."""
     python = "/usr/bin/python3"
     program = "import sys; print(*sys.version_info[:2])"
     done = subprocess.run([python, "-c", program], check=False, capture_output=True, text=True)
     if done.stdout.split() != [str(number) for number in sys.version_info[:2]]:
-        leave_out(f"{python} is none of {sys.version_info[0]}.{sys.version_info[1]}: {done.stdout}{done.stderr}")
+        leave_out(f"{python} is not {sys.version_info[0]}.{sys.version_info[1]}: {done.stdout}{done.stderr}")
     folder = tmp_path_factory.mktemp("environment") / "venv"
     subprocess.run([python, "-m", "venv", "--without-pip", str(folder)], check=True)
     packages = next(folder.glob("lib/python*/site-packages"))
@@ -70,14 +70,14 @@ class Endpoint:
 
 @pytest.fixture
 def curtain(search_servers, tmp_path):
-    """The version that the plugin installs."""
+    """Return a TLS proxy for the version that the plugin installs."""
     with Curtain(search_servers.server("elasticsearch", "9").url, tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def served(request, make_stack, apache, environment, keystone):
-    """Starts a stack; the endpoint that it has registered. What it started is ended."""
+    """Return a function that starts a stack and returns its endpoint. All stacks are stopped at the end."""
     stacks = []
 
     def _served(server_type, store):
@@ -97,7 +97,7 @@ def served(request, make_stack, apache, environment, keystone):
             "KEYSTONE_SERVICE_URI": keystone.url,
             "SERVICE_PASSWORD": "freezer",
             "SERVICE_LISTEN_ADDRESS": "127.0.0.1",
-            # What is at port 80 in devstack.
+            # In devstack this is port 80.
             "SERVICE_HOST": f"127.0.0.1:{web.port}" if server_type == "uwsgi" else "127.0.0.1",
             "FREEZER_API_PORT": str(*free_ports(1)),
             "GLOBAL_VENV": "True",
@@ -135,7 +135,7 @@ def upgrade_check(stack):
         ("uwsgi", "sqlite"),
     ],
 )
-def test_it_serves_at_its_endpoint_until_it_is_stopped(served, keystone, server_type, store):
+def test_service_is_at_its_endpoint_until_unstack(served, keystone, server_type, store):
     stack, endpoint = served(server_type, store)
     _, versions = endpoint.request("GET", "/", token="")
     links = {link["href"] for version in versions["versions"] for link in version["links"]}
@@ -146,19 +146,19 @@ def test_it_serves_at_its_endpoint_until_it_is_stopped(served, keystone, server_
     assert endpoint.request("POST", f"/v2/{project}/clients", client)[0] == 201
     status, answer = endpoint.request("GET", f"/v2/{project}/clients")
     assert (status, [found["client"]["client_id"] for found in answer["clients"]]) == (200, ["node1"])
-    assert endpoint.request("GET", "/v1/jobs", token="nobody")[0] == 401
+    assert endpoint.request("GET", "/v1/jobs", token="unknown")[0] == 401
     assert endpoint.request("GET", f"/v2/{project}/clients/{'x' * 10}")[0] == 404
 
     assert upgrade_check(stack) == 0
     assert endpoint.is_there
     stack.succeed("unstack", prefix=ordinary())
-    # Apache ends it when it has answered those who wait.
+    # Apache stops it when running requests have completed.
     while endpoint.is_there:
         time.sleep(0.05)
     assert list((stack.root / "processes").iterdir()) == []
 
 
-def test_the_command_starts_with_it(make_stack, tmp_path):
+def test_command_starts_with_the_configuration(make_stack, tmp_path):
     stack = make_stack("uwsgi", "sqlalchemy")
     stack.succeed(*STACK)
     service = Production(tmp_path / "data", "--workers", "1", config=stack.conf)

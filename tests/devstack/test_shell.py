@@ -1,4 +1,4 @@
-"""The shell files, as shellcheck sees them."""
+"""Shell files pass shellcheck."""
 
 import re
 import shutil
@@ -11,14 +11,14 @@ from tests.support.left_out import leave_out
 CHECK = REPOSITORY / ".ci/shellcheck"
 
 
-def test_they_are_clean():
+def test_shellcheck_finds_nothing():
     if shutil.which("shellcheck") is None:
-        leave_out("no shellcheck")
+        leave_out("shellcheck is not installed")
     done = subprocess.run([CHECK], check=False, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_none_is_forgotten():
+def test_every_shell_file_is_checked():
     checked = {REPOSITORY / name for name in re.findall(r"[\w.-]+(?:/[\w.-]+)+", CHECK.read_text())}
     assert shell_files() <= checked, shell_files() - checked
 

@@ -1,4 +1,4 @@
-"""TLS before a server that has none here."""
+"""A TLS proxy for a server without TLS."""
 
 import socket
 import ssl
@@ -9,7 +9,7 @@ from tests.support.proxy import Proxy
 
 
 class Curtain(Proxy):
-    """``ca`` is the file with its certificate, which is its own authority."""
+    """``ca``: the file with the self-signed certificate."""
 
     def __init__(self, url: str, directory: Path) -> None:
         key, self.ca = directory / "key.pem", directory / "ca.pem"

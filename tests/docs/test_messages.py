@@ -19,7 +19,7 @@ _ELSEWHERE = {
 }
 """Expressions that are raised or logged instead of a literal message, and the origin of their text."""
 _BESIDE = {
-    "There is no policy file <>, so <> counts; convert it to YAML and rename it",
+    "The policy file <> does not exist, <> is read: convert it to YAML and rename it",
     "<> is an old name; write <>",
     "<> is ignored",
     "[<>] <> in <> is unknown and ignored",

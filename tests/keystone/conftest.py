@@ -22,7 +22,7 @@ Serve = Callable[..., WSGIApplication]
 
 @pytest.fixture(scope="session")
 def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Composes services over one store."""
+    """Return a function that composes services over one store."""
     directory = tmp_path_factory.mktemp("identity")
     repository = open_sqlite(embedded.prepare(directory / embedded.FILE))
 
@@ -43,13 +43,13 @@ def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="session")
 def service(serve: Serve) -> WSGIApplication:
-    """The service as our paste file has it, with its cache of tokens."""
+    """Return the service with the shipped paste file and its cache of tokens."""
     return serve()
 
 
 @pytest.fixture(scope="session")
 def identity(keystone: Keystone) -> Callable[[str], dict[str, str]]:
-    """The headers that say who asks, ``user@project role,role``; without roles a member."""
+    """Return a function that returns the headers of ``user@project role,role``; the default role is member."""
 
     def headers(who: str) -> dict[str, str]:
         place, _, roles = who.partition(" ")

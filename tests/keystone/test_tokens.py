@@ -1,4 +1,4 @@
-"""Who a token of Keystone's makes one, and which tokens make nobody."""
+"""The identity that a token of Keystone gives, and tokens that are refused."""
 
 import socket
 import time
@@ -39,7 +39,7 @@ def _expired_token(client: Client, keystone: Keystone) -> str:
     return token
 
 
-def test_a_document_belongs_to_the_user_of_the_token(client: Client, keystone: Keystone) -> None:
+def test_document_belongs_to_the_user_of_the_token(client: Client, keystone: Keystone) -> None:
     created = client("POST", "backups", BACKUP, by="alice")
     assert created.status == 201
     backup = client("GET", f"backups/{created.json['backup_id']}", by="alice").json
@@ -47,18 +47,18 @@ def test_a_document_belongs_to_the_user_of_the_token(client: Client, keystone: K
     assert client("GET", f"backups/{created.json['backup_id']}", by="bob").status == 404
 
 
-@pytest.mark.parametrize("roles", ["reader", "member", "admin", "service", "nobody"])
-def test_roles_are_those_that_keystone_says(client: Client, roles: str) -> None:
+@pytest.mark.parametrize("roles", ["reader", "member", "admin", "service", "other"])
+def test_roles_come_from_keystone(client: Client, roles: str) -> None:
     by = f"{roles}-user@archive {roles}"
-    assert client("GET", "backups", by=by).status == (403 if roles == "nobody" else 200)
-    may_report = roles not in ("reader", "nobody")
+    assert client("GET", "backups", by=by).status == (403 if roles == "other" else 200)
+    may_report = roles not in ("reader", "other")
     assert client("POST", "backups", BACKUP, by=by).status == (201 if may_report else 403)
     may_create = roles in ("member", "admin")
     assert client("POST", "jobs", {"job_actions": "x"}, by=by).status == (400 if may_create else 403)
 
 
 @pytest.mark.parametrize("scope", ["none", "domain", "system"])
-def test_a_token_without_a_project_may_do_nothing(client: Client, keystone: Keystone, scope: str) -> None:
+def test_token_without_a_project_is_403(client: Client, keystone: Keystone, scope: str) -> None:
     token = {
         "none": lambda: keystone.token("carol", None),
         "domain": lambda: keystone.domain_token("carol", "admin", "member"),
@@ -70,36 +70,36 @@ def test_a_token_without_a_project_may_do_nothing(client: Client, keystone: Keys
 
 
 @pytest.mark.parametrize("token", [None, "", "rubbish", "alice:library", "x" * 5000])
-def test_no_token_of_keystones_is_401(client: Client, keystone: Keystone, token: str | None) -> None:
+def test_invalid_token_is_401(client: Client, keystone: Keystone, token: str | None) -> None:
     answer = _ask(client, token)
     assert answer.status == 401
     assert answer.headers["www-authenticate"] == f'Keystone uri="{keystone.url}"'
     assert answer.json["error"]["code"] == 401
 
 
-def test_a_revoked_token_is_401(client: Client, keystone: Keystone) -> None:
+def test_revoked_token_is_401(client: Client, keystone: Keystone) -> None:
     token = keystone.new_token("dave", "library", "member")
     keystone.revoke(token)
     assert _ask(client, token).status == 401
 
 
-def test_an_expired_token_is_401(client: Client, keystone: Keystone) -> None:
+def test_expired_token_is_401(client: Client, keystone: Keystone) -> None:
     assert _ask(client, _expired_token(client, keystone)).status == 401
 
 
 class TestServiceTokens:
     """A service that acts for a user sends its own token beside the user's, which may have expired meanwhile."""
 
-    def test_one_that_counts(self, client: Client, keystone: Keystone) -> None:
+    def test_service_token_accepts_an_expired_user_token(self, client: Client, keystone: Keystone) -> None:
         service = {"X-Service-Token": keystone.token("nova", "service", "service")}
         assert _ask(client, _expired_token(client, keystone), **service).status == 200
 
-    def test_one_without_the_role(self, client: Client, keystone: Keystone) -> None:
+    def test_service_token_without_the_role_is_401(self, client: Client, keystone: Keystone) -> None:
         token = keystone.token("alice", "library", "member")
         assert _ask(client, token, **{"X-Service-Token": keystone.token("bob", "library", "member")}).status == 401
         assert _ask(client, token, **{"X-Service-Token": "rubbish"}).status == 401
 
-    def test_its_roles_are_not_the_users(self, client: Client, keystone: Keystone) -> None:
+    def test_roles_of_the_service_are_not_the_users(self, client: Client, keystone: Keystone) -> None:
         reader = keystone.token("eve", "library", "reader")
         service = {"X-Service-Token": keystone.token("nova", "service", "service")}
         answer = client("POST", "backups", BACKUP, by=None, headers={"X-Auth-Token": reader, **service})
@@ -134,14 +134,14 @@ class TestAccessRules:
         assert status("POST", f"/v2/{project}/jobs") == 401
         assert status("GET", f"/v2/{project}/backups") == 401
 
-    def test_the_type_of_the_file_is_used(self, serve: Serve, keystone: Keystone) -> None:
+    def test_configured_service_type_is_used(self, serve: Serve, keystone: Keystone) -> None:
         token = {"X-Auth-Token": keystone.restricted_token("gina", "library", *self.RULES)}
         other = Client(serve(service_type="another"), V1, lambda _who: {})
         assert other.unchecked("GET", "/v1/jobs/", by=None, headers=token).status == 401
 
 
 @pytest.mark.parametrize("name", PASTE_FILES)
-def test_paste_files_serve_as_they_are(serve: Serve, keystone: Keystone, name: str, identity) -> None:
+def test_paste_file_serves_unchanged(serve: Serve, keystone: Keystone, name: str, identity) -> None:
     client = Client(serve(PASTE_FILES[name]), V1, identity)
     if name == "e3-paste":
         assert client("GET", "jobs").status == 404
@@ -177,18 +177,16 @@ class TestOrder:
             ("POST", "jobs", "alice", "application/json", 400),
         ],
     )
-    def test_what_is_wrong_first_is_said_first(
+    def test_first_error_is_reported(
         self, client: Client, method: str, path: str, by: str | None, accept: str, status: int
     ) -> None:
         answer = client.unchecked(method, path, self.BROKEN, by=by, headers={"Accept": accept})
         assert answer.status == status
 
 
-class TestKeystoneInTrouble:
+class TestKeystoneFailures:
     @pytest.mark.parametrize("paste", [OURS, DEPLOYERS / "e1-paste.ini"], ids=["ours", "e1"])
-    def test_one_that_takes_requests_and_says_nothing(
-        self, serve: Serve, keystone: Keystone, identity, paste: Path
-    ) -> None:
+    def test_silent_keystone_is_503(self, serve: Serve, keystone: Keystone, identity, paste: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
             url = f"http://127.0.0.1:{silent.getsockname()[1]}/v3"
             client = Client(serve(paste, auth_url=url, http_connect_timeout="1"), V1, identity)
@@ -198,6 +196,6 @@ class TestKeystoneInTrouble:
             assert time.monotonic() - begun < 10
             assert client("GET", "/", by=None).status == 300
 
-    def test_one_that_does_not_know_the_service(self, serve: Serve, identity) -> None:
+    def test_unknown_account_is_503(self, serve: Serve, identity) -> None:
         answer = Client(serve(password="wrong"), V1, identity)("GET", "jobs")
         assert answer.status == 503

@@ -48,7 +48,7 @@ def disturbed(store: Repository) -> Disturbed:
 
 @pytest.fixture
 def speak(keystone: Keystone, disturbed: Disturbed, identity: Any, tmp_path: Path) -> Speak:
-    """Clients of a service with these options of ``[centralized_scheduler]``."""
+    """Return a function that returns a client of a service with these ``[centralized_scheduler]`` options."""
 
     def spoken(*options: str, more: str = "", version: Any = V2) -> Client:
         path = tmp_path / "freezer-api.conf"
@@ -67,7 +67,7 @@ def speak(keystone: Keystone, disturbed: Disturbed, identity: Any, tmp_path: Pat
 
 @pytest.fixture
 def client(speak: Speak) -> Client:
-    """With a central client, and an ordinary one in the project of alice and bob."""
+    """Register a central client, and an ordinary one in the project of alice and bob."""
     client = speak()
     _register(client)
     return client
@@ -80,7 +80,7 @@ def _register(client: Client) -> None:
 
 @pytest.fixture
 def trusts(keystone: Keystone) -> Iterator[Callable[[str], dict[str, Trust]]]:
-    """The trusts that somebody has made, by id; all are gone in the end."""
+    """Return a function that returns the trusts of a user by id. All trusts are deleted at the end."""
     asked = set()
 
     def found(user: str) -> dict[str, Trust]:
@@ -91,7 +91,7 @@ def trusts(keystone: Keystone) -> Iterator[Callable[[str], dict[str, Trust]]]:
         return {
             trust["id"]: keystone.ask("GET", f"/OS-TRUST/trusts/{trust['id']}", token=token)["trust"]
             for trust in listed
-            # Other tests make short tokens of trusts to oneself; what has expired is listed, and not found.
+            # Trusts to oneself are those of other tests' short tokens, and are listed after they have expired.
             if trust["trustee_user_id"] != trust["trustor_user_id"]
         }
 
@@ -117,7 +117,7 @@ def _trust(client: Client, job_id: str, by: str = ALICE) -> str | None:
     return job.get("user_credentials", {}).get("trust_id")
 
 
-def test_a_job_of_a_central_client_has_a_trust_of_its_creator(
+def test_job_of_a_central_client_has_a_trust_of_its_creator(
     client: Client, keystone: Keystone, trusts: Any
 ) -> None:
     job_id = _create(client, user_credentials={"trust_id": "mine", "trustor_user_id": "me"})
@@ -134,7 +134,7 @@ def test_a_job_of_a_central_client_has_a_trust_of_its_creator(
     assert [job["user_credentials"]["trust_id"] for job in listed] == [id_]
 
 
-def test_jobs_share_it_and_the_last_one_ends_it(client: Client, trusts: Any) -> None:
+def test_jobs_share_a_trust_until_the_last_is_deleted(client: Client, trusts: Any) -> None:
     jobs = [_create(client) for _ in range(3)]
     jobs.append("chosen")
     assert client("POST", "jobs/chosen", JOB, by=ALICE).status == 201
@@ -146,76 +146,66 @@ def test_jobs_share_it_and_the_last_one_ends_it(client: Client, trusts: Any) -> 
     assert trusts("alice") == {}
 
 
-def test_others_have_their_own(client: Client, trusts: Any) -> None:
+def test_every_user_has_their_own_trust(client: Client, trusts: Any) -> None:
     of_alice, of_bob = _create(client), _create(client, BOB)
     assert [*trusts("alice"), *trusts("bob")] == [_trust(client, of_alice), _trust(client, of_bob)]
 
 
-def test_who_deletes_ends_the_trust_of_the_creator(client: Client, trusts: Any) -> None:
-    """By the account to which it was given, as it is not the caller's."""
+def test_job_is_deleted_if_its_trust_cannot_be_revoked(client: Client, trusts: Any) -> None:
     job_id = _create(client)
     assert client("DELETE", f"jobs/{job_id}", by=BOB).status == 204
-    # Keystone lets only the trustor end it, and says so; the job is gone all the same.
+    # Keystone lets only the trustor revoke it.
     assert client("GET", f"jobs/{job_id}", by=ALICE).status == 404
 
 
-UNUSABLE = {
-    "as somebody else": {"impersonation": True},
-    "for a while": {"expires_at": "2999-01-01T00:00:00.000000Z", "remaining_uses": 5},
-    "to somebody else": {"trustee": "bob"},
-    "without the role": {"role": "reader"},
-    "in another project": {"project": "elsewhere"},
-}
-
-
-@pytest.mark.parametrize("name", UNUSABLE)
-def test_fault_100_a_trust_that_will_not_do_is_not_used(
-    client: Client, keystone: Keystone, trusts: Any, name: str
-) -> None:
-    given = {"trustee": "freezer", "role": "member", "project": "trusting"} | UNUSABLE[name]
-    trustee, role, project = (given.pop(key) for key in ("trustee", "role", "project"))
-    roles = ("member", "reader")
-    token = keystone.new_token("alice", project, *roles)
+def _grant(keystone: Keystone, trustee: str, role: str, project: str, **changes: Any) -> str:
+    """Create a trust of alice's without the service. Return its id."""
     trust = {
         "trustor_user_id": keystone.user("alice"),
         "trustee_user_id": keystone.user(trustee),
         "project_id": keystone.project(project),
-        "roles": [{"name": role}],
+        "roles": [{"name": role}, {"name": "reader"}] if role != "reader" else [{"name": role}],
         "impersonation": False,
-        **given,
+        **changes,
     }
-    existing = keystone.ask("POST", "/OS-TRUST/trusts", {"trust": trust}, token)["trust"]["id"]
-    job_id = _create(client)
-    assert _trust(client, job_id) != existing
+    token = keystone.new_token("alice", project, "member", "reader")
+    return str(keystone.ask("POST", "/OS-TRUST/trusts", {"trust": trust}, token)["trust"]["id"])
+
+
+@pytest.mark.parametrize(
+    ("trustee", "role", "project", "changes"),
+    [
+        ("freezer", "member", "trusting", {"impersonation": True}),
+        ("freezer", "member", "trusting", {"expires_at": "2999-01-01T00:00:00.000000Z", "remaining_uses": 5}),
+        ("bob", "member", "trusting", {}),
+        ("freezer", "reader", "trusting", {}),
+        ("freezer", "member", "elsewhere", {}),
+    ],
+    ids=["impersonation", "limited uses", "other trustee", "missing role", "other project"],
+)
+def test_fault_100_unsuitable_trust_is_not_used(
+    client: Client, keystone: Keystone, trusts: Any, trustee: str, role: str, project: str, changes: dict[str, Any]
+) -> None:
+    existing = _grant(keystone, trustee, role, project, **changes)
+    assert _trust(client, _create(client)) != existing
     assert len(trusts("alice")) == 2
 
 
-def test_one_that_will_do_is_used_and_ended_with_the_last_job(
-    client: Client, keystone: Keystone, trusts: Any
-) -> None:
-    trust = {
-        "trustor_user_id": keystone.user("alice"),
-        "trustee_user_id": keystone.user("freezer"),
-        "project_id": keystone.project("trusting"),
-        "roles": [{"name": "member"}, {"name": "reader"}],
-        "impersonation": False,
-        # Keystone takes no two of the same, not even when the first is ended.
-        "expires_at": "2998-01-01T00:00:00.000000Z",
-    }
-    token = keystone.new_token("alice", "trusting", "member", "reader")
-    existing = keystone.ask("POST", "/OS-TRUST/trusts", {"trust": trust}, token)["trust"]["id"]
+def test_suitable_trust_is_used(client: Client, keystone: Keystone, trusts: Any) -> None:
+    # Keystone refuses a second trust with the same properties, even if the first was revoked.
+    existing = _grant(keystone, "freezer", "member", "trusting", expires_at="2998-01-01T00:00:00.000000Z")
     assert _trust(client, _create(client)) == existing
     assert set(trusts("alice")) == {existing}
 
 
-def test_fault_100_what_is_refused_makes_none(client: Client, trusts: Any) -> None:
+def test_fault_100_refused_job_creates_no_trust(client: Client, trusts: Any) -> None:
     client("PATCH", "clients/central", {"supported_modes": ["fs"]}, by=SCHEDULER)
     impossible = [{"freezer_action": {"action": "backup", "mode": "nova"}}]
     for job, status in (
         ({**JOB, "job_actions": impossible}, 422),
         ({**JOB, "job_actions": [{"action_id": "missing"}]}, 422),
         ({**JOB, "foo": 1}, 400),
-        ({**JOB, "client_id": "nobody"}, 422),
+        ({**JOB, "client_id": "unknown"}, 422),
     ):
         assert client("POST", "jobs", job, by=ALICE).status == status
         assert client("POST", "jobs/j1", job, by=ALICE).status == status
@@ -224,7 +214,7 @@ def test_fault_100_what_is_refused_makes_none(client: Client, trusts: Any) -> No
     assert trusts("alice") == trusts("bob") == {}
 
 
-def test_fault_100_one_whose_job_cannot_be_written_is_ended(
+def test_fault_100_trust_is_revoked_if_the_job_is_not_written(
     client: Client, disturbed: Disturbed, trusts: Any
 ) -> None:
     disturbed.before("create", "jobs", cut)
@@ -232,13 +222,13 @@ def test_fault_100_one_whose_job_cannot_be_written_is_ended(
     assert trusts("alice") == {}
 
 
-def test_one_whose_job_was_written_all_the_same_stays(client: Client, disturbed: Disturbed, trusts: Any) -> None:
+def test_trust_stays_if_the_job_was_written(client: Client, disturbed: Disturbed, trusts: Any) -> None:
     disturbed.after("create", "jobs", cut)
     assert client("POST", "jobs/j1", JOB, by=ALICE).status == 503
     assert list(trusts("alice")) == [_trust(client, "j1")]
 
 
-def test_one_that_others_hold_stays_when_a_job_cannot_be_written(
+def test_trust_of_another_job_stays_if_a_job_is_not_written(
     client: Client, disturbed: Disturbed, trusts: Any
 ) -> None:
     job_id = _create(client)
@@ -247,7 +237,7 @@ def test_one_that_others_hold_stays_when_a_job_cannot_be_written(
     assert list(trusts("alice")) == [_trust(client, job_id)]
 
 
-def test_a_store_that_cannot_tell_ends_none(client: Client, disturbed: Disturbed, trusts: Any) -> None:
+def test_trust_stays_if_the_store_cannot_be_searched(client: Client, disturbed: Disturbed, trusts: Any) -> None:
     job_id = _create(client)
     disturbed.after("delete", "jobs", lambda: disturbed.before("search", "jobs", cut))
     assert client("DELETE", f"jobs/{job_id}", by=ALICE).status == 204
@@ -255,7 +245,7 @@ def test_a_store_that_cannot_tell_ends_none(client: Client, disturbed: Disturbed
 
 
 @pytest.mark.parametrize("method", ["create", "replace"])
-def test_a_repetition_uses_what_a_death_has_left(
+def test_repeated_request_uses_the_trust_that_a_crash_left(
     client: Client, disturbed: Disturbed, trusts: Any, method: str
 ) -> None:
     if method == "replace":
@@ -269,19 +259,19 @@ def test_a_repetition_uses_what_a_death_has_left(
     assert list(trusts("alice")) == [_trust(client, "j1")] == [left]
 
 
-def test_conflicts_make_no_second_one(client: Client, disturbed: Disturbed, trusts: Any) -> None:
+def test_conflicts_create_no_second_trust(client: Client, disturbed: Disturbed, trusts: Any) -> None:
     _create(client, client_id="node1", job_id="j1")
 
-    def happen() -> None:
+    def conflict() -> None:
         raise Conflict("Job with ID j1 was changed by another request")
 
-    disturbed.before("replace", "jobs", happen, times=3)
+    disturbed.before("replace", "jobs", conflict, times=3)
     assert client("PATCH", "jobs/j1", {"client_id": "central"}, by=ALICE).status == 200
     assert list(trusts("alice")) == [_trust(client, "j1")]
 
 
 class TestChanges:
-    def test_fault_100_a_job_that_comes_to_a_central_client_gets_one(self, client: Client, trusts: Any) -> None:
+    def test_fault_100_change_to_a_central_client_creates_a_trust(self, client: Client, trusts: Any) -> None:
         for job_id in ("j1", "j2"):
             _create(client, client_id="node1", job_id=job_id)
             assert _trust(client, job_id) is None
@@ -290,13 +280,13 @@ class TestChanges:
         (id_,) = trusts("alice")
         assert _trust(client, "j1") == _trust(client, "j2") == id_
 
-    def test_one_that_leaves_it_gives_it_back(self, client: Client, trusts: Any) -> None:
+    def test_change_to_an_ordinary_client_revokes_the_trust(self, client: Client, trusts: Any) -> None:
         _create(client, job_id="j1")
         assert client("PATCH", "jobs/j1", {"client_id": "node1"}, by=ALICE).status == 200
         assert "user_credentials" not in client("GET", "jobs/j1", by=ALICE).json
         assert trusts("alice") == {}
 
-    def test_what_is_no_other_work_touches_none(self, client: Client, trusts: Any) -> None:
+    def test_change_without_other_work_keeps_the_trust(self, client: Client, trusts: Any) -> None:
         _create(client, job_id="j1")
         (id_,) = trusts("alice")
         whole = client("GET", "jobs/j1", by=BOB).json
@@ -313,15 +303,13 @@ class TestChanges:
         assert trusts("bob") == {}
 
     @pytest.mark.parametrize("method", ["PATCH", "POST"])
-    def test_other_work_of_another_person_is_on_their_trust(
-        self, client: Client, trusts: Any, method: str
-    ) -> None:
+    def test_other_work_of_another_user_gets_their_trust(self, client: Client, trusts: Any, method: str) -> None:
         _create(client, job_id="j1")
         other = {**JOB, "job_actions": [{"freezer_action": {"action": "restore"}}]}
         assert client(method, "jobs/j1", other, by=BOB).status < 300
         assert list(trusts("bob")) == [_trust(client, "j1")]
 
-    def test_other_work_of_the_same_person_is_on_the_same(self, client: Client, trusts: Any) -> None:
+    def test_other_work_of_the_same_user_keeps_the_trust(self, client: Client, trusts: Any) -> None:
         _create(client, job_id="j1")
         (id_,) = trusts("alice")
         other = {"job_actions": [{"freezer_action": {"action": "restore"}}]}
@@ -343,7 +331,7 @@ OTHER_WORK: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", OTHER_WORK)
 class TestOtherWork:
-    """A trust never stays for work that another person put into the job."""
+    """A trust never stays for work that another user put into the job."""
 
     LIBRARY: ClassVar = {"action_id": "a2", "freezer_action": {"action": "exec", "command": "id"}}
 
@@ -390,9 +378,9 @@ def test_a_token_in_either_header_delegates(client: Client, keystone: Keystone, 
 
 
 class TestVersion1:
-    """It hides the credentials, keeps them, and ends the trust with the job."""
+    """Version 1 hides the credentials, keeps them, and revokes the trust with the job."""
 
-    def test_it_keeps_what_it_hides(self, client: Client, speak: Speak, trusts: Any) -> None:
+    def test_hidden_credentials_are_kept(self, client: Client, speak: Speak, trusts: Any) -> None:
         _create(client, job_id="j1")
         (id_,) = trusts("alice")
         v1 = speak(version=V1)
@@ -406,7 +394,7 @@ class TestVersion1:
         assert v1("DELETE", "jobs/j1", by=ALICE).status == 204
         assert trusts("alice") == {}
 
-    def test_its_own_jobs_have_none(self, client: Client, speak: Speak, trusts: Any) -> None:
+    def test_own_jobs_have_no_trust(self, client: Client, speak: Speak, trusts: Any) -> None:
         assert speak(version=V1)("POST", "jobs/j1", JOB, by=ALICE).status == 201
         assert _trust(client, "j1") is None
         assert trusts("alice") == {}
@@ -433,7 +421,7 @@ class TestOptions:
         assert {role["name"] for role in trust["roles"]} >= roles
         assert option == "" or len(trust["roles"]) == 1
 
-    def test_another_section_has_the_account(self, speak: Speak, keystone: Keystone, trusts: Any) -> None:
+    def test_account_of_another_section(self, speak: Speak, keystone: Keystone, trusts: Any) -> None:
         keystone.token("central", "service", "service")
         section = keystone.section().replace("keystone_authtoken", "central").replace("= freezer", "= central")
         client = speak("auth_section = central", more=section)
@@ -445,7 +433,7 @@ class TestOptions:
 
 @pytest.fixture
 def broken() -> Iterator[str]:
-    """The address of an identity service that fails."""
+    """Return the URL of an identity service that fails."""
 
     class Fails(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -466,7 +454,7 @@ def broken() -> Iterator[str]:
 
 
 class TestFailures:
-    """What Keystone refuses is 422, that it cannot be asked 503, and no job is there."""
+    """A refusal of Keystone is 422, an unreachable Keystone 503, and no job is created."""
 
     def _refused(self, client: Client, by: str = ALICE) -> tuple[int, str, str]:
         answer = client("POST", "jobs/j1", JOB, by=by)
@@ -490,7 +478,7 @@ class TestFailures:
         )
         assert trusts("alice") == {}
 
-    def test_a_role_that_the_caller_has_not(self, speak: Speak, keystone: Keystone) -> None:
+    def test_role_that_the_caller_lacks(self, speak: Speak, keystone: Keystone) -> None:
         keystone.role("conductor")
         client = speak("trusts_delegated_roles = conductor")
         _register(client)
@@ -506,7 +494,7 @@ class TestFailures:
             ("username = freezer", ""),
         ],
     )
-    def test_an_account_that_is_none(self, speak: Speak, keystone: Keystone, old: str, new: str) -> None:
+    def test_unusable_account(self, speak: Speak, keystone: Keystone, old: str, new: str) -> None:
         client = self._with_account(speak, keystone, old, new)
         assert self._refused(client) == (
             422,
@@ -514,34 +502,34 @@ class TestFailures:
             "Cannot deduce trustee user from auth_section",
         )
 
-    def test_an_admin_without_a_role_there(self, client: Client, keystone: Keystone) -> None:
+    def test_admin_without_a_role_in_the_project(self, client: Client, keystone: Keystone) -> None:
         project = keystone.project("trusting")
         answer = client("POST", f"/v2/{project}/jobs/j1", JOB, by="root@operators admin")
         assert answer.error[:2] == (422, "Missing required credentials")
 
-    def test_an_admin_with_one_there(self, client: Client, keystone: Keystone) -> None:
+    def test_admin_with_a_role_in_the_project(self, client: Client, keystone: Keystone) -> None:
         keystone.token("chief", "trusting", "member")
         project = keystone.project("trusting")
         answer = client("POST", f"/v2/{project}/jobs/j1", JOB, by="chief@operators admin")
         assert answer.status == 201
         assert _trust(client, "j1")
 
-    def test_an_application_credential_may_not_lend(self, client: Client, keystone: Keystone) -> None:
+    def test_application_credential_cannot_delegate(self, client: Client, keystone: Keystone) -> None:
         user, token = keystone.user("alice"), keystone.new_token("alice", "trusting", "member")
         wanted = {"application_credential": {"name": "robot", "secret": "secret"}}
         path = f"/users/{user}/application_credentials"
-        made = keystone.ask("POST", path, wanted, token)["application_credential"]
+        created = keystone.ask("POST", path, wanted, token)["application_credential"]
         identity = {
             "methods": ["application_credential"],
-            "application_credential": {"id": made["id"], "secret": "secret"},
+            "application_credential": {"id": created["id"], "secret": "secret"},
         }
         headers, _ = keystone._send("POST", "/auth/tokens", {"auth": {"identity": identity}}, {})
         robot = {"X-Auth-Token": headers["X-Subject-Token"]}
         answer = client("POST", f"{client.version.base(ALICE)}/jobs/j1", JOB, by=None, headers=robot)
         assert answer.error[:2] == (422, "Missing required credentials")
-        keystone.ask("DELETE", f"{path}/{made['id']}", token=token)
+        keystone.ask("DELETE", f"{path}/{created['id']}", token=token)
 
-    def test_fault_101_a_keystone_that_is_not_there(self, speak: Speak, keystone: Keystone) -> None:
+    def test_fault_101_unreachable_keystone(self, speak: Speak, keystone: Keystone) -> None:
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
             nowhere = f"auth_url = http://127.0.0.1:{held.getsockname()[1]}/v3"
@@ -552,6 +540,6 @@ class TestFailures:
                 "The identity service is not available, try again later",
             )
 
-    def test_fault_101_a_keystone_that_fails(self, speak: Speak, keystone: Keystone, broken: str) -> None:
+    def test_fault_101_failing_keystone(self, speak: Speak, keystone: Keystone, broken: str) -> None:
         client = self._with_account(speak, keystone, f"auth_url = {keystone.url}", f"auth_url = {broken}")
         assert self._refused(client)[:2] == (503, "Service Unavailable")

@@ -68,6 +68,6 @@ print(freezer_api.wsgi.application is not None)
     command = [sys.executable, "-c", program, str(file)]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=True)
     first, second, last = done.stdout.splitlines()
-    assert first == f"[storage] driver in {file}: nonsense is none of elasticsearch, sqlalchemy"
+    assert first == f"[storage] driver in {file}: nonsense is not one of elasticsearch, sqlalchemy"
     assert second.startswith(f"[api] max_limit in {file}: ")
     assert last == "True"

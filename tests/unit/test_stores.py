@@ -1,4 +1,4 @@
-"""Which store a configuration names, how it is reached, and that no secret is shown on the way."""
+"""Which store a configuration selects, its options, and that secrets are not shown."""
 
 import contextlib
 import logging
@@ -6,14 +6,13 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from oslo_config import cfg
 
 from freezer_api import embedded, stores
 from freezer_api.conf import opts
 from freezer_api.errors import CommandError, ConfigurationError
 
 CLIENT = Path(__file__).with_name("client.pem")
-"""A certificate and its key, made for these tests alone."""
+"""A certificate and its key, for these tests only."""
 
 SECRET = "wonder:land/@1"
 DRIVERS = [
@@ -24,146 +23,122 @@ DRIVERS = [
 ]
 SQL_DRIVERS = ["sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver"]
 DATABASE = "[database]\nconnection = sqlite:////var/lib/freezer/freezer.sqlite\n"
+SQLITE = "/var/lib/freezer/freezer.sqlite"
+DEFAULT = "http://127.0.0.1:9200, index freezer"
+ES = "[elasticsearch]\nhosts = http://es:1\n"
 
 
 @pytest.fixture
-def read(tmp_path):
-    """The configuration that a file with this text makes."""
-
-    def _read(text):
-        file = tmp_path / "freezer.conf"
-        file.write_text(text)
-        conf = cfg.ConfigOpts()
-        opts.register_stores(conf)
-        conf(["--config-file", str(file)], project="freezer", default_config_files=[], default_config_dirs=[])
-        return conf
-
-    return _read
+def store(read_config):
+    """Return a function that returns the store of a configuration file with this text."""
+    return lambda text: stores.find_store(read_config(text, opts.register_stores))
 
 
 @pytest.fixture
-def store(read):
-    """The store that such a configuration names."""
-    return lambda text: stores.find_store(read(text))
+def refuse(store, tmp_path):
+    """Return a function that returns the error for this text, without the name of the file."""
+
+    def _refuse(text):
+        with pytest.raises(ConfigurationError) as refusal:
+            store(text)
+        assert "\n" not in str(refusal.value)
+        return str(refusal.value).replace(str(tmp_path / "freezer.conf"), "FILE")
+
+    return _refuse
 
 
-def refused(store, text):
-    """The one line that says why."""
-    with pytest.raises(ConfigurationError) as refusal:
-        store(text)
-    assert "\n" not in str(refusal.value)
-    return str(refusal.value)
+@pytest.fixture
+def options(store):
+    """Return a function that returns the options of an Elasticsearch store with these lines."""
+    return lambda lines="": store(_elastic(lines)).options
 
 
-def elastic(text=""):
-    """A configuration of Elasticsearch with these options."""
-    return f"[storage]\ndriver = elasticsearch\n[elasticsearch]\n{text}\n"
+def _elastic(lines):
+    return f"[storage]\ndriver = elasticsearch\n[elasticsearch]\n{lines}\n"
 
 
-# The choice, by the first rule that fits.
-
-
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_rule_1_a_driver_of_elasticsearch_wins_over_everything(store, driver):
-    found = store(f"[storage]\ndriver = {driver}\n[elasticsearch]\nhosts = http://es:1\n{DATABASE}")
-    assert isinstance(found, stores.ElasticsearchStore)
-    assert str(found) == "http://es:1, index freezer"
-
-
-@pytest.mark.parametrize("driver", DRIVERS)
-def test_rule_1_its_options_are_in_the_group_that_backend_names(store, driver):
-    found = store(
-        f"[storage]\ndriver = {driver}\nbackend = elasticv2\n"
-        "[elasticv2]\nhosts = http://v2:1\nindex = other\n[elasticsearch]\nhosts = http://es:1\n"
-    )
-    assert str(found) == "http://v2:1, index other"
-
-
-@pytest.mark.parametrize("backend", ["storage", "database", "elasticsearch"])
-def test_rule_1_the_group_may_be_one_that_has_options_of_its_own(store, backend):
-    found = store(f"[storage]\ndriver = elasticsearch\nbackend = {backend}\nindex = mine\n")
-    assert str(found) == "http://127.0.0.1:9200, index mine"
-
-
-@pytest.mark.parametrize("driver", SQL_DRIVERS)
-@pytest.mark.parametrize("backend", ["", "backend = sqlachemy\n", "backend = anything\n"])
-def test_rule_2_a_driver_of_sql_wins_over_other_options(store, driver, backend):
-    found = store(f"[storage]\ndriver = {driver}\n{backend}[elasticsearch]\nhosts = http://es:1\n{DATABASE}")
-    assert found == stores.SQLiteStore(Path("/var/lib/freezer/freezer.sqlite"))
-    assert str(found) == "/var/lib/freezer/freezer.sqlite"
-
-
-@pytest.mark.parametrize("driver", SQL_DRIVERS)
-def test_rule_2_without_a_connection_there_is_no_local_file_instead(store, driver):
-    assert "[database] connection is not set" in refused(store, f"[storage]\ndriver = {driver}\n")
-
-
-@pytest.mark.parametrize("driver", ["mongodb", "sqlachemy"])
-def test_rule_3_another_driver_is_refused_with_those_that_there_are(store, tmp_path, driver):
-    line = refused(store, f"[storage]\ndriver = {driver}\n{DATABASE}")
-    assert line == (f"[storage] driver in {tmp_path}/freezer.conf: {driver} is none of elasticsearch, sqlalchemy")
-
-
-@pytest.mark.parametrize("option", ["db = elasticsearch", "hosts = http://es:1", "endpoint = http://es:1"])
-def test_rule_4_options_of_the_first_releases_are_elasticsearch(store, option):
-    found = store(f"[storage]\n{option}\n{DATABASE}")
-    assert isinstance(found, stores.ElasticsearchStore)
-    host = "http://127.0.0.1:9200" if option.startswith("db") else "http://es:1"
-    assert str(found) == f"{host}, index freezer"
-
-
-def test_rule_4_another_word_for_db_is_refused(store, tmp_path):
-    line = refused(store, "[storage]\ndb = mongodb\n")
-    assert line == f"[storage] db in {tmp_path}/freezer.conf: mongodb is not elasticsearch"
-
-
-def test_rule_4_the_endpoint_counts_before_the_hosts_unless_it_is_empty(store):
-    found = store("[storage]\nendpoint = http://a:1, http://b:2\nhosts = http://c:3\n")
-    assert found.options.hosts == ("http://a:1", "http://b:2")
-    assert str(store("[storage]\nendpoint =\nhosts = http://c:3\n")) == "http://c:3, index freezer"
+# The first rule that applies selects the store (operations.md 2.4).
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "found"),
     [
-        "[elasticsearch]\nhosts = http://127.0.0.1:9200\n",
-        "[storage]\nbackend = elasticsearch\n",
-        "[storage]\nbackend = elasticv2\n[elasticv2]\nhosts = http://127.0.0.1:9200\n",
+        *((f"[storage]\ndriver = {driver}\n{ES}{DATABASE}", "http://es:1, index freezer") for driver in DRIVERS),
+        *(
+            (
+                f"[storage]\ndriver = {driver}\nbackend = v2\n{ES}[v2]\nhosts = http://v2:1\nindex = other\n",
+                "http://v2:1, index other",
+            )
+            for driver in DRIVERS
+        ),
+        *(
+            (
+                f"[storage]\ndriver = elasticsearch\nbackend = {backend}\nindex = mine\n",
+                "http://127.0.0.1:9200, index mine",
+            )
+            for backend in ("storage", "database", "elasticsearch")
+        ),
+        *(
+            (f"[storage]\ndriver = {driver}\n{backend}{ES}{DATABASE}", SQLITE)
+            for driver in SQL_DRIVERS
+            for backend in ("", "backend = sqlachemy\n", "backend = anything\n")
+        ),
+        (f"[storage]\ndb = elasticsearch\n{DATABASE}", DEFAULT),
+        (f"[storage]\nhosts = http://es:1\n{DATABASE}", "http://es:1, index freezer"),
+        (f"[storage]\nendpoint = http://es:1\n{DATABASE}", "http://es:1, index freezer"),
+        (
+            "[storage]\nendpoint = http://a:1, http://b:2\nhosts = http://c:3\n",
+            "http://a:1, http://b:2, index freezer",
+        ),
+        ("[storage]\nendpoint =\nhosts = http://c:3\n", "http://c:3, index freezer"),
+        (f"[elasticsearch]\nhosts = http://127.0.0.1:9200\n{DATABASE}", DEFAULT),
+        (f"[storage]\nbackend = elasticsearch\n{DATABASE}", DEFAULT),
+        (f"[storage]\nbackend = elasticv2\n[elasticv2]\nhosts = http://127.0.0.1:9200\n{DATABASE}", DEFAULT),
+        (DATABASE, SQLITE),
+        (f"[storage]\nbackend = sqlachemy\n{DATABASE}", SQLITE),
+        (f"[storage]\nbackend = word\n{DATABASE}", SQLITE),
     ],
 )
-def test_rule_5_hosts_or_a_backend_are_elasticsearch(store, text):
-    found = store(text + DATABASE)
-    assert isinstance(found, stores.ElasticsearchStore)
-    assert str(found) == "http://127.0.0.1:9200, index freezer"
+def test_first_rule_that_applies_selects_the_store(store, text, found):
+    assert str(store(text)) == found
 
 
-@pytest.mark.parametrize("storage", ["", "[storage]\nbackend = sqlachemy\n", "[storage]\nbackend = word\n"])
-def test_rule_6_a_connection_is_sql(store, storage):
-    assert isinstance(store(storage + DATABASE), stores.SQLiteStore)
-
-
-@pytest.mark.parametrize("backend", ["sqlalchemy", "sqlachemy"])
-def test_a_backend_of_sql_alone_wants_a_connection(store, backend):
-    assert "[database] connection is not set" in refused(store, f"[storage]\nbackend = {backend}\n")
-
-
-def test_a_backend_without_hosts_is_refused(store, tmp_path):
-    line = refused(store, "[storage]\nbackend = elasticv2\n")
-    place = f"[storage] backend in {tmp_path}/freezer.conf"
-    assert line == f"{place}: the group [elasticv2], which it names, has no hosts"
-
-
-def test_rule_7_nothing_is_the_embedded_store(store):
+def test_without_options_the_store_is_embedded(store):
     assert store("") == stores.SQLiteStore(embedded.data_dir(None) / embedded.FILE, embedded=True)
 
 
-@pytest.mark.parametrize("option", ["[elasticsearch]\nindex = mine\n", "[storage]\nnumber_of_replicas = 1\n"])
-def test_rule_7_is_not_for_a_store_that_is_named_by_halves(store, option):
-    assert "neither its hosts nor [storage] driver are set" in refused(store, option)
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        *(
+            (f"[storage]\n{option}\n", "[database] connection is not set; it names the SQL store")
+            for option in (
+                *(f"driver = {driver}" for driver in SQL_DRIVERS),
+                "backend = sqlalchemy",
+                "backend = sqlachemy",
+            )
+        ),
+        *(
+            (
+                f"[storage]\ndriver = {driver}\n{DATABASE}",
+                f"[storage] driver in FILE: {driver} is not one of elasticsearch, sqlalchemy",
+            )
+            for driver in ("mongodb", "sqlachemy")
+        ),
+        ("[storage]\ndb = mongodb\n", "[storage] db in FILE: mongodb is not elasticsearch"),
+        ("[storage]\nbackend = elasticv2\n", "[storage] backend in FILE: the group [elasticv2] has no hosts"),
+        *(
+            (option, "[elasticsearch] has options, but neither its hosts nor [storage] driver are set")
+            for option in ("[elasticsearch]\nindex = mine\n", "[storage]\nnumber_of_replicas = 1\n")
+        ),
+    ],
+)
+def test_incomplete_or_invalid_selection_is_refused(refuse, text, reason):
+    assert refuse(text) == reason
 
 
 @pytest.mark.parametrize(
-    ("url", "why"),
+    ("url", "reason"),
     [
         (f"mysql+pymysql://freezer:{SECRET}@db/freezer", "in a password write %40 for @, %2F for / and %25 for %"),
         (
@@ -185,82 +160,77 @@ def test_rule_7_is_not_for_a_store_that_is_named_by_halves(store, option):
         (f"no url {SECRET}", "invalid URL; expected"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_refused_without_its_password(store, tmp_path, url, why):
-    line = refused(store, f"[database]\nconnection = {url}\n")
-    assert line.startswith(f"[database] connection in {tmp_path}/freezer.conf")
-    assert why in line
+def test_invalid_database_url_is_refused_without_its_password(refuse, url, reason):
+    line = refuse(f"[database]\nconnection = {url}\n")
+    assert line.startswith("[database] connection in FILE")
+    assert reason in line
     assert SECRET not in line
     assert "land" not in line
 
 
-# The options.
+# The options of Elasticsearch.
 
 
 @pytest.mark.parametrize("group", ["elasticsearch", "storage"])
 def test_every_option_has_its_old_name(store, group, caplog):
-    ca = CLIENT
-    text = (
-        "[storage]\ndriver = elasticsearch\n"
-        f"[{group}]\nhosts = http://a:1,http://b:2\nindex = mine\ntimeout = 7\nretries = 3\nuse_ssl = true\n"
-        f"verify_certs = true\nca_certs = {ca}\nnumber_of_replicas = 2\n"
-    )
-    if group == "storage":
-        text = text.replace("[storage]\nhosts", "hosts")
-    found = store(text)
-    assert found.options.hosts == ("https://a:1", "https://b:2")
-    assert (found.options.index, found.options.number_of_replicas) == ("mine", 2)
-    assert (found.options.timeout, found.options.retries) == (7, 3)
-    assert (found.options.verify_certs, found.options.ca_certs) == (True, str(ca))
-    old = [
-        record.message
-        for record in caplog.records
-        if "from group" in record.message or "storage" in record.message
-    ]
-    assert bool(old) == (group == "storage")
+    found = store(
+        f"[storage]\ndriver = elasticsearch\n[{group}]\nhosts = http://a:1,http://b:2\nindex = mine\ntimeout = 7\n"
+        f"retries = 3\nuse_ssl = true\nverify_certs = true\nca_certs = {CLIENT}\nnumber_of_replicas = 2\n"
+    ).options
+    assert found.hosts == ("https://a:1", "https://b:2")
+    assert (found.index, found.number_of_replicas) == ("mine", 2)
+    assert (found.timeout, found.retries) == (7, 3)
+    assert (found.verify_certs, found.ca_certs) == (True, str(CLIENT))
+    assert any('from group "storage"' in message for message in caplog.messages) == (group == "storage")
 
 
-def test_without_options(store):
-    found = store(elastic())
-    assert (found.options.hosts, found.options.authorization) == (("http://127.0.0.1:9200",), None)
-    assert found.options.verify_certs
-    assert (found.options.index, found.options.number_of_replicas) == ("freezer", 0)
-    assert (found.options.engine, found.options.deadline) == ("auto", 5.0)
-    assert (found.options.timeout, found.options.retries) == (60, 20)
+def test_defaults(options):
+    found = options()
+    assert (found.hosts, found.authorization, found.verify_certs) == (("http://127.0.0.1:9200",), None, True)
+    assert (found.index, found.number_of_replicas) == ("freezer", 0)
+    assert (found.engine, found.deadline, found.timeout, found.retries) == ("auto", 5.0, 60, 20)
 
 
 @pytest.mark.parametrize(
-    ("hosts", "shown"),
+    ("lines", "hosts"),
     [
-        ("es", ("http://es:9200",)),
-        ("es:1", ("http://es:1",)),
-        ("https://es", ("https://es:443",)),
-        ("https://es/path/", ("https://es:443/path",)),
-        ("http://[::1]:1, http://b:2,", ("http://[::1]:1", "http://b:2")),
-        ("'http://es:1'", ("http://es:1",)),
+        ("hosts = es", ("http://es:9200",)),
+        ("hosts = es:1", ("http://es:1",)),
+        ("hosts = https://es", ("https://es:443",)),
+        ("hosts = https://es/path/", ("https://es:443/path",)),
+        ("hosts = http://[::1]:1, http://b:2,", ("http://[::1]:1", "http://b:2")),
+        ("hosts = 'http://es:1'", ("http://es:1",)),
+        (
+            "use_ssl = true\nhosts = http://a,http://b:1,https://c",
+            ("https://a:9200", "https://b:1", "https://c:443"),
+        ),
+        ("use_ssl = false\nhosts = https://c", ("https://c:443",)),
     ],
 )
-def test_hosts(store, hosts, shown):
-    assert store(elastic(f"hosts = {hosts}")).options.hosts == shown
+def test_hosts_are_completed(options, lines, hosts):
+    assert options(lines).hosts == hosts
 
 
-@pytest.mark.parametrize("hosts", ["ftp://es", f"http://u:{SECRET}@es:port", "http://", "http://es:0", "", ","])
-def test_hosts_that_are_none(store, tmp_path, hosts):
-    line = refused(store, elastic(f"hosts = {hosts}"))
-    assert line.startswith(f"[elasticsearch] hosts in {tmp_path}/freezer.conf: ")
-    assert SECRET not in line
-
-
-def test_use_ssl_turns_http_into_https_and_leaves_the_port(store):
-    found = store(elastic("use_ssl = true\nhosts = http://a,http://b:1,https://c"))
-    assert found.options.hosts == ("https://a:9200", "https://b:1", "https://c:443")
-    assert store(elastic("use_ssl = false\nhosts = https://c")).options.hosts == ("https://c:443",)
+@pytest.mark.parametrize(
+    ("hosts", "reason"),
+    [
+        *(
+            (hosts, "invalid URL; expected a value such as https://es1.example.org:9200")
+            for hosts in ("ftp://es", f"http://u:{SECRET}@es:port", "http://", "http://es:0")
+        ),
+        *((hosts, "no URL; expected a value such as https://es1.example.org:9200") for hosts in ("", ",")),
+        ("http://alice:x@a:1,http://bob:x@b:1", "the URLs contain several users; set one user by http_auth"),
+    ],
+)
+def test_invalid_hosts_are_refused_without_their_text(refuse, hosts, reason):
+    assert refuse(_elastic(f"hosts = {hosts}")) == f"[elasticsearch] hosts in FILE: {reason}"
 
 
 BASIC = "Basic YWxpY2U6d29uZGVyOmxhbmQvQDE="
 
 
 @pytest.mark.parametrize(
-    ("options", "header"),
+    ("lines", "header"),
     [
         (f"http_auth = alice:{SECRET}", BASIC),
         (f"username = alice\npassword = {SECRET}", BASIC),
@@ -273,9 +243,9 @@ BASIC = "Basic YWxpY2U6d29uZGVyOmxhbmQvQDE="
         ("", None),
     ],
 )
-def test_how_the_service_proves_itself_and_that_it_is_not_shown(store, caplog, options, header):
+def test_credentials_are_sent_but_not_shown(store, caplog, lines, header):
     caplog.set_level(logging.DEBUG)
-    found = store(elastic(options))
+    found = store(_elastic(lines))
     assert found.options.authorization == header
     assert "@" not in str(found)
     for shown in (repr(found), str(found), repr(found.options), caplog.text):
@@ -283,13 +253,8 @@ def test_how_the_service_proves_itself_and_that_it_is_not_shown(store, caplog, o
         assert header is None or header not in shown
 
 
-def test_two_users_in_the_hosts_are_refused(store):
-    line = refused(store, elastic("hosts = http://alice:x@a:1,http://bob:x@b:1"))
-    assert line.endswith(": the URLs contain several users; set one user by http_auth")
-
-
 @pytest.mark.parametrize(
-    ("options", "warned"),
+    ("lines", "warning"),
     [
         ("hosts = https://es", "certificates are verified, against the well-known authorities"),
         ("use_ssl = true", "certificates are verified, against the well-known authorities"),
@@ -301,78 +266,71 @@ def test_two_users_in_the_hosts_are_refused(store):
         ("hosts = http://es\nverify_certs = false", ""),
     ],
 )
-def test_warnings(store, caplog, options, warned):
-    found = store(elastic(options))
-    assert found.options.verify_certs == ("verify_certs = false" not in options)
-    assert warned in caplog.text
-    assert len(caplog.records) == bool(warned)
+def test_warning_about_certificates(options, caplog, lines, warning):
+    assert options(lines).verify_certs == ("verify_certs = false" not in lines)
+    assert warning in caplog.text
+    assert len(caplog.records) == bool(warning)
 
 
-@pytest.mark.parametrize("option", ["index = Upper", "engine = solr", "deadline = 0", "number_of_replicas = -1"])
-def test_values_that_cannot_be_are_refused(store, tmp_path, option):
-    name = option.partition(" ")[0]
-    assert refused(store, elastic(option)).startswith(f"[elasticsearch] {name} in {tmp_path}/freezer.conf: ")
+@pytest.mark.parametrize("option", ["engine = solr", "deadline = 0"])
+def test_invalid_value_is_refused(refuse, option):
+    assert refuse(_elastic(option)).startswith(f"[elasticsearch] {option.partition(' ')[0]} in FILE: ")
 
 
 @pytest.mark.parametrize("option", ["ca_certs", "client_cert", "client_key"])
-def test_a_file_that_is_not_there_is_named(store, tmp_path, option):
-    line = refused(store, elastic(f"hosts = https://es:1\n{option} = /no/such.pem"))
-    assert line == f"[elasticsearch] {option} in {tmp_path}/freezer.conf: /no/such.pem cannot be read"
+def test_missing_file_is_refused(refuse, option):
+    line = refuse(_elastic(f"hosts = https://es:1\n{option} = /no/such.pem"))
+    assert line == f"[elasticsearch] {option} in FILE: /no/such.pem cannot be read"
 
 
-@pytest.mark.parametrize("option", ["ca_certs", "client_cert"])
-def test_a_file_that_holds_no_certificate_is_told(store, tmp_path, option):
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ("ca_certs = {}/any.pem", "cannot use {}/any.pem for TLS with the store: [a-z ]+$"),
+        ("client_cert = {}/any.pem", "cannot use {}/any.pem for TLS with the store: [a-z ]+$"),
+        ("ca_certs = {}/directory", "cannot use {}/directory for TLS with the store: "),
+        ("client_cert = {}/directory", "cannot use {}/directory for TLS with the store: "),
+        (f"client_key = {CLIENT}", "client_key is set, but client_cert is not"),
+        (f"client_cert = {CLIENT}\nfingerprint = 00", "client_cert needs a server that is verified by ca_certs"),
+        (
+            f"client_cert = {CLIENT}\nverify_certs = false",
+            "client_cert needs a server that is verified by ca_certs",
+        ),
+    ],
+)
+def test_unusable_files_for_tls_are_refused_at_start(store, tmp_path, lines, reason):
     (tmp_path / "any.pem").write_text("nothing")
     (tmp_path / "directory").mkdir()
-    found = store(elastic(f"hosts = https://es:1\n{option} = {tmp_path / 'any.pem'}"))
-    with pytest.raises(
-        ConfigurationError, match=f"cannot use {tmp_path}/any.pem for TLS with the store: [a-z ]+$"
-    ):
-        found.prepare()
-    found = store(elastic(f"hosts = https://es:1\n{option} = {tmp_path / 'directory'}"))
-    with pytest.raises(ConfigurationError, match=f"cannot use {tmp_path}/directory for TLS with the store: "):
+    found = store(_elastic(f"hosts = https://es:1\n{lines.format(tmp_path)}"))
+    with pytest.raises(ConfigurationError, match=reason.format(tmp_path)):
         found.prepare()
 
 
-def test_a_key_without_a_certificate_is_refused(store):
-    found = store(elastic(f"hosts = https://es:1\nclient_key = {CLIENT}"))
-    with pytest.raises(ConfigurationError, match="client_key is set, but client_cert is not"):
-        found.prepare()
+# The embedded store.
 
 
-@pytest.mark.parametrize("option", ["fingerprint = 00", "verify_certs = false"])
-def test_a_certificate_of_the_service_that_would_not_be_shown_is_refused(store, option):
-    found = store(elastic(f"hosts = https://es:1\nclient_cert = {CLIENT}\n{option}"))
-    with pytest.raises(ConfigurationError, match="client_cert needs a server that is verified by ca_certs"):
-        found.prepare()
+@pytest.mark.parametrize("is_embedded", [False, True])
+def test_only_the_embedded_store_is_created_at_start(tmp_path, is_embedded):
+    store = stores.SQLiteStore(tmp_path / "data" / "freezer.sqlite", embedded=is_embedded)
+    store.prepare()
+    assert store.path.exists() == is_embedded
+    if is_embedded:
+        with contextlib.closing(store.open(2)) as repository:
+            repository.check()
 
 
-def test_the_embedded_store_is_made_when_the_service_starts_and_another_is_not(tmp_path):
-    for is_embedded in (False, True):
-        path = tmp_path / str(is_embedded) / "freezer.sqlite"
-        store = stores.SQLiteStore(path, embedded=is_embedded)
-        store.prepare()
-        assert path.exists() == is_embedded
-    repository = store.open(2)
-    repository.check()
-    repository.close()
-
-
-@pytest.mark.parametrize("trouble", ["directory", "content", "release"])
-def test_an_embedded_store_that_cannot_be_made_keeps_the_service_from_starting(tmp_path, trouble):
+@pytest.mark.parametrize("fault", ["directory", "content", "release"])
+def test_unusable_embedded_store_is_refused_at_start(tmp_path, fault):
     path = tmp_path / "data" / "freezer.sqlite"
-    if trouble == "directory":
+    if fault == "directory":
         path.parent.write_text("")
     else:
         stores.SQLiteStore(path, embedded=True).prepare()
-    if trouble == "content":
+    if fault == "content":
         path.write_bytes(b"garbage " * 1000)
-    if trouble == "release":
+    if fault == "release":
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("UPDATE freezer_schema_version SET version_num = '9999'")
             connection.commit()
     with pytest.raises(CommandError, match=r"cannot use the data (directory|file) .*/data"):
         stores.SQLiteStore(path, embedded=True).prepare()
-
-
-# Real servers.

@@ -1,4 +1,4 @@
-"""Starts what deployers start, with their files: in a directory that stands for the root of their machine."""
+"""Run the commands of deployers with their files, in a directory that replaces the root of their machine."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ _SHOWN = "print('Server listening on 127.0.0.1:%s' % worker.sockets[0].getsockna
 
 @dataclass
 class Machine:
-    """``root`` is where its ``/etc/freezer`` and ``/var/log`` are; ``connection`` is the database of its files."""
+    """``root``: the directory with ``/etc/freezer`` and ``/var/log``. ``connection``: the URL of the database."""
 
     root: Path
     connection: str
@@ -33,7 +33,7 @@ class Machine:
         return self.root / "etc/freezer"
 
     def put(self, fixture: str, name: str, **changed: str) -> Path:
-        """A file of a deployer in ``/etc/freezer``; ``changed`` are texts that stand for this machine's."""
+        """Write a file of a deployer into ``/etc/freezer``. ``changed``: texts, and their replacements."""
         text = (DEPLOYERS / fixture).read_text()
         for here in ("/etc/freezer/", "/var/log/", "/etc/elasticsearch/"):
             text = text.replace(here, f"{self.root}{here}")
@@ -48,17 +48,16 @@ class Machine:
         return self.etc / name
 
     def manage(self, config: Path, *words: str) -> subprocess.CompletedProcess[str]:
-        """``freezer-manage``, as a chart runs it."""
+        """Run ``freezer-manage``."""
         command = [*MANAGE, "--config-file", str(config), *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def command(self, config: Path) -> "Serving":
-        """``freezer-api``."""
         place = ("--bind-host", "127.0.0.1", "--bind-port", "0")
         return self._serving(*PRODUCTION, "--config-file", str(config), *place)
 
     def module(self, name: str, **variables: str) -> "Serving":
-        """A WSGI server that is not ours, with the application that this names."""
+        """Return a gunicorn with the application of this name."""
         settings = self.root / "gunicorn.py"
         settings.write_text(f"def post_worker_init(worker):\n    {_SHOWN}\n")
         place = ("--bind", "127.0.0.1:0", "--config", str(settings), "--no-control-socket")
@@ -67,7 +66,7 @@ class Machine:
         )
 
     def file(self, path: Path, **variables: str) -> "Serving":
-        """The same with a file that holds ``application``, as mod_wsgi loads it."""
+        """Return a gunicorn with the ``application`` of a file, which mod_wsgi loads the same way."""
         (self.root / "loaded.py").write_text(
             f"import runpy\napplication = runpy.run_path({str(path)!r})['application']\n"
         )
@@ -89,7 +88,7 @@ class Answer:
 
 
 class Serving:
-    """A process that serves. ``output`` is what it has said on stdout and stderr by its end."""
+    """A process that serves. ``output``: its stdout and stderr, complete after its end."""
 
     def __init__(self, command: tuple[str, ...], environment: dict[str, str], directory: Path) -> None:
         self._command = command

@@ -12,13 +12,13 @@ from tests.support.search.server import Server
 from tests.support.search.shared import SearchServers
 
 ROOT = Path(__file__).parents[3]
-MADE = "".join(f"Creating or Updating {kind} is True\n" for kind in ALL)
+CREATED = "".join(f"Creating or Updating {kind} is True\n" for kind in ALL)
 SLOW = pytest.mark.slow
 
 
 @pytest.fixture
 def connection(tmp_path: Path) -> str:
-    """The database in the place of ``mysql+pymysql://...``."""
+    """Return the URL that replaces ``mysql+pymysql://...``."""
     return f"sqlite:///{tmp_path}/freezer.sqlite"
 
 
@@ -29,7 +29,7 @@ def machine(tmp_path: Path, connection: str) -> Machine:
 
 @pytest.fixture
 def search(search_servers: SearchServers) -> Iterator[Server]:
-    """A server without indices; those that the files name are removed."""
+    """Return a server without indices. Those of the files are removed at the end."""
     server = search_servers.server("elasticsearch", "9")
     yield server
     _clear(server)
@@ -41,7 +41,7 @@ def _clear(server: Server) -> None:
 
 
 def serves(service: Serving, uri: str, versions: list[str]) -> None:
-    """What everybody sees who has no token."""
+    """Check the responses to requests without a token."""
     health = service.get("/healthcheck")
     assert (health.status, health.body) == (200, b"OK")
     root = service.get("/")
@@ -64,10 +64,10 @@ BOTH = ["v2", "v1"]
 def test_charts(machine: Machine, name: str, warned: list[str]) -> None:
     config = machine.put(f"{name}-freezer.conf", "freezer.conf")
     machine.put("helm-logging.conf", "logging.conf")
-    # The job that makes the store has neither of the others.
+    # The job that creates the store has neither a paste file nor a policy file.
     for _ in range(2):
         done = machine.manage(config, "db", "sync")
-        assert (done.returncode, done.stdout) == (0, MADE), done.stderr
+        assert (done.returncode, done.stdout) == (0, CREATED), done.stderr
     machine.put("helm-api-paste.ini", "api-paste.ini")
     machine.put("helm-policy.yaml", "policy.yaml")
     with machine.command(config).running() as service:
@@ -83,7 +83,7 @@ def test_ansible(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     config = machine.put("osa-freezer-api.conf", "freezer-api.conf")
     machine.put("e3-paste.ini", "freezer-paste.ini")
     assert machine.manage(config, "db", "sync").returncode == 0
-    # Nothing names the file: it is found.
+    # The file is found in the home directory.
     (machine.root / "home").mkdir()
     (machine.root / "home/.freezer").symlink_to(machine.etc)
     with machine.module("freezer_api.wsgi:application").running() as service:
@@ -113,7 +113,7 @@ def test_kolla_on_elasticsearch(machine: Machine, search: Server, name: str, rep
     config = machine.put(f"{name}-freezer.conf", "freezer.conf", **{"http://127.0.0.1:9200": search.url})
     machine.put("kolla-paste.ini", "freezer-paste.ini")
     done = machine.manage(config, "db", "update")
-    assert (done.returncode, done.stdout) == (0, MADE), done.stderr
+    assert (done.returncode, done.stdout) == (0, CREATED), done.stderr
     shown = json.loads(machine.manage(config, "db", "show").stdout)
     assert {index["replicas"] for index in shown.values()} == {replicas}
     assert set(shown) == {f"freezer-{kind}-000001" for kind in ALL}
@@ -154,7 +154,7 @@ class TestDevstack:
         assert secure.access.ca is not None
         authority.write_bytes(secure.access.ca.read_bytes())
         done = machine.manage(config, "db", "update")
-        assert (done.returncode, done.stdout) == (0, MADE), done.stderr
+        assert (done.returncode, done.stdout) == (0, CREATED), done.stderr
         shown = machine.manage(config, "db", "show")
         assert len(json.loads(shown.stdout)) == len(ALL)
         assert secure.access.password not in done.stderr + shown.stderr
@@ -172,7 +172,7 @@ def test_first_releases(machine: Machine, search: Server, era: str) -> None:
     machine.put("e1-paste.ini" if era == "e1" else "kolla-paste.ini", "freezer-paste.ini")
     machine.put("e1-policy.json", "policy.json")
     done = machine.manage(config, "-y", "db", "sync")
-    assert (done.returncode, done.stdout) == (0, MADE), done.stderr
+    assert (done.returncode, done.stdout) == (0, CREATED), done.stderr
     with machine.command(config).running() as service:
         uri = "http://127.0.0.1:5000/v3" if era == "e1" else "http://127.0.0.1:5000"
         serves(service, uri, BOTH)

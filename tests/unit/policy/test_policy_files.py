@@ -1,4 +1,4 @@
-"""Which policy files are read, and what is said of those that cannot be."""
+"""Which policy files are read, and the errors in those that cannot be used."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from tests.compat.deployers import DEPLOYERS
 
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory of the configuration; nobody's home is looked into."""
+    """Return the directory of the configuration. The home directory is empty."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     directory = tmp_path / "etc"
     directory.mkdir()
@@ -32,11 +32,11 @@ def _read(conf: cfg.ConfigOpts) -> dict[str, str]:
     return {name: str(check) for name, check in policy_files.read(policy_files.found(conf), {}).items()}
 
 
-def test_no_file_is_no_rule(etc: Path) -> None:
+def test_without_a_file_there_are_no_rules(etc: Path) -> None:
     assert _read(_conf(etc)) == {}
 
 
-def test_the_file_beside_the_configuration(etc: Path) -> None:
+def test_file_beside_the_configuration_is_read(etc: Path) -> None:
     (etc / "policy.yaml").write_text("a: role:b")
     assert _read(_conf(etc)) == {"a": "role:b"}
     (etc / "other.yaml").write_text("a: role:c")
@@ -44,13 +44,13 @@ def test_the_file_beside_the_configuration(etc: Path) -> None:
     assert _read(_conf(etc, f"policy_file = {etc}/other.yaml")) == {"a": "role:c"}
 
 
-def test_an_empty_name_is_none(etc: Path) -> None:
+def test_empty_name_means_the_default(etc: Path) -> None:
     assert policy_files.found(_conf(etc, "policy_file =")) == policy_files.Files()
     (etc / "policy.yaml").write_text("jobs:get: role:new")
     assert _read(_conf(etc, "policy_file =")) == {"jobs:get": "role:new"}
 
 
-def test_directories_are_read_after_it_in_order(etc: Path) -> None:
+def test_directories_are_read_after_the_file_in_order(etc: Path) -> None:
     (etc / "policy.yaml").write_text("{a: role:1, b: role:1, c: role:1}")
     (etc / "policy.d").mkdir()
     (etc / "policy.d/20.yaml").write_text("c: role:3")
@@ -63,18 +63,18 @@ def test_directories_are_read_after_it_in_order(etc: Path) -> None:
     assert _read(_conf(etc, "policy_dirs = policy.d\npolicy_dirs = more"))["a"] == "role:9"
 
 
-def test_the_old_name_counts_while_nobody_names_one(etc: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_policy_json_is_read_if_no_file_is_configured(etc: Path, caplog: pytest.LogCaptureFixture) -> None:
     (etc / "policy.json").write_bytes((DEPLOYERS / "e1-policy.json").read_bytes())
     assert _read(_conf(etc))["jobs:get"] == "@"
-    assert f"so {etc}/policy.json counts" in caplog.text
+    assert f"{etc}/policy.json is read: convert it to YAML" in caplog.text
     assert _read(_conf(etc, "policy_file = policy.yaml")) == {}
-    assert "There is no policy file policy.yaml, so the defaults count" in caplog.text
+    assert "The policy file policy.yaml does not exist: the default rules apply" in caplog.text
     assert _read(_conf(etc, "policy_file = policy.json"))["jobs:get"] == "@"
     (etc / "policy.yaml").write_text("jobs:get: role:new")
     assert _read(_conf(etc)) == {"jobs:get": "role:new"}
 
 
-def test_a_change_is_noticed(etc: Path) -> None:
+def test_every_change_is_detected(etc: Path) -> None:
     conf = _conf(etc)
     seen = [policy_files.found(conf)]
     (etc / "policy.yaml").write_text("a: role:b")
@@ -89,7 +89,7 @@ def test_a_change_is_noticed(etc: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "null", "{}", "[]", "# nothing", "---"])
-def test_an_empty_file_leaves_the_defaults(etc: Path, text: str) -> None:
+def test_empty_file_has_no_rules(etc: Path, text: str) -> None:
     (etc / "policy.yaml").write_text(text)
     assert _read(_conf(etc)) == {}
 
@@ -109,7 +109,7 @@ def test_an_empty_file_leaves_the_defaults(etc: Path, text: str) -> None:
         ("[['role:a'], ['role:b', 'role:c']]", "(role:a or (role:b and role:c))"),
     ],
 )
-def test_a_rule_in_the_language_of_oslo_policy(etc: Path, text: str, check: str) -> None:
+def test_rule_is_parsed_by_oslo_policy(etc: Path, text: str, check: str) -> None:
     (etc / "policy.yaml").write_text(f"a: {text}")
     assert _read(_conf(etc)) == {"a": check}
 
@@ -119,26 +119,26 @@ def test_a_rule_in_the_language_of_oslo_policy(etc: Path, text: str, check: str)
     [
         ("a: [[\n", "line 2"),
         ("\ta: ''\n", "line 1"),
-        ("[a]", "it does not hold rules by their names"),
-        ("7", "it does not hold rules by their names"),
-        ("open", "it does not hold rules by their names"),
-        ("7: role:a", "7 is no name of a rule"),
+        ("[a]", "it is not a mapping of rule names to rules"),
+        ("7", "it is not a mapping of rule names to rules"),
+        ("open", "it is not a mapping of rule names to rules"),
+        ("7: role:a", "7 is not a valid rule name"),
         ("a: null", "the rule a is null"),
-        ("a: 7", "the rule a is no text"),
-        ("a: true", "the rule a is no text"),
-        ("a: {b: c}", "the rule a is no text"),
-        ("a: nonsense", "the rule a cannot be understood: nonsense"),
-        ("a: role:b or nonsense", "the rule a cannot be understood: role:b or nonsense"),
-        ("a: role:b or", "the rule a cannot be understood: role:b or"),
-        ("a: (role:b", "the rule a cannot be understood: (role:b"),
-        ("a: '! role:b'", "the rule a cannot be understood: ! role:b"),
-        ("a: [7]", "the rule a cannot be understood"),
-        ("a: [[7]]", "the rule a cannot be understood"),
-        ("a: [['nonsense']]", "the rule a cannot be understood"),
+        ("a: 7", "the rule a is not a string"),
+        ("a: true", "the rule a is not a string"),
+        ("a: {b: c}", "the rule a is not a string"),
+        ("a: nonsense", "the rule a cannot be parsed: nonsense"),
+        ("a: role:b or nonsense", "the rule a cannot be parsed: role:b or nonsense"),
+        ("a: role:b or", "the rule a cannot be parsed: role:b or"),
+        ("a: (role:b", "the rule a cannot be parsed: (role:b"),
+        ("a: '! role:b'", "the rule a cannot be parsed: ! role:b"),
+        ("a: [7]", "the rule a cannot be parsed"),
+        ("a: [[7]]", "the rule a cannot be parsed"),
+        ("a: [['nonsense']]", "the rule a cannot be parsed"),
         (b"a: \xff", "can't decode byte"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_with_the_rule_or_line(
+def test_error_names_the_file_and_the_rule_or_line(
     etc: Path, text: str | bytes, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     (etc / "policy.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_rule_or_line(
     assert not caplog.records
 
 
-def test_rules_that_refer_to_themselves(etc: Path) -> None:
+def test_cycle_of_rules_is_refused(etc: Path) -> None:
     (etc / "policy.yaml").write_text(
         "{a: 'role:x or rule:b', b: 'not (rule:c and rule:d)', c: 'rule:a', d: role:x}"
     )
@@ -158,38 +158,38 @@ def test_rules_that_refer_to_themselves(etc: Path) -> None:
         _read(_conf(etc))
 
 
-def test_what_is_no_directory_of_files(etc: Path) -> None:
-    (etc / "policy.d").write_text("")
-    with pytest.raises(
-        ConfigurationError, match=r"the policy directory .*/policy.d cannot be used: Not a directory"
-    ):
-        policy_files.found(_conf(etc))
-
-
-def test_a_file_that_cannot_be_read(etc: Path) -> None:
-    (etc / "policy.d").mkdir()
-    (etc / "policy.yaml").mkdir()
-    with pytest.raises(ConfigurationError, match=r"policy.yaml cannot be used: Is a directory"):
+@pytest.mark.parametrize(
+    ("directory", "file", "reason"),
+    [
+        ("policy.yaml", "policy.d", "directory {}/policy.d cannot be used: Not a directory"),
+        ("policy.yaml", "other", "file {}/policy.yaml cannot be used: Is a directory"),
+    ],
+)
+def test_directory_and_file_of_the_wrong_type_are_refused(
+    etc: Path, directory: str, file: str, reason: str
+) -> None:
+    (etc / directory).mkdir()
+    (etc / file).write_text("")
+    with pytest.raises(ConfigurationError) as refused:
         _read(_conf(etc))
+    assert str(refused.value) == f"the policy {reason.format(etc)}"
 
 
-def test_a_file_that_goes_while_it_is_looked_at(etc: Path) -> None:
+def test_file_removed_while_it_is_inspected_is_a_change(etc: Path) -> None:
     assert policy_files._stamp(etc / "gone") != policy_files._stamp(etc)
 
 
 @pytest.mark.parametrize(
-    ("text", "has"),
+    ("text", "is_json"),
     [
-        ('{"jobs:get": "role:member"}', False),
-        ('\ufeff{"jobs:get": "role:member"}', False),
-        ('{"jobs:get": "role:a,]"}', False),
-        ('{"jobs:get": "role:member",}', True),
-        ('{"jobs:get": [["role:member",],]\n, \n}', True),
-        ("{'jobs:get': 'role:member'}", False),
-        ('{"jobs:get": "role:member" # for now\n}', False),
+        ('{"jobs:get": "role:member"}', True),
+        ('\ufeff {"jobs:get": "role:member",}', True),
+        ("jobs:get: role:member", False),
+        ("{}", False),
+        ("null", False),
     ],
 )
-def test_a_comma_before_a_closing_bracket_is_found(tmp_path: Path, text: str, has: bool) -> None:
-    file = tmp_path / "policy.json"
-    file.write_text(text)
-    assert policy_files.has_trailing_comma(file) is has
+def test_json_with_rules_is_detected(etc: Path, text: str, is_json: bool) -> None:
+    (etc / "policy.yaml").write_text(text)
+    files = policy_files.found(_conf(etc))
+    assert policy_files.written_as_json(files) == [etc / "policy.yaml"] * is_json
