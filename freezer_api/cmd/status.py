@@ -21,7 +21,7 @@ from freezer_api.cmd import signals
 from freezer_api.cmd.output import printed
 from freezer_api.conf import obsolete, opts, reading, unknown, values
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import FreezerError, Unavailable
+from freezer_api.errors import CommandError, FreezerError, Unavailable
 from freezer_api.operations import oversized, projects
 from freezer_api.operations.scoped import shown_id
 from freezer_api.policy import policy_files
@@ -52,7 +52,7 @@ Check = Callable[["Checks"], Result]
 Scan = Callable[["Checks", Repository, Callable[[], bool]], Result]
 
 
-class _Unchecked(FreezerError):
+class _Unchecked(CommandError):
     """A check cannot run, because an earlier one failed."""
 
 
