@@ -176,9 +176,10 @@ def test_share_is_released_after_errors(client: Client, held: Held) -> None:
 def test_search_that_takes_too_long_is_503(
     conf: cfg.ConfigOpts, client: Client, held: Held, identity: Identity, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """300 documents times 100 pairs are enough work for the shortest limit that there is."""
+    """300 documents of 300 values times 100 pairs take any store much longer than 1 ms, its shortest limit."""
+    values = {f"x{number}": number for number in range(300)}
     for number in range(300):
-        assert client("POST", "clients", {"client_id": f"node{number}"}).status == 201
+        assert client("POST", "clients", {"client_id": f"node{number}", **values}).status == 201
     search = {"match_not": [{f"unknown{number}": number} for number in range(100)]}
     assert client("GET", "clients?with_count=true", search).json["count"] == 300
     conf.set_override("max_search_time", 1e-6, group="api")
