@@ -21,5 +21,5 @@ class Caller:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the caller has the role ``admin``. Policy rules do not matter."""
+        """Whether the caller has the role ``admin``, regardless of policy rules."""
         return "admin" in self.roles

@@ -1,1 +1,1 @@
-"""THE WIRE: the Falcon application, which maps HTTP requests to operations and their results to responses."""
+"""The Falcon application, which maps HTTP requests to operations and their results to responses."""

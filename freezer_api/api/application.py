@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,33 +36,26 @@ class _Checks:
         if req.path != self._open:
             req.context.caller = caller_of(req.env)
         if "//" in req.path or req.path[1:].endswith("/"):
-            # An id is never empty. Falcon has removed a single trailing slash.
+            # Ids are not empty. Falcon has removed a single trailing slash.
             raise falcon.HTTPRouteNotFound
 
     def process_resource(
         self, req: falcon.Request, _resp: falcon.Response, resource: Any, _params: dict[str, Any]
     ) -> None:
-        # Before Falcon, which responds to unknown methods with 400.
+        # Falcon itself responds to unknown methods with 400.
         if req.method not in resource.methods:
             raise falcon.HTTPMethodNotAllowed(resource.methods)
 
 
+@dataclass(frozen=True)
 class Application:
-    """Build applications. ``resources`` are by the names in the routes, ``offered`` is for ``GET /``."""
+    """Builds applications. ``resources`` have the names in the routes, ``offered`` is for ``GET /``."""
 
-    def __init__(
-        self,
-        resources: Mapping[str, object],
-        enforcement: Enforcement,
-        limits: Limits,
-        list_limiter: ListLimiter,
-        offered: Collection[str],
-    ) -> None:
-        self._resources = resources
-        self._enforcement = enforcement
-        self._limits = limits
-        self._list_limiter = list_limiter
-        self._offered = offered
+    resources: Mapping[str, object]
+    enforcement: Enforcement
+    limits: Limits
+    list_limiter: ListLimiter
+    offered: Collection[str]
 
     def build(self, versions: Iterable[Version], mount: str = "") -> App:
         """Return an application that serves these versions.
@@ -79,7 +73,7 @@ class Application:
 
     def _paths(self, versions: Iterable[Version]) -> Mapping[str, dict[str, Responder]]:
         by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
-        by_path["/"]["GET"] = discovery.Versions(self._offered).on_get
+        by_path["/"]["GET"] = discovery.Versions(self.offered).on_get
         for version in versions:
             by_path[version.mount]["GET"] = discovery.Home(version.home).on_get
             for route in version.routes:
@@ -87,9 +81,8 @@ class Application:
         return by_path
 
     def _responder(self, version: Version, route: Route) -> Responder:
-        handler = getattr(self._resources[route.resource], route.handler)
-        enforcement, limits, list_limiter = self._enforcement, self._limits, self._list_limiter
-        if not enforcement.knows(route.rule):
+        handler = getattr(self.resources[route.resource], route.handler)
+        if not self.enforcement.knows(route.rule):
             raise LookupError(f"no policy has the rule {route.rule} of {route.method} {route.path}")
 
         def respond(req: falcon.Request, resp: falcon.Response, project_id: str | None = None, **ids: str) -> None:
@@ -97,17 +90,11 @@ class Application:
             if accept and accept not in _JSON_ACCEPTED and not req.client_accepts_json:
                 raise falcon.HTTPNotAcceptable
             exchange = Exchange(
-                req,
-                resp,
-                version=version,
-                limits=limits,
-                list_limiter=list_limiter,
-                enforcement=enforcement,
-                project_id=project_id,
+                req, resp, version, self.limits, self.list_limiter, self.enforcement, project_id=project_id
             )
             exchange.require(route.rule)
             if exchange.scope.project_id != exchange.caller.project_id:
-                # A policy file that allows an operation to everyone does so within the project of the token.
+                # A policy file that opens a rule to everyone opens it within the project of the token only.
                 exchange.require(roles.OTHER_PROJECTS)
                 if not is_id(project_id or ""):
                     raise falcon.HTTPRouteNotFound

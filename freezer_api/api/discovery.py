@@ -1,5 +1,6 @@
 """The list of versions, and the home document of each."""
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ _V1_ALONE = {
 class Versions:
     """``GET /``, without an identity. ``offered`` are the paths of the versions, complete at the first request.
 
-    Version 1 alone is described as by releases that had no other.
+    v1 alone is described as by releases that had no other version.
     """
 
     def __init__(self, offered: Collection[str]) -> None:
@@ -42,8 +43,18 @@ def _version_entry(req: falcon.Request, mount: str) -> dict[str, Any]:
     }
 
 
+def home_resource(template: str, *methods: str) -> dict[str, Any]:
+    """Return the entry of a route in a JSON home document."""
+    names = re.findall(r"\w+", " ".join(re.findall(r"{(.*?)}", template)))
+    return {
+        "href-template": template,
+        "href-vars": {name: f"param/{name}" for name in names},
+        "hints": {"allow": list(methods), "formats": {"application/json": {}}},
+    }
+
+
 class Home:
-    """The JSON home document of a version, which needs no policy rule."""
+    """The JSON home document of a version, without a policy rule."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = dict(document)

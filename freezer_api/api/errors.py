@@ -30,52 +30,56 @@ TABLE: dict[type[errors.FreezerError], tuple[str, str]] = {
 }
 
 _TEXTS = {
-    404: "There is no such resource.",
-    405: "The method is not offered here; the header Allow lists those that are.",
+    404: "The resource does not exist.",
+    405: "Method not allowed. See the Allow header for the supported methods.",
     406: "Freezer-api only supports responses encoded as JSON.",
 }
 
 
 def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:
-    """Let the app answer every error in the one shape."""
+    """Add the error handlers to the app."""
     refusals = RefusalLog()
 
-    def limit_reached(req: falcon.Request, resp: falcon.Response, error: errors.LimitReached, params: Any) -> None:
+    def respond_to_limit(
+        req: falcon.Request, resp: falcon.Response, error: errors.LimitReached, params: Any
+    ) -> None:
         refusals.log(req.context.caller.project_id, str(error))
-        _of_ours(req, resp, error, params)
+        _respond_to_error(req, resp, error, params)
 
-    app.add_error_handler(Exception, _unexpected)
-    app.add_error_handler(falcon.HTTPError, _of_the_framework)
-    app.add_error_handler(errors.FreezerError, _of_ours)
-    app.add_error_handler(errors.LimitReached, limit_reached)
+    app.add_error_handler(Exception, _respond_to_unexpected)
+    app.add_error_handler(falcon.HTTPError, _respond_to_falcon_error)
+    app.add_error_handler(errors.FreezerError, _respond_to_error)
+    app.add_error_handler(errors.LimitReached, respond_to_limit)
 
 
-def _of_ours(req: falcon.Request, resp: falcon.Response, error: errors.FreezerError, params: Any) -> None:
+def _respond_to_error(req: falcon.Request, resp: falcon.Response, error: errors.FreezerError, params: Any) -> None:
     entry = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
     if entry is None:
-        # An error of a start: its text is for the operator.
-        _unexpected(req, resp, error, params)
+        # An error of the configuration: its text is for the operator.
+        _respond_to_unexpected(req, resp, error, params)
         return
     status, title = entry
     if status in (falcon.HTTP_429, falcon.HTTP_503):
         resp.set_header("Retry-After", RETRY_AFTER)
-    _answer(resp, status, title, str(error))
+    _respond(resp, status, title, str(error))
 
 
-def _of_the_framework(_req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: Any) -> None:
+def _respond_to_falcon_error(
+    _req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, _params: Any
+) -> None:
     status = falcon.code_to_http_status(error.status)
     title = error.title or status
     if error.headers:
         resp.set_headers(error.headers)
-    _answer(resp, status, title, error.description or _TEXTS.get(error.status_code, title))
+    _respond(resp, status, title, error.description or _TEXTS.get(error.status_code, title))
 
 
-def _unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, _params: Any) -> None:
+def _respond_to_unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, _params: Any) -> None:
     log_unexpected(req.method, req.path, error)
-    _answer(resp, falcon.HTTP_500, *UNEXPECTED)
+    _respond(resp, falcon.HTTP_500, *UNEXPECTED)
 
 
-def _answer(resp: falcon.Response, status: str, title: str, description: str) -> None:
+def _respond(resp: falcon.Response, status: str, title: str, description: str) -> None:
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
     resp.data = error_body(title, description)

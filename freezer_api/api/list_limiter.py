@@ -1,4 +1,4 @@
-"""The share of a worker's threads that the lists of one project may use."""
+"""Limit the concurrent lists of one project in a worker."""
 
 import threading
 from collections import Counter
@@ -12,9 +12,9 @@ MIN_THREADS = 4
 
 
 def max_lists(option: int | None, threads: int | None) -> int | None:
-    """Return how many lists of one project a worker serves at once, None for any number.
+    """Return how many lists of one project a worker serves concurrently, None for no limit.
 
-    ``option`` is the configured number, 0 for no limit; without it half of the ``threads`` of a worker, if known.
+    ``option`` is the configured number, 0 for no limit; the default is half of the worker's ``threads``, if known.
     """
     if option is not None:
         return option or None
@@ -22,20 +22,20 @@ def max_lists(option: int | None, threads: int | None) -> int | None:
 
 
 class ListLimiter:
-    """Counts the lists that are being served, by project. ``most`` of one project, None for any number."""
+    """Counts the lists in progress by project. ``max_lists`` is the limit of each, None for no limit."""
 
-    def __init__(self, most: int | None) -> None:
-        self._most = most
+    def __init__(self, max_lists: int | None) -> None:
+        self._max_lists = max_lists
         self._lock = threading.Lock()
         self._running: Counter[str | None] = Counter()
 
     @contextmanager
     def acquire(self, project_id: str | None) -> Iterator[None]:
-        """Count one list of the project until the context ends. ``TooManyLists`` if its share is used up."""
+        """Count one list of the project until the context ends. Raises ``TooManyLists`` at the limit."""
         with self._lock:
-            if self._most is not None and self._running[project_id] >= self._most:
+            if self._max_lists is not None and self._running[project_id] >= self._max_lists:
                 raise TooManyLists(
-                    f"A worker serves {self._most} lists of one project at a time, "
+                    f"A worker serves {self._max_lists} lists of one project at a time, "
                     "the limit set by [api] max_concurrent_lists. Try again later"
                 )
             self._running[project_id] += 1

@@ -1,4 +1,4 @@
-"""Parameters of the query string, and the pages that they turn."""
+"""Parameters of the query string, and links to the next page."""
 
 import base64
 import binascii
@@ -28,23 +28,23 @@ MAX_LINK_SIZE = 2048
 
 
 def parameter(req: falcon.Request, name: str) -> str | None:
-    """The last value of the parameter; an empty one counts as absent."""
+    """Return the last value of the parameter; an empty one is treated as absent."""
     value = req.params.get(name)
     if isinstance(value, list):
         value = value[-1]
     return value or None
 
 
-def integer(req: falcon.Request, name: str, default: int, at_least: int) -> int:
-    """An integer, of a comma list the last; beyond 64 bits it is the largest one of them."""
+def integer(req: falcon.Request, name: str, default: int, minimum: int) -> int:
+    """Return an integer, of a comma list the last; the maximum is that of 64 bits."""
     value = parameter(req, name)
     if value is None:
         return default
     number = _number(value)
     if number is None:
         raise InvalidParameter(f'The "{name}" parameter is invalid. The value must be an integer.')
-    if number < at_least:
-        raise InvalidParameter(f'The "{name}" parameter is invalid. The value must be at least {at_least}')
+    if number < minimum:
+        raise InvalidParameter(f'The "{name}" parameter is invalid. The value must be at least {minimum}')
     return number
 
 
@@ -58,7 +58,7 @@ def _number(value: str) -> int | None:
 
 
 def flag(req: falcon.Request, name: str) -> bool:
-    """A boolean in any usual spelling; absent is false."""
+    """Return a boolean; false if it is absent."""
     value = parameter(req, name)
     if value is None:
         return False
@@ -69,7 +69,7 @@ def flag(req: falcon.Request, name: str) -> bool:
 
 
 def marker(req: falcon.Request, offset: int) -> Position | None:
-    """Where to go on."""
+    """Return the position after which the page starts."""
     text = parameter(req, "marker")
     if text is None:
         return None
@@ -82,19 +82,20 @@ def marker(req: falcon.Request, offset: int) -> Position | None:
         rank, created, key = match.groups()
         return Position(int(rank), min(int(created), LONG_MAX), key.decode("utf-8"))
     except (ValueError, binascii.Error):
-        raise InvalidParameter('The "marker" parameter is invalid. It is none that a list gave.') from None
+        raise InvalidParameter(
+            'The "marker" parameter is invalid. Use the one from the Link header of a list.'
+        ) from None
 
 
 def marker_of(position: Position) -> str:
-    """The marker that :func:`marker` reads."""
     text = f"{position.rank}.{position.created}.{position.key}"
     return base64.urlsafe_b64encode(text.encode()).decode("ascii")
 
 
 def next_link(req: falcon.Request, position: Position) -> str:
-    """Return the value of ``Link`` that leads to the next page. It repeats all other parameters.
+    """Return the ``Link`` header for the next page, with all other parameters.
 
-    Above ``MAX_LINK_SIZE`` it leaves out unknown parameters, then ``search``, which the client has to send again.
+    Above ``MAX_LINK_SIZE`` unknown parameters are omitted, then ``search``, which the client has to send again.
     """
     # Escape characters that would end the link early.
     parts = [part for part in req.query_string.split("&") if part]

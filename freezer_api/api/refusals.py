@@ -1,4 +1,4 @@
-"""The log of requests that are refused because of a limit."""
+"""Log requests that are refused because of a limit."""
 
 import logging
 import threading
@@ -7,18 +7,17 @@ from collections.abc import Callable
 
 LOG = logging.getLogger(__name__)
 
-INTERVAL = 60.0
+LOG_INTERVAL = 60.0
 """Seconds between two log lines of one project."""
 
 MAX_PROJECTS = 1000
-"""Projects whose last line is remembered."""
+"""Projects whose last log line is stored."""
 
 
 class RefusalLog:
-    """Logs refusals, for each project at most one line per ``INTERVAL``.
+    """Logs each :class:`freezer_api.errors.LimitReached`, for each project at most one line per ``LOG_INTERVAL``.
 
-    Any error that is a :class:`freezer_api.errors.LimitReached` is logged here, whatever its status: 400, 413 or
-    429. Code that refuses a request raises such an error and logs nothing itself. ``clock`` returns seconds.
+    Code that raises such an error must not log it. ``clock`` returns seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,14 +26,14 @@ class RefusalLog:
         self._last: dict[str | None, float] = {}
 
     def log(self, project_id: str | None, reason: str) -> None:
-        """Log the refusal unless one of the same project was logged less than ``INTERVAL`` ago."""
+        """Log the refusal unless one of the same project was logged less than ``LOG_INTERVAL`` ago."""
         if self._is_due(project_id):
             LOG.warning("Refused a request of project %s: %s", project_id, reason)
 
     def _is_due(self, project_id: str | None) -> bool:
         now = self._clock()
         with self._lock:
-            if now - self._last.get(project_id, now - INTERVAL) < INTERVAL:
+            if now - self._last.get(project_id, now - LOG_INTERVAL) < LOG_INTERVAL:
                 return False
             self._last.pop(project_id, None)
             self._last[project_id] = now

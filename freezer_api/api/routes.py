@@ -1,7 +1,4 @@
-"""The routes: path below the version, method, rule, and the handler by resource and name.
-
-``path`` has no version in it, and no project.
-"""
+"""The routes: path without version and project, method, policy rule, and the handler."""
 
 from typing import NamedTuple
 
@@ -47,7 +44,6 @@ ROUTES = (
     Route("/sessions/{session_id}/jobs/{job_id}", "PUT", "sessions:job:add", "sessions", "add_job"),
     Route("/sessions/{session_id}/jobs/{job_id}", "DELETE", "sessions:job:remove", "sessions", "remove_job"),
 )
-"""What all versions offer."""
 
 ROUTES_OF_V2 = (
     *ROUTES,

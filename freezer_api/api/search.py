@@ -1,4 +1,4 @@
-"""The search document of a list, turned into conditions."""
+"""Convert the search document of a list to conditions."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,27 +26,26 @@ ALL = "_all"
 Meaning = Callable[[Value], q.Condition]
 
 
-def nowhere_else(_path: str) -> tuple[str, ...]:
-    """What is shown at a path is stored there and at no other."""
+def no_paths(_path: str) -> tuple[str, ...]:
     return ()
 
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """How a version of the API sees a kind.
+    """How a version of the API searches a kind.
 
-    ``hidden``: paths that it never shows. ``meanings``: what it means when a path is compared with a value,
-    where that is not just what is stored there. ``elsewhere``: where what it shows at a path may be stored, too.
+    ``hidden``: paths that it never shows. ``meanings``: the conditions for paths that it shows differently than
+    stored. ``other_paths``: returns other paths at which the value of a path may be stored.
     """
 
     hidden: frozenset[str]
     meanings: Mapping[str, Meaning] = field(default_factory=dict)
-    elsewhere: Callable[[str], tuple[str, ...]] = nowhere_else
+    other_paths: Callable[[str], tuple[str, ...]] = no_paths
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """``exact_first``: the text whose exact hits come first, if any. ``is_poll``: it is a scheduler's poll."""
+    """``exact_first``: the text whose exact matches come first, if any. ``is_poll``: a scheduler's poll."""
 
     conditions: tuple[q.Condition, ...]
     exact_first: str | None
@@ -57,12 +56,12 @@ EMPTY_SEARCH = Search((), None)
 
 
 def search_of(kind: str, text: bytes, view: View, shown: q.Condition | None = None) -> Search:
-    """What a search document asks for; ``Invalid`` names the part that is wrong. Unknown parts mean nothing.
+    """Convert a search document. Raises ``Invalid``; unknown parts are ignored.
 
-    ``shown`` holds of the documents whose ``ASIDE`` fields the caller may see, None if these are all: a search by
-    such a field treats it as missing in the others.
+    ``shown`` is the condition of documents whose ``ASIDE`` fields the caller may see, None for all documents; in
+    the others a search treats these fields as missing.
     """
-    # Schedulers ask the same all day long.
+    # Schedulers repeat the same searches.
     read = _read_cached if len(text) <= MAX_CACHED_SIZE else _read
     return read(kind, text, view, shown)
 
@@ -94,7 +93,7 @@ class _Reader:
         return Search(conditions, next(self._texts(document), None), self._is_poll(document))
 
     def _is_poll(self, document: Document) -> bool:
-        """Whether this is what schedulers ask for, which indexes answer, and nothing that takes longer."""
+        """Return whether this is a scheduler's poll, which is cheap."""
         wanted, unwanted = (
             {name for item in document.get(part, []) for name in item} for part in ("match", "match_not")
         )
@@ -110,7 +109,7 @@ class _Reader:
             raise Invalid(f"'{part}' should be a list of objects")
         for item in items:
             if not isinstance(item, dict):
-                raise Invalid(f"'{part}' should hold nothing but objects")
+                raise Invalid(f"'{part}' should be a list of objects")
             for name, value in item.items():
                 self._count()
                 yield name, value, part
@@ -118,7 +117,7 @@ class _Reader:
     def _count(self) -> None:
         self._pairs += 1
         if self._pairs > q.MAX_CONDITIONS:
-            raise Invalid(f"A search may hold {q.MAX_CONDITIONS} pairs of 'match' and 'match_not', not more")
+            raise Invalid(f"A search may have at most {q.MAX_CONDITIONS} pairs in 'match' and 'match_not'")
 
     def _pair(self, name: str, value: Any, part: str) -> q.Condition:
         if isinstance(value, dict | list):
@@ -129,7 +128,7 @@ class _Reader:
         return self._at(name, value)
 
     def _at(self, name: str, value: Any) -> q.Condition:
-        names = self._kind.resolve(name, self._view.hidden) + self._view.elsewhere(name)
+        names = self._kind.resolve(name, self._view.hidden) + self._view.other_paths(name)
         field = self._kind.paths.get(names[0])
         condition = self._compared(names, field, value)
         if self._shown is None or field is None or field.index is not Index.ASIDE:
@@ -161,7 +160,7 @@ class _Reader:
         return q.All(tuple(self._occurrences(words))) if words else q.HasValue(text)
 
     def _occurrences(self, words: tuple[str, ...]) -> Iterator[q.Condition]:
-        """Yield what holds of a document with all of these words, in its text or in fields aside from it."""
+        """Yield the conditions for documents with all of these words, in their text or in ``ASIDE`` fields."""
         aside = [(path, field) for path, field in self._kind.aside if path not in self._view.hidden]
         paths = {word: [path for path, field in aside if _may_hold(field, word)] for word in words}
         plain = tuple(word for word in words if not paths[word])
@@ -183,12 +182,12 @@ class _Reader:
     def _count_words(self, number: int) -> None:
         self._words += number
         if self._words > q.MAX_WORDS:
-            raise Invalid(f"A search may hold {q.MAX_WORDS} words, not more")
+            raise Invalid(f"A search may have at most {q.MAX_WORDS} words")
 
     def _nested(self, items: list[Any]) -> Iterator[q.Condition]:
         for name, value, part in self._pairs_of({ALL: items}, ALL):
             if name == ALL:
-                raise Invalid(f"'{ALL}' cannot hold a further '{ALL}'")
+                raise Invalid(f"'{ALL}' cannot contain another '{ALL}'")
             yield self._pair(name, value, part)
 
     def _texts(self, document: Document) -> Iterator[str]:
@@ -207,7 +206,7 @@ class _Reader:
 
 
 def _may_hold(field: Field, word: str) -> bool:
-    """Return whether a value that the field accepts may have this word."""
+    """Return whether a valid value of the field may contain this word."""
     values = field.schema.get("enum")
     if values is not None:
         return word in values
@@ -215,7 +214,7 @@ def _may_hold(field: Field, word: str) -> bool:
 
 
 def _listed(text: str) -> list[Any] | None:
-    """The text as a JSON list, None when it is none."""
+    """Return the text as a JSON list, None if it is not one."""
     if not text.lstrip().startswith("["):
         return None
     try:
@@ -226,7 +225,7 @@ def _listed(text: str) -> list[Any] | None:
 
 
 def _bound(document: Document, name: str) -> int | None:
-    """The bound, cut to 64 bits; None when it is absent."""
+    """Return the bound within 64 bits, None if it is absent."""
     if name not in document:
         return None
     value = document[name]

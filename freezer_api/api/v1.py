@@ -1,7 +1,8 @@
-"""Version 1: documents are scoped by user within the project of the token."""
+"""Version 1: a caller sees the documents of the user within the project of the token."""
 
 from functools import partial
 
+from freezer_api.api.discovery import home_resource
 from freezer_api.api.routes import ROUTES
 from freezer_api.api.search import View
 from freezer_api.api.version import Version
@@ -15,16 +16,7 @@ from freezer_api.operations.scope import Scope
 _HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}
 _NEVER_SHOWN = {name: [path for path in paths if "." not in path] for name, paths in _HIDDEN.items()}
 
-
-_HOME = {
-    "resources": {
-        "rel/backups": {
-            "href-template": "/v1/backups/{backup_id}",
-            "href-vars": {"backup_id": "param/backup_id"},
-            "hints": {"allow": ["GET"], "formats": {"application/json": {}}},
-        }
-    }
-}
+_HOME = {"resources": {"rel/backups": home_resource("/v1/backups/{backup_id}", "GET")}}
 
 
 def _scope(caller: Caller, _project_id: str | None) -> Scope:
@@ -35,7 +27,7 @@ def _shown(kind: Kind, document: Document) -> Document:
     for name in _NEVER_SHOWN[kind.name]:
         document.pop(name, None)
     if kind is clients.CLIENTS:
-        # One era of clients reads it beside the client, the other inside.
+        # Some clients read it beside the client, others inside.
         document["uuid"] = document["client"].get("uuid")
     if kind is jobs.JOBS:
         for item in document.get("job_actions") or ():

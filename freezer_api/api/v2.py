@@ -1,15 +1,16 @@
-"""Version 2: documents are scoped by the project of the URL.
+"""Version 2: a caller sees the documents of the project in the URL.
 
-What version 1 does not store is filled in when it is read: shown, and found, as if it stood there. New documents
-are stored with it, so that a document that was read and is sent back whole changes nothing.
+Properties that v1 does not store are filled when a document is read: they are shown and found as if they were
+stored. v2 stores them in new documents, so that a whole document that is sent back changes nothing.
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from freezer_api.api.discovery import home_resource
 from freezer_api.api.routes import ROUTES_OF_V2
-from freezer_api.api.search import Meaning, View, nowhere_else
+from freezer_api.api.search import Meaning, View, no_paths
 from freezer_api.api.version import Accept, Version
 from freezer_api.context import Caller
 from freezer_api.documents import actions, backups, clients, jobs, sessions
@@ -70,28 +71,28 @@ _SHOWN: Mapping[str, Callable[[Document], Document]] = {
 
 
 def _filled(path: str, default: Any) -> Meaning:
-    """Where nothing stands, ``default`` stands, or each of its items."""
+    """Return the meaning of a path whose missing value is shown as ``default``."""
     filled = {as_value(item) for item in (default if isinstance(default, list) else [default])}
 
     def meaning(value: Value) -> q.Condition:
-        stands = q.Is((path,), value)
+        is_stored = q.Is((path,), value)
         if value not in filled:
-            return stands
-        return q.Any((stands, q.All((q.Missing((path,)), q.Not(q.Is((path,), NULL))))))
+            return is_stored
+        return q.Any((is_stored, q.All((q.Missing((path,)), q.Not(q.Is((path,), NULL))))))
 
     return meaning
 
 
 def _status(value: Value) -> q.Condition:
-    """As :func:`freezer_api.documents.backups.status_of` sees it."""
-    stored, told = ("status",), ("backup_metadata.status",)
+    """The condition for a value of :func:`freezer_api.documents.backups.status_of`."""
+    stored, in_metadata = ("status",), ("backup_metadata.status",)
     others = [Value("string", status) for status in backups.STATUSES if status != backups.AVAILABLE]
-    of_the_agent: q.Condition = q.Is(told, value)
+    of_metadata: q.Condition = q.Is(in_metadata, value)
     if value == Value("string", backups.AVAILABLE):
-        of_the_agent = q.Not(q.Any(tuple(q.Is(told, other) for other in others)))
+        of_metadata = q.Not(q.Any(tuple(q.Is(in_metadata, other) for other in others)))
     elif value not in others:
         return q.Any(())
-    return q.Any((q.Is(stored, value), q.All((q.Missing(stored), of_the_agent))))
+    return q.Any((q.Is(stored, value), q.All((q.Missing(stored), of_metadata))))
 
 
 def _is_central(value: Value) -> q.Condition:
@@ -101,7 +102,7 @@ def _is_central(value: Value) -> q.Condition:
 
 
 def _all_filled(prefix: str, defaults: Document) -> dict[str, Meaning]:
-    """A description is found by its words, and a filled one has none."""
+    """Leave out ``description``: it is found by its words, and a filled one has none."""
     searched = {name: default for name, default in defaults.items() if name != "description"}
     return {prefix + name: _filled(prefix + name, default) for name, default in searched.items()}
 
@@ -113,7 +114,7 @@ _MEANINGS: dict[str, dict[str, Meaning]] = {
     "jobs": _all_filled("", _JOB),
     "sessions": _all_filled("", _SESSION),
 }
-_ELSEWHERE = {"actions": actions.flat_paths}
+_OTHER_PATHS = {"actions": actions.flat_paths}
 _HIDDEN = {
     "backups": {"user_name"},
     "clients": {"reach"},
@@ -123,26 +124,9 @@ _HIDDEN = {
 
 _HOME = {
     "resources": {
-        "rel/backups": {
-            "href-template": "/v2/{project_id}/backups/{backup_id}",
-            "href-vars": {"project_id": "param/project_id", "backup_id": "param/backup_id"},
-            "hints": {"allow": ["GET"], "formats": {"application/json": {}}},
-        },
-        "rel/jobs": {
-            "href-template": "/v2/{project_id}/jobs{?all_projects,offset,limit}",
-            "href-vars": {
-                "project_id": "param/project_id",
-                "all_projects": "param/all_projects",
-                "offset": "param/offset",
-                "limit": "param/limit",
-            },
-            "hints": {"allow": ["GET", "POST"], "formats": {"application/json": {}}},
-        },
-        "rel/job": {
-            "href-template": "/v2/{project_id}/jobs/{job_id}",
-            "href-vars": {"project_id": "param/project_id", "job_id": "param/job_id"},
-            "hints": {"allow": ["GET", "PATCH", "POST", "DELETE"], "formats": {"application/json": {}}},
-        },
+        "rel/backups": home_resource("/v2/{project_id}/backups/{backup_id}", "GET"),
+        "rel/jobs": home_resource("/v2/{project_id}/jobs{?all_projects,offset,limit}", "GET", "POST"),
+        "rel/job": home_resource("/v2/{project_id}/jobs/{job_id}", "GET", "PATCH", "POST", "DELETE"),
     }
 }
 
@@ -163,18 +147,18 @@ def _shown(kind: Kind, document: Document) -> Document:
     return _SHOWN[kind.name](document)
 
 
-def _view(kind: Kind) -> View:
-    hidden, elsewhere = frozenset(_HIDDEN.get(kind.name, ())), _ELSEWHERE.get(kind.name, nowhere_else)
-    return View(hidden, _MEANINGS[kind.name], elsewhere)
-
-
 V2 = Version(
     home=_HOME,
     prefix="/v2/{project_id}",
     routes=ROUTES_OF_V2,
     scope=_scope,
     shown=_shown,
-    views={kind.name: _view(kind) for kind in KINDS},
+    views={
+        kind.name: View(
+            frozenset(_HIDDEN.get(kind.name, ())), _MEANINGS[kind.name], _OTHER_PATHS.get(kind.name, no_paths)
+        )
+        for kind in KINDS
+    },
     backup=backups.reported_with_status,
     backup_patch=backups.patch_of,
     client=partial(clients.accepted, form=clients.STRICT_FORM),

@@ -1,4 +1,4 @@
-"""A version of the API: all that v1 and v2 differ in. Routes, resources and operations are the same."""
+"""The differences between versions of the API. Resources and operations are the same."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,17 +12,16 @@ from freezer_api.documents.kind import Kind
 from freezer_api.operations.scope import Scope
 
 Accept = Callable[[Document], Document]
-"""From the body of a request to the document or patch it means; ``Invalid`` when it breaks a rule."""
+"""Validates a body, and returns its document or patch. Raises ``Invalid``."""
 
 
 @dataclass(frozen=True)
 class Version:
     """One version.
 
-    ``prefix`` comes before the paths of all ``routes``; ``home`` is the JSON home document at its beginning.
-    ``scope`` takes the caller and the project of the path, where it has one. ``shown`` makes what this version
-    answers of a document that was just read and is used no more; ``views`` say by kind how it is searched.
-    The others read bodies.
+    ``prefix`` is the prefix of all ``routes``; ``home`` is the JSON home document. ``scope`` takes the caller and
+    the project of the path, if any. ``shown`` converts a stored document, which it may modify, to the one in
+    responses; ``views`` by kind describe searches. The others validate bodies.
     """
 
     home: Mapping[str, Any]
@@ -47,5 +46,4 @@ class Version:
 
     @property
     def mount(self) -> str:
-        """The path below which everything of this version lies."""
         return "/" + self.prefix.split("/")[1]

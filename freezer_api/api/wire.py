@@ -1,8 +1,9 @@
-"""One request and its answer, in the words of the resources."""
+"""Read requests and write responses."""
 
 import codecs
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import InitVar, dataclass
 
 import falcon
 
@@ -32,15 +33,15 @@ def read_body(req: falcon.Request, max_size: int) -> bytes:
     if length is None and not (req.env.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in req.env):
         return b""
     if length is not None and length > max_size:
-        raise TooLarge(f"A body may have {max_size} bytes, not more")
+        raise TooLarge(f"The body may have at most {max_size} bytes")
     try:
         data: bytes = req.env["wsgi.input"].read(max_size + 1 if length is None else length)
     except TimeoutError:
         raise RequestTimeout("The request did not arrive in time.") from None
-    except Exception:  # noqa: BLE001 - each server has errors of its own for a body that is broken on the way
-        raise Malformed("The body could not be read to its end") from None
+    except Exception:  # noqa: BLE001 - each server has its own errors for an incomplete body
+        raise Malformed("The body could not be read completely") from None
     if len(data) > max_size:
-        raise TooLarge(f"A body may have {max_size} bytes, not more")
+        raise TooLarge(f"The body may have at most {max_size} bytes")
     if length is not None and len(data) < length:
         raise Malformed("The body is shorter than its Content-Length")
     if data and (req.env.get("HTTP_CONTENT_ENCODING") or _IDENTITY).lower() != _IDENTITY:
@@ -48,51 +49,43 @@ def read_body(req: falcon.Request, max_size: int) -> bytes:
     return data.removeprefix(codecs.BOM_UTF8)
 
 
+@dataclass
 class Exchange:
-    """What a resource needs of a request, and how it answers."""
+    """One request and its response, for the resources."""
 
-    def __init__(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        *,
-        version: Version,
-        limits: Limits,
-        list_limiter: ListLimiter,
-        enforcement: Enforcement,
-        project_id: str | None,
-    ) -> None:
-        self._req = req
-        self._resp = resp
-        self.limits = limits
-        self._list_limiter = list_limiter
-        self._enforcement = enforcement
-        self.version = version
-        self.caller: Caller = req.context.caller
-        self.scope = version.scope(self.caller, project_id)
+    _req: falcon.Request
+    _resp: falcon.Response
+    version: Version
+    limits: Limits
+    _list_limiter: ListLimiter
+    _enforcement: Enforcement
+    project_id: InitVar[str | None]
+
+    def __post_init__(self, project_id: str | None) -> None:
+        self.caller: Caller = self._req.context.caller
+        self.scope = self.version.scope(self.caller, project_id)
 
     @property
     def delegator(self) -> Delegator | None:
-        """The caller, as far as Keystone vouches for more than the name."""
+        """The caller with the token, None without Keystone's data of the token."""
         token, about = self._req.env.get("HTTP_X_AUTH_TOKEN"), self._req.env.get("keystone.token_info")
         if not token or not about:
             return None
         return Delegator(self.caller.user_id, self.caller.project_id, token, about)
 
     def require(self, rule: str) -> None:
-        """Raise ``Forbidden`` unless the caller may do this here."""
+        """Raise ``Forbidden`` unless the rule allows the caller the request in the project of the scope."""
         self._enforcement.require(rule, self.caller, self.scope.project_id)
 
     def may(self, rule: str) -> bool:
-        """Whether the caller may do this here."""
+        """Return whether the rule allows the caller the request."""
         return self._enforcement.allows(rule, self.caller, self.scope.project_id)
 
     def flag(self, name: str) -> bool:
-        """A flag of the query string; absent is false."""
         return parameters.flag(self._req, name)
 
     def _object(self) -> Document | None:
-        """The body's object; None when there is no body."""
+        """Return the body's object, None without a body."""
         data = read_body(self._req, self.limits.max_body_size)
         if not data:
             return None
@@ -102,25 +95,25 @@ class Exchange:
         return value
 
     def body(self) -> Document:
-        """The body's object, which is needed."""
+        """Return the body's object. Raises ``Invalid`` without a body."""
         body = self._object()
         if body is None:
             raise Invalid(NO_BODY)
         return body
 
     def filled_body(self) -> Document:
-        """The body's object, which has to say something."""
+        """Return the body's object. Raises ``Invalid`` if it is missing or empty."""
         body = self.body()
         if not body:
             raise Invalid(NO_BODY)
         return body
 
     def body_or_empty(self) -> Document:
-        """The body's object; none is an empty one."""
+        """Return the body's object, an empty one without a body."""
         return self._object() or {}
 
     def request(self, format_error: str) -> Document:
-        """The body's object, for requests whose errors have a text of their own."""
+        """Return the body's object, which is not empty. Raises ``Invalid`` with this text."""
         data = read_body(self._req, self.limits.max_body_size)
         value = parse(data) if data else None
         if not value or not isinstance(value, dict):
@@ -129,26 +122,26 @@ class Exchange:
 
     @contextmanager
     def listing(self, kind: Kind, shown: Condition | None = None) -> Iterator[Query]:
-        """Give what a list asks for, and count it as a list of the caller's project until the context ends.
+        """Yield the query of a list, and count the list of the caller's project until the context ends.
 
-        A scheduler's poll does not count. What is wrong with a request is raised after its project's share was
-        checked. ``shown`` is that of :func:`search_of`.
+        A scheduler's poll is not counted. Errors of the request are raised after the check of the limit.
+        ``shown`` is that of :func:`search_of`.
         """
-        asked: tuple[Query, bool] | FreezerError
+        result: tuple[Query, bool] | FreezerError
         try:
-            asked = self._query(kind, shown)
+            result = self._query(kind, shown)
         except FreezerError as error:
-            asked = error
-        if not isinstance(asked, FreezerError) and asked[1]:
-            yield asked[0]
+            result = error
+        if not isinstance(result, FreezerError) and result[1]:
+            yield result[0]
             return
         with self._list_limiter.acquire(self.caller.project_id):
-            if isinstance(asked, FreezerError):
-                raise asked
-            yield asked[0]
+            if isinstance(result, FreezerError):
+                raise result
+            yield result[0]
 
     def _query(self, kind: Kind, shown: Condition | None) -> tuple[Query, bool]:
-        """What a list asks for: page, search and order; and whether it is a poll."""
+        """Return the query of a list, and whether it is a poll."""
         limit = parameters.integer(self._req, "limit", parameters.DEFAULT_LIMIT, 1)
         offset = parameters.integer(self._req, "offset", 0, 0)
         after = parameters.marker(self._req, offset)
@@ -169,23 +162,22 @@ class Exchange:
         data = read_body(self._req, self.limits.max_body_size)
         text = parameters.parameter(self._req, "search")
         if data and text is not None:
-            raise Invalid("A search comes in the body or in the parameter 'search', not in both")
+            raise Invalid("A search may be in the body or in the parameter 'search', not in both")
         if text is not None:
             data = text.encode("utf-8", "surrogatepass")
         return search_of(kind.name, data, self.version.views[kind.name], shown) if data else EMPTY_SEARCH
 
     def answer(self, status: str, value: Document) -> None:
-        """Answer with a JSON object."""
+        """Respond with a JSON object."""
         self._resp.status = status
         self._resp.content_type = falcon.MEDIA_JSON
         self._resp.data = answer(value)
 
     def answer_no_content(self) -> None:
-        """204."""
         self._resp.status = falcon.HTTP_204
 
     def answer_page(self, kind: Kind, page: Page, items: Iterable[Stored] | None = None) -> None:
-        """The documents of a page, or what is to be shown of them; the count if it was asked for; the way on."""
+        """Respond with a page. ``items`` replace its documents."""
         shown = self.version.shown
         found = page.items if items is None else items
         body: Document = {kind.name: [shown(kind, stored.document) for stored in found]}
@@ -196,12 +188,12 @@ class Exchange:
         self.answer(falcon.HTTP_200, body)
 
     def answer_document(self, kind: Kind, stored: Stored) -> None:
-        """One document with its version."""
+        """Respond with one document and its version."""
         self.answer(falcon.HTTP_200, {**self.version.shown(kind, stored.document), "_version": stored.version})
 
 
 def new_id(id_: str) -> str:
-    """The id of a path under which a document may be created."""
+    """Return the id of a new document. Raises ``Invalid``."""
     if not is_id(id_):
-        raise Invalid("An id holds 1 to 255 ASCII letters, digits, '_' and '-'")
+        raise Invalid("An id consists of 1 to 255 ASCII letters, digits, '_' and '-'")
     return id_

@@ -1,4 +1,4 @@
-"""WHAT is kept: the five kinds of document, one definition each, and the pure rules of their change.
+"""The five kinds of document: one definition of each, and pure functions that change documents.
 
-Nothing here has a clock, makes an id or does I/O.
+Nothing here reads a clock, generates an id or does I/O.
 """

@@ -1,4 +1,4 @@
-"""Actions: what a job does, kept in a library of the caller's and copied into jobs."""
+"""Actions: what a job does. They are stored in a library of the caller and copied into jobs."""
 
 from dataclasses import replace
 from typing import Any
@@ -47,7 +47,7 @@ DEFINITION_FIELDS = (
     *(Field(name, ANY, Index.LONG) for name in _FREE_NUMBERS),
     *(Field(name, ANY, Index.BOOLEAN) for name in _FREE_FLAGS),
 )
-"""``freezer_action``: what the agent is told. Names without a rule are what clients send; any others are kept."""
+"""``freezer_action``, the command for the agent. Other keys are stored as well."""
 
 _STRICT: dict[str, Schema] = {
     "action": enum(*CAPABILITIES["supported_actions"]),
@@ -56,20 +56,19 @@ _STRICT: dict[str, Schema] = {
 }
 _STRICT_FIELDS = tuple(replace(field, schema=_STRICT.get(field.name, field.schema)) for field in DEFINITION_FIELDS)
 STRICT_DEFINITION = Field("freezer_action", fields=_STRICT_FIELDS, required=("action",))
-"""``freezer_action`` by the rules of v2: the words that agents know, and no definition without an action."""
+"""``freezer_action`` by the rules of v2: only values that agents know, and ``action`` is required."""
 
 RETRY_FIELDS = (
     Field("mandatory", BOOLEAN, Index.BOOLEAN),
     Field("max_retries", INTEGER, Index.LONG),
     Field("max_retries_interval", INTEGER, Index.LONG),
 )
-"""How a job goes about an action; they stand beside the definition."""
+"""How often a job tries an action; stored beside the definition."""
 
 RETRY_DEFAULTS: Document = {"mandatory": False, "max_retries": 5, "max_retries_interval": 6}
-"""What v2 writes, and shows, where these are not given."""
+"""The values that v2 stores and shows for missing keys."""
 
 _RETRIES = (*(field.name for field in RETRY_FIELDS), "max_retry_interval")
-"""Their names, and a former one."""
 
 _OWNERS = ("user_id", "project_id")
 
@@ -77,7 +76,7 @@ _ADDED = ("action_id", *_OWNERS, *RETRY_DEFAULTS)
 
 
 def sent(action: Document) -> Document:
-    """Return an action, or an item of a job, without ids, owners and retries: the service adds those."""
+    """Return an action, or an item of a job, without the properties that the service adds."""
     return dropped(action, _ADDED)
 
 
@@ -107,9 +106,9 @@ _NOT_DEFINITION = ("freezer_action", "action_id", *_OWNERS, *_RETRIES, "_version
 
 
 def accepted(body: Document) -> Document:
-    """The body without what only the service sets, checked; a null ``freezer_action`` or id is none.
+    """Validate a body with a nested or flat definition, and return it without the service's own properties.
 
-    The definition is there, nested or flat.
+    A null ``freezer_action`` or id is treated as absent.
     """
     document = _checked(body, FORM)
     if "freezer_action" not in document and not definition_of(document):
@@ -118,22 +117,21 @@ def accepted(body: Document) -> Document:
 
 
 def strictly_accepted(body: Document) -> Document:
-    """:func:`accepted` by the rules of v2: the definition is nested, and how often to try stands beside it."""
+    """:func:`accepted` by the rules of v2: the definition is nested, and missing retries get their defaults."""
     return {**RETRY_DEFAULTS, **_checked(body, STRICT_FORM)}
 
 
 def replacement(body: Document) -> Document:
-    """:func:`accepted` for an action whose id is known from elsewhere."""
+    """:func:`accepted` for an action whose id is in the path."""
     return accepted(without_id(body))
 
 
 def without_id(body: Document) -> Document:
-    """The body of an action whose id is known from elsewhere: the one in it does not matter."""
     return dropped(body, ("action_id",))
 
 
 def patch_of(body: Document, form: Form = FORM) -> Document:
-    """What a PATCH may change: everything but the id and the owner, whatever the body says of these."""
+    """Validate a PATCH, and return it without the id and the owner."""
     return _checked(without_id(body), form)
 
 
@@ -147,13 +145,13 @@ def _checked(body: Document, form: Form) -> Document:
 
 
 def definition_of(action: Document) -> Document:
-    """The ``freezer_action`` of a stored action, also of one that came in the flat form."""
+    """Return the ``freezer_action`` of a stored action of either form."""
     definition = action.get("freezer_action")
     return definition if isinstance(definition, dict) else dropped(action, _NOT_DEFINITION)
 
 
 def nested(action: Document) -> Document:
-    """The action in the nested form, in which it may have been stored already."""
+    """Return the action in the nested form."""
     if isinstance(action.get("freezer_action"), dict):
         return action
     beside = {key: value for key, value in action.items() if key in _NOT_DEFINITION}
@@ -161,19 +159,19 @@ def nested(action: Document) -> Document:
 
 
 def flat_paths(path: str) -> tuple[str, ...]:
-    """Where an action in the flat form has what stands at this path in the nested one."""
+    """Return the path in the flat form that corresponds to a path in the nested one."""
     container, _, rest = path.partition(".")
     key = rest.partition(".")[0]
     return (rest,) if container == "freezer_action" and key and key not in _NOT_DEFINITION else ()
 
 
 def same_definition(left: Document, right: Document) -> bool:
-    """Whether two definitions ask for the same; nulls, ``""``, ``false`` and absent keys are alike."""
+    """Return whether two definitions are equal; null, ``""`` and ``false`` equal an absent key."""
     return same(_significant(left), _significant(right))
 
 
 def identical_definition(left: Document, right: Document) -> bool:
-    """Return whether two definitions run the same command; agents tell ``""`` and ``false`` from absent keys."""
+    """Return whether two definitions run the same command; agents distinguish ``""`` and ``false`` from absent."""
     return same(*({key: value for key, value in one.items() if value is not None} for one in (left, right)))
 
 
@@ -190,15 +188,15 @@ def _is_blank(value: Any) -> bool:
 
 
 def library_entry(item: Document) -> Document:
-    """The action that a job's item makes, still without id and owner."""
+    """Return the action to create for a job's item, without id and owner."""
     return {key: item[key] for key in ("freezer_action", *_RETRIES) if key in item}
 
 
 def completed_item(item: Document, action: Document) -> Document:
-    """A job's item that only names an action, with that action's definition and retries copied in."""
+    """Return a job's item that only names an action, with the definition and retries of that action."""
     return {**with_retries(item, action), "freezer_action": definition_of(action)}
 
 
 def with_retries(item: Document, source: Document) -> Document:
-    """A job's item with the retries of ``source`` where it has none of its own."""
+    """Return a job's item with the retries of ``source`` for missing ones."""
     return {**{key: source[key] for key in _RETRIES if key in source}, **item}

@@ -1,4 +1,4 @@
-"""Backups: the metadata that agents report, kept to the letter."""
+"""Backups: metadata reported by agents, which is stored unchanged."""
 
 from freezer_api.documents.fields import (
     ANY,
@@ -17,7 +17,7 @@ from freezer_api.errors import Invalid
 
 AVAILABLE = "available"
 LENIENT = ("creating", "error", "deleting")
-"""While a backup is one of these, nobody may know yet where it lies."""
+"""Statuses in which ``container`` and ``hostname`` may be missing."""
 STATUSES = (*LENIENT, AVAILABLE, "deleted")
 
 _TEXTS = (
@@ -35,7 +35,7 @@ _NUMBERS = (
 _FLAGS = ("always_level", "dry_run", "encrypted", "no_incremental", "overwrite")
 
 TIME_STAMP = "backup_metadata.time_stamp"
-"""What ``time_after`` and ``time_before`` bound: epoch seconds."""
+"""Epoch seconds; ``time_after`` and ``time_before`` search it."""
 
 METADATA_FIELDS = (
     *(Field(name, FILLED) for name in ("backup_name", "container", "hostname")),
@@ -75,11 +75,11 @@ PATCH_FORM = Form((_STATUS, Field("backup_metadata", {"type": "object"})))
 CHANGED_FORM = Form(METADATA_FIELDS)
 
 _NOT_METADATA = ("status", "backup_id", "user_id", "user_name", "project_id", "_version")
-"""Keys of a flat PATCH that are properties of the backup itself."""
+"""Keys of a flat PATCH that are not metadata."""
 
 
 def checked(metadata: Document, form: Form = FORM) -> Document:
-    """The metadata as it came; :class:`Invalid` when a needed property is missing or empty."""
+    """Return the metadata unchanged. Raises ``Invalid`` if a required property is missing or empty."""
     try:
         form.check(metadata)
     except Invalid as error:
@@ -92,25 +92,25 @@ def _checked_for(metadata: Document, status: str) -> Document:
 
 
 def reported(metadata: Document) -> Document:
-    """The backup that a report of v1 makes, still without id and owner."""
+    """Return the backup for a v1 body, without id and owner."""
     return {"backup_metadata": checked(metadata)}
 
 
 def reported_with_status(body: Document) -> Document:
-    """The backup that a report of v2 makes: its ``status`` stands beside the metadata."""
+    """Return the backup for a v2 body: ``status`` is moved out of the metadata."""
     checked(body, STATUS_FORM)
     status = body.get("status", AVAILABLE)
     return {"status": status, "backup_metadata": _checked_for(dropped(body, ("status",)), status)}
 
 
 def status_of(backup: Document) -> str:
-    """The status of a stored backup; v1 stores none, and its agents may tell one in the metadata."""
-    told = backup.get("status") or object_at(backup, "backup_metadata").get("status")
-    return next((status for status in STATUSES if status == told), AVAILABLE)
+    """Return the status. Backups of v1 have none of their own, but may have a valid one in the metadata."""
+    stored = backup.get("status") or object_at(backup, "backup_metadata").get("status")
+    return next((status for status in STATUSES if status == stored), AVAILABLE)
 
 
 def patch_of(body: Document) -> Document:
-    """Return what a PATCH may change: the status, and keys of the metadata.
+    """Validate a PATCH, and return its status and metadata.
 
     Without ``backup_metadata`` the body itself is the metadata: schedulers of freezer 19 send it flat.
     """
@@ -121,9 +121,9 @@ def patch_of(body: Document) -> Document:
 
 
 def patched(backup: Document, patch: Document) -> Document:
-    """Merge the patch into the backup; :class:`Invalid` when a metadata value that it changes breaks a rule.
+    """Merge the patch into the backup. Raises ``Invalid`` if a changed metadata value is invalid.
 
-    A value that stays as it is breaks none: a required property that is absent or null may stay so.
+    Unchanged values are not checked: a required property that is absent or null may stay so.
     """
     status = patch.get("status", status_of(backup))
     old, new = object_at(backup, "backup_metadata"), patch["backup_metadata"]

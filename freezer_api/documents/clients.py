@@ -33,10 +33,10 @@ _NEEDS = (
     ("supported_storages", "storage", ("storage",)),
     ("supported_engines", "engine", ("engine", "engine_name")),
 )
-"""List of the client, the word in the message, the keys of a definition that must be in the list."""
+"""The list of the client, its name in messages, and the keys of a definition whose values must be in it."""
 
 EVERYWHERE = "all_projects"
-"""The reach of a central client."""
+"""The ``reach`` of a central client."""
 
 CLIENT_FIELDS = (
     Field("client_id", CLIENT_ID),
@@ -75,30 +75,30 @@ PATCH_FORM = Form(CLIENT_FIELDS)
 
 
 def accepted(body: Document, form: Form = FORM) -> Document:
-    """A registration, checked."""
+    """Validate a registration and return it."""
     client = dropped(body, ("_version",))
     form.check(client)
     return client
 
 
 def is_central(document: Document) -> bool:
-    """Whether the client runs jobs of all projects. What v1 stores of ``is_central`` means nothing."""
+    """Return whether the client runs jobs of all projects. An ``is_central`` stored by v1 has no effect."""
     return document.get("reach") == EVERYWHERE
 
 
 def announced_again(document: Document, client: Document) -> Document:
-    """A registered client after it registered once more: what it can do, and its description, may be new."""
+    """Return the client after another registration, which may change its description and capabilities."""
     new = {name: client[name] for name in ("description", *CAPABILITIES) if name in client}
     return {**document, "client": {**document["client"], **new}}
 
 
 def made_central(document: Document) -> Document:
-    """The client as one of all projects."""
+    """Return the client as a central one."""
     return {**document, "client": {**document["client"], "is_central": True}, "reach": EVERYWHERE}
 
 
 def patch_of(body: Document) -> Document:
-    """What a PATCH changes below ``client``; the body may hold it bare or under that key."""
+    """Validate a PATCH, bare or under the key ``client``, and return its changes below ``client``."""
     wrapped = body.get("client")
     bare = {**dropped(body, ("client",)), **wrapped} if isinstance(wrapped, dict) else body
     patch = dropped(bare, ("client_id", "uuid", "is_central", "_version", *CLIENTS.server_names))
@@ -107,9 +107,9 @@ def patch_of(body: Document) -> Document:
 
 
 def check_capabilities(client: Document, definitions: list[Document]) -> None:
-    """Raise :class:`Unprocessable` when a definition needs what the client announced not to support.
+    """Raise ``Unprocessable`` if a definition has a value that is not in the client's list.
 
-    A missing or empty list supports everything, an unset or empty value needs nothing.
+    A missing or empty list supports everything; unset and empty values are not checked.
     """
     for announced, word, keys in _NEEDS:
         supported = client.get(announced)

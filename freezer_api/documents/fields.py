@@ -1,4 +1,4 @@
-"""The words in which a kind is defined: fields, and the forms (JSON Schemas) that are read off them."""
+"""The fields that define a kind, and the JSON Schemas derived from them."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ Schema = Mapping[str, Any]
 
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 
-# ``$(?!\n)``: Python's ``$`` also matches before a trailing newline; elsewhere the look-ahead is always true.
+# Python's ``$`` also matches before a trailing newline; elsewhere the look-ahead is always true.
 _END = r"$(?!\n)"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _HOST_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -63,46 +63,44 @@ _ID = re.compile(ID["pattern"])
 
 
 def is_id(text: str) -> bool:
-    """Whether the text can be the id of a new document."""
+    """Return whether the text is valid as the id of a new document."""
     return len(text) <= ID["maxLength"] and _ID.match(text) is not None
 
 
 def enum(*values: str) -> Schema:
-    """One of these strings."""
     return {"enum": list(values)}
 
 
 def list_of(schema: Schema) -> Schema:
-    """A list whose items all fit ``schema``."""
     return {"type": "array", "items": schema}
 
 
 class Index(Enum):
-    """How a field is searched for; what the mapping of Elasticsearch and the columns of SQL are read off."""
+    """How a field is searched."""
 
     KEYWORD = "keyword"
     TEXT = "text"
-    """A keyword whose match asks for all words of the value instead of the whole value."""
+    """A match compares the words of the value instead of the whole value."""
     LONG = "long"
     EPOCH = "epoch"
-    """A long whose digit strings count as numbers too (``time_stamp``)."""
+    """A long; a string of digits equals the number."""
     BOOLEAN = "boolean"
     DATE = "date"
     ASIDE = "aside"
-    """By its own name only: its words are not those of the document, as not every caller may see it."""
+    """Only found by its name, not by words of the document, because not every caller may see it."""
     OFF = "off"
-    """In no index: neither by name nor by text."""
+    """Not searchable."""
     MEMBERS = "members"
-    """An object keyed by ids: the ids are searched by the service itself, the values by text only."""
+    """An object keyed by ids, which the service itself searches; its values are found by words only."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
     """One property of a document.
 
-    ``fields`` makes it an object (``many``: a list of objects) with properties of its own; ``required`` names
-    those that it needs, ``closed`` forbids others. ``server``: only the service sets it, a value in a body is
-    dropped. ``hidden``: not every version of the API shows it.
+    With ``fields`` it is an object (``many``: a list of objects), of which ``required`` are required and, if
+    ``closed``, no others allowed. ``server``: set by the service only, dropped from bodies. ``hidden``: not shown
+    by every version of the API.
     """
 
     name: str
@@ -116,7 +114,6 @@ class Field:
     hidden: bool = False
 
     def as_schema(self) -> Schema:
-        """The JSON Schema of the field's value."""
         if not self.fields:
             return self.schema
         inner = object_schema(self.fields, closed=self.closed, required=self.required)
@@ -124,9 +121,9 @@ class Field:
 
 
 def object_schema(fields: Iterable[Field], *, closed: bool = False, required: Iterable[str] = ()) -> Schema:
-    """The JSON Schema of an object with these fields, those of the service left out.
+    """Return the JSON Schema of an object with these fields, except those that the service sets.
 
-    ``properties`` stand last: a validator that follows the order finds what is wrong with the object itself first.
+    ``properties`` come last, so that validators report errors of the object itself first.
     """
     schema: dict[str, Any] = {"type": "object"}
     if required:
@@ -138,7 +135,7 @@ def object_schema(fields: Iterable[Field], *, closed: bool = False, required: It
 
 
 def walk(fields: Iterable[Field], prefix: str = "") -> Iterator[tuple[str, Field]]:
-    """Every field below ``fields`` with its dotted path, parents first."""
+    """Yield every field with its dotted path, parents first."""
     for one in fields:
         path = prefix + one.name
         yield path, one

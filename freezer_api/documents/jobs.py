@@ -1,4 +1,4 @@
-"""Jobs: what a client does and when. Rules of completing, merging and asking for events."""
+"""Jobs: what a client does and when."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -27,11 +27,12 @@ from freezer_api.errors import Invalid
 EVENTS = ("start", "stop", "abort")
 
 TRUST = "user_credentials.trust_id"
-"""The path of the trust with which a central client runs the job."""
+"""The path of the id of the Keystone trust with which a central client runs the job."""
 
 PENDING = "_membership_pending"
-"""The ids of the sessions that a change of the job's membership concerns, while their entries may not have
-followed it yet; never shown. The one that the job names should have an entry of the job, the others should not.
+"""The ids of the sessions whose entries still have to be updated after a change of the job's membership.
+
+The session that the job names should have an entry of the job, the others should not. Never shown.
 """
 
 _SCHEDULE_FIELDS = tuple(
@@ -39,7 +40,7 @@ _SCHEDULE_FIELDS = tuple(
 )
 
 _ADDED = ("session_id", "session_tag", "job_schedule")
-"""Of bounded size, and changed by events, sessions and each run of the job."""
+"""Of bounded size, and changed by events, sessions and schedulers."""
 
 
 def _sent(job: Document) -> Document:
@@ -106,7 +107,7 @@ PATCH_FORM = Form(JOBS.fields, closed=True)
 
 
 def _strictly(field: Field) -> Field:
-    """The field with the definitions in it by the rules of v2."""
+    """Return the field with definitions by the rules of v2."""
     if field.name == STRICT_DEFINITION.name:
         return STRICT_DEFINITION
     return replace(field, fields=tuple(map(_strictly, field.fields)))
@@ -118,11 +119,11 @@ STRICT_PATCH_FORM = Form(_STRICT_FIELDS, closed=True)
 ID_FORM = Form((Field("job_id", ID),))
 
 _DROPPED = (*JOBS.server_names, "_version", "interval_uint", "interval_value")
-"""Properties of the service, and two that the web UI sends along by mistake."""
+"""Properties that the service sets, and two that the web UI sends by mistake."""
 
 
 def accepted(body: Document, form: Form = FORM) -> Document:
-    """The body without what only the service sets, checked; :func:`with_defaults` comes before."""
+    """Validate a body, and return it without the service's own properties. Call :func:`with_defaults` before."""
     document = dropped(body, _DROPPED)
     if isinstance(document.get("job_actions"), list):
         document["job_actions"] = [_without_nulls(item) for item in document["job_actions"]]
@@ -134,7 +135,7 @@ def accepted(body: Document, form: Form = FORM) -> Document:
 
 
 def accepted_with_id(body: Document) -> Document:
-    """A new job by the rules of v2, under the id that it brings, if any."""
+    """:func:`accepted` for a new job by the rules of v2, which may have an id."""
     job, id_ = accepted(body, STRICT_FORM), body.get("job_id")
     if id_ is None or id_ == "":
         return job
@@ -150,9 +151,9 @@ def _without_nulls(item: Any) -> Any:
 
 
 def with_defaults(document: Document, limits: Limits) -> Document:
-    """Write ``action_defaults`` wherever a definition lacks the key or has null, and drop it itself.
+    """Replace ``action_defaults`` by its values in each definition that lacks the key or has null.
 
-    Nothing is copied before it is known that the result is not too large: a small body can ask for a lot.
+    The size of the result is checked before anything is copied: a small body can ask for a lot.
     """
     if "action_defaults" not in document:
         return document
@@ -171,7 +172,7 @@ def with_defaults(document: Document, limits: Limits) -> Document:
 
 
 def _growth(items: list[Any], defaults: Document) -> int:
-    """Return the bytes that these defaults add to the items, at least; commas are left out."""
+    """Return the bytes that the defaults add to the items, without commas."""
     lengths = {key: size({key: value}) - len("{}") for key, value in defaults.items()}
     whole, growth = sum(lengths.values()), 0
     for item in items:
@@ -195,33 +196,32 @@ def _definition(item: Any) -> Document:
     return definition
 
 
-def scheduled(job: Document, now: int, *, anew: bool) -> Document:
-    """The job with a complete schedule; ``now`` in epoch seconds.
+def scheduled(job: Document, now: int, *, reset_times: bool) -> Document:
+    """Return the job with a complete schedule; ``now`` in epoch seconds.
 
-    ``anew`` resets the times whatever the body says; else they are only filled when absent. ``event`` is
-    always there: schedulers read it without a default.
+    The times are filled when absent, or always set with ``reset_times``. ``event`` is always set, because
+    schedulers read it without a default.
     """
     schedule = object_at(job, "job_schedule")
     times = {"time_created": now, "time_started": -1, "time_ended": -1}
-    complete = {**schedule, **times} if anew else {**times, **schedule}
+    complete = {**schedule, **times} if reset_times else {**times, **schedule}
     complete.setdefault("event", "")
     return {**job, "job_schedule": complete}
 
 
 def definitions_of(job: Document) -> list[Document]:
-    """The ``freezer_action`` of every action of the job, as far as an imported job has any."""
+    """Return the ``freezer_action`` of each action; an imported job may have none."""
     items = job.get("job_actions")
     definitions = (item.get("freezer_action") for item in items or () if isinstance(item, dict))
     return [definition for definition in definitions if isinstance(definition, dict)]
 
 
 def process_of(job: Document) -> Any:
-    """The process that runs the job on its client, None when the job tells of none."""
+    """Return the id of the process that runs the job on its client, None if the job has none."""
     return object_at(job, "job_schedule").get("current_pid")
 
 
 def without_process(job: Document) -> Document:
-    """The job as it is shown to those whom the processes of its client do not concern."""
     return {**job, "job_schedule": dropped(object_at(job, "job_schedule"), ("current_pid",))}
 
 
@@ -229,14 +229,14 @@ BAD_EVENT = "Bad event request format"
 
 
 def event_of(body: Document) -> str:
-    """The event that a body asks for: its one key, whatever the value."""
+    """Return the event that a body requests: its only key."""
     if len(body) != 1:
         raise Invalid(BAD_EVENT)
     return next(iter(body))
 
 
 def requested(job: Document, event: str) -> tuple[Document, str]:
-    """The job with the event recorded, and the answer; unchanged when it was requested already."""
+    """Return the job with the event recorded, or unchanged if it is recorded already, and the answer."""
     if event not in EVENTS:
         raise Invalid("Bad Action Method")
     schedule = object_at(job, "job_schedule")
@@ -247,7 +247,7 @@ def requested(job: Document, event: str) -> tuple[Document, str]:
 
 
 def joined(job: Document, session: Document) -> Document:
-    """The job as a member of the session: its id, tag and schedule taken over."""
+    """Return the job as a member of the session: with its id, tag and schedule."""
     return {
         **job,
         "session_id": session["session_id"],
@@ -257,30 +257,30 @@ def joined(job: Document, session: Document) -> Document:
 
 
 def retriggered(job: Document, session: Document) -> Document:
-    """The job with the triggers of the session instead of its own."""
+    """Return the job with the triggers of the session."""
     schedule = schedules.retriggered(object_at(job, "job_schedule"), object_at(session, "schedule"))
     return {**job, "job_schedule": schedule}
 
 
 def is_bound_to(job: Document, session_id: str) -> bool:
-    """Whether the job takes itself for a member of this session."""
+    """Return whether the job names this session."""
     return bool(job.get("session_id") == session_id)
 
 
 def is_unbound(job: Document) -> bool:
-    """Whether the job takes itself for a member of no session."""
+    """Return whether the job names no session."""
     return job.get("session_id") in ("", None)
 
 
 def pending_sessions(job: Document) -> frozenset[str]:
-    """Return the ids of the sessions whose entries may not have followed the job yet."""
+    """Return the ids in ``PENDING``."""
     return frozenset(job.get(PENDING, ()))
 
 
 def with_pending(job: Document, session_ids: Iterable[str]) -> Document:
-    """The job, with the entries of exactly these sessions pending."""
-    concerned = sorted(session_ids)
-    return {**job, PENDING: concerned} if concerned else dropped(job, (PENDING,))
+    """Return the job with these ids in ``PENDING``."""
+    pending = sorted(session_ids)
+    return {**job, PENDING: pending} if pending else dropped(job, (PENDING,))
 
 
 def named_sessions(job: Document) -> frozenset[str]:
@@ -290,38 +290,36 @@ def named_sessions(job: Document) -> frozenset[str]:
 
 
 def removed_from_session(job: Document) -> Document:
-    """The job after its removal from a session: detached and told to stop."""
+    """Return the job after its removal from a session, with the event ``stop``."""
     schedule = {**object_at(job, "job_schedule"), "event": "stop"}
     return {**job, "session_id": "", "session_tag": 0, "job_schedule": schedule}
 
 
 def released(job: Document) -> Document:
-    """The job after its session is gone: it goes on alone."""
+    """Return the job after the deletion of its session."""
     return dropped(job, ("session_id", "session_tag"))
 
 
 def trust_of(job: Document) -> str | None:
-    """The trust that the job holds."""
+    """Return the id of the job's trust."""
     trust_id = object_at(job, "user_credentials").get("trust_id")
     return trust_id if isinstance(trust_id, str) else None
 
 
 def trustor_of(job: Document) -> Any:
-    """Return the id of the user whose rights the job's trust delegates, None if the job does not tell."""
+    """Return the id of the user whose rights the job's trust delegates."""
     return object_at(job, "user_credentials").get("trustor_user_id")
 
 
 def with_trust(job: Document, trust_id: str, trustor_user_id: str) -> Document:
-    """The job, holding this trust."""
     return {**job, "user_credentials": {"trust_id": trust_id, "trustor_user_id": trustor_user_id}}
 
 
 def with_credentials_of(job: Document, other: Document) -> Document:
-    """The job with the credentials of another one, be they none."""
+    """Return the job with the credentials of another one, which may have none."""
     bare = dropped(job, ("user_credentials",))
     return {**bare, "user_credentials": other["user_credentials"]} if "user_credentials" in other else bare
 
 
 def with_actions(job: Document, items: Iterable[Document]) -> Document:
-    """The job with these actions instead of its own."""
     return {**job, "job_actions": list(items)}

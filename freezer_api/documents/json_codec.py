@@ -1,8 +1,7 @@
-"""Documents as JSON text: what may come in, and the two ways out.
+"""Parse JSON of requests, and encode documents for the store and for responses.
 
-Reading is the hottest thing the service does. ``orjson`` does it but turns integers beyond 64 bits into floats:
-a text from outside that may hold one is read by ``json``, and a text of our own that does hold one starts with
-a blank, which JSON ignores and the reader does not.
+``orjson`` is fast but turns integers beyond 64 bits into floats. So ``json`` parses requests that may contain one,
+and stored documents that do; those start with a blank, which JSON ignores.
 """
 
 import json
@@ -15,13 +14,13 @@ from freezer_api.documents.fields import Document
 from freezer_api.errors import Malformed
 
 MAX_NESTING = 128
-"""Levels of nesting; 64 must be kept, and every reader in the way must be able to follow."""
+"""Levels. At least 64 must be stored, and every parser in between must be able to read them."""
 
 MAX_NUMBER_LENGTH = 1000
 """Digits."""
 
 MAX_QUOTE_LENGTH = 100
-"""Characters of a value that a message quotes."""
+"""Characters of a value in a message."""
 
 _EXACT = " "
 _DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else byte for byte in range(256))
@@ -32,7 +31,7 @@ def _finite(text: str) -> float:
     _check_digits(text)
     number = float(text)
     if math.isinf(number):
-        raise Malformed("A number is too large to be kept")
+        raise Malformed("A number is too large")
     return number
 
 
@@ -47,16 +46,16 @@ def _check_digits(text: str) -> None:
 
 
 def _no_constant(name: str) -> Any:
-    raise Malformed(f"{name} is no JSON")
+    raise Malformed(f"{name} is not valid JSON")
 
 
 _INCOMING = json.JSONDecoder(parse_float=_finite, parse_int=_integer, parse_constant=_no_constant)
 
 
 def parse(data: bytes) -> Any:
-    """JSON from outside. :class:`Malformed` for anything that could not be given back as it came.
+    """Parse JSON of a request. Raises ``Malformed`` for values that cannot be stored exactly.
 
-    Of a key that comes twice in an object the last value counts.
+    If an object has a key twice, the last value applies.
     """
     value = _quickly_parsed(data)
     if data.count(b"[") + data.count(b"{") > MAX_NESTING:
@@ -69,7 +68,7 @@ def _quickly_parsed(data: bytes) -> Any:
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            pass  # The other reader knows better what to say of it.
+            pass  # The other parser finds the error and describes it.
     return _carefully_parsed(data)
 
 
@@ -80,7 +79,7 @@ def _carefully_parsed(data: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise Malformed(f"The body is not UTF-8: byte {error.start}") from None
     except UnicodeEncodeError:
-        raise Malformed("Half of a surrogate pair is no character") from None
+        raise Malformed("A string contains half of a surrogate pair") from None
     except json.JSONDecodeError as error:
         raise Malformed(f"{error.msg}: line {error.lineno} column {error.colno}") from None
     except RecursionError:
@@ -89,7 +88,7 @@ def _carefully_parsed(data: bytes) -> Any:
 
 
 def _check_nesting(value: Any) -> None:
-    """Level by level, so that no depth can break it."""
+    """Check level by level, without recursion."""
     level = [value]
     for _ in range(MAX_NESTING + 1):
         level = [item for item in level if isinstance(item, dict | list)]
@@ -104,7 +103,7 @@ def _too_deep() -> Malformed:
 
 
 def encode(document: Document) -> str:
-    """The text in which a document is stored; :func:`decode` gives back exactly this document."""
+    """Return the document as text; :func:`decode` returns exactly this document."""
     try:
         return orjson.dumps(document).decode("utf-8")
     except orjson.JSONEncodeError:
@@ -112,7 +111,7 @@ def encode(document: Document) -> str:
 
 
 def size(value: Any) -> int:
-    """Return the bytes that a JSON value has as text."""
+    """Return the length of a JSON value as text, in bytes."""
     try:
         return len(orjson.dumps(value))
     except orjson.JSONEncodeError:
@@ -120,21 +119,21 @@ def size(value: Any) -> int:
 
 
 def decode(text: str) -> Document:
-    """A document from the text that :func:`encode` made."""
+    """Return the document of a text that :func:`encode` returned."""
     document: Document = json.loads(text) if text.startswith(_EXACT) else orjson.loads(text)
     return document
 
 
 def answer(value: Any) -> bytes:
-    """Any JSON value as UTF-8 for the wire, half surrogate pairs included (as escapes)."""
+    """Return a JSON value as UTF-8 for a response; halves of surrogate pairs are escaped."""
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
         return json.dumps(value, separators=(",", ":")).encode("ascii")
 
 
-def one_line(text: str, longest: int = MAX_QUOTE_LENGTH) -> str:
-    """The text as a message may show it: on one line and not too long."""
+def one_line(text: str, max_length: int = MAX_QUOTE_LENGTH) -> str:
+    """Return the text for a message: on one line, and cut if it is too long."""
     if not text.isprintable():
         text = repr(text)[1:-1]
-    return text if len(text) <= longest else text[:longest] + "..."
+    return text if len(text) <= max_length else text[:max_length] + "..."

@@ -1,4 +1,4 @@
-"""A kind of document: everything that a driver or an adapter needs to know of it, in one place."""
+"""The definition of a kind of document, for the stores and the API."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,12 +10,11 @@ from freezer_api.documents.json_codec import size
 
 @dataclass(frozen=True)
 class HotList:
-    """A list that clients ask for all day; drivers keep it cheap however many documents there are.
+    """A list that clients request often; drivers keep it fast for any number of documents.
 
-    ``equal``: paths that the query fixes, outermost first, none for the list of everything; what stands there is
-    always one string of at most 255 characters, or nothing. ``excluded``: a path and the value that takes a
-    document out of the list. ``within``: a path that the query compares as well, whose documents may be few among
-    those of the list.
+    ``equal``: the paths that the query fixes, outermost first, none for the list of all documents; the value is
+    always one string of at most 255 characters, or missing. ``excluded``: a path and the value that excludes a
+    document from the list. ``within``: another path that the query compares, which may select few documents.
     """
 
     equal: tuple[str, ...]
@@ -24,20 +23,19 @@ class HotList:
 
 
 OWNERS = (HotList(("user_id",), within="project_id"), HotList(("project_id",)))
-"""The lists of an owner, which every kind has: v1's of a user within a project, v2's of a project."""
+"""The lists of v1 (a user within a project) and v2 (a project), which every kind has."""
 
 
 @dataclass(frozen=True)
 class Kind:
     """One kind of document.
 
-    ``name`` is the collection (``jobs``), ``title`` the word in messages (``Job``), ``id_field`` the property
-    that clients know the document by. ``levels`` says where a bare (leaf) name is looked for: each level is
-    a tuple of containers (``""`` is the root), the first level that defines the name wins; the root, where it is
-    of that level, may also hold the name as a free key. ``keyed_by_id``: the id is unique in the whole store
-    and is the key; else the key is derived from owner and id. ``sent`` returns what callers send of a document:
-    all of it but what the service itself adds, whose size is bounded. ``counted``: a root property whose number of
-    items is limited, the word for them in messages, and the limit.
+    ``name`` is the collection (``jobs``), ``title`` the name in messages (``Job``), ``id_field`` the property with
+    the id. ``levels``: where a leaf name is searched; each level is a tuple of containers (``""`` is the root),
+    and the first level that defines the name applies; the root of that level may also have the name as a free key.
+    ``keyed_by_id``: the id is unique in the store and is the key; otherwise the key is derived from owner and id.
+    ``sent`` returns the document without the properties that the service itself adds, whose size is bounded.
+    ``counted``: a root property whose number of items is limited, their name in messages, and the limit.
     """
 
     name: str
@@ -52,54 +50,51 @@ class Kind:
 
     @cached_property
     def paths(self) -> dict[str, Field]:
-        """Every defined field by its dotted path."""
+        """All defined fields by dotted path."""
         return dict(walk(self.fields))
 
     @cached_property
     def hot_paths(self) -> tuple[str, ...]:
-        """The paths that hot lists fix, each once."""
         return tuple(dict.fromkeys(path for hot in self.hot for path in hot.equal))
 
     @cached_property
     def columns(self) -> dict[str, str]:
-        """The names of the fields that stores have for the hot paths."""
+        """The names of the stores' fields for the hot paths."""
         return {path: path.rsplit(".", 1)[-1] for path in self.hot_paths}
 
     @cached_property
     def excluded(self) -> tuple[str, str] | None:
-        """The path and the text that a hot list excludes; stores have a field ``pending`` for it."""
+        """The path and value that a hot list excludes; stores have a field ``pending`` for it."""
         return next((hot.excluded for hot in self.hot if hot.excluded), None)
 
     @cached_property
     def epoch_path(self) -> str | None:
-        """The path of the time that ``time_after`` and ``time_before`` bound, where the kind has one."""
+        """The path that ``time_after`` and ``time_before`` search, if the kind has one."""
         return next((path for path, field in self.paths.items() if field.index is Index.EPOCH), None)
 
     @cached_property
     def aside(self) -> tuple[tuple[str, Field], ...]:
-        """The fields, by path, whose words are not among those of the document."""
+        """The fields of ``Index.ASIDE``, by path."""
         return tuple((path, field) for path, field in self.paths.items() if field.index is Index.ASIDE)
 
     @cached_property
     def server_names(self) -> frozenset[str]:
-        """Root properties that only the service sets."""
         return frozenset(field.name for field in self.fields if field.server)
 
     @cached_property
     def shown_names(self) -> frozenset[str]:
-        """The leaf names that every version of the API defines."""
+        """The leaf names that all versions of the API show."""
         return frozenset(field.name for field in self.paths.values() if not field.hidden)
 
     def size(self, document: Document) -> int:
-        """Return the bytes of the document without what the service itself adds."""
+        """Return the size of the document in bytes, without the properties that the service adds."""
         return size(self.sent(document))
 
     def resolve(self, name: str, hidden: Iterable[str]) -> tuple[str, ...]:
-        """The index names that a searched field name stands for; a document matches by any of them.
+        """Return the index names that a searched field name refers to; a document matches by any of them.
 
-        A defined leaf name stands for the shallowest level that has it, a dotted one for the path; paths in
-        ``hidden`` do not count. Any other name stands for the free key of that name (``free_name``), and so
-        does a dotted one, too.
+        A defined leaf name refers to the shallowest level that has it, ignoring ``hidden`` paths. A dotted name
+        refers to the path and to the free key of that name (``free_name``), any other name to the free key.
         """
         unshown = frozenset(hidden)
         if "." in name:
@@ -116,17 +111,17 @@ FREE = "*"
 
 
 def free_name(key: str) -> str:
-    """The index name of a free key wherever it lies. No path is equal to it: none in an index starts so."""
+    """Return the index name of a free key at any path. No path in an index starts with ``FREE``."""
     return f"{FREE}{key}"
 
 
 def object_at(document: Document, name: str) -> Document:
-    """The object under a root property, an empty one where there is none (imported documents may have null)."""
+    """Return the object under a root property, or an empty one: imported documents may have null."""
     value = document.get(name)
     return value if isinstance(value, dict) else {}
 
 
 def dropped(document: Document, names: Iterable[str]) -> Document:
-    """A copy without these root properties."""
+    """Return a copy without these root properties."""
     unwanted = frozenset(names)
     return {key: value for key, value in document.items() if key not in unwanted}

@@ -1,7 +1,4 @@
-"""Limits of what a request may ask for and may add to the store.
-
-Each limit has the name of its option in the group ``[api]``.
-"""
+"""Limits of requests. Each has the name of its option in the group ``[api]``."""
 
 from dataclasses import dataclass
 
@@ -36,7 +33,7 @@ class Limits:
     def check(self, kind: Kind, new: Document, old: Document | None = None) -> None:
         """Raise ``TooLarge`` or ``TooMany`` if the document is above a limit.
 
-        One that replaces an ``old`` document above the limit may be as large as that.
+        If it replaces an ``old`` document above the limit, it may be as large as that one.
         """
         self.check_count(kind, new, old)
         # The size with everything that the service adds suffices for most documents.
@@ -44,17 +41,17 @@ class Limits:
             self.check_size(kind.size(new), self.room(kind, old))
 
     def check_size(self, bytes_: int, room: int) -> None:
-        """Raise ``TooLarge`` if a document of this size does not fit into :meth:`room`."""
+        """Raise ``TooLarge`` if a document of ``bytes_`` is larger than ``room``, see :meth:`room`."""
         if bytes_ > room:
             limit = self.max_document_size
             raise TooLarge(f"The document would have {bytes_} bytes; [api] max_document_size allows {limit}")
 
     def room(self, kind: Kind, old: Document | None) -> int:
-        """Return the bytes that the document which replaces ``old`` may have."""
+        """Return the maximum size of a document that replaces ``old``."""
         return self.max_document_size if old is None else max(self.max_document_size, kind.size(old))
 
     def check_count(self, kind: Kind, new: Document, old: Document | None = None) -> None:
-        """Raise ``TooMany`` if a job has too many actions or a session too many jobs, as :meth:`check` does."""
+        """Raise ``TooMany`` if a job has too many actions or a session too many jobs."""
         if kind.counted is None:
             return
         name, part, option = kind.counted
@@ -63,7 +60,6 @@ class Limits:
             raise TooMany(f"{kind.title} with {count} {part}; [api] {option} allows {limit}")
 
     def allows(self, kind: Kind, document: Document) -> bool:
-        """Return whether the document is within all limits."""
         try:
             self.check(kind, document)
         except (TooLarge, TooMany):

@@ -6,9 +6,9 @@ from freezer_api.documents.fields import Document
 
 
 def deep_merge(document: Document, patch: Document) -> Document:
-    """A new document: objects merge key by key at every depth, lists and scalars replace.
+    """Merge objects key by key at every depth; other values replace the old one.
 
-    Keys keep their order, new ones come last; nothing can be removed.
+    Keys keep their order, new ones come last.
     """
     merged = dict(document)
     for key, value in patch.items():
@@ -18,7 +18,7 @@ def deep_merge(document: Document, patch: Document) -> Document:
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two JSON values are equal in type and value: 1 equals 1.0, true does not equal 1."""
+    """Return whether two JSON values are equal in type and value: 1 equals 1.0, true does not equal 1."""
     if isinstance(left, dict) and isinstance(right, dict):
         return left.keys() == right.keys() and all(same(value, right[key]) for key, value in left.items())
     if isinstance(left, list) and isinstance(right, list):

@@ -1,4 +1,4 @@
-"""The schedule of a job, which is also that of a session."""
+"""Schedules of jobs and sessions."""
 
 from freezer_api.documents.fields import (
     DATE,
@@ -19,7 +19,7 @@ JOB_EVENTS = ("", "stop", "start", "abort", "remove")
 RESULTS = ("success", "fail", "aborted")
 
 MAX_LENGTH = 1024
-"""Characters of a text in a schedule, as a session's schedule is copied into each of its jobs."""
+"""Characters of a string in a schedule: a session's schedule is copied into each of its jobs."""
 
 
 def _short(schema: Schema) -> Schema:
@@ -46,20 +46,20 @@ SCHEDULE_FIELDS = (
 )
 
 _TRIGGER = "schedule_"
-_WISHES = ("status", "event", "result")
+_STATE = ("status", "event", "result")
 
 
 def triggers(schedule: Document) -> Document:
-    """The part of a schedule that says when: its ``schedule_*`` keys."""
+    """Return the ``schedule_*`` keys of a schedule."""
     return {key: value for key, value in schedule.items() if key.startswith(_TRIGGER)}
 
 
 def retriggered(schedule: Document, source: Document) -> Document:
-    """The schedule with all its triggers replaced by those of ``source``, all else kept."""
+    """Return the schedule with the triggers of ``source`` instead of its own."""
     kept = {key: value for key, value in schedule.items() if not key.startswith(_TRIGGER)}
     return {**kept, **triggers(source)}
 
 
 def adopted(schedule: Document, source: Document) -> Document:
-    """:func:`retriggered`, and with the ``status``, ``event`` and ``result`` that ``source`` has."""
-    return {**retriggered(schedule, source), **{key: source[key] for key in _WISHES if key in source}}
+    """:func:`retriggered`, and copy ``status``, ``event`` and ``result`` as far as ``source`` has them."""
+    return {**retriggered(schedule, source), **{key: source[key] for key in _STATE if key in source}}

@@ -1,9 +1,9 @@
-"""What a document can be found by: one meaning, computed here, stored by every driver.
+"""The search index of a document, computed here so that searches find the same on every store.
 
-An *entry* says that a scalar stands at a name. Names are dotted paths from the root, lists being transparent,
-and for keys that no definition knows also ``free_name(key)`` for the shallowest ones of the document. A *word*
-is a run of letters and digits, case ignored, of any value. Keys that look like secrets are in neither. Nothing
-here is longer than ``MAX_NAME_LENGTH`` and ``MAX_VALUE_LENGTH``, so that every engine can hold it.
+An *entry* is a name with a scalar. Names are dotted paths from the root, ignoring lists, and for keys without a
+definition also ``free_name(key)`` of the shallowest ones. A *word* is a run of letters and digits of any value,
+ignoring case. Keys that look like secrets are in neither. The lengths of names and values are limited to what
+every engine supports.
 """
 
 import hashlib
@@ -17,25 +17,25 @@ from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Field, In
 from freezer_api.documents.kind import FREE, Kind, free_name
 
 MAX_VALUE_LENGTH = 1024
-"""Characters; a longer value is never found by name, its words are found all the same."""
+"""Characters; a longer value is found by its words only."""
 
 MAX_NAME_LENGTH = 1024
-"""Characters; what stands at a longer path is found by its leaf, at a longer leaf by its words only."""
+"""Characters; a value at a longer path is found by its leaf name, one at a longer leaf name by its words only."""
 
 MAX_VALUES = 10_000
-"""Values of a document that are searchable, unless the configuration says otherwise."""
+"""The default number of searchable values of a document."""
 
 MAX_TEXT = 1024 * 1024
-"""Characters of the values that are searchable."""
+"""Characters of the searchable values of a document."""
 
 MAX_SIZE = 2 * 1024 * 1024 - 64 * 1024
-"""Bytes of a document's index, in the form that needs more of them. A store adds less than the rest of 2 MiB."""
+"""Bytes of a document's index in its largest form. A store adds less than the rest of 2 MiB."""
 
 _OVERHEAD = 12
-"""Bytes of an item of the index beside its texts."""
+"""Bytes of an item of the index, without its texts."""
 
 REVISION = 2
-"""Raised when the same definition gives a document other entries, values or words than before."""
+"""Incremented when the same definition results in other entries, values or words than before."""
 
 Scalar = str | int | float | bool | None
 
@@ -45,7 +45,7 @@ _DIGITS = re.compile(r"[0-9]+")
 
 
 class Value(NamedTuple):
-    """A scalar in the form in which two of the same type and value are equal (1 and 1.0, but not 1 and true)."""
+    """A scalar in a form that is equal if type and value are (1 equals 1.0, but not true)."""
 
     type: str
     text: str
@@ -53,11 +53,11 @@ class Value(NamedTuple):
 
 NULL = Value("null", "")
 PRESENT = Value("present", "")
-"""Stands for what is there but cannot be equal to anything: objects, empty lists, values that are too long."""
+"""An existing value that is equal to no other: an object, an empty list, or a value that is too long."""
 
 
 class Entry(NamedTuple):
-    """A value stands at a name."""
+    """A name with a value."""
 
     name: str
     value: Value
@@ -65,10 +65,10 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchIndex:
-    """Everything that a document can be found by.
+    """The search index of one document.
 
-    ``values``: the whole values as text, up to the longest. ``described``: the words of each ``TEXT`` and
-    ``ASIDE`` field, by its path. ``members``: ids that the document holds.
+    ``values``: whole values as text. ``described``: the words of ``TEXT`` and ``ASIDE`` fields, with their path.
+    ``members``: the ids of a session's jobs.
     """
 
     entries: frozenset[Entry]
@@ -79,7 +79,7 @@ class SearchIndex:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, in order, case folded; a digest stands for one that is too long to be kept."""
+    """Return the words of a text in order, case-folded; words that are too long are replaced by a digest."""
     return [_kept(word.casefold()) for word in _WORD.findall(text)]
 
 
@@ -88,7 +88,7 @@ def _kept(word: str) -> str:
 
 
 def as_value(scalar: Scalar, field: Field | None = None) -> Value:
-    """The comparable form of a scalar at ``field``; ``PRESENT`` when it is too long to be compared."""
+    """Return the comparable form of a scalar at ``field``; ``PRESENT`` if it is too long to be compared."""
     if scalar is None:
         return NULL
     if isinstance(scalar, bool):
@@ -107,12 +107,12 @@ def _bounded(type_: str, text: str) -> Value:
 
 
 def is_digits(text: str) -> bool:
-    """Whether the text is a digit string: ASCII digits and nothing else."""
+    """Return whether the text consists of ASCII digits."""
     return _DIGITS.fullmatch(text) is not None
 
 
 def as_epoch(scalar: Any) -> int | None:
-    """The integer that a ``LONG`` or ``EPOCH`` field is sorted and bounded by; None when it is none of 64 bits."""
+    """Return the integer value of a ``LONG`` or ``EPOCH`` field; None if it is not an integer of 64 bits."""
     if isinstance(scalar, bool):
         return None
     if isinstance(scalar, str):
@@ -126,12 +126,12 @@ def as_epoch(scalar: Any) -> int | None:
 
 
 def is_secret(key: str) -> bool:
-    """Whether a key names a secret, which is then in no index."""
+    """Return whether a key names a secret, which is not indexed."""
     return _SECRET.search(key) is not None
 
 
 def value_at(document: Document, path: str) -> Any:
-    """What stands at a path of objects; None where there is nothing."""
+    """Return the value at a path of objects, or None."""
     value: Any = document
     for key in path.split("."):
         if not isinstance(value, dict):
@@ -141,15 +141,15 @@ def value_at(document: Document, path: str) -> Any:
 
 
 def search_index(kind: Kind, document: Document, max_values: int = MAX_VALUES) -> SearchIndex:
-    """Compute what the document is found by.
+    """Return the search index of the document.
 
-    These are its first ``max_values`` values as far as they fit into ``MAX_TEXT`` and ``MAX_SIZE``; of a long text
-    the first words. Values of fields that the kind defines come before free ones, those of lists of objects last.
-    What the service searches by itself, the root properties that it sets and members, is always included.
+    It has the first ``max_values`` values that fit into ``MAX_TEXT`` and ``MAX_SIZE``, and the first words of a
+    long text. Defined fields come before free keys, lists of objects last. Members, and the root properties that
+    the service sets, are always included.
     """
     builder = _Builder(kind, max_values)
     builder.add_object(document, "", 0)
-    return builder.finished()
+    return builder.build()
 
 
 class _Builder:
@@ -161,14 +161,14 @@ class _Builder:
         self._size_left = MAX_SIZE
         self._is_full = False
         self._is_own = False
-        """Whether the values are the service's own, which are always included."""
+        """Whether the current values are set by the service, and so always included."""
         self._entries: set[Entry] = set()
         self._texts: list[str] = []
         self._described: set[tuple[str, str]] = set()
         self._members: set[str] = set()
         self._free: dict[str, tuple[int, set[Value]]] = {}
 
-    def finished(self) -> SearchIndex:
+    def build(self) -> SearchIndex:
         for key, (_, values) in self._free.items():
             self._entries.update(Entry(free_name(key), value) for value in values)
         return SearchIndex(
@@ -180,8 +180,9 @@ class _Builder:
         )
 
     def add_object(self, document: Document, prefix: str | None, depth: int, *, is_hidden: bool = False) -> None:
-        """``prefix`` is None below a place that has no path in the index. Of an object that ``is_hidden`` only the
-        properties that the kind defines are indexed: no view could hide any other.
+        """Add the values of an object. ``prefix`` is None if the object has no path in the index.
+
+        Of a hidden object only defined properties are indexed, because views cannot hide others.
         """
         own, defined, others = [], [], []
         for key, value in document.items():
@@ -218,11 +219,11 @@ class _Builder:
         elif isinstance(value, list) and value:
             for item in value:
                 self._add(item, path, free, field, depth)
-        elif self._counts():
+        elif self._count_value():
             self._add_entry(PRESENT if isinstance(value, list) else as_value(value, field), path, free, depth)
             self._add_text(None if isinstance(value, list) else value, field, path)
 
-    def _counts(self) -> bool:
+    def _count_value(self) -> bool:
         """Count a value; return whether it is searchable."""
         if not self._is_own:
             self._values_left -= 1
@@ -261,7 +262,7 @@ class _Builder:
 
     def _add_words(self, text: str) -> None:
         """Add the words of the text and, if it is short, the whole text as a value."""
-        # Case folding makes at most three characters of one, of two bytes each.
+        # Case folding turns a character into at most three, of two bytes each.
         left = min(self._text_left, self._size_left // (1 if text.isascii() else 6))
         self._text_left -= len(text)
         if len(text) > left and not self._is_own:
@@ -278,32 +279,31 @@ class _Builder:
             self._members.update(key for key in value if len(key) <= MAX_VALUE_LENGTH)
             self._size_left -= sum(len(key) + _OVERHEAD for key in self._members)
             for text in chain.from_iterable(map(_texts, value.values())):
-                if not self._counts():
+                if not self._count_value():
                     return
                 self._add_words(text)
 
 
 def _is_hidden(field: Field | None) -> bool:
-    """Return whether the service sets the field and some version hides it."""
     return field is not None and field.hidden and field.server
 
 
 def _path(prefix: str | None, key: str) -> str | None:
-    """None where the path would be too long, and where it would start as only names of free keys do."""
+    """Return the path, or None if it would be too long or start like the names of free keys."""
     if prefix is None or len(prefix) + len(key) > MAX_NAME_LENGTH or (prefix == "" and key.startswith(FREE)):
         return None
     return prefix + key
 
 
 def _cut(text: str, length: int) -> str:
-    """Return the beginning of a text without a part of a word at its end."""
+    """Return the beginning of a text, cut at the end of a word."""
     while length and text[length - 1].isalnum():
         length -= 1
     return text[:length]
 
 
 def _length(text: str) -> int:
-    """Return the bytes of a text in which control characters are escaped as JSON does it."""
+    """Return the bytes of a text with control characters escaped as in JSON."""
     if text.isascii() and text.isprintable():
         return len(text)
     return len(text.encode("utf-8", "surrogatepass")) + 5 * sum(character < " " for character in text)
@@ -314,7 +314,7 @@ def _as_text(scalar: Scalar) -> str:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every scalar below a value as text, except secrets."""
+    """Yield every scalar below a value as text, except secrets."""
     if isinstance(value, dict):
         for key, item in value.items():
             if not is_secret(key):

@@ -1,7 +1,7 @@
 """Sessions: jobs that start together. The state machine of a run, and membership.
 
-A run begins when a member's start raises ``session_tag``; it is over when every member has ended it. What a
-member did in an earlier run says nothing about this one: ``EARLIER`` names those whose entry is that old.
+A run begins when the start of a member increments ``session_tag``, and ends when every member has ended it. The
+entries of members that have not joined the current run are of an earlier one: ``EARLIER`` lists these members.
 """
 
 from collections.abc import Collection
@@ -27,16 +27,16 @@ from freezer_api.documents.search_index import is_digits
 from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
-HOLD_OFF = 30
-"""Seconds, when the body has none."""
-HOLD_OFF_OF_OLD = 60
-"""Seconds, for stored sessions that have none."""
-NEVER = 0
-"""No run begins at this time or before it."""
+DEFAULT_HOLD_OFF = 30
+"""Seconds, for bodies without one."""
+STORED_HOLD_OFF = 60
+"""Seconds, for stored sessions without one."""
+NEVER_STARTED = 0
+"""A session whose ``time_start`` is not later has not started."""
 MAX_CLOCK_DIFFERENCE = 300
-"""Seconds that a run may have begun in the future: by the clock of another process, or before one stepped back."""
+"""Seconds that ``time_start`` may be in the future, as clocks of processes differ or step back."""
 EARLIER = "_earlier"
-"""The ids of members that take no part in the current run yet; beside ``jobs`` and never shown."""
+"""The ids of members that have not joined the current run; never shown."""
 RUNNING = "running"
 FAILED = "fail"
 SUCCESS = "success"
@@ -53,7 +53,7 @@ _ENTRIES = {"type": "object", "additionalProperties": Field("entry", fields=_ENT
 
 _ADDED = ("session_tag", "hold_off", "time_start", "time_end", "time_started", "time_ended")
 MAX_ENTRY_SIZE = 1024
-"""Bytes of a member's id and entry that the service itself may write."""
+"""Bytes of an entry, with the member's id, that the service itself may write."""
 
 
 def _sent(session: Document) -> Document:
@@ -102,14 +102,14 @@ _DROPPED = (*SESSIONS.server_names, "_version")
 
 
 class Start(NamedTuple):
-    """A member wants to start; ``current_tag`` is the tag of the run that it knows."""
+    """The request of a member to start; ``current_tag`` is the tag of the last run that it knows."""
 
     job_id: str
     current_tag: int
 
 
 class End(NamedTuple):
-    """A member has ended with ``result``, one of ``RESULTS``; ``current_tag``: the run it thinks of."""
+    """The end of a member with ``result``, one of ``RESULTS``, in the run ``current_tag``."""
 
     job_id: str
     result: str
@@ -117,25 +117,25 @@ class End(NamedTuple):
 
 
 def new(body: Document, form: Form = FORM) -> Document:
-    """The session that a create makes of a body, still without id and owner."""
+    """Validate a body, and return a new session without id and owner."""
     given = dropped(body, (*_DROPPED, "jobs", "status", "last_start"))
     form.check(given)
-    filled = {"session_tag": 0, "hold_off": HOLD_OFF, "schedule": {}, **given}
+    filled = {"session_tag": 0, "hold_off": DEFAULT_HOLD_OFF, "schedule": {}, **given}
     return {**filled, "status": "active", "last_start": "", "jobs": {}}
 
 
 def replacement(body: Document, old: Document | None = None, form: Form = REPLACE_FORM) -> Document:
-    """The session that a replace makes of a body; only the runs of its members outlive the old one."""
+    """Validate a body, and return the session that replaces ``old``; only ``EARLIER`` is kept."""
     document = dropped(body, _DROPPED)
     if isinstance(document.get("jobs"), list):
         document["jobs"] = {}
     form.check(document)
-    filled = {"hold_off": HOLD_OFF, "status": "active", "schedule": {}, "jobs": {}, **document}
+    filled = {"hold_off": DEFAULT_HOLD_OFF, "status": "active", "schedule": {}, "jobs": {}, **document}
     return _with_earlier(filled, _earlier(old or {}) & filled["jobs"].keys())
 
 
 def patch_of(body: Document) -> Document:
-    """What a PATCH changes; ``jobs`` as a list means nothing."""
+    """Validate a PATCH, and return it without the service's own properties and without a list of ``jobs``."""
     patch = dropped(body, _DROPPED)
     if isinstance(patch.get("jobs"), list):
         del patch["jobs"]
@@ -144,12 +144,12 @@ def patch_of(body: Document) -> Document:
 
 
 def members(session: Document) -> Document:
-    """The entries of the session by job id."""
+    """Return the entries of the session by job id."""
     return object_at(session, "jobs")
 
 
 def tag_of(session: Document) -> int:
-    """The number of the session's current run."""
+    """Return the tag of the session's current run."""
     return _integer_at(session, "session_tag", 0)
 
 
@@ -159,9 +159,9 @@ def _integer_at(session: Document, name: str, default: int) -> int:
 
 
 def with_member(session: Document, job: Document) -> Document:
-    """The session with the job's entry, new or refreshed.
+    """Return the session with a new or updated entry of the job.
 
-    In a run that is going on, what the job completed before it came is no part of the run.
+    A job that had completed before it joined has not joined the current run.
     """
     job_id, schedule = job["job_id"], object_at(job, "job_schedule")
     seen = {key: schedule.get(key, "") for key in ("status", "result", "time_started", "time_ended")}
@@ -174,7 +174,7 @@ def with_member(session: Document, job: Document) -> Document:
 
 
 def without_member(session: Document, job_id: str, now: int) -> Document:
-    """The session without the job's entry; a run that waited for nobody else is over. ``now`` in epoch seconds."""
+    """Return the session without the job's entry; the run ends if all others have. ``now`` in epoch seconds."""
     if job_id not in members(session):
         return session
     jobs = dropped(members(session), (job_id,))
@@ -183,43 +183,43 @@ def without_member(session: Document, job_id: str, now: int) -> Document:
 
 
 def retriggers(old: Document, new: Document) -> bool:
-    """Whether the change from ``old`` to ``new`` changes when the session's jobs run."""
+    """Return whether the triggers of the session's jobs change from ``old`` to ``new``."""
     return triggers(object_at(old, "schedule")) != triggers(object_at(new, "schedule"))
 
 
 def started(session: Document, request: Start, now: int) -> tuple[Document, str]:
-    """The session after a member's start, and the answer; ``now`` in epoch seconds.
+    """Return the session after a member's start, and the answer; ``now`` in epoch seconds.
 
-    The first start after the hold-off window that knows the current tag begins a new run. Within the window a
-    member with an older tag joins the run, one with the current tag is held off; after it an older tag is out
-    of sync. Raises :class:`Invalid` for a stranger and for a tag that has not been yet.
+    After the hold-off window a start with the current tag begins a new run, and one with an older tag is out of
+    sync. Within the window a start with the current tag is held off, and one with an older tag joins the run.
+    Raises ``Invalid`` if the job is not a member or the tag is higher than the session's.
     """
     _check_member(session, request.job_id)
     tag = tag_of(session)
     if request.current_tag > tag:
-        raise Invalid(f"requested tag value too high. Session Tag: {tag} Job Tag: {_shown(request.current_tag)}")
+        raise Invalid(f"requested tag value too high. Session Tag: {tag} Job Tag: {_quoted(request.current_tag)}")
     is_current = request.current_tag == tag
     if not _in_window(session, now):
         return (_new_run(session, request.job_id, now), "success") if is_current else (session, "out-of-sync")
     return (session, "hold-off") if is_current else (_joined_run(session, request.job_id, now), "success")
 
 
-def _shown(tag: int) -> str:
+def _quoted(tag: int) -> str:
     return str(tag) if abs(tag) <= LONG_MAX else "beyond 64 bits"
 
 
 def _in_window(session: Document, now: int) -> bool:
-    begun = _integer_at(session, "time_start", NEVER)
+    begun = _integer_at(session, "time_start", NEVER_STARTED)
     age = now - begun
-    if begun <= NEVER or age < -MAX_CLOCK_DIFFERENCE:
+    if begun <= NEVER_STARTED or age < -MAX_CLOCK_DIFFERENCE:
         return False
-    return max(age, 0) <= _integer_at(session, "hold_off", HOLD_OFF_OF_OLD)
+    return max(age, 0) <= _integer_at(session, "hold_off", STORED_HOLD_OFF)
 
 
 def _new_run(session: Document, job_id: str, now: int) -> Document:
     run = tag_of(session) + 1
     if run > LONG_MAX:
-        raise Invalid("session_tag cannot become any higher")
+        raise Invalid("session_tag has reached its maximum")
     begun = {**session, "session_tag": run, "time_start": now, "status": RUNNING, "result": ""}
     return _joined_run(_with_earlier(begun, members(session).keys()), job_id, now)
 
@@ -231,10 +231,10 @@ def _joined_run(session: Document, job_id: str, now: int) -> Document:
 
 
 def ended(session: Document, request: End, now: int) -> Document:
-    """The session after a member's end; ``now`` in epoch seconds. Raises :class:`Invalid` for a stranger.
+    """Return the session after a member's end; ``now`` in epoch seconds. Raises ``Invalid`` without a member.
 
-    A member that joined the current run ends it whatever tag it sends, one that did not only with the current
-    tag: a straggler of an earlier run ends nothing but itself.
+    A member that joined the current run ends it with any tag, another one only with the current tag: the late end
+    of an earlier run does not affect the current one.
     """
     job_id, entries = request.job_id, members(session)
     _check_member(session, job_id)
@@ -246,9 +246,9 @@ def ended(session: Document, request: End, now: int) -> Document:
 
 
 def _settled(session: Document, now: int) -> Document:
-    """The session, completed when every member has ended the current run.
+    """Complete the session if every member has ended the current run.
 
-    Completed once, it stays so; a failure that arrives later still turns its success into a failure.
+    A completed session stays completed; a later failure still changes its result from success to failure.
     """
     entries = members(session).values()
     if _earlier(session) or any(entry.get("status") != COMPLETED for entry in entries):
@@ -276,7 +276,7 @@ BAD_ACTION = "Bad action request format"
 
 
 def action_of(body: Document) -> Start | End:
-    """The session action that a body asks for: one key, ``start`` or ``end``."""
+    """Return the session action of a body, which has one key, ``start`` or ``end``."""
     if len(body) != 1:
         raise Invalid(BAD_ACTION)
     ((name, parameters),) = body.items()

@@ -1,1 +1,1 @@
-"""WHAT A CALLER MAY DO: every operation works within a scope and knows no HTTP, no version and no engine."""
+"""Operations of callers within a scope, independent of HTTP, API version and store."""

@@ -1,4 +1,4 @@
-"""What a caller may do with actions, the library that jobs draw from."""
+"""Operations on actions, the library for the actions of jobs."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from freezer_api.repository.query import Query
 
 
 class Actions:
-    """Actions of a scope; ``new_id`` makes an id that nobody has."""
+    """Actions of a scope; ``new_id`` returns an unused id."""
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
         self._actions = ScopedDocuments(repository, actions.ACTIONS, limits)
@@ -26,7 +26,7 @@ class Actions:
         return self._actions.get(scope, action_id)
 
     def create(self, scope: Scope, action: Document) -> Stored:
-        """A new action under the id that it brings, else under a new one. ``AlreadyExists`` when that is taken."""
+        """Create an action under its own id or a new one. Raises ``AlreadyExists`` if the id is taken."""
         id_ = action.get("action_id") or self._new_id()
         return self._actions.create(scope, id_, {**action, "action_id": id_})
 
@@ -34,7 +34,7 @@ class Actions:
         return self._actions.put(scope, action_id, lambda _old: action)
 
     def patch(self, scope: Scope, action_id: str, patch: Document) -> Stored:
-        """Merge; in a project the definition is nested, so that what is merged into it meets all of it."""
+        """Merge a patch into the action; in a project the action is converted to the nested form."""
 
         def change(action: Document) -> Document:
             return deep_merge(actions.nested(action) if patch and scope.by_project else action, patch)
@@ -42,5 +42,5 @@ class Actions:
         return self._actions.patch(scope, action_id, change)
 
     def delete(self, scope: Scope, action_id: str) -> None:
-        """Forget the action; jobs keep their copies."""
+        """Delete the action; jobs keep their copies."""
         self._actions.delete(scope, action_id)

@@ -1,4 +1,4 @@
-"""What a caller may do with backups: report, find and forget them."""
+"""Operations on backups."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ from freezer_api.repository.query import Query
 
 
 class Backups:
-    """Backups of a scope; ``new_id`` makes an id that nobody has."""
+    """Backups of a scope; ``new_id`` returns an unused id."""
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
         self._backups = ScopedDocuments(repository, backups.BACKUPS, limits)
@@ -27,7 +27,7 @@ class Backups:
         return self._backups.get(scope, backup_id)
 
     def create(self, scope: Scope, caller: Caller, report: Document) -> Stored:
-        """Keep a checked report, with the reporter's name beside it."""
+        """Create a backup with the name of the caller."""
         id_ = self._new_id()
         return self._backups.create(scope, id_, {"backup_id": id_, "user_name": caller.user_name, **report})
 
@@ -35,6 +35,6 @@ class Backups:
         return self._backups.patch(scope, backup_id, lambda backup: backups.patched(backup, patch))
 
     def delete(self, scope: Scope, backup_id: str) -> None:
-        """Delete the backup. In a project it must exist (``NotFound``); v1 does not tell."""
+        """Delete the backup. Raises ``NotFound`` in a project if it does not exist."""
         if not self._backups.delete(scope, backup_id) and scope.by_project:
             raise NotFound(shown_id(backup_id))

@@ -1,7 +1,8 @@
 """Find the client of a ``client_id``.
 
-An id may be registered several times: by users of v1, in a project by v2, and once for all projects. The caller's
-own client wins; of several, that of the caller's project, then one that is not central, then the oldest.
+An id may be registered several times: by users of v1, in a project by v2, and once as a central client. The order
+is: the caller's own clients, first that of the caller's project, then ordinary ones, then the oldest; then the
+central client.
 """
 
 from freezer_api.documents.clients import CLIENTS, EVERYWHERE, is_central
@@ -14,18 +15,18 @@ from freezer_api.repository.protocol import Repository, Stored
 from freezer_api.repository.query import All, Condition, HasClient, Is, Not
 
 OF_ALL_PROJECTS = Is(("reach",), Value("string", EVERYWHERE))
-"""The condition that central clients meet."""
+"""The condition for central clients."""
 
 
 class ClientLookup:
-    """Finds the clients that a scope may name."""
+    """Finds clients for a scope."""
 
     def __init__(self, repository: Repository) -> None:
         self._repository = repository
         self._clients = ScopedDocuments(repository, CLIENTS)
 
     def find(self, scope: Scope, client_id: str) -> Stored | None:
-        """Return the client; in a project also one of all projects."""
+        """Return the client, in a project also a central one."""
         own = self.own(scope, client_id)
         return self.central(client_id) if own is None and scope.by_project else own
 
@@ -37,7 +38,6 @@ class ClientLookup:
         return stored
 
     def own(self, scope: Scope, client_id: str) -> Stored | None:
-        """Return the scope's own client."""
         stored = self._clients.find(scope, client_id)
         if stored is not None and _is_of_project(scope, stored.document):
             return stored
@@ -50,7 +50,7 @@ class ClientLookup:
 
     @staticmethod
     def are_of(scope: Scope, project_id: str) -> Condition:
-        """Return the condition on a project's jobs that their client, by :meth:`find`, is of ``project_id``."""
+        """Return the condition that the client of a job, by :meth:`find`, belongs to ``project_id``."""
         of_project = Is(("project_id",), Value("string", project_id))
         if project_id == scope.owner:
             return HasClient(of_project)
@@ -58,7 +58,6 @@ class ClientLookup:
         return All((HasClient(All((of_project, OF_ALL_PROJECTS))), Not(HasClient(scope.condition))))
 
     def central(self, client_id: str) -> Stored | None:
-        """Return the client of all projects."""
         return self._repository.get(CLIENTS, central_key(client_id))
 
 

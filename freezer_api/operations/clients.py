@@ -36,7 +36,7 @@ class Clients:
         self._new_id = new_id
 
     def search(self, scope: Scope, query: Query) -> Page:
-        """The scope's clients that fit the query; a project sees those of all projects as well."""
+        """Return a page of the scope's clients, in a project also of central ones."""
         if not scope.by_project:
             return self._clients.search(scope, query)
         seen = Any((scope.condition, OF_ALL_PROJECTS))
@@ -49,13 +49,13 @@ class Clients:
     def register(self, scope: Scope, client: Document) -> Stored:
         """Create a client. Raise ``AlreadyExists`` if the scope has one of this id, or any project a central one.
 
-        Of simultaneous registrations of one id, in this or another version, one wins.
+        Only one of several concurrent registrations of one id, in any version, succeeds.
         """
         client_id, stored = client["client_id"], None
         if not self._lookup.all_own(scope, client_id):
             self._check_not_central(scope, client_id)
             stored = self._clients.create(scope, client_id, self._with_uuid(client))
-        # v2 may have created one in between, or a process may have been killed before it looked.
+        # v2 may have created one in between, or a process may have been killed before it united them.
         kept = retry_on_conflict(lambda: self._unite(scope, client_id))
         if stored is None or (kept is not None and _is_another(kept, stored)):
             raise AlreadyExists(f"Client already registered with ID {client_id}")
@@ -67,13 +67,13 @@ class Clients:
     def announce(self, scope: Scope, client: Document) -> Stored:
         """Create a client of a project, or update the description of a known one.
 
-        A client with ``is_central`` becomes the only one of its id for all projects. Raises ``AlreadyExists`` if
-        the central client belongs to another project.
+        A client with ``is_central`` becomes the only central one of its id. Raises ``AlreadyExists`` if another
+        project has one.
         """
-        announced = self._announce_centrally if client.get("is_central") else self._announce
+        announce = self._announce_centrally if client.get("is_central") else self._announce
 
         def attempt() -> Stored:
-            stored = announced(scope, client)
+            stored = announce(scope, client)
             # v1, or a registration as central, may have created one in between.
             return self._unite(scope, client["client_id"]) or stored
 
@@ -92,7 +92,7 @@ class Clients:
     def _check_not_central(self, scope: Scope, client_id: str) -> None:
         """Raise ``AlreadyExists`` if any project has a central client of this id.
 
-        It is a ``Conflict`` if it is the own project's, which v2 did not find a moment ago.
+        It is a ``Conflict`` if it belongs to the same project: it was created after v2 searched for it.
         """
         central = self._lookup.central(client_id)
         if central is None:
@@ -166,7 +166,7 @@ class Clients:
 
 
 def _is_another(kept: Stored, stored: Stored) -> bool:
-    """Whether the user's client is not the one that this registration created, under whatever key it is now."""
+    """Return whether the user's client is not the one that this registration created."""
     is_of_user = kept.document.get("user_id") == stored.document["user_id"]
     return bool(is_of_user and kept.document["client"].get("uuid") != stored.document["client"]["uuid"])
 

@@ -1,10 +1,9 @@
-"""Clients that are registered twice.
+"""Unite clients that are registered twice.
 
-v1 and v2 derive different keys from one ``client_id``, so both may register it at the same moment: neither finds
-the other's document before it creates its own. Therefore each looks again after it has created one, and unites
-what it finds. The keys alone decide which document stays, so that every process decides the same, whatever the
-order and the clocks; the other one is deleted only after its content is in the one that stays. If a process is
-killed in between, the next registration or ``freezer-manage db sync`` completes the union.
+v1 and v2 derive different keys from one ``client_id``, so both may create a document at the same moment. Therefore
+each searches again after it has created one, and unites the documents that it finds. The keys determine which one
+is kept, so that every process decides the same; the others are deleted after their content has been copied. If a
+process is killed in between, the next registration or ``freezer-manage db sync`` completes the union.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,9 +19,9 @@ from freezer_api.repository.query import Is
 
 
 def duplicates_of(found: Sequence[Stored]) -> list[Stored]:
-    """Return those of a project's clients of one id that should be one client, the one that stays first.
+    """Return those clients of a project and id that should be one client; the first one is kept.
 
-    A central client and v2's belong to the project, v1's to its user: two users may both have one in v1.
+    Central clients and those of v2 belong to the project, those of v1 to their user: several users may have one.
     """
     kept = max(found, key=_strength)
     user_id = kept.document.get("user_id")
@@ -34,7 +33,7 @@ _OF_USER, _OF_PROJECT, _CENTRAL = 1, 2, 3
 
 
 def _strength(stored: Stored) -> int:
-    """Of two clients the stronger one stays: a central one, else v2's, else v1's."""
+    """Return which of two clients is kept, the one with the higher value: central, v2, v1, older keys."""
     document = stored.document
     if is_central(document):
         return _CENTRAL
@@ -49,11 +48,10 @@ def _strength(stored: Stored) -> int:
 
 
 def unite(repository: Repository, found: Sequence[Stored], *, newest_announces: bool = False) -> Stored:
-    """Make one client of those in ``found`` that are the same, and return it.
+    """Unite those clients of a project and id that should be one, and return the result.
 
-    ``found`` are the clients of a project and id in the order of their creation. The oldest document is kept,
-    under the key of the strongest; it takes the description and the capabilities of the strongest, or of the
-    newest. Raise ``Conflict`` if one of them changed in the meantime.
+    ``found`` is in the order of creation. The oldest document is kept under the key of the strongest, with the
+    description and capabilities of the strongest or newest. Raises ``Conflict`` if one changed in the meantime.
     """
     kept, *others = duplicates_of(found)
     if not others:
@@ -71,13 +69,13 @@ def unite(repository: Repository, found: Sequence[Stored], *, newest_announces: 
 
 
 def unite_all(repository: Repository) -> Iterator[str]:
-    """Unite all clients of one user, project and id; yield a line for each id that several users still have."""
+    """Unite the clients of each user, project and id; yield a line for each id that several users registered."""
     seen: dict[tuple[str, str], int] = {}
     for stored in iterate_all(repository, CLIENTS):
         project_id = stored.document.get("project_id")
         if project_id is not None:
-            place = (project_id, stored.document["client"]["client_id"])
-            seen[place] = seen.get(place, 0) + 1
+            pair = (project_id, stored.document["client"]["client_id"])
+            seen[pair] = seen.get(pair, 0) + 1
     for (project_id, client_id), count in seen.items():
         if count > 1:
             users = retry_on_conflict(lambda: _unite_by_user(repository, project_id, client_id))  # noqa: B023 - called at once

@@ -1,6 +1,6 @@
 """The actions of a job: copied from and into the caller's library.
 
-First every item is *planned*, which only reads; the library is written when the whole job is known to be good.
+First all items are *planned*, which only reads; the library is written after all checks of the job.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ from freezer_api.repository.protocol import Repository, Stored
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``items``: the job's actions, complete. ``new``: the library's new actions, by id."""
+    """``items``: the completed actions of the job. ``new``: new actions of the library, by id."""
 
     items: list[Document] = field(default_factory=list)
     new: dict[str, Document] = field(default_factory=dict)
@@ -40,8 +40,7 @@ class JobActions:
 
         An unknown id with a definition is kept. An id whose stored action has another owner or another definition
         is replaced by a new id. Raises ``Unprocessable`` if an item only names an action that the scope does not
-        have, ``TooLarge`` as soon as the items together have more bytes than ``room``, so that few stored actions
-        are read and copied for a job that is refused.
+        have, and ``TooLarge`` as soon as the items exceed ``room`` bytes, before more stored actions are read.
         """
         plan = Plan()
         bytes_ = 0
@@ -74,9 +73,9 @@ class JobActions:
 
     @contextmanager
     def write_actions(self, scope: Scope, plan: Plan, job_id: str) -> Iterator[list[Document]]:
-        """Write the planned actions, then let the job be written with the items given.
+        """Write the planned actions, and yield the items of the job for the caller to write.
 
-        If that fails, the new actions are removed, unless the stored job holds them.
+        If the caller fails, delete the new actions, except those that the stored job has.
         """
         written: dict[str, Stored] = {}
         try:
@@ -92,13 +91,13 @@ class JobActions:
         taken = plan.new.keys() - created.keys()
         if not taken:
             return plan.items
-        # Other requests took these ids since the plan was made. A plan made now sees their actions.
+        # Other requests created actions with these ids after the items were planned. A new plan finds them.
         again = self.plan(scope, [item for item in plan.items if item["action_id"] in taken])
         others = iter(self._create_actions(scope, again, written))
         return [next(others) if item["action_id"] in taken else item for item in plan.items]
 
     def _remove_unused(self, scope: Scope, written: Mapping[str, Stored], job_id: str) -> None:
-        # Whatever fails here leaves an action too many in the library, which harms nobody.
+        # A failure leaves unused actions in the library, which is harmless.
         with suppress(FreezerError):
             job = self._jobs.find(scope, job_id) if written else None
             held = {item.get("action_id") for item in job.document["job_actions"]} if job else set()
@@ -108,10 +107,9 @@ class JobActions:
 
 
 def _completed(scope: Scope, item: Document, action: Document) -> Document:
-    """The item; in a project it says how often to try, as its action does or as is usual."""
+    """Return the item; in a project with the retries of its action or the default ones."""
     return actions.with_retries(item, {**actions.RETRY_DEFAULTS, **action}) if scope.by_project else item
 
 
 def _owned_item(item: Document, action: Document) -> Document:
-    """The item with the id and the owner of its action."""
     return {**item, "action_id": action["action_id"], **owner_fields(action)}

@@ -1,7 +1,7 @@
-"""Trusts of jobs: a central client runs a job of any project with rights that the creator of the job delegates.
+"""Trusts of jobs: central clients run jobs of any project with rights delegated by the creator of the job.
 
-The trust is created last, when all checks are passed and the job is about to be written, and revoked if no job
-holds it in the end. If the process is killed in between, the next request reuses the orphaned trust.
+A trust is created last, after all checks, and revoked if no job holds it after the write. If the process is killed
+in between, the next request reuses the orphaned trust.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ from freezer_api.repository.query import Is, Query
 
 @dataclass(frozen=True)
 class Delegator:
-    """The user who delegates, by a token for a project; ``about`` is what Keystone reports about the token."""
+    """The user who delegates rights; ``about`` is Keystone's data of the token."""
 
     user_id: str
     project_id: str | None
@@ -30,7 +30,7 @@ class Delegator:
 
 
 class Trust(NamedTuple):
-    """A trust of Keystone. ``is_new``: this request created it, so no job holds it yet."""
+    """A Keystone trust. ``is_new``: this request created it, so no job holds it yet."""
 
     id: str
     trustor_user_id: str
@@ -53,7 +53,7 @@ class Trusts(Protocol):
 
 
 class TrustDelegation:
-    """The trust of one request, created at most once, when it is first needed."""
+    """The trust of one request, created at most once, when a job needs it."""
 
     def __init__(
         self, trusts: Trusts | None, scope: Scope, delegator: Delegator | None, *, enforced: bool
@@ -64,12 +64,12 @@ class TrustDelegation:
         self._enforced = enforced
         self._trust: Trust | None = None
         self.unheld: set[str] = set()
-        """Ids of trusts that no job may hold in the end."""
+        """Ids of trusts to revoke if no job holds them after the request."""
 
     def apply_trust(self, old: Document | None, new: Document, client: Stored | None) -> Document:
-        """Return the new job, which is other work than the old one, with the trust that it needs, or without any.
+        """Return the new job, which is not the same work as the old one, with the trust that it needs, if any.
 
-        A trust of another person never stays. v1 creates none: it keeps the caller's own, and releases others.
+        A trust of another user is never kept. v1 creates no trusts: it keeps the caller's own and releases others.
         """
         if old is not None and not self._scope.by_project and jobs.trustor_of(old) == self._scope.user_id:
             return jobs.with_credentials_of(new, old)
@@ -90,7 +90,7 @@ class TrustDelegation:
 
 
 class JobTrusts:
-    """Delegates and revokes. Without ``trusts`` jobs get none; ``enforced``: every job needs one."""
+    """Delegates and revokes trusts. Without ``trusts`` jobs have none; ``enforced``: every job needs one."""
 
     def __init__(self, repository: Repository, trusts: Trusts | None, *, enforced: bool = False) -> None:
         self._repository = repository
@@ -99,7 +99,7 @@ class JobTrusts:
 
     @contextmanager
     def delegation(self, scope: Scope, delegator: Delegator | None) -> Iterator[TrustDelegation]:
-        """Let a job be written with a trust; revoke trusts that no job holds afterwards."""
+        """Yield the delegation for the write of a job; afterwards revoke trusts that no job holds."""
         delegation = TrustDelegation(self._trusts, scope, delegator, enforced=self._enforced)
         try:
             yield delegation
@@ -109,12 +109,12 @@ class JobTrusts:
         self.release(scope, delegator, delegation.unheld)
 
     def release(self, scope: Scope, delegator: Delegator | None, trust_ids: Iterable[str]) -> None:
-        """Revoke those of the trusts that no job of the project holds, whoever owns the job."""
+        """Revoke those trusts that no job of the project holds."""
         if self._trusts is None:
             return
         project = scope.around(scope.stamped({}))
         for trust_id in trust_ids:
-            # Where the store cannot tell, the trust stays: a job may hold it.
+            # If the store fails, the trust is kept: a job may hold it.
             with suppress(FreezerError):
                 if not self._is_held(project, trust_id):
                     self._trusts.revoke(delegator, trust_id)

@@ -1,4 +1,4 @@
-"""What a caller may do with jobs: plan them, change them, ask for events."""
+"""Operations on jobs."""
 
 from collections.abc import Callable, Iterable
 
@@ -19,7 +19,7 @@ from freezer_api.repository.query import Condition, Query
 
 
 class Jobs:
-    """Jobs of a scope; ``clock`` gives epoch seconds, ``new_id`` an id that nobody has."""
+    """Jobs of a scope; ``clock`` returns epoch seconds, ``new_id`` an unused id."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Jobs:
         """Create a job with new times, under its own id or a new one."""
         id_ = job.get("job_id") or self._new_id()
         plan = self._plan(scope, job, None)
-        job = jobs.scheduled({**job, "job_actions": plan.items, "job_id": id_}, self._clock(), anew=True)
+        job = jobs.scheduled({**job, "job_actions": plan.items, "job_id": id_}, self._clock(), reset_times=True)
         client = self._check_client(scope, job)
         self._limits.check(jobs.JOBS, job)
         with (
@@ -64,14 +64,14 @@ class Jobs:
             )
 
     def put(self, scope: Scope, job_id: str, job: Document, delegator: Delegator | None) -> Stored:
-        """Create the job under this id or replace it whole; one that names its session no longer leaves it."""
+        """Create or replace the job; it leaves its session if the new document does not name it."""
         stored = self._jobs.find_or_free(scope, job_id)
         old = None if stored is None else stored.document
         plan = self._plan(scope, job, old)
         now = self._clock()
 
         def made(items: list[Document]) -> Document:
-            return jobs.scheduled(jobs.with_actions(job, items), now, anew=False)
+            return jobs.scheduled(jobs.with_actions(job, items), now, reset_times=False)
 
         def replaced(old: Document | None, items: list[Document], delegation: TrustDelegation) -> Document:
             new = self._delegate(scope, old, made(items), delegation)
@@ -100,7 +100,7 @@ class Jobs:
             return self._write_merged(scope, job_id, jobs.with_actions(patch, items), delegator)
 
     def _plan(self, scope: Scope, job: Document, old: Document | None) -> Plan:
-        """Return the plan of the job's actions. The limits are checked before anything is read or copied."""
+        """Plan the job's actions. The limits are checked before anything is read."""
         self._limits.check_count(jobs.JOBS, job, old)
         return self._actions.plan(scope, job["job_actions"], self._limits.room(jobs.JOBS, old))
 
@@ -114,7 +114,7 @@ class Jobs:
             return self._rewrite(scope, job_id, lambda job: merged(job, delegation))
 
     def _rewrite(self, scope: Scope, job_id: str, change: Callable[[Document], Document]) -> Stored:
-        """Change the job, after a change of its membership that was interrupted is completed."""
+        """Change the job, and complete an interrupted change of its membership."""
 
         def settled(job: Document) -> Document:
             changed = change(job)
@@ -131,19 +131,19 @@ class Jobs:
     def _delegate(
         self, scope: Scope, old: Document | None, new: Document, delegation: TrustDelegation
     ) -> Document:
-        """Return the new job, checked, with the old job's trust only if it is the same work."""
+        """Check the new job, and return it with the trust that it needs; the same work keeps its trust."""
         if old is not None and _is_same_work(old, new, actions.identical_definition):
             return jobs.with_credentials_of(new, old)
         self._check_change(scope, old, new)
         return delegation.apply_trust(old, new, self._lookup.find(scope, new["client_id"]))
 
     def _check_change(self, scope: Scope, old: Document | None, new: Document) -> None:
-        """Check the client of changed work. An unchanged document is accepted whatever the client is now."""
+        """Check the client unless client and actions are unchanged."""
         if old is None or not _is_same_work(old, new, actions.same_definition):
             self._check_client(scope, new)
 
     def request(self, scope: Scope, job_id: str, event: str) -> str:
-        """Record that an event is requested, and return the text of the response."""
+        """Record an event, and return the text of the response."""
         answers = [""]
 
         def change(job: Document) -> Document:
@@ -154,7 +154,7 @@ class Jobs:
         return answers[0]
 
     def delete(self, scope: Scope, job_id: str, delegator: Delegator | None = None) -> None:
-        """Delete the job; its actions stay in the library, sessions no longer wait for it, its trust ends."""
+        """Delete the job, remove it from its session and revoke its trust; its actions are kept."""
         stored = self._jobs.find(scope, job_id)
         if stored is None:
             return
@@ -166,8 +166,8 @@ class Jobs:
         self._trusts.release(around, delegator, () if trust_id is None else (trust_id,))
 
     def _check_client(self, scope: Scope, job: Document) -> Stored | None:
-        """Return the client, None if v1 knows none. ``Unprocessable`` if a project has none of this id, or if it
-        announced that it cannot do the job.
+        """Return the client, or None in v1. Raises ``Unprocessable`` if it does not exist in a project, or does
+        not support the job.
         """
         stored = self._lookup.find(scope, job["client_id"])
         if stored is not None:
@@ -177,22 +177,22 @@ class Jobs:
         return stored
 
     def process_condition(self, scope: Scope, caller: Caller) -> Condition:
-        """Return the condition that jobs meet whose process :meth:`without_hidden_processes` shows the caller."""
+        """Return the condition of jobs whose process :meth:`without_hidden_processes` keeps."""
         return self._lookup.are_of(scope, caller.project_id or "")
 
     def without_hidden_processes(self, scope: Scope, caller: Caller, found: Iterable[Stored]) -> list[Stored]:
-        """Return the jobs without the processes of clients of other projects."""
-        concerned: dict[str, bool] = {}
+        """Return the jobs without the process ids of clients of other projects."""
+        is_own: dict[str, bool] = {}
 
         def shown(stored: Stored) -> Stored:
             job = stored.document
             if jobs.process_of(job) is None:
                 return stored
             client_id = job["client_id"]
-            if client_id not in concerned:
+            if client_id not in is_own:
                 client = self._lookup.find(scope, client_id)
-                concerned[client_id] = client is not None and _is_of(caller, client.document)
-            return stored if concerned[client_id] else stored._replace(document=jobs.without_process(job))
+                is_own[client_id] = client is not None and _is_of(caller, client.document)
+            return stored if is_own[client_id] else stored._replace(document=jobs.without_process(job))
 
         return [shown(stored) for stored in found]
 
@@ -202,7 +202,7 @@ def _is_of(caller: Caller, client: Document) -> bool:
 
 
 def _is_same_work(old: Document, new: Document, is_same: Callable[[Document, Document], bool]) -> bool:
-    """Return whether both have the same client and actions, by this comparison of definitions."""
+    """Return whether both jobs have the same client and actions; ``is_same`` compares definitions."""
     lefts, rights = jobs.definitions_of(old), jobs.definitions_of(new)
     return (
         old.get("client_id") == new["client_id"] and len(lefts) == len(rights) and all(map(is_same, lefts, rights))

@@ -1,21 +1,20 @@
 """Jobs in sessions: two documents that name each other. The session document is authoritative for membership.
 
-A job and its session are of one project, but maybe of two users; so what follows from a change is done in the
-scope around it (:meth:`Scope.around`).
+A job and its session belong to one project, but may belong to two users; so resulting changes use the scope of
+the project (:meth:`Scope.around`).
 
-Every change of a membership is written to the job first: the session that it names now, and in ``jobs.PENDING``
-the sessions whose entries have to follow. As only one of several changes at the same time can replace the job, the
-job decides which came last; the entries follow it (:meth:`Membership.complete`), and whoever writes them reads the
-job again afterwards. When the process is killed or the store fails in between, the next change of the job or of
-one of the sessions, or ``freezer-manage db sync``, completes what is pending. Reads change nothing.
+A change of a membership first writes the job: the session that it names now, and in ``jobs.PENDING`` the sessions
+whose entries have to be updated. Concurrent changes conflict at the job, so the job determines which was the last.
+Then the entries are updated (:meth:`Membership.complete`), and the job is read again. If the process is killed or
+the store fails in between, the next change of the job or of one of the sessions, or ``freezer-manage db sync``,
+completes the pending updates. Reads change nothing.
 
-An entry that a request body wrote into a session is pending nowhere, so it never changes a job: anybody can write
-the id of another user's job there.
+An entry that a request body wrote into a session is not pending in any job, so it never changes a job: a caller
+can write the id of another user's job there.
 """
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import replace
 
 from freezer_api.documents import jobs, sessions
 from freezer_api.documents.fields import Document
@@ -24,9 +23,9 @@ from freezer_api.documents.search_index import as_value
 from freezer_api.errors import Conflict, NotFound, TooMany
 from freezer_api.operations.rewrite import retry_on_conflict
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import ScopedDocuments
+from freezer_api.operations.scoped import ScopedDocuments, iterate_all
 from freezer_api.repository.protocol import Repository, Stored
-from freezer_api.repository.query import HasMember, Is, Missing, Not, Query
+from freezer_api.repository.query import HasMember, Is, Missing, Not
 
 Change = Callable[[Document], Document]
 
@@ -42,11 +41,11 @@ class Membership:
         self._limits = limits
 
     def join(self, scope: Scope, session_id: str, job_id: str) -> None:
-        """Make the job a member of this session and of no other; a repetition refreshes both sides."""
+        """Make the job a member of this session only; repeating it updates both documents."""
         retry_on_conflict(lambda: self._join(scope, session_id, job_id))
 
     def _join(self, scope: Scope, session_id: str, job_id: str) -> None:
-        """Join; ``Conflict`` when the session or the job changed in a way that the join has to follow."""
+        """Join once. Raises ``Conflict`` if a concurrent change of the session or job requires a repetition."""
         job = self._jobs.get(scope, job_id).document
         session = self._sessions.get(scope, session_id).document
         if job.get("project_id") != session.get("project_id"):
@@ -67,7 +66,7 @@ class Membership:
             self._limits.check_count(sessions.SESSIONS, new, document)
             return new
 
-        # Before the job changes; others may join the session in the meantime.
+        # Check the limit before the job changes; it is checked again at the write.
         entered(session)
         self._jobs.rewrite(around, job_id, joined)
         try:
@@ -88,15 +87,15 @@ class Membership:
             if changed is not None and sessions.retriggers(session, changed.document):
                 raise Conflict(f"Session with ID {changed.key} was changed by another request")
         elif not jobs.pending_sessions(now.document):
-            # A later change of the membership would be pending; this is a PATCH of the job that was based on an
-            # older state.
+            # This is not a later change of the membership, which would be pending, but a PATCH of the job that was
+            # based on an older state.
             raise Conflict(f"Job with ID {job_id} was changed by another request")
 
     def complete(self, scope: Scope, job_id: str, written: Collection[str] = ()) -> None:
-        """Let the entries of the sessions follow the job as far as they are pending.
+        """Update the pending entries of sessions according to the job.
 
-        ``written`` are the ids of sessions in which the caller wrote an entry of the job: by now the job may have
-        left them.
+        ``written`` are the ids of sessions in which the caller wrote an entry of the job, which may have left them
+        in the meantime.
         """
         entered = set(written)
 
@@ -118,7 +117,7 @@ class Membership:
         retry_on_conflict(attempt)
 
     def _add_entry(self, scope: Scope, session_id: str, job: Document) -> None:
-        """Give the session an entry of the job if it has none; release the job when the session is gone."""
+        """Add an entry of the job to the session if missing; release the job if the session was deleted."""
 
         def entered(session: Document) -> Document:
             return session if job["job_id"] in sessions.members(session) else sessions.with_member(session, job)
@@ -129,12 +128,12 @@ class Membership:
             self._release(scope, session_id, job["job_id"])
 
     def complete_if_pending(self, scope: Scope, job: Document) -> None:
-        """Complete a change of the job's membership that was interrupted."""
+        """Complete an interrupted change of the job's membership."""
         if jobs.pending_sessions(job):
             self.complete(scope.around(job), job["job_id"])
 
     def complete_member(self, scope: Scope, session: Document, job_id: str) -> bool:
-        """Complete what is pending between this job and the session; return whether they disagreed."""
+        """Complete an interrupted change between this job and the session; return whether there was one."""
         stored = self._jobs.find(scope.around(session), job_id)
         if stored is None or not _disagree(session, stored.document):
             return False
@@ -142,27 +141,21 @@ class Membership:
         return True
 
     def complete_members(self, scope: Scope, session: Document) -> None:
-        """Complete what is pending between any job and the session, as far as they disagree."""
+        """Complete interrupted changes between all jobs and the session."""
         around, session_id = scope.around(session), session["session_id"]
         for stored in self._jobs.all(around, Is((jobs.PENDING,), as_value(session_id))):
             if _disagree(session, stored.document):
                 self.complete(around, stored.key)
 
     def complete_all(self) -> None:
-        """Complete what is pending of all jobs of the store."""
-        query = Query((Not(Missing((jobs.PENDING,))),), limit=100)
-        while True:
-            page = self._repository.search(jobs.JOBS, query)
-            for stored in page.items:
-                user_id, project_id = stored.document["user_id"], stored.document.get("project_id")
-                scope = Scope("user_id", user_id, user_id, project_id)
-                self.complete(scope.around(stored.document), stored.key)
-            if page.next is None:
-                return
-            query = replace(query, after=page.next)
+        """Complete the interrupted changes of all jobs of the store."""
+        for stored in iterate_all(self._repository, jobs.JOBS, Not(Missing((jobs.PENDING,)))):
+            user_id, project_id = stored.document["user_id"], stored.document.get("project_id")
+            scope = Scope("user_id", user_id, user_id, project_id)
+            self.complete(scope.around(stored.document), stored.key)
 
     def find_holders(self, scope: Scope, job_id: str, but: str | None = None) -> list[str]:
-        """The ids of all sessions ``but`` one that have an entry of the job."""
+        """Return the ids of all sessions, except ``but``, that have an entry of the job."""
         found = self._sessions.all(scope, HasMember(job_id))
         return [stored.key for stored in found if stored.key != but]
 
@@ -174,16 +167,16 @@ class Membership:
             )
 
     def without_other_sessions(self, scope: Scope, old: Document, new: Document) -> Document:
-        """The job ``new`` in the place of ``old``, leaving all sessions but the one that it names.
+        """Return the job ``new``, which replaces ``old`` and leaves all sessions that it does not name.
 
-        The caller stores it and lets the entries follow.
+        The caller writes it and then calls :meth:`complete_if_pending`.
         """
         left = {*self.find_holders(scope.around(old), old["job_id"]), *jobs.pending_sessions(old)}
-        # A session that the new job alone names is none that it joins.
+        # Naming another session does not join it.
         return jobs.with_pending(new, left - (jobs.named_sessions(new) - jobs.named_sessions(old)))
 
     def leave(self, scope: Scope, job_id: str) -> None:
-        """Remove the job from all sessions; the job itself is about to be deleted, or is."""
+        """Remove the job from all sessions, before and after its deletion."""
         left = self.find_holders(scope, job_id)
         if left:
             with suppress(NotFound):
@@ -192,10 +185,9 @@ class Membership:
             self._drop_entry(scope, session_id, job_id)
 
     def remove(self, scope: Scope, session_id: str, job_id: str) -> None:
-        """End the membership and request the job to stop.
+        """Remove the job from the session and record the event ``stop``.
 
-        Only a job that names the session, or names none and is in the caller's own scope, changes; of any other
-        one the session merely loses its entry.
+        The job only changes if it names the session, or names none and is in the caller's own scope.
         """
         session = self._sessions.get(scope, session_id).document
         if job_id not in sessions.members(session):
@@ -203,8 +195,8 @@ class Membership:
         around = scope.around(session)
 
         def removed(job: Document) -> Document:
-            is_concerned = jobs.is_bound_to(job, session_id) or (jobs.is_unbound(job) and scope.owns(job))
-            return _also_pending(jobs.removed_from_session(job), [session_id]) if is_concerned else job
+            is_member = jobs.is_bound_to(job, session_id) or (jobs.is_unbound(job) and scope.owns(job))
+            return _also_pending(jobs.removed_from_session(job), [session_id]) if is_member else job
 
         def attempt() -> None:
             with suppress(NotFound):
@@ -214,10 +206,10 @@ class Membership:
             if now is None or not jobs.is_bound_to(now.document, session_id):
                 return
             if session_id in jobs.pending_sessions(now.document):
-                # It has joined again in the meantime.
+                # The job has joined again in the meantime.
                 self.complete(around, job_id)
             elif session_id not in self.find_holders(around, job_id):
-                # A PATCH of the job that was based on an older state names the session again.
+                # A PATCH of the job, based on an older state, names the session again.
                 raise Conflict(f"Job with ID {job_id} was changed by another request")
 
         retry_on_conflict(attempt)
@@ -225,9 +217,7 @@ class Membership:
     def release(
         self, scope: Scope, session_id: str, job_ids: Collection[str], *, also_pending: bool = False
     ) -> None:
-        """Let those of these jobs that name the session go on alone; if asked, also those whose join is
-        pending.
-        """
+        """Release those of these jobs that name the session; ``also_pending``: and those whose join is pending."""
         for stored in self._find_bound(scope, session_id):
             is_pending = also_pending and session_id in jobs.pending_sessions(stored.document)
             if stored.key in job_ids or is_pending:
@@ -241,7 +231,7 @@ class Membership:
             self._jobs.rewrite(scope, job_id, _if_bound(session_id, released))
 
     def retrigger(self, scope: Scope, session: Document) -> None:
-        """Give the session's schedule to its members that name it."""
+        """Copy the session's triggers into the members that name it."""
         change = _if_bound(session["session_id"], lambda job: jobs.retriggered(job, session))
         for stored in self._find_bound(scope, session["session_id"]):
             if stored.key in sessions.members(session):
@@ -249,7 +239,7 @@ class Membership:
                     self._jobs.rewrite(scope, stored.key, change)
 
     def _find_bound(self, scope: Scope, session_id: str) -> list[Stored]:
-        """The jobs that name the session: one indexed query, however many members the session has."""
+        """Return the jobs that name the session."""
         return self._jobs.all(scope, Is(("session_id",), as_value(session_id)))
 
 

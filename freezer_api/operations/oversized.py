@@ -1,4 +1,4 @@
-"""Documents above a limit that were stored before the limit applied, or imported."""
+"""Count documents above a limit: imported ones, and those stored before the limit applied."""
 
 from collections.abc import Callable
 
@@ -10,10 +10,7 @@ from freezer_api.repository.protocol import Repository
 
 
 def count_oversized(repository: Repository, limits: Limits, is_over: Callable[[], bool]) -> tuple[int, int]:
-    """Return how many documents are above a limit, and how many were read until ``is_over``.
-
-    They are read in parts, because each may be larger than the service would accept.
-    """
+    """Return how many documents are above a limit, and how many were read until ``is_over`` returned true."""
     oversized = read = 0
     for kind in KINDS:
         for stored in iterate_all(repository, kind, limit=BATCH_SIZE):

@@ -1,4 +1,4 @@
-"""Pages that are bounded by the bytes of their documents."""
+"""Pages of bounded size."""
 
 from dataclasses import replace
 
@@ -8,16 +8,16 @@ from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
 
 MIN_DOCUMENTS = 10
-"""A page with fewer documents is the last one: schedulers rely on it."""
+"""Schedulers take a page with fewer documents for the last one."""
 
 BATCH_SIZE = 50
-"""Documents that are read before their size is known."""
+"""Documents that are read at once, before their size is known."""
 
 
 def bounded_page(repository: Repository, kind: Kind, query: Query, max_bytes: int) -> Page:
-    """Return the page of the query, which ends early where its documents would have more than ``max_bytes``.
+    """Return the page of the query, which ends early if its documents would exceed ``max_bytes``.
 
-    It is read in parts, so that no more than a part of large documents is in memory beyond the page.
+    It is read in parts, so that few documents beyond the page are in memory.
     """
     part = repository.search(kind, replace(query, limit=min(query.limit, BATCH_SIZE)))
     items: list[Stored] = []
@@ -39,7 +39,7 @@ def bounded_page(repository: Repository, kind: Kind, query: Query, max_bytes: in
 def _cut(
     repository: Repository, kind: Kind, query: Query, items: list[Stored], kept: int, total: int | None
 ) -> Page:
-    """Return the page with the first documents of its last part; the store knows the position behind them."""
+    """Return the page with ``kept`` documents of the last part, and read the position after them."""
     if not kept:
         return Page(items, query.after, total)
     again = repository.search(kind, replace(query, limit=kept, with_total=False))

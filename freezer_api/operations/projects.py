@@ -1,4 +1,4 @@
-"""Users whose schedulers may use another project than their jobs, so that in v1 they see no jobs."""
+"""Find users of v1 whose schedulers use another project than their jobs and so do not see them."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -16,7 +16,7 @@ _BATCH_SIZE = 500
 
 
 class StrandedUser(NamedTuple):
-    """A user with clients of v1 in some projects, and with jobs in others in which nothing runs them."""
+    """A user with clients of v1 in some projects, and with jobs without a client in others."""
 
     user_id: str
     of_clients: list[str]
@@ -24,7 +24,7 @@ class StrandedUser(NamedTuple):
 
 
 def find_stranded_users(repository: Repository, is_over: Callable[[], bool]) -> Iterator[StrandedUser]:
-    """Yield each such user, in the order of their names, until ``is_over`` says that it took long enough."""
+    """Yield each such user, sorted by id, until ``is_over`` returns true."""
     of_clients: dict[str, set[str]] = {}
     for stored in iterate_all(repository, CLIENTS, limit=_BATCH_SIZE):
         if is_over():
@@ -48,7 +48,7 @@ def _is_of_v1(stored: Stored) -> bool:
 def _projects_of_jobs(
     repository: Repository, user_id: str, projects: set[str], is_over: Callable[[], bool]
 ) -> Iterator[str]:
-    """Yield the other projects in which the user has jobs whose client is not registered there."""
+    """Yield other projects in which the user has jobs whose client is not registered there."""
     lookup, seen = ClientLookup(repository), [Is(("project_id",), Value("string", one)) for one in projects]
     while len(seen) < MAX_CONDITIONS - 2 and not is_over():
         owned = Is(("user_id",), Value("string", user_id))

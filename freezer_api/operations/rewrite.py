@@ -1,4 +1,4 @@
-"""The read-change-replace loop of every change of a document."""
+"""Read, change and replace a document, and retry on conflict."""
 
 import random
 import time
@@ -12,24 +12,25 @@ from freezer_api.errors import Conflict
 from freezer_api.repository.protocol import Repository, Stored
 
 MAX_ATTEMPTS = 100
-"""Of concurrent changes of one document, each round lets one succeed."""
+"""One of several concurrent changes of a document succeeds in each round."""
 
-_FIRST_PAUSE, _MAX_PAUSE = 0.0005, 0.05
+_MIN_PAUSE, _MAX_PAUSE = 0.0005, 0.05
+"""Seconds."""
 
 T = TypeVar("T")
 
 
 def retry_on_conflict(attempt: Callable[[], T]) -> T:
-    """Return the result of ``attempt``; repeat it with growing pauses while it raises ``Conflict``.
+    """Return the result of ``attempt``; retry with growing pauses while it raises ``Conflict``.
 
-    Each attempt has to read again what it depends on. The last one may raise ``Conflict``.
+    Each attempt has to read its input again. The last one may raise ``Conflict``.
     """
-    for made in range(1, MAX_ATTEMPTS):
+    for count in range(1, MAX_ATTEMPTS):
         try:
             return attempt()
         except Conflict:
-            longest = min(_FIRST_PAUSE * 2 ** min(made, 10), _MAX_PAUSE)
-            time.sleep(random.uniform(0, longest))  # noqa: S311 - it spreads the losers out and guards nothing
+            pause = min(_MIN_PAUSE * 2 ** min(count, 10), _MAX_PAUSE)
+            time.sleep(random.uniform(0, pause))  # noqa: S311 - only spreads the attempts in time
     return attempt()
 
 
@@ -42,8 +43,8 @@ def rewrite(
 ) -> Stored:
     """Replace the document that ``read`` returns by the result of ``change``, atomically.
 
-    ``change`` has no effects and is repeated after a conflict. If it changes nothing, nothing is written and the
-    version stays. ``before`` is called with the old and the new document ahead of each write.
+    ``change`` must have no side effects: it is repeated after a conflict. If it changes
+    nothing, nothing is written. ``before`` is called with the old and the new document before each write.
     """
 
     def attempt() -> Stored:

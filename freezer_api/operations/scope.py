@@ -15,10 +15,10 @@ _PROJECT = ("project_id",)
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """``by`` is the property that owns (``user_id`` or ``project_id``), ``owner`` its value.
+    """``by`` is the property of the owner (``user_id`` or ``project_id``), ``owner`` its value.
 
-    A scope by user holds the user's documents of ``project_id`` and those without a project, which were imported.
-    ``user_id`` and ``project_id`` are stamped on every new document. ``unbounded``: reads see every owner's.
+    A scope by user has the user's documents of ``project_id`` and imported ones without a project. New documents
+    get ``user_id`` and ``project_id``. ``unbounded``: reads documents of all owners.
     """
 
     by: str
@@ -29,11 +29,11 @@ class Scope:
 
     @property
     def by_project(self) -> bool:
-        """Whether a project owns. Clients of a project are known before they have jobs, or are central."""
+        """Whether the owner is a project, as in v2."""
         return self.by == "project_id"
 
     def owns(self, document: Document) -> bool:
-        """Whether the document is of this scope; anything else does not exist for the caller."""
+        """Return whether the document is in this scope."""
         if self.unbounded:
             return True
         if document.get(self.by) != self.owner:
@@ -42,7 +42,7 @@ class Scope:
 
     @property
     def condition(self) -> Condition:
-        """What every search is narrowed to."""
+        """The condition of every search."""
         if self.unbounded:
             return All(())
         owned = Is((self.by,), Value("string", self.owner))
@@ -54,12 +54,12 @@ class Scope:
         return All((owned, Any(tuple(projects))))
 
     def everywhere(self) -> "Scope":
-        """The scope that reads the documents of all owners."""
+        """Return the scope with the documents of all owners."""
         return replace(self, unbounded=True)
 
     def around(self, document: Document) -> "Scope":
-        """The scope of everything that the document may be tied to: its project, whatever the owners there; of a
-        document without a project the user's other documents without one.
+        """Return the scope of related documents: the document's project, or without one the user's documents
+        without a project.
         """
         project = document.get("project_id")
         if project is None:
@@ -67,21 +67,21 @@ class Scope:
         return replace(self, by="project_id", owner=project)
 
     def stamped(self, document: Document) -> Document:
-        """A new document of this scope."""
+        """Return the document with the owner of this scope."""
         return {**document, "user_id": self.user_id, "project_id": self.project_id}
 
     def client_key(self, client_id: str) -> str:
-        """Return the key of a client: one for each ``client_id`` of a scope, so that a second registration meets
-        the first. A digest, as all parts together may be longer than engines allow.
+        """Return the key of a client, which is unique for a scope and ``client_id``: a second registration finds
+        the first. It is a digest, because the parts together may be too long for a key.
 
-        Releases before DECISION 15 keyed the clients of a user without the project; those are found by search.
+        Older releases did not include the project in a user's key; these clients are found by search.
         """
         within = "" if self.by_project or self.project_id is None else f"{self.project_id}:"
         return _digest(f"{self.by}:{self.owner}:{within}{client_id}")
 
 
 def central_key(client_id: str) -> str:
-    """The key of a client of all projects."""
+    """Return the key of a central client."""
     return _digest(f"central:{client_id}")
 
 

@@ -1,4 +1,4 @@
-"""Reads and changes of the documents of a scope. Documents of other owners do not exist for it."""
+"""Read and change the documents of a scope. Documents of other owners are treated as missing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -15,11 +15,11 @@ from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Condition, Query
 
 MAX_ID_LENGTH = 255
-"""Characters of an id that a message shows: all that an id can have."""
+"""Characters of an id."""
 
 
 def shown_id(id_: str) -> str:
-    """Return the id in the form for messages."""
+    """Return the id for a message."""
     return one_line(id_, MAX_ID_LENGTH)
 
 
@@ -29,7 +29,7 @@ def owner_fields(document: Document) -> Document:
 
 
 def iterate_all(repository: Repository, kind: Kind, *conditions: Condition, limit: int = 100) -> Iterator[Stored]:
-    """Yield all documents that fit, in the order of their creation, read in pages of ``limit``."""
+    """Yield all documents that meet the conditions, in the order of creation, read in pages of ``limit``."""
     query = Query(conditions, limit=limit)
     while True:
         page = repository.search(kind, query)
@@ -40,10 +40,9 @@ def iterate_all(repository: Repository, kind: Kind, *conditions: Condition, limi
 
 
 class ScopedDocuments:
-    """Reads and changes documents of one kind. Ids are those that clients know.
+    """Reads and changes documents of one kind by their id.
 
-    A document of another owner raises ``NotFound``, too. ``limits`` apply to :meth:`create`, :meth:`put` and
-    :meth:`patch`, not to :meth:`rewrite`.
+    ``limits`` apply to :meth:`create`, :meth:`put` and :meth:`patch`, not to :meth:`rewrite`.
     """
 
     def __init__(self, repository: Repository, kind: Kind, limits: Limits = DEFAULTS) -> None:
@@ -82,11 +81,11 @@ class ScopedDocuments:
         return bounded_page(self._repository, self._kind, query, self._limits.max_page_bytes)
 
     def all(self, scope: Scope, condition: Condition) -> list[Stored]:
-        """Return all documents of the scope that meet a condition; for conditions that few documents meet."""
+        """Return all documents of the scope that meet a condition, which should be few."""
         return list(iterate_all(self._repository, self._kind, scope.condition, condition))
 
     def create(self, scope: Scope, id_: str, document: Document) -> Stored:
-        """Create a document of this scope. Raises ``AlreadyExists`` if the id is taken, also by another owner."""
+        """Create a document. Raises ``AlreadyExists`` if the id is taken, also by another owner."""
         self._limits.check(self._kind, document)
         try:
             return self._repository.create(self._kind, self._key(scope, id_), scope.stamped(document))
@@ -94,10 +93,7 @@ class ScopedDocuments:
             raise self._taken(id_) from None
 
     def create_all(self, scope: Scope, documents: Mapping[str, Document]) -> dict[str, Stored]:
-        """Create these documents of the scope, of a kind that is keyed by id, and return those whose id was free.
-
-        The limits are not checked.
-        """
+        """Create documents of a kind keyed by id, without limits; return those whose id was free."""
         return self._repository.create_all(
             self._kind, {id_: scope.stamped(document) for id_, document in documents.items()}
         )
@@ -119,7 +115,7 @@ class ScopedDocuments:
         change: Callable[[Document], Document],
         before: Callable[[Document, Document], None] | None = None,
     ) -> Stored:
-        """:meth:`rewrite` the document as a request wants it, within the limits."""
+        """:meth:`rewrite` the document within the limits."""
 
         def changed(old: Document) -> Document:
             new = change(old)
@@ -135,37 +131,34 @@ class ScopedDocuments:
         make: Callable[[Document | None], Document],
         before: Callable[[Document, Document], None] | None = None,
     ) -> Stored:
-        """Create the document, or replace it by what ``make`` returns for the old one.
+        """Create the document, or replace it by the result of ``make`` for the old one.
 
-        The creator stays the owner. Raises ``AlreadyExists`` if the id has another owner. ``before`` is called
-        with the old and the new document ahead of each replacement.
+        The owner does not change. Raises ``AlreadyExists`` if the id has another owner. ``before`` is called with
+        the old and the new document before each replacement.
         """
 
         def attempt() -> Stored:
             old = self.find_or_free(scope, id_)
-            made = {**make(None if old is None else old.document), self._kind.id_field: id_}
+            new = {**make(None if old is None else old.document), self._kind.id_field: id_}
             if old is None:
-                return self._created_or_conflict(scope, id_, made)
-            made = {**made, **owner_fields(old.document)}
-            self._limits.check(self._kind, made, old.document)
+                return self._create_or_conflict(scope, id_, new)
+            new = {**new, **owner_fields(old.document)}
+            self._limits.check(self._kind, new, old.document)
             if before is not None:
-                before(old.document, made)
-            return self._repository.replace(self._kind, old.key, made, old.token)
+                before(old.document, new)
+            return self._repository.replace(self._kind, old.key, new, old.token)
 
         return retry_on_conflict(attempt)
 
-    def _created_or_conflict(self, scope: Scope, id_: str, document: Document) -> Stored:
-        """Create the document. Raises ``Conflict`` if it exists by now: the next attempt reads it."""
+    def _create_or_conflict(self, scope: Scope, id_: str, document: Document) -> Stored:
+        """Create the document. Raises ``Conflict`` if it exists in the meantime: the next attempt reads it."""
         try:
             return self.create(scope, id_, document)
         except AlreadyExists as error:
             raise Conflict(str(error)) from None
 
     def delete(self, scope: Scope, id_: str, before: Callable[[Stored], None] = lambda _stored: None) -> bool:
-        """Delete the document and return true, or return false if the scope has none of this id.
-
-        ``before`` is called with the document ahead of each attempt.
-        """
+        """Delete the document, and return whether it existed. ``before`` is called before each attempt."""
 
         def attempt() -> bool:
             stored = self.find(scope, id_)

@@ -1,4 +1,4 @@
-"""What a caller may do with sessions: keep them, start and end their runs, and say which jobs belong to them."""
+"""Operations on sessions."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from freezer_api.repository.query import Query
 
 
 class Sessions:
-    """Sessions of a scope; ``clock`` gives epoch seconds, ``new_id`` an id that nobody has."""
+    """Sessions of a scope; ``clock`` returns epoch seconds, ``new_id`` an unused id."""
 
     def __init__(
         self,
@@ -42,14 +42,14 @@ class Sessions:
         return self._sessions.create(scope, id_, {**session, "session_id": id_})
 
     def put(self, scope: Scope, session_id: str, body: Document) -> Stored:
-        """Create or replace; jobs that are no longer members go on alone, the others follow a new schedule."""
+        """Create or replace the session; former members are released, the others get a changed schedule."""
         former: set[str] = set()
 
         def before(old: Document, new: Document) -> None:
             gone = sessions.members(old).keys() - sessions.members(new).keys()
             former.update(gone)
             self._membership.release(scope.around(old), session_id, gone)
-            self._spread(scope, old, new)
+            self._copy_schedule(scope, old, new)
 
         stored = self._sessions.put(scope, session_id, lambda old: sessions.replacement(body, old), before)
         self._membership.release(scope.around(stored.document), session_id, former)
@@ -57,22 +57,22 @@ class Sessions:
         return stored
 
     def patch(self, scope: Scope, session_id: str, patch: Document) -> Stored:
-        """Merge; when the schedule changes, the member jobs get it first, so that a repetition heals a crash."""
+        """Merge a patch. Member jobs get a changed schedule first, so that a retry after a crash completes it."""
         stored = self._sessions.patch(
             scope,
             session_id,
             lambda document: deep_merge(document, patch),
-            lambda old, new: self._spread(scope, old, new),
+            lambda old, new: self._copy_schedule(scope, old, new),
         )
         self._membership.complete_members(scope, stored.document)
         return stored
 
-    def _spread(self, scope: Scope, old: Document, new: Document) -> None:
+    def _copy_schedule(self, scope: Scope, old: Document, new: Document) -> None:
         if sessions.retriggers(old, new):
             self._membership.retrigger(scope.around(new), new)
 
     def delete(self, scope: Scope, session_id: str) -> None:
-        """Delete the session; its jobs go on alone."""
+        """Delete the session and release its jobs."""
         seen: list[Document] = []
 
         def release(session: Document) -> None:
@@ -88,7 +88,7 @@ class Sessions:
             release(session)
 
     def act(self, scope: Scope, session_id: str, request: sessions.Start | sessions.End) -> tuple[str, int]:
-        """Start or end a member's part in a run: the answer, and the session's tag after it."""
+        """Start or end a member; return the answer and the session's tag."""
         answers = ["success"]
 
         def change(session: Document) -> Document:
@@ -100,7 +100,7 @@ class Sessions:
         try:
             session = self._sessions.rewrite(scope, session_id, change).document
         except Invalid:
-            # The job may be a member whose join was interrupted.
+            # The join of the job may have been interrupted.
             before = self._sessions.get(scope, session_id).document
             if not self._membership.complete_member(scope, before, request.job_id):
                 raise

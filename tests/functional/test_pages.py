@@ -140,7 +140,7 @@ class TestLargestLimit:
 @pytest.mark.parametrize("part", ["match", "match_not"])
 def test_a_search_has_at_most_100_pairs(client: Client, part: str) -> None:
     pair = {"a": 1}
-    refused = "A search may hold 100 pairs of 'match' and 'match_not', not more"
+    refused = "A search may have at most 100 pairs in 'match' and 'match_not'"
     assert client("GET", "clients", {part: [pair] * 100}).status == 200
     assert client("GET", "clients", {part: [{str(n): n for n in range(100)}]}).status == 200
     assert client("GET", "clients", {part: [pair] * 101}).json["description"] == refused
@@ -151,7 +151,7 @@ def test_a_search_has_at_most_100_pairs(client: Client, part: str) -> None:
 
 
 def test_a_search_has_at_most_500_words(client: Client) -> None:
-    refused = "A search may hold 500 words, not more"
+    refused = "A search may have at most 500 words"
     words = [f"w{number}" for number in range(501)]
     assert client("GET", "clients", {"match": [{"_all": " ".join(words[:500] * 2)}]}).status == 200
     assert client("GET", "clients", {"match": [{"_all": " ".join(words)}]}).json["description"] == refused

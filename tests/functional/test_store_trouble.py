@@ -19,7 +19,7 @@ from tests.support.disturbed import Disturbed, cut
 
 BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 AWAY = (503, "Service Unavailable", "The store is not available, try again later")
-FAILED = (500, "Internal Storage Error", "The store could not do this")
+FAILED = (500, "Internal Storage Error", "The store reported an error")
 UNEXPECTED = (500, "Internal Server Error", "An unexpected error occurred on the server.")
 
 

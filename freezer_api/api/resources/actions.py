@@ -1,4 +1,4 @@
-"""Actions on the wire."""
+"""The routes of actions."""
 
 import falcon
 

@@ -1,4 +1,4 @@
-"""Backups on the wire."""
+"""The routes of backups."""
 
 import falcon
 

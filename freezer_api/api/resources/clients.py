@@ -1,4 +1,4 @@
-"""Clients on the wire."""
+"""The routes of clients."""
 
 import falcon
 

@@ -1,4 +1,4 @@
-"""What all kinds have in common: lists, single documents, deletion."""
+"""The routes of all kinds: lists, single documents, deletion."""
 
 from typing import Protocol
 
@@ -24,17 +24,17 @@ class Documents:
 
     def __init__(self, kind: Kind, operations: Operations) -> None:
         self._kind = kind
-        self._reading = operations
+        self._operations = operations
 
     def search(self, exchange: Exchange) -> None:
         with exchange.listing(self._kind) as query:
-            exchange.answer_page(self._kind, self._reading.search(exchange.scope, query))
+            exchange.answer_page(self._kind, self._operations.search(exchange.scope, query))
 
     def get(self, exchange: Exchange, id_: str) -> None:
-        exchange.answer_document(self._kind, self._reading.get(exchange.scope, id_))
+        exchange.answer_document(self._kind, self._operations.get(exchange.scope, id_))
 
     def delete(self, exchange: Exchange, id_: str) -> None:
-        self._reading.delete(exchange.scope, id_)
+        self._operations.delete(exchange.scope, id_)
         exchange.answer_no_content()
 
     def _answer_change(self, exchange: Exchange, status: str, id_: str, stored: Stored) -> None:

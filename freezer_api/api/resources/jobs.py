@@ -1,4 +1,4 @@
-"""Jobs on the wire."""
+"""The routes of jobs."""
 
 from collections.abc import Sequence
 
@@ -40,7 +40,7 @@ class JobsResource(Documents):
             exchange.answer_document(jobs.JOBS, *self._visible_to_caller(exchange, [stored]))
 
     def _visible_to_caller(self, exchange: Exchange, found: Sequence[Stored]) -> Sequence[Stored]:
-        """The jobs as the caller may see them."""
+        """Return the jobs without the process ids that the caller may not see."""
         if all(jobs.process_of(stored.document) is None for stored in found) or exchange.may(ALL_PROJECTS):
             return found
         return self._jobs.without_hidden_processes(exchange.scope, exchange.caller, found)

@@ -1,4 +1,4 @@
-"""Sessions on the wire."""
+"""The routes of sessions."""
 
 import falcon
 

@@ -133,7 +133,7 @@ def test_interrupted_upgrade_keeps_the_lists_of_jobs(old):
     ("kind", "column", "value", "reason"),
     [
         ("backups", "backup_metadata", "{", "backup_metadata cannot be stored: Expecting property name"),
-        ("backups", "backup_metadata", '{"size": NaN}', "backup_metadata cannot be stored: NaN is no JSON"),
+        ("backups", "backup_metadata", '{"size": NaN}', "backup_metadata cannot be stored: NaN is not valid JSON"),
         ("backups", "status", b"\xff", "status is not UTF-8"),
         ("backups", "backup_metadata", b'"\xff"', "backup_metadata cannot be stored: The body is not UTF-8"),
         ("actions", "backup_metadata", "[]", "backup_metadata is not a JSON object"),

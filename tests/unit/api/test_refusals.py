@@ -2,7 +2,7 @@
 
 import pytest
 
-from freezer_api.api.refusals import INTERVAL, MAX_PROJECTS, RefusalLog
+from freezer_api.api.refusals import LOG_INTERVAL, MAX_PROJECTS, RefusalLog
 
 
 class Clock:
@@ -16,7 +16,7 @@ class Clock:
 def test_each_project_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     refusals = RefusalLog(clock)
-    for second in range(2 * int(INTERVAL)):
+    for second in range(2 * int(LOG_INTERVAL)):
         clock.now = 1000.0 + second
         refusals.log("one", f"reason {second}")
         refusals.log("two", "other reason")

@@ -181,9 +181,9 @@ TIMES = {"time_created": 99, "time_started": -1, "time_ended": -1}
 def test_a_schedule_is_completed(schedule: Any, anew: Any, kept: Any) -> None:
     job = {**LEAST, "job_schedule": schedule}
     with unchanged(job):
-        assert jobs.scheduled(job, 99, anew=True) == {**LEAST, "job_schedule": anew}
-        assert jobs.scheduled(job, 99, anew=False) == {**LEAST, "job_schedule": kept}
-        assert jobs.scheduled(LEAST, 99, anew=True)["job_schedule"] == {**TIMES, "event": ""}
+        assert jobs.scheduled(job, 99, reset_times=True) == {**LEAST, "job_schedule": anew}
+        assert jobs.scheduled(job, 99, reset_times=False) == {**LEAST, "job_schedule": kept}
+        assert jobs.scheduled(LEAST, 99, reset_times=True)["job_schedule"] == {**TIMES, "event": ""}
 
 
 @pytest.mark.parametrize(
