@@ -28,7 +28,7 @@ _IDENTITY = "identity"
 
 
 def read_body(req: falcon.Request, max_size: int) -> bytes:
-    """Return the body without a byte order mark, empty if there is none. The ``Content-Type`` does not matter."""
+    """Return the body without a byte order mark, or an empty one. The ``Content-Type`` does not matter."""
     length = req.content_length
     if length is None and not (req.env.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in req.env):
         return b""

@@ -180,7 +180,7 @@ class _Builder:
         )
 
     def add_object(self, document: Document, prefix: str | None, depth: int, *, is_hidden: bool = False) -> None:
-        """Add the values of an object. ``prefix`` is None if the object has no path in the index.
+        """Add the values of an object. Without ``prefix`` the object has no path in the index.
 
         Of a hidden object only defined properties are indexed, because views cannot hide others.
         """

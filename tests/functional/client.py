@@ -1,7 +1,4 @@
-"""A client of a WSGI application, in the same process.
-
-It sends what the original's library sends, and holds every answer to what the contract says of all answers.
-"""
+"""A client of a WSGI application, in the same process, which checks the form of every answer."""
 
 import io
 import json
@@ -19,7 +16,7 @@ from tests.functional.versions import Version
 Headers = Mapping[str, str | None]
 
 DEFAULT = "alice"
-"""Who asks when a test does not say."""
+"""The default caller."""
 
 NO_BODY = object()
 _NONE: Headers = {}
@@ -43,8 +40,10 @@ class Answer:
 
 
 class Client:
-    """Speaks ``version``, whose base comes before every path that does not start with a slash; ``identity`` gives
-    the headers that say who asks, ``peer`` is the address that a request comes from, ``protocol`` that of HTTP.
+    """Sends requests to a ``version``, the prefix of paths without a leading slash.
+
+    ``identity`` returns the identity headers of a caller, ``peer`` is the address of the caller,
+    ``protocol`` the version of HTTP.
     """
 
     def __init__(
@@ -60,8 +59,10 @@ class Client:
     def __call__(
         self, method: str, path: str, body: Any = NO_BODY, *, by: str | None = DEFAULT, headers: Headers = _NONE
     ) -> Answer:
-        """One request, whose answer has the form that the API promises. A body of bytes is sent as it is, others
-        as JSON; a header that is None is left out; ``by`` None: nobody says who asks.
+        """Send a request and check the form of the answer.
+
+        A body of bytes is sent unchanged, others as JSON. Headers with the value None are omitted. Without ``by``
+        the request has no identity.
         """
         answer = self.unchecked(method, path, body, by=by, headers=headers)
         _check(method, answer)
@@ -70,7 +71,7 @@ class Client:
     def unchecked(
         self, method: str, path: str, body: Any = NO_BODY, *, by: str | None = DEFAULT, headers: Headers = _NONE
     ) -> Answer:
-        """One request to something that is not the API."""
+        """Send a request without checking the answer."""
         sent: dict[str, str | None] = {"Content-Type": "application/json", "Accept": "application/json"}
         sent |= self._identity(by) if by is not None else {}
         sent |= headers
@@ -117,7 +118,7 @@ class Client:
             return lambda data: None
 
         with warnings.catch_warnings():
-            # It warns of methods that it does not know, and so does nothing that is sent here by mistake.
+            # The validator warns of unknown methods.
             warnings.simplefilter("ignore", WSGIWarning)
             parts = validator(self._service)(environ, start_response)
             data = b"".join(parts)
@@ -135,7 +136,7 @@ _JSON = re.compile(r"application/(json|json-home)(; ?charset=utf-8)?", re.IGNORE
 
 
 def _check(method: str, answer: Answer) -> None:
-    """What holds for every answer (http-v1.md 1.4 and 2.1)."""
+    """Check what is common to all answers."""
     assert re.fullmatch(r"req-[A-Za-z0-9._-]+", answer.headers["x-openstack-request-id"])
     if answer.status == 204:
         assert answer.data == b""
@@ -153,7 +154,7 @@ def _check(method: str, answer: Answer) -> None:
 
 
 def _check_error(body: dict[str, Any]) -> None:
-    """Clients show the description: it is one short line, and tells nothing of the inside."""
+    """Check that title and description are one short line without internals."""
     assert body.keys() <= {"title", "description", "code", "link"}
     for name in ("title", "description"):
         text = body[name]

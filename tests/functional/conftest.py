@@ -16,7 +16,7 @@ from tests.functional.versions import V1, V2, Version
 from tests.support.needs import on
 
 with warnings.catch_warnings():
-    # WebOb, which oslo.middleware is made of, needs a module that Python means to drop.
+    # WebOb, a dependency of oslo.middleware, needs a module that Python deprecated.
     warnings.simplefilter("ignore", DeprecationWarning)
     from freezer_api import app
 
@@ -43,7 +43,7 @@ SERVERS = ("elasticsearch9", "mariadb", "postgresql")
 
 @pytest.fixture(scope="session", params=on("sqlite", *SERVERS, slow=SERVERS))
 def engine(request: pytest.FixtureRequest) -> str:
-    """What documents are kept in."""
+    """The store."""
     engine: str = request.param
     return engine
 
@@ -78,19 +78,17 @@ def service(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApplication:
 
 @pytest.fixture(params=[V1, V2], ids=str)
 def version(request: pytest.FixtureRequest) -> Version:
-    """The version of the API that the test speaks; a test of one of them says so itself."""
+    """The version of the API; tests of one version override it."""
     version: Version = request.param
     return version
 
 
 @pytest.fixture
 def identity(version: Version) -> Identity:
-    """The headers that say who asks: ``user``, ``user@project`` or ``user@project role,role``; ``nobody`` has a
-    token that is none.
-    """
+    """The identity headers of ``user``, ``user@project``, ``user@project role,role`` or ``bad-token``."""
 
     def headers(who: str) -> dict[str, str]:
-        if who == "nobody":
+        if who == "bad-token":
             return {"X-Auth-Token": "no token"}
         user, project, roles = version.place(who)
         return {"X-Auth-Token": ":".join(filter(None, (user, project, roles)))}

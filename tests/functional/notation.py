@@ -1,6 +1,6 @@
 """Conversations with the service, written as requests and answers.
 
-A file of ``conversations/`` is YAML: titles, and below each title what is asked and answered in turn.
+A file of ``conversations/`` is YAML: titles, and below each title requests and answers in turn.
 
 .. code-block:: yaml
 
@@ -17,24 +17,24 @@ A step is a request line with its body (none: no body at all), and the status of
 Paths without a leading slash lie below the version's. Beside these a step may have
 
 ``by``
-    who asks: ``user``, ``user@project``, ``user@project role,role``; ``nobody`` has a bad token, null has none.
+    the caller: ``user``, ``user@project``, ``user@project role,role``, ``bad-token``, or null without a token.
 ``with``
-    headers of the request; null leaves one out that is sent otherwise.
+    headers of the request; null omits a header.
 ``headers``
-    headers of the answer; null: it is not there.
+    headers of the answer; null for a missing one.
 ``each``
-    a table. The step is made once for every row, with ``$1``, ``$2`` ... standing for its columns; a row that is
-    no list has one.
+    a table. The step is repeated for each row, with ``$1``, ``$2`` ... for its columns; a row that is not a list
+    has one column.
 ``only``
     the version of the API that the step is for; the others skip it. Alone in a first step: for the conversation.
     Files whose names begin with a version are for that one.
 
-``$name`` stands for a value. Where an answer first has it, it is taken from there; from then on it is that value,
-alone with its type, within a longer text as text.
+``$name`` is a variable. The first answer that has it sets its value; later it is replaced by the value, alone with
+its type, within a longer text as text.
 
-An expected object has exactly the keys of the answer, but for those by which a version differs from v1
-(``versions.py``) where the conversation is for both; an expected list has exactly its items. An error is written
-in one line, ``title - description``. Tags say less, or more:
+An expected object has exactly the keys of the answer, except for the differences between v2 and v1
+(``versions.py``) in conversations for both; an expected list has exactly its items. An error is written in one
+line, ``title - description``. Tags compare differently:
 
 ``!part {...}``       an object with at least these keys, objects within it likewise; ``!part [...]``: each item so
 ``!has [...]``        a list with at least these items, each ``!part``, in any order
@@ -44,7 +44,7 @@ in one line, ``title - description``. Tags say less, or more:
 ``!now``              epoch seconds, of now
 ``!match 'regex'``    a text that the pattern describes as a whole
 ``!count n``          a list of n items
-``!absent``           in an object: the key is not there
+``!absent``           in an object: the key is missing
 ``!ago n``            in a request: the epoch seconds of n seconds ago
 ``!raw "text"``       in a request: a body of exactly these bytes, one for each character
 """
@@ -67,7 +67,7 @@ _REQUEST_LINE = re.compile(r"([A-Z]+) (\S*)")
 _NAME = re.compile(r"\$([a-z0-9_]+)")
 _OTHERS = {"by", "with", "headers", "each", "only"}
 _ALMOST = 20
-"""Seconds that may lie between an event and the look at it."""
+"""Seconds between an event and its check."""
 
 Names = dict[str, Any]
 

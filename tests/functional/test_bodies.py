@@ -1,4 +1,4 @@
-"""Bodies that are large or deep, and long headers (http-v1.md 1.3 and 1.4)."""
+"""Bodies that are large or deep, and long headers."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ class TestSize:
         conf.set_override("max_body_size", 2000, group="api")
 
     @pytest.mark.parametrize("headers", [{}, CHUNKED])
-    def test_fault_14_a_body_has_a_largest_size(self, client: Client, headers: dict[str, str]) -> None:
+    def test_body_over_limit_is_413_fault_14(self, client: Client, headers: dict[str, str]) -> None:
         assert client("POST", "backups", _of_size(2000), headers=headers).status == 201
         refused = (413, "Request entity too large", "The body may have at most 2000 bytes")
         assert client("POST", "backups", _of_size(2001), headers=headers).error == refused
@@ -35,13 +35,13 @@ class TestSize:
         assert client("PATCH", "jobs/x", b"x" * 2001, headers=headers).error == refused
         assert client("POST", "jobs/x/event", b"x" * 2001, headers=headers).error == refused
 
-    def test_it_is_looked_at_after_the_parameters_and_before_the_contents(self, client: Client) -> None:
+    def test_size_is_checked_after_parameters_and_before_content(self, client: Client) -> None:
         assert client("GET", "backups?limit=x", b"x" * 2001).json["title"] == "Invalid parameter"
         assert client("GET", "backups", b"x" * 2001).status == 413
         assert client("POST", "backups", b"x" * 2001, by="alice@library reader").status == 403
 
 
-def test_a_mebibyte_is_taken_by_default(client: Client) -> None:
+def test_body_of_1_mib_is_accepted_by_default(client: Client) -> None:
     assert client("POST", "backups", _of_size(1024 * 1024)).status == 201
     assert client("POST", "backups", _of_size(1024 * 1024 + 1)).status == 413
 
@@ -59,7 +59,7 @@ def test_byte_order_mark_is_skipped(client: Client, headers: dict[str, str]) -> 
     job = client("POST", "jobs", {"client_id": "c", "job_actions": []}).json["job_id"]
     assert client("PATCH", f"jobs/{job}", BOM + b'{"description": "d"}', headers=headers).status == 200
     assert client("POST", f"jobs/{job}/event", BOM + b'{"start": null}', headers=headers).status in (200, 202)
-    # What holds nothing else is no body, and a second mark is no JSON.
+    # A mark alone is treated as no body, and a second mark is not valid JSON.
     assert client("POST", "backups", BOM, headers=headers).error[2] == "Missing request body"
     assert client("GET", "backups", BOM, headers=headers).status == 200
     assert client("POST", "backups", BOM + BOM + body, headers=headers).json["title"] == "Malformed JSON"
@@ -109,7 +109,7 @@ def _nested(depth: int, opening: str, closing: str) -> bytes:
 
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a": ', "}"), ('[{"a": ', "}]")])
-def test_64_levels_are_kept_and_absurd_depth_is_400(client: Client, opening: str, closing: str) -> None:
+def test_64_levels_are_stored_and_absurd_depth_is_400(client: Client, opening: str, closing: str) -> None:
     per_step = opening.count("[") + opening.count("{")
     kept = _nested(63 // per_step, opening, closing)
     created = client("POST", "backups", kept)
@@ -124,7 +124,7 @@ def test_64_levels_are_kept_and_absurd_depth_is_400(client: Client, opening: str
 
 
 @pytest.mark.parametrize("number", ["9" * 1000, "-" + "9" * 1000, "0." + "1" * 999])
-def test_a_number_of_1000_digits_is_kept(client: Client, number: str) -> None:
+def test_number_of_1000_digits_is_stored(client: Client, number: str) -> None:
     created = client("POST", "backups", json.dumps(BACKUP)[:-1].encode() + f', "n": {number}}}'.encode())
     assert created.status == 201
     backup = client("GET", f"backups/{created.json['backup_id']}").json
@@ -132,25 +132,25 @@ def test_a_number_of_1000_digits_is_kept(client: Client, number: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["9" * 1001, "-" + "9" * 5000, "9" * 100_000, "0." + "1" * 1001])
-def test_a_number_of_more_digits_is_400(client: Client, number: str) -> None:
+def test_number_of_more_digits_is_400(client: Client, number: str) -> None:
     answer = client("POST", "backups", json.dumps(BACKUP)[:-1].encode() + f', "n": {number}}}'.encode())
     assert (answer.status, answer.json["title"]) == (400, "Malformed JSON")
 
 
 @pytest.mark.parametrize("sent", ["a" * 255, "req-" + "a" * 251, "a" * 252])
-def test_a_request_id_of_255_characters_is_taken(client: Client, sent: str) -> None:
+def test_request_id_of_255_characters_is_used(client: Client, sent: str) -> None:
     answer = client("GET", "jobs", headers={"X-Openstack-Request-ID": sent})
     assert answer.headers["x-openstack-request-id"] == "req-" + sent.removeprefix("req-")
 
 
 @pytest.mark.parametrize("sent", ["a" * 256, "req-" + "a" * 252])
-def test_a_longer_request_id_is_replaced(client: Client, sent: str) -> None:
+def test_longer_request_id_is_replaced(client: Client, sent: str) -> None:
     answer = client("GET", "jobs", headers={"X-Openstack-Request-ID": sent})
     assert len(answer.headers["x-openstack-request-id"]) == len("req-") + 36
 
 
 @pytest.mark.parametrize(("length", "shown"), [(255, 255), (256, 255), (5000, 255)])
-def test_an_error_shows_no_more_of_an_id_than_an_id_can_have(client: Client, length: int, shown: int) -> None:
+def test_error_cuts_long_id(client: Client, length: int, shown: int) -> None:
     answer = client("GET", f"jobs/{'x' * length}")
     assert answer.status == 404
     rest = "x" * shown + "..." * (length > shown)
@@ -158,7 +158,7 @@ def test_an_error_shows_no_more_of_an_id_than_an_id_can_have(client: Client, len
 
 
 @pytest.mark.parametrize("kind", ["jobs", "actions", "sessions"])
-def test_an_id_has_at_most_255_characters(client: Client, kind: str) -> None:
+def test_id_over_255_characters_is_400(client: Client, kind: str) -> None:
     assert client("POST", "clients", {"client_id": "node1"}).status == 201
     bodies = {
         "jobs": {"client_id": "node1", "job_actions": []},
@@ -172,7 +172,7 @@ def test_an_id_has_at_most_255_characters(client: Client, kind: str) -> None:
 
 
 @pytest.mark.parametrize("level", ["DEBUG", "INFO"])
-def test_fault_16_no_body_and_no_token_is_logged(
+def test_bodies_and_tokens_are_not_logged_fault_16(
     client: Client, caplog: pytest.LogCaptureFixture, level: str
 ) -> None:
     caplog.set_level(level)

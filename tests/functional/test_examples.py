@@ -1,4 +1,4 @@
-"""The examples of doc/examples, each sent as it is."""
+"""The examples of doc/examples, sent unchanged."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,11 @@ DIRECTORY = Path(__file__).parents[2] / "doc" / "examples"
 KINDS = {"job": "jobs", "action": "actions", "backup": "backups", "client": "clients", "session": "sessions"}
 EXAMPLES = sorted(path.name for path in DIRECTORY.glob("*.json"))
 FLAT = "action-flat.json"
-"""In the form that v1 alone takes."""
+"""In the form that only v1 accepts."""
 
 
 def _post(client: Client, name: str) -> tuple[str, str]:
-    """Kind and id of the document that an example makes."""
+    """Create the document of an example and return its kind and id."""
     word = name.removesuffix(".json").split("-")[0]
     if word == "job" and client.version is V2:
         assert client("POST", "clients/", (DIRECTORY / "client.json").read_bytes()).status == 201
@@ -28,7 +28,7 @@ def _post(client: Client, name: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_is_taken(client: Client, name: str) -> None:
+def test_example_is_accepted(client: Client, name: str) -> None:
     if name == FLAT and client.version is V2:
         assert client("POST", "actions/", (DIRECTORY / name).read_bytes()).status == 400
         return
@@ -37,8 +37,8 @@ def test_an_example_is_taken(client: Client, name: str) -> None:
     assert len(client("GET", f"{kind}/").json[kind]) == 1
 
 
-def test_all_examples_go_together(client: Client) -> None:
-    """The jobs are for the client, which does what they need."""
+def test_all_examples_are_accepted_together(client: Client) -> None:
+    """The example jobs are for the example client, which supports them."""
     for name in sorted(EXAMPLES, key=lambda name: not name.startswith("client")):
         if name != FLAT or client.version is V1:
             _post(client, name)
@@ -46,7 +46,7 @@ def test_all_examples_go_together(client: Client) -> None:
     assert {job["client_id"] for job in jobs} == {"51704a4a7d4c43f7a3c0a0ff12f1e7a1_node1.example.org"}
 
 
-def test_the_first_example_of_the_original(client: Client) -> None:
+def test_action_defaults_example_is_expanded(client: Client) -> None:
     kind, id_ = _post(client, "job-action-defaults.json")
     first, second = client("GET", f"{kind}/{id_}").json["job_actions"]
     assert first["freezer_action"]["container"] == "freezer_homes"
@@ -65,11 +65,11 @@ AGENT = "backup-freezer-agent.json"
 
 
 def _exactly(value: object) -> str:
-    """1, 1.0, true and "1" are told apart."""
+    """Return a text that differs for 1, 1.0, true and "1"."""
     return json.dumps(value, sort_keys=True)
 
 
-def test_fault_97_a_real_agents_report_comes_back_to_the_letter(client: Client) -> None:
+def test_metadata_of_a_real_agent_is_unchanged_fault_97(client: Client) -> None:
     kind, id_ = _post(client, AGENT)
     sent = json.loads((DIRECTORY / AGENT).read_bytes())
     backup = client("GET", f"{kind}/{id_}").json
@@ -90,7 +90,7 @@ def test_fault_97_a_real_agents_report_comes_back_to_the_letter(client: Client) 
     ],
     ids=json.dumps,
 )
-def test_a_real_agents_report_is_found(client: Client, search: object) -> None:
+def test_backup_of_a_real_agent_is_found(client: Client, search: object) -> None:
     _post(client, "backup.json")
     _, id_ = _post(client, AGENT)
     assert id_ in [backup["backup_id"] for backup in client("GET", "backups", search).json["backups"]]
@@ -109,6 +109,6 @@ def test_a_real_agents_report_is_found(client: Client, search: object) -> None:
     ],
     ids=json.dumps,
 )
-def test_a_real_agents_report_is_not_found_by_what_it_does_not_say(client: Client, search: object) -> None:
+def test_backup_of_a_real_agent_is_not_found_by_other_values(client: Client, search: object) -> None:
     _post(client, AGENT)
     assert client("GET", "backups", search).json["backups"] == []

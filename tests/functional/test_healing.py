@@ -1,7 +1,7 @@
-"""A request that was cut off, made again, leaves what it leaves when nothing happens.
+"""An interrupted request that is repeated has the same result as an undisturbed one.
 
-Each change of several documents is ended after every one of its writes in turn: by the death of the process, and
-by a connection that is cut before or after the store has done its work.
+Each change of several documents is interrupted at each of its writes in turn: by the end of the process, and by a
+connection that is cut before or after the write.
 """
 
 import json
@@ -137,14 +137,14 @@ ENDINGS = ("killed after", "cut after", "cut before")
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_repetition_completes_what_was_cut_off(worlds: Worlds, name: str, ending: str) -> None:
+def test_repeated_request_completes_interrupted_one(worlds: Worlds, name: str, ending: str) -> None:
     _is_completed(worlds, CHANGES[name], ending)
 
 
 @in_v2
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("name", CHANGES_OF_V2)
-def test_a_repetition_completes_what_was_cut_off_in_v2(worlds: Worlds, name: str, ending: str) -> None:
+def test_repeated_request_completes_interrupted_one_in_v2(worlds: Worlds, name: str, ending: str) -> None:
     _is_completed(worlds, CHANGES_OF_V2[name], ending)
 
 
@@ -169,7 +169,7 @@ def _is_completed(worlds: Worlds, change: Change, ending: str) -> None:
         assert world.state() == expected, f"after write {number + 1} of {writes}"
 
 
-def test_fault_40_a_job_that_cannot_be_written_takes_its_actions_back(worlds: Worlds) -> None:
+def test_failed_job_write_removes_its_actions_fault_40(worlds: Worlds) -> None:
     change = CHANGES["a job with actions is created"]
     world = worlds(change)
     world.disturbed.before("create", "jobs", cut)
@@ -177,7 +177,7 @@ def test_fault_40_a_job_that_cannot_be_written_takes_its_actions_back(worlds: Wo
     assert {**world.state(), "clients": []} == {"jobs": [], "sessions": [], "actions": [], "clients": []}
 
 
-def test_a_job_that_was_written_all_the_same_keeps_its_actions(worlds: Worlds) -> None:
+def test_written_job_without_answer_keeps_its_actions(worlds: Worlds) -> None:
     change = CHANGES["a job with actions is created"]
     world = worlds(change)
     world.disturbed.after("create", "jobs", cut)
@@ -186,7 +186,7 @@ def test_a_job_that_was_written_all_the_same_keeps_its_actions(worlds: Worlds) -
     assert len(world.state()["jobs"]) == 1
 
 
-def test_a_store_that_stays_away_leaves_an_action_too_many(worlds: Worlds) -> None:
+def test_actions_remain_if_the_store_stays_unreachable(worlds: Worlds) -> None:
     change = CHANGES["a job with actions is created"]
     world = worlds(change)
     world.disturbed.before("create", "jobs", cut)
@@ -197,7 +197,7 @@ def test_a_store_that_stays_away_leaves_an_action_too_many(worlds: Worlds) -> No
     assert len(world.state()["actions"]) == 2
 
 
-def test_a_repeated_creation_under_a_new_id_shares_the_actions(worlds: Worlds) -> None:
+def test_repeated_creation_shares_the_actions(worlds: Worlds) -> None:
     request = ("POST", "jobs", {**JOB, "job_actions": TWO_ACTIONS})
     world = worlds(Change(request))
     world.disturbed.after("create_all", "actions", killed)

@@ -1,4 +1,4 @@
-"""The health that load balancers look at (http-v1.md 3)."""
+"""The health check for load balancers."""
 
 import os
 import threading
@@ -35,7 +35,7 @@ paste.app_factory = freezer_api.service:freezer_app_factory
 
 @pytest.fixture
 def switch(conf: cfg.ConfigOpts, tmp_path: Path) -> Path:
-    """The file that takes the service out of rotation while it is there."""
+    """The file that disables the service while it exists."""
     path = tmp_path / "disabled"
     configuration = tmp_path / "freezer-api.conf"
     configuration.write_text(f"[healthcheck]\ndisable_by_file_path = {path}\n")
@@ -44,7 +44,7 @@ def switch(conf: cfg.ConfigOpts, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("path", ["/healthcheck", "/healthcheck/"])
-def test_a_file_disables_the_service_for_load_balancers(switch: Path, client: Client, path: str) -> None:
+def test_file_disables_the_service_for_load_balancers(switch: Path, client: Client, path: str) -> None:
     def health() -> tuple[int, bytes]:
         answer = client.unchecked("GET", path, by=None, headers=TEXT)
         assert answer.headers["content-type"].startswith("text/plain")
@@ -61,14 +61,14 @@ def test_a_file_disables_the_service_for_load_balancers(switch: Path, client: Cl
     assert health() == (200, b"OK")
 
 
-class TestTheStore:
-    """Looked at where the operator wants it."""
+class TestStore:
+    """The check of the store, which is optional."""
 
     @pytest.fixture
     def store(self, repository: Repository) -> Disturbed:
         return Disturbed(repository)
 
-    def _tells_of_the_store(self, client: Client, store: Disturbed) -> None:
+    def _checks_the_store(self, client: Client, store: Disturbed) -> None:
         answer = client.unchecked("GET", "/healthcheck", by=None, headers=TEXT)
         assert (answer.status, answer.data) == (200, b"OK")
         store.before("check", "*", cut)
@@ -76,16 +76,16 @@ class TestTheStore:
         assert (answer.status, answer.data) == (503, b"STORE NOT AVAILABLE")
         assert client.unchecked("GET", "/healthcheck", by=None, headers=TEXT).status == 200
 
-    def test_by_an_option(
+    def test_option_adds_store_check(
         self, tmp_path: Path, conf: cfg.ConfigOpts, store: Disturbed, version: Version, identity: Identity
     ) -> None:
         configuration = tmp_path / "freezer-api.conf"
         configuration.write_text("[healthcheck]\nbackends = freezer_store\n")
         conf(["--config-file", str(configuration)], project="freezer")
         service = app.build_standalone(conf, store)
-        self._tells_of_the_store(Client(service, version, identity), store)
+        self._checks_the_store(Client(service, version, identity), store)
 
-    def test_by_a_paste_file(
+    def test_paste_file_adds_store_check(
         self, tmp_path: Path, conf: cfg.ConfigOpts, store: Disturbed, version: Version, identity: Identity
     ) -> None:
         paste = tmp_path / "freezer-paste.ini"
@@ -93,7 +93,7 @@ class TestTheStore:
         configuration = tmp_path / "freezer-api.conf"
         configuration.write_text(f"[paste_deploy]\nconfig_file = {paste}\n")
         conf(["--config-file", str(configuration)], project="freezer")
-        self._tells_of_the_store(Client(app.build(conf, store).app, version, identity), store)
+        self._checks_the_store(Client(app.build(conf, store).app, version, identity), store)
 
     @pytest.fixture
     def conf(self, conf: cfg.ConfigOpts, tmp_path: Path) -> cfg.ConfigOpts:
@@ -102,7 +102,9 @@ class TestTheStore:
         conf(["--config-file", str(configuration)], project="freezer")
         return conf
 
-    def test_nobody_waits_long_for_a_store_that_hangs(self, conf: cfg.ConfigOpts, store: Disturbed) -> None:
+    def test_hanging_store_is_checked_once_and_does_not_block(
+        self, conf: cfg.ConfigOpts, store: Disturbed
+    ) -> None:
         client = Client(app.build_standalone(conf, store), V1, lambda _who: {})
         goes_on = threading.Event()
         looked = threading.Semaphore(0)
@@ -114,20 +116,20 @@ class TestTheStore:
 
         with ThreadPoolExecutor(8) as probes:
             answers = [probes.submit(health) for _ in range(8)]
-        # Each backend has a line of its own.
+        # Each backend has its own line.
         assert {answer.result() for answer in answers} == {(503, b"OK\nSTORE NOT AVAILABLE")}
-        # However many ask, the store is looked at once.
+        # The store is checked once for all probes.
         assert looked.acquire(timeout=60)
         assert not looked.acquire(blocking=False)
         goes_on.set()
         while health() != (200, b"OK\nOK"):
             pass
 
-    def test_a_forked_process_asks_for_itself(self, conf: cfg.ConfigOpts, store: Disturbed) -> None:
+    def test_forked_process_checks_the_store_itself(self, conf: cfg.ConfigOpts, store: Disturbed) -> None:
         readiness = Readiness(store.check)
         assert readiness.failure() is None
         with warnings.catch_warnings():
-            # That there are threads is the point.
+            # Threads exist on purpose.
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child == 0:
@@ -137,7 +139,7 @@ class TestTheStore:
 
 @pytest.mark.parametrize("where", ["configuration", "paste file"])
 class TestOptions:
-    """Of the library, by both ways; the paste file wins."""
+    """Options of the library, in both files; the paste file takes precedence."""
 
     @pytest.fixture
     def check(
@@ -160,14 +162,14 @@ class TestOptions:
 
         return checked
 
-    def test_in_detail(self, where: str, check: Callable[[str], Client]) -> None:
+    def test_detailed_answer(self, where: str, check: Callable[[str], Client]) -> None:
         client = check("detailed = true\nallowed_source_ranges = 127.0.0.0/8, 192.0.2.0/24")
         client.peer = "127.0.0.1"
         body = client.unchecked("GET", "/healthcheck", by=None).json
         assert body["detailed"]
         assert [reason["reason"] for reason in body["reasons"]] == ["OK"]
 
-    def test_for_some_addresses_alone(self, where: str, check: Callable[[str], Client]) -> None:
+    def test_other_source_addresses_are_404(self, where: str, check: Callable[[str], Client]) -> None:
         client = check("allowed_source_ranges = 127.0.0.2/32, 192.0.2.0/24\ndetailed = false")
         client.peer = "127.0.0.2"
         assert client.unchecked("GET", "/healthcheck", by=None, headers=TEXT).data == b"OK"
@@ -175,6 +177,6 @@ class TestOptions:
         assert client.unchecked("GET", "/healthcheck", by=None).status == 404
 
 
-def test_the_file_that_disables_it_has_a_name_of_old(conf: cfg.ConfigOpts, repository: Repository) -> None:
+def test_default_disable_by_file_path(conf: cfg.ConfigOpts, repository: Repository) -> None:
     app.build_standalone(conf, repository)
     assert conf.healthcheck.disable_by_file_path == "/etc/freezer/healthcheck_disable"

@@ -1,4 +1,4 @@
-"""A search finds a document by what the version shows of it to the caller, and by nothing else."""
+"""A search finds a document only by properties that the version shows."""
 
 import itertools
 import json
@@ -35,7 +35,7 @@ def _filled(kind: Kind) -> Document:
 
     document = {field.name: value(field) for field in kind.fields}
     if kind.name == "clients":
-        # What v1 stores of it says nothing, and v2 shows what is true of the client instead.
+        # The value that v1 stores has no effect, and v2 shows another one.
         document["client"]["is_central"] = False
     if kind.keyed_by_id:
         document[kind.id_field] = KEY
@@ -84,5 +84,5 @@ def test_hidden_properties_are_not_found(client: Client, repository: Repository,
             assert count({"match": [dict([pair])]}) == 0, pair
             assert count({"match_not": [dict([pair])]}) == 1, pair
         assert count({"match_not": [{path: None}]}) == 0, path
-    # What is shown is found by its words, so that the test would notice what it looks for.
+    # Shown properties are found, so the searches above are valid.
     assert count({"match": [{"_all": "alice"}]}) == 1

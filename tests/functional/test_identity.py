@@ -1,4 +1,4 @@
-"""The API behind a middleware that vouches for identities in headers, as Keystone's does (http-v1.md 1.2)."""
+"""Identity headers as Keystone's middleware sets them."""
 
 import pytest
 from oslo_config import cfg
@@ -32,7 +32,7 @@ def _report(client: Client, **changes: str | None) -> Answer:
 
 
 @in_v1
-def test_a_confirmed_user(client: Client) -> None:
+def test_confirmed_user_owns_the_backup(client: Client) -> None:
     created = _report(client, X_User_Name="Alice")
     assert created.status == 201
     backup = client("GET", f"backups/{created.json['backup_id']}", headers=CONFIRMED).json
@@ -40,12 +40,12 @@ def test_a_confirmed_user(client: Client) -> None:
 
 
 @in_v1
-def test_a_user_name_is_utf_8(client: Client) -> None:
+def test_user_name_is_utf_8(client: Client) -> None:
     created = _report(client, X_User_Name="Zoë".encode().decode("latin-1"))
     assert client("GET", f"backups/{created.json['backup_id']}", headers=CONFIRMED).json["user_name"] == "Zoë"
 
 
-def test_a_search_finds_the_user_name_only_where_it_is_shown(client: Client, version: Version) -> None:
+def test_search_finds_user_name_only_in_v1(client: Client, version: Version) -> None:
     for name in ("Ann Liddell", "Bob Liddell"):
         assert _report(client, X_User_Name=name).status == 201
     shown = version is V1
@@ -62,44 +62,44 @@ def test_a_search_finds_the_user_name_only_where_it_is_shown(client: Client, ver
 
 
 @in_v1
-def test_no_user_name(client: Client) -> None:
+def test_missing_user_name_is_null(client: Client) -> None:
     created = _report(client)
     assert client("GET", f"backups/{created.json['backup_id']}", headers=CONFIRMED).json["user_name"] is None
 
 
 @pytest.mark.parametrize("status", [None, "", "Invalid", "confirmed", "CONFIRMED", "Confirmed "])
-def test_an_identity_that_nobody_confirms_is_401(client: Client, status: str | None) -> None:
+def test_unconfirmed_identity_is_401(client: Client, status: str | None) -> None:
     answer = _report(client, X_Identity_Status=status)
     assert (answer.status, answer.json["title"]) == (401, "Unauthorized")
 
 
 @pytest.mark.parametrize("user", [None, ""])
-def test_fault_39_a_confirmed_identity_that_is_no_user_is_401(client: Client, user: str | None) -> None:
+def test_identity_without_user_is_401_fault_39(client: Client, user: str | None) -> None:
     assert _report(client, X_User_Id=user).status == 401
     assert client("GET", "backups", headers={**CONFIRMED, "X-User-Id": user}).status == 401
 
 
-def test_only_the_list_of_versions_is_open(client: Client) -> None:
+def test_only_list_of_versions_needs_no_identity(client: Client) -> None:
     assert client("GET", "/").status == 300
     for path in (client.base, "jobs", "/nonsense", "/healthcheck"):
         assert client("GET", path).status == 401
 
 
-def test_roles_are_a_list_whatever_the_case(client: Client) -> None:
+def test_roles_are_a_comma_list_ignoring_case(client: Client) -> None:
     for roles in ("member", " MEMBER ", "reader, Member", ",member,", "other,member,other"):
         assert _report(client, X_Roles=roles).status == 201
     for roles in (None, "", ",", "reader", "members", "other"):
         assert _report(client, X_Roles=roles).status == 403
 
 
-def test_a_caller_without_a_project_is_403(client: Client) -> None:
+def test_caller_without_project_is_403(client: Client) -> None:
     for roles in ("member", "admin", "service"):
         answer = _report(client, X_Project_Id=None, X_Roles=roles)
         assert answer.error == (403, "Access Forbidden", "You are not allowed to access this resource")
     assert _report(client, X_Project_Id=None, X_Tenant_Id="library").status == 201
 
 
-def test_a_token_for_a_domain_or_the_system_is_403_and_never_500(client: Client) -> None:
+def test_token_for_domain_or_system_is_403(client: Client) -> None:
     assert _report(client, X_Roles="admin", OpenStack_System_Scope="all").status == 403
     assert _report(client, X_Roles="admin", X_Domain_Id="default").status == 403
     assert _report(client, X_User_Domain_Id="default", X_Project_Domain_Id="default").status == 201

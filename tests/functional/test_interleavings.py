@@ -1,8 +1,7 @@
-"""Requests about one job at once, in many orders of their calls to the store: afterwards the job and the sessions
-agree, and of sessions that it was only joined to one holds it.
+"""Concurrent requests for one job, in many orders of their calls to the store: afterwards the job and the sessions
+agree.
 
-An order is the same in every run. In most of the known ones a job and its sessions once came to disagree, though
-all races of real processes had been passed.
+An order is the same in every run. Most of the known ones once made a job and its sessions disagree.
 """
 
 from functools import partial
@@ -55,7 +54,7 @@ CASES = {
 @pytest.mark.parametrize("engine", on("sqlite"))
 @pytest.mark.parametrize("orders", [None, pytest.param(range(300), marks=pytest.mark.slow)], ids=["known", "many"])
 @pytest.mark.parametrize("case", CASES)
-def test_a_job_and_its_sessions_agree(
+def test_job_and_sessions_agree_in_any_order(
     conf: cfg.ConfigOpts, repository: Repository, identity: Identity, case: str, orders: range | None
 ) -> None:
     store = Interleaved(repository)

@@ -1,4 +1,4 @@
-"""A request costs in proportion to its body; what it adds is bounded (README.md, Limits)."""
+"""Limits of documents: a request costs in proportion to its body."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def small(conf: cfg.ConfigOpts) -> None:
 
 @pytest.fixture
 def generous(repository: Repository, version: Version, identity: Identity) -> Client:
-    """Another process on the same store, whose limits are the usual ones."""
+    """Another process on the same store, with the default limits."""
     conf = cfg.ConfigOpts()
     opts.register(conf)
     conf([], project="freezer", default_config_files=[], default_config_dirs=[])
@@ -136,7 +136,7 @@ def test_action_defaults_are_counted_before_they_are_copied(client: Client, gene
     assert is_too_large(client("POST", f"jobs/{known}", body))
     assert is_too_large(client("PATCH", f"jobs/{known}", body))
     assert library(client) == before
-    # Where each definition has a value of its own, nothing is copied; null is none.
+    # Nothing is copied into definitions with a value; null is replaced.
     own = {**job(3, text="own"), "action_defaults": {"text": TEXT}}
     assert client("POST", "jobs", own).status == 201
     assert client("POST", "jobs", {**job(1, text=None), "action_defaults": {"text": TEXT}}).status == 201
@@ -165,7 +165,7 @@ def test_stored_actions_are_counted_before_they_are_copied(client: Client, gener
     assert client("POST", "jobs", {**by_name, "job_actions": [{"action_id": stored}]}).status == 201
 
 
-def test_many_names_of_one_large_action_read_it_a_few_times(
+def test_job_naming_one_large_action_often_reads_it_rarely(
     conf: cfg.ConfigOpts, client: Client, generous: Client, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = generous("POST", "actions", BODIES["actions"]("x" * 900_000)).json["action_id"]
@@ -189,7 +189,7 @@ def test_number_of_actions_is_limited(client: Client, generous: Client) -> None:
     assert library(client) == before + 1
 
 
-def test_job_above_the_limits_changes_as_long_as_it_does_not_grow(client: Client, generous: Client) -> None:
+def test_job_above_the_limits_may_change_without_growing(client: Client, generous: Client) -> None:
     large = job(8, text="x" * 1000)
     path = f"jobs/{generous('POST', 'jobs', large).json['job_id']}"
     stored = client("GET", path).json
@@ -225,7 +225,7 @@ def test_number_of_jobs_in_a_session_is_limited(client: Client, generous: Client
     assert client("PUT", f"{session}/jobs/{ids[3]}").status == 204
 
 
-def test_entries_of_members_are_counted_only_beyond_what_the_service_writes(client: Client) -> None:
+def test_member_entries_within_service_size_are_not_counted(client: Client) -> None:
     session = f"sessions/{client('POST', 'sessions', {'schedule': {}, 'description': TEXT}).json['session_id']}"
     entry = {"client_id": "c" * 900}
     assert client("PATCH", session, {"jobs": {f"j{number}": entry for number in range(3)}}).status == 200
@@ -233,14 +233,14 @@ def test_entries_of_members_are_counted_only_beyond_what_the_service_writes(clie
     assert is_too_large(client("PATCH", session, {"jobs": {"j0": {"client_id": TEXT}}}))
 
 
-def test_entries_of_members_with_other_keys_are_counted(client: Client) -> None:
+def test_member_entries_with_other_keys_are_counted(client: Client) -> None:
     session = f"sessions/{client('POST', 'sessions', {'schedule': {}, 'description': TEXT}).json['session_id']}"
     assert client("PATCH", session, {"jobs": {"j0": {"x": "y" * 500}}}).status == 200
     assert client("PATCH", session, {"jobs": {"j0": {"status": ""}}}).status == 200
     assert is_too_large(client("PATCH", session, {"jobs": {"j1": {"x": "y" * 500}}}))
 
 
-def test_ids_of_members_are_counted_beyond_the_length_of_an_id(client: Client) -> None:
+def test_long_member_ids_are_counted(client: Client) -> None:
     session = f"sessions/{client('POST', 'sessions', {'schedule': {}}).json['session_id']}"
     assert is_too_large(client("PATCH", session, {"jobs": {DOUBLE: {}}}))
     replacement = {"session_tag": 0, "schedule": {}, "jobs": {DOUBLE: {}}}

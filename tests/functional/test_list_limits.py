@@ -1,4 +1,4 @@
-"""The share of one project in the lists of a worker, and the time limit of searches (README.md, Limits)."""
+"""The limit of concurrent lists of one project, and the time limit of searches."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ TEXT = (
 
 
 class Held:
-    """The store, in which searches wait until the test lets them go on. ``error`` is raised in their place."""
+    """A store whose searches wait for :meth:`let_go`, or raise ``error``."""
 
     def __init__(self, store: Repository) -> None:
         self._store = store
@@ -67,7 +67,7 @@ Running = Callable[..., Callable[[], list[Answer]]]
 
 @pytest.fixture
 def running(client: Client, held: Held) -> Iterator[Running]:
-    """Begin lists of alice that wait in the store; what it returns lets them go and gives their answers."""
+    """Start lists of alice that wait in the store; the result lets them continue and returns their answers."""
     with ExitStack() as stack:
 
         def run(*paths: str, by: str = "alice") -> Callable[[], list[Answer]]:

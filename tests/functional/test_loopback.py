@@ -1,7 +1,4 @@
-"""Requests that are refused where tokens are not verified (contract README, Operation).
-
-Both in standalone mode and behind a paste pipeline without authtoken.
-"""
+"""Requests that are refused in standalone mode and without an authtoken filter: tokens are not verified there."""
 
 from collections.abc import Callable
 from pathlib import Path

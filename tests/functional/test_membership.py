@@ -1,4 +1,4 @@
-"""Sessions and jobs after a request that was interrupted between two writes, and entries that nobody joined.
+"""Sessions and jobs after a request that was interrupted between two writes, and entries without a join.
 
 See ``freezer_api/operations/membership.py``.
 """
@@ -151,7 +151,7 @@ def test_sync_completes_any_number_of_memberships(repository: Repository) -> Non
 
 @in_v1
 @pytest.mark.soak
-def test_next_change_completes_requests_that_a_failing_store_interrupted_at_once(
+def test_next_change_completes_several_interrupted_requests(
     conf: cfg.ConfigOpts, fresh_store: Callable[[], Repository], version: Version, identity: Identity
 ) -> None:
     store = fresh_store()
@@ -184,7 +184,7 @@ def test_reads_change_nothing(services: Services) -> None:
         assert service.disturbed.writes == writes
 
 
-def test_acknowledged_join_survives_patch_by_scheduler_that_does_not_know_it(services: Services) -> None:
+def test_acknowledged_join_survives_patch_of_older_state(services: Services) -> None:
     service = services()
     patch = ("PATCH", "jobs/j1", {"session_id": "", "session_tag": 0})
     service.disturbed.after("replace", "jobs", lambda: service.done(*patch))
@@ -199,7 +199,7 @@ def test_join_of_deleted_job_leaves_no_entry(services: Services) -> None:
     assert service.memberships() == ([], [])
 
 
-def test_removal_undoes_patch_by_scheduler_that_still_names_the_session(services: Services) -> None:
+def test_removal_undoes_patch_of_older_state(services: Services) -> None:
     service = services()
     service.done(*JOIN)
     patch = ("PATCH", "jobs/j1", {"session_id": "s1", "session_tag": 3})
@@ -208,7 +208,7 @@ def test_removal_undoes_patch_by_scheduler_that_still_names_the_session(services
     assert service.memberships() == ([], [])
 
 
-def test_removal_leaves_job_that_joined_again_and_was_patched(services: Services) -> None:
+def test_removal_keeps_job_that_joined_again_and_was_patched(services: Services) -> None:
     service = services()
     service.done(*JOIN)
 
@@ -235,7 +235,7 @@ def test_join_follows_schedule_that_changes_meanwhile(services: Services) -> Non
     assert service.ask("GET", "jobs/j1").json["job_schedule"]["schedule_hour"] == "3"
 
 
-def test_interrupted_join_of_session_that_is_gone_releases_job(services: Services) -> None:
+def test_interrupted_join_of_deleted_session_releases_job(services: Services) -> None:
     service = services()
     service.disturbed.after("replace", "jobs", killed)
     with pytest.raises(Killed):
@@ -247,7 +247,7 @@ def test_interrupted_join_of_session_that_is_gone_releases_job(services: Service
     assert service.memberships() == ([], [])
 
 
-def test_schedule_change_touches_only_jobs_that_name_the_session(services: Services) -> None:
+def test_schedule_change_reads_only_jobs_that_name_the_session(services: Services) -> None:
     service = services()
     service.done(*JOIN)
     invented = {f"invented-{number}": {} for number in range(500)}
@@ -284,7 +284,7 @@ def test_removal_of_invented_entry_changes_only_session(
     assert service.ask("GET", "jobs/other", by="bob").json == before
 
 
-def test_removal_of_entry_of_own_job_that_names_no_session_stops_it(services: Services) -> None:
+def test_removal_stops_own_job_that_names_no_session(services: Services) -> None:
     service = services()
     service.done("PATCH", "sessions/s1", {"jobs": {"j1": {}}})
     service.done("DELETE", "sessions/s1/jobs/j1")
@@ -292,7 +292,7 @@ def test_removal_of_entry_of_own_job_that_names_no_session_stops_it(services: Se
     assert service.ask("GET", "jobs/j1").json["job_schedule"]["event"] == "stop"
 
 
-def test_removal_of_entry_of_job_that_names_another_session_changes_only_session(services: Services) -> None:
+def test_removal_keeps_job_that_names_another_session(services: Services) -> None:
     service = services()
     service.done(*MOVE)
     service.done("PATCH", "sessions/s1", {"jobs": {"j1": {}}})
@@ -302,7 +302,7 @@ def test_removal_of_entry_of_job_that_names_another_session_changes_only_session
     assert service.ask("GET", "jobs/j1").json == before
 
 
-def test_session_id_that_a_client_sends_changes_no_membership(services: Services) -> None:
+def test_session_id_in_body_changes_no_membership(services: Services) -> None:
     service = services()
     service.done(*JOIN)
     service.done("DELETE", "sessions/s1/jobs/j1")

@@ -1,4 +1,4 @@
-"""The notation of conversations notices what it should: each of these expectations is missed."""
+"""The notation of conversations detects mismatches."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def _hold(client: Client, text: str) -> None:
         "!part {client: {list: !has [2]}}",
     ],
 )
-def test_what_holds(client: Client, expected: str) -> None:
+def test_matching_expectation_passes(client: Client, expected: str) -> None:
     _hold(client, f"- GET clients/node1:\n  200: {expected}\n")
 
 
@@ -71,7 +71,7 @@ def test_what_holds(client: Client, expected: str) -> None:
         "!part {client: {deep: {a: $n, b: $n}}}",
     ],
 )
-def test_what_does_not_hold(client: Client, expected: str) -> None:
+def test_other_expectation_is_a_mismatch(client: Client, expected: str) -> None:
     with pytest.raises(Mismatch):
         _hold(client, f"- GET clients/node1:\n  200: {expected}\n")
 
@@ -90,17 +90,17 @@ def test_what_does_not_hold(client: Client, expected: str) -> None:
         "- GET clients/node1:\n  with: {Accept: text/html}\n  200: !any",
     ],
 )
-def test_a_step_that_does_not_hold(client: Client, step: str) -> None:
+def test_other_answer_is_a_mismatch(client: Client, step: str) -> None:
     with pytest.raises(Mismatch):
         _hold(client, step)
 
 
-def test_a_key_that_comes_twice_is_a_mistake(client: Client) -> None:
+def test_duplicate_key_is_an_error(client: Client) -> None:
     with pytest.raises(AssertionError, match="twice"):
         _hold(client, "- GET clients/node1:\n  by: bob\n  by: alice\n  200: !any")
 
 
-def test_plain_scalars_are_those_of_json() -> None:
+def test_plain_scalars_are_parsed_as_json() -> None:
     text = "[2020-01-01, yes, no, on, 0x10, 010, 1_000, 1:30, 1e3, .5, null, true, 7, -1, 1.5e3, '1']"
     assert yaml.load(text, _Loader) == [
         *("2020-01-01", "yes", "no", "on", "0x10", "010", "1_000", "1:30", "1e3", ".5"),

@@ -1,4 +1,4 @@
-"""Pages of long lists, and searches that ask for much (http-v1.md 4.2)."""
+"""Pages of long lists, and large searches."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def _joined(pages: Iterable[list[str]]) -> list[str]:
 
 
 @pytest.mark.parametrize("limit", [1, 4, 5, 24, 25, 26])
-def test_pages_put_together_are_the_whole(client: Client, ids: list[str], limit: int) -> None:
+def test_pages_together_are_the_whole_list(client: Client, ids: list[str], limit: int) -> None:
     by_link = list(_pages(client, f"clients?limit={limit}"))
     by_offset = [_ids(client("GET", f"clients?limit={limit}&offset={n}")) for n in range(0, len(ids), limit)]
     assert by_link == by_offset
@@ -57,7 +57,7 @@ def test_pages_put_together_are_the_whole(client: Client, ids: list[str], limit:
     assert all(len(page) == limit for page in by_link[:-1])
 
 
-def test_a_link_repeats_all_other_parameters(client: Client, ids: list[str]) -> None:
+def test_link_repeats_all_other_parameters(client: Client, ids: list[str]) -> None:
     search = quote('{"match": [{"rack": "r1"}]}')
     pages = list(_pages(client, f"clients?search={search}&limit=2&offset=0&with_count=true&x=a&x=%26"))
     assert _joined(pages) == [id_ for id_ in ids if id_.endswith("1")]
@@ -66,7 +66,7 @@ def test_a_link_repeats_all_other_parameters(client: Client, ids: list[str]) -> 
 
 
 @pytest.mark.parametrize("name", ["search", "sear%63h"])
-def test_link_above_2_kib_leaves_search_out(client: Client, ids: list[str], name: str) -> None:
+def test_link_above_2_kib_omits_search(client: Client, ids: list[str], name: str) -> None:
     search = quote(json.dumps({"match": [{"rack": "r1"}], "match_not": [{"rack": "x" * 1900}]}))
     first = client("GET", f"clients?limit=2&with_count=true&{name}={search}")
     follow = _next(first)
@@ -76,7 +76,7 @@ def test_link_above_2_kib_leaves_search_out(client: Client, ids: list[str], name
     assert [*_ids(first), *_ids(second)] == [id_ for id_ in ids if id_.endswith("1")]
 
 
-def test_link_above_2_kib_leaves_unknown_parameters_out_first(client: Client, ids: list[str]) -> None:
+def test_link_above_2_kib_omits_unknown_parameters_first(client: Client, ids: list[str]) -> None:
     search = quote('{"match": [{"rack": "r1"}]}')
     follow = _next(client("GET", f"clients?limit=2&x={'{' * 1000}&search={search}"))
     assert follow is not None
@@ -84,20 +84,20 @@ def test_link_above_2_kib_leaves_unknown_parameters_out_first(client: Client, id
     assert _ids(client("GET", follow)) == [id_ for id_ in ids if id_.endswith("1")][2:]
 
 
-def test_a_search_in_a_body_is_sent_again(client: Client, ids: list[str]) -> None:
+def test_search_in_a_body_has_to_be_repeated(client: Client, ids: list[str]) -> None:
     pages = list(_pages(client, "clients?limit=1", {"match": [{"rack": "r3"}]}))
     assert _joined(pages) == [id_ for id_ in ids if id_.endswith("3")]
 
 
 def test_exact_hits_come_first_across_pages(client: Client, ids: list[str]) -> None:
-    """The two that say it as a whole, then the others, each in the order of creation."""
+    """Exact matches are first, then the others, each in the order of creation."""
     for id_, text in (("x1", "about r3"), ("x2", "r3"), ("x3", "not r3")):
         client("POST", "clients", {"client_id": id_, "description": text})
     exact = [*(id_ for id_ in ids if id_.endswith("3")), "x2"]
     assert _joined(_pages(client, "clients?limit=2", {"match": [{"_all": "r3"}]})) == [*exact, "x1", "x3"]
 
 
-def test_a_marker_outlives_its_row(client: Client, ids: list[str]) -> None:
+def test_marker_of_deleted_document_works(client: Client, ids: list[str]) -> None:
     first = client("GET", "clients?limit=5")
     client("DELETE", f"clients/{ids[4]}")
     client("DELETE", f"clients/{ids[5]}")
@@ -106,7 +106,7 @@ def test_a_marker_outlives_its_row(client: Client, ids: list[str]) -> None:
     assert _ids(client("GET", after)) == ids[6:11]
 
 
-def test_what_comes_later_comes_last(client: Client, ids: list[str]) -> None:
+def test_new_documents_are_last(client: Client, ids: list[str]) -> None:
     first = client("GET", "clients?limit=20")
     client("POST", "clients", {"client_id": "late"})
     client("PATCH", f"clients/{ids[0]}", {"description": "changed"})
@@ -114,13 +114,13 @@ def test_what_comes_later_comes_last(client: Client, ids: list[str]) -> None:
     assert _ids(client("GET", "clients?limit=1")) == ids[:1]
 
 
-def test_fault_28_any_depth_is_answered(client: Client, ids: list[str]) -> None:
+def test_any_offset_works_fault_28(client: Client, ids: list[str]) -> None:
     assert _ids(client("GET", "clients?offset=24")) == ids[24:]
     assert _ids(client("GET", "clients?offset=10001&limit=500")) == []
     assert _ids(client("GET", f"clients?offset={2**63 - 1}")) == []
 
 
-def test_a_limit_beyond_the_largest_is_lowered_to_it(client: Client, ids: list[str]) -> None:
+def test_limit_above_maximum_is_lowered(client: Client, ids: list[str]) -> None:
     assert _ids(client("GET", "clients?limit=1001")) == ids
 
 
@@ -129,7 +129,7 @@ class TestLargestLimit:
     def three(self, conf: cfg.ConfigOpts) -> None:
         conf.set_override("max_limit", 3, group="api")
 
-    def test_it_is_the_configured_one(self, client: Client, ids: list[str]) -> None:
+    def test_max_limit_is_configurable(self, client: Client, ids: list[str]) -> None:
         for limit in ("", "?limit=3", "?limit=4", "?limit=500"):
             answer = client("GET", f"clients{limit}")
             assert _ids(answer) == ids[:3]
@@ -138,7 +138,7 @@ class TestLargestLimit:
 
 
 @pytest.mark.parametrize("part", ["match", "match_not"])
-def test_a_search_has_at_most_100_pairs(client: Client, part: str) -> None:
+def test_search_with_more_than_100_pairs_is_400(client: Client, part: str) -> None:
     pair = {"a": 1}
     refused = "A search may have at most 100 pairs in 'match' and 'match_not'"
     assert client("GET", "clients", {part: [pair] * 100}).status == 200
@@ -150,7 +150,7 @@ def test_a_search_has_at_most_100_pairs(client: Client, part: str) -> None:
     assert client("GET", "clients", {part: [{"_all": nested}]}).json.get("description") == refused
 
 
-def test_a_search_has_at_most_500_words(client: Client) -> None:
+def test_search_with_more_than_500_words_is_400(client: Client) -> None:
     refused = "A search may have at most 500 words"
     words = [f"w{number}" for number in range(501)]
     assert client("GET", "clients", {"match": [{"_all": " ".join(words[:500] * 2)}]}).status == 200
@@ -159,7 +159,7 @@ def test_a_search_has_at_most_500_words(client: Client) -> None:
     assert client("GET", "clients", {"match": halves}).json["description"] == refused
 
 
-def test_a_long_value_is_not_found_by_name_but_by_its_words(client: Client) -> None:
+def test_long_value_is_found_by_words_only(client: Client) -> None:
     for length in (1024, 1025):
         client("POST", "clients", {"client_id": f"n{length}", "note": "x" * (length - 5) + " word"})
     found = client("GET", "clients", {"match": [{"note": "x" * 1019 + " word"}]})
@@ -169,7 +169,7 @@ def test_a_long_value_is_not_found_by_name_but_by_its_words(client: Client) -> N
     assert _ids(client("GET", "clients", {"match": [{"_all": "x" * 1020}]})) == ["n1025"]
 
 
-def test_fault_26_a_search_of_many_words(client: Client) -> None:
+def test_search_of_many_words_fault_26(client: Client) -> None:
     words = [f"word{number}" for number in range(200)]
     client("POST", "clients", {"client_id": "a", "description": " ".join(words)})
     client("POST", "clients", {"client_id": "b", "description": " ".join(words[:-1])})
@@ -177,8 +177,8 @@ def test_fault_26_a_search_of_many_words(client: Client) -> None:
     assert _ids(client("GET", "clients", {"match": [{"description": " ".join(reversed(words))}]})) == ["a"]
 
 
-def test_a_search_of_many_words_that_stand_aside(client: Client) -> None:
-    """Each is looked for in the text, and in a field beside it."""
+def test_search_of_many_words_includes_separate_fields(client: Client) -> None:
+    """Each word is searched in the text and in ``ASIDE`` fields."""
     words = [str(number) for number in range(250)]
     backup = {"container": "c", "hostname": "h", "backup_name": " ".join(words)}
     assert client("POST", "backups", backup).status == 201
@@ -187,7 +187,7 @@ def test_a_search_of_many_words_that_stand_aside(client: Client) -> None:
     assert client("GET", "backups?with_count=1", search).json["count"] == 1
 
 
-def test_a_job_that_many_sessions_name_leaves_them_all(client: Client) -> None:
+def test_deleted_job_leaves_all_sessions(client: Client) -> None:
     assert client("POST", "clients", {"client_id": "node1"}).status == 201
     assert client("POST", "jobs/j1", {"client_id": "node1", "job_actions": []}).status == 201
     for number in range(101):
@@ -200,7 +200,7 @@ def test_a_job_that_many_sessions_name_leaves_them_all(client: Client) -> None:
 @pytest.mark.parametrize(
     "raw", ['{"match":[{"rack":"<>"}]}', '{"match_not":[{"rack":"a> b; rel=next, <x"}]}', "%22%3E"]
 )
-def test_a_link_is_one_whatever_the_parameters_hold(client: Client, ids: list[str], raw: str) -> None:
+def test_link_is_escaped(client: Client, ids: list[str], raw: str) -> None:
     name = "search" if raw.startswith("{") else "x"
     answer = client("GET", f"clients?limit=1&{name}={raw.replace(' ', '+')}")
     assert answer.status == 200

@@ -1,7 +1,4 @@
-"""The service as paste files compose it: ours, and those of deployers as they are.
-
-Nobody listens where Keystone should be. Tokens that somebody confirms are in ``tests/keystone``.
-"""
+"""The service with our own paste file and those of deployers. Keystone is unreachable here."""
 
 import logging
 import socket
@@ -47,7 +44,7 @@ Compose = Callable[..., Client]
 
 
 @pytest.fixture
-def nobody_listens() -> Iterator[int]:
+def closed_port() -> Iterator[int]:
     """A port at which every connection is refused."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
@@ -55,10 +52,10 @@ def nobody_listens() -> Iterator[int]:
 
 
 @pytest.fixture
-def compose(conf: cfg.ConfigOpts, repository: Repository, tmp_path: Path, nobody_listens: int) -> Compose:
+def compose(conf: cfg.ConfigOpts, repository: Repository, tmp_path: Path, closed_port: int) -> Compose:
     def composed(paste: Path, more: str = "", name: str = "main", loopback_only: bool = False) -> Client:
         configuration = tmp_path / "freezer-api.conf"
-        url = f"http://127.0.0.1:{nobody_listens}/v3"
+        url = f"http://127.0.0.1:{closed_port}/v3"
         configuration.write_text(
             f"[DEFAULT]\n{more}\n[paste_deploy]\nconfig_file = {paste}\n[keystone_authtoken]\n"
             f"auth_type = password\nauth_url = {url}\nwww_authenticate_uri = {url}\n"
@@ -77,7 +74,7 @@ def client(request: pytest.FixtureRequest, compose: Compose) -> Client:
     return compose(FILES[request.param])
 
 
-def test_the_versions_and_the_health_are_open(client: Client) -> None:
+def test_versions_and_healthcheck_need_no_token(client: Client) -> None:
     for headers in ({}, FORGED, {"X-Auth-Token": "rubbish"}):
         assert client("GET", "/", by=None, headers=headers).status == 300
         for path in ("/healthcheck", "/healthcheck/"):
@@ -90,9 +87,7 @@ def test_the_versions_and_the_health_are_open(client: Client) -> None:
     "path", ["/v1", "/v1/", "/v1/jobs", "//v1/jobs/", "/v1/nonsense", "/nonsense", "/v1/health"]
 )
 @pytest.mark.parametrize("headers", [{}, FORGED], ids=["nothing", "forged"])
-def test_fault_15_without_a_token_everything_else_is_401(
-    client: Client, path: str, headers: dict[str, str]
-) -> None:
+def test_other_paths_without_token_are_401_fault_15(client: Client, path: str, headers: dict[str, str]) -> None:
     for method in ("GET", "POST", "OPTIONS", "DELETE"):
         answer = client.unchecked(method, path, by=None, headers=headers)
         assert answer.status == 401
@@ -100,7 +95,7 @@ def test_fault_15_without_a_token_everything_else_is_401(
         assert answer.headers["x-openstack-request-id"].startswith("req-")
 
 
-def test_a_keystone_that_is_not_there_is_503_in_time(client: Client) -> None:
+def test_unreachable_keystone_is_503_within_10_s(client: Client) -> None:
     begun = time.monotonic()
     answer = client("GET", "jobs", headers={"X-Auth-Token": "some-token"} | FORGED)
     assert time.monotonic() - begun < 10
@@ -108,7 +103,7 @@ def test_a_keystone_that_is_not_there_is_503_in_time(client: Client) -> None:
     assert answer.headers["retry-after"] == "5"
 
 
-def test_context_refuses_whom_authtoken_lets_pass_unconfirmed(compose: Compose, tmp_path: Path) -> None:
+def test_context_filter_refuses_unconfirmed_identity(compose: Compose, tmp_path: Path) -> None:
     text = OURS.read_text().replace(
         "auth_token:filter_factory", "auth_token:filter_factory\ndelay_auth_decision = true"
     )
@@ -120,9 +115,7 @@ def test_context_refuses_whom_authtoken_lets_pass_unconfirmed(compose: Compose, 
     assert client("GET", "/", by=None).status == 300
 
 
-def test_a_server_that_hands_over_its_own_configuration(
-    conf: cfg.ConfigOpts, compose: Compose, tmp_path: Path
-) -> None:
+def test_configuration_of_the_server_is_used(conf: cfg.ConfigOpts, compose: Compose, tmp_path: Path) -> None:
     from freezer_api import service
 
     compose(OURS)
@@ -138,7 +131,9 @@ def test_a_server_that_hands_over_its_own_configuration(
 
 class TestHealth:
     @pytest.mark.parametrize("name", FILES)
-    def test_the_file_of_the_section_disables(self, name: str, compose: Compose, tmp_path: Path) -> None:
+    def test_disable_by_file_path_of_the_section_applies(
+        self, name: str, compose: Compose, tmp_path: Path
+    ) -> None:
         switch = tmp_path / "disabled"
         text = FILES[name].read_text().replace("/etc/freezer/healthcheck_disable", str(switch))
         (tmp_path / "paste.ini").write_text(text)
@@ -147,7 +142,7 @@ class TestHealth:
         health = client.unchecked("GET", "/healthcheck", by=None, headers={"Accept": None})
         assert (health.status, health.data) == (503, b"DISABLED BY FILE")
 
-    def test_a_filter_of_old_is_replaced_and_the_operator_told(
+    def test_obsolete_filter_is_replaced_with_a_warning(
         self, compose: Compose, caplog: pytest.LogCaptureFixture
     ) -> None:
         compose(FILES["kolla"])
@@ -157,7 +152,7 @@ class TestHealth:
         compose(OURS)
         assert not [record for record in caplog.records if record.name.startswith("freezer_api")]
 
-    def test_the_health_app_of_the_first_era(self, compose: Compose, tmp_path: Path) -> None:
+    def test_health_app_of_first_releases_works(self, compose: Compose, tmp_path: Path) -> None:
         text = FILES["e1"].read_text()
         (tmp_path / "paste.ini").write_text(text.replace("pipeline = healthcheck", "pipeline = HealthApp", 1))
         client = compose(tmp_path / "paste.ini")
@@ -177,7 +172,7 @@ class TestWithoutAuthtoken:
         return compose(tmp_path / "paste.ini", loopback_only=True)
 
     @pytest.mark.parametrize("address", ["127.0.0.1", "127.8.8.8", "::1"])
-    def test_this_machine_is_answered(self, client: Client, address: str) -> None:
+    def test_loopback_peer_is_served(self, client: Client, address: str) -> None:
         client.peer = address
         if client("GET", "/", by=None).json["versions"]:
             assert client("POST", "backups", BACKUP, headers={"X-Auth-Token": "alice:library"}).status in (
@@ -186,14 +181,14 @@ class TestWithoutAuthtoken:
             )
         assert client("GET", "backups", headers={"X-Auth-Token": "alice"}).status == 401
 
-    def test_fault_15_forged_headers_give_no_role(self, client: Client) -> None:
+    def test_forged_headers_give_no_role_fault_15(self, client: Client) -> None:
         reader = FORGED | {"X-Auth-Token": "mallory:library:reader"}
         assert client("POST", "backups", BACKUP, headers=reader).status in (403, 404)
         assert client("POST", "backups", BACKUP, headers=FORGED | {"X-Auth-Token": "rubbish"}).status == 401
 
-    def test_the_operator_is_told(self, client: Client, caplog: pytest.LogCaptureFixture) -> None:
-        told = [record.getMessage() for record in caplog.get_records("setup")]
-        assert any("has no authtoken filter" in line for line in told)
+    def test_missing_authtoken_is_logged(self, client: Client, caplog: pytest.LogCaptureFixture) -> None:
+        logged = [record.getMessage() for record in caplog.get_records("setup")]
+        assert any("has no authtoken filter" in line for line in logged)
 
 
 class TestAudit:
@@ -210,7 +205,7 @@ class TestAudit:
         compose(tmp_path / "paste.ini", more)
         return [record.getMessage() for record in caplog.records if "audit" in record.getMessage()]
 
-    def test_events_that_cannot_be_sent_are_warned_of(
+    def test_missing_oslo_messaging_is_a_warning(
         self, compose: Compose, caplog: pytest.LogCaptureFixture, tmp_path: Path
     ) -> None:
         (line,) = self._warnings(compose, caplog, tmp_path)
@@ -223,12 +218,12 @@ class TestAudit:
             ("", "[audit_middleware_notifications]\nuse_oslo_messaging = false"),
         ],
     )
-    def test_events_that_are_for_the_log_are_not(
+    def test_audit_events_for_the_log_need_no_warning(
         self, compose: Compose, caplog: pytest.LogCaptureFixture, tmp_path: Path, setting: str, more: str
     ) -> None:
         assert not self._warnings(compose, caplog, tmp_path, setting, more)
 
-    def test_its_options_are_those_of_the_service(
+    def test_audit_filter_uses_options_of_the_service(
         self, compose: Compose, caplog: pytest.LogCaptureFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         made = []
@@ -243,13 +238,13 @@ class TestVersions:
         answer = client("GET", "/", by=None)
         return [version["links"][0]["href"].rstrip("/")[-2:] for version in answer.json["versions"]]
 
-    def test_what_the_composite_names_is_offered(self, compose: Compose) -> None:
+    def test_versions_of_the_composite_are_offered(self, compose: Compose) -> None:
         assert self._offered(compose(FILES["helm-api"])) == ["v2", "v1"]
         assert self._offered(compose(FILES["e3"])) == ["v2"]
 
-    def test_what_is_switched_off_is_not(self, compose: Compose, tmp_path: Path) -> None:
+    def test_disabled_version_is_not_offered(self, compose: Compose, tmp_path: Path) -> None:
         text = OURS.read_text().replace("/ = api", "/ = unauthenticated_api")
-        # The section of a version that is switched off is never looked at.
+        # The section of a disabled version is not loaded.
         text = text.replace("freezer_api.service:freezer_appv1_factory", "no.such:factory")
         (tmp_path / "paste.ini").write_text(text)
         client = compose(tmp_path / "paste.ini", "enable_v1_api = false", loopback_only=True)
@@ -259,13 +254,13 @@ class TestVersions:
         with pytest.raises(ConfigurationError, match=r"paste.ini cannot be used: .*no"):
             compose(tmp_path / "paste.ini")
 
-    def test_a_version_that_is_switched_off_and_mounted_is_404(self, compose: Compose, tmp_path: Path) -> None:
+    def test_mounted_disabled_version_is_404(self, compose: Compose, tmp_path: Path) -> None:
         text = OURS.read_text().replace("/ = api", "/ = unauthenticated_api\n/v1 = appv1")
         (tmp_path / "paste.ini").write_text(text)
         client = compose(tmp_path / "paste.ini", "enable_v1_api = false", loopback_only=True)
         assert client("GET", "/v1/jobs", by=None).status == 404
 
-    def test_a_version_may_be_mounted_anywhere(self, compose: Compose, tmp_path: Path) -> None:
+    def test_version_may_be_mounted_at_any_path(self, compose: Compose, tmp_path: Path) -> None:
         text = OURS.read_text().replace("/ = api", "/backup/one = appv1\n/ = api")
         (tmp_path / "paste.ini").write_text(text.replace("authtoken context ", ""))
         client = compose(tmp_path / "paste.ini", loopback_only=True)
@@ -295,7 +290,9 @@ class TestUnusable:
             ("[pipeline:main]\npipeline =\n", "a pipeline is empty"),
         ],
     )
-    def test_the_file_is_named(self, compose: Compose, tmp_path: Path, text: str, reason: str) -> None:
+    def test_unusable_paste_file_is_named_with_the_reason(
+        self, compose: Compose, tmp_path: Path, text: str, reason: str
+    ) -> None:
         (tmp_path / "paste.ini").write_text(text)
         with pytest.raises(ConfigurationError) as refused:
             compose(tmp_path / "paste.ini")
@@ -304,16 +301,16 @@ class TestUnusable:
         assert reason in line
         assert "hunter2" not in line
 
-    def test_one_that_is_not_there(self, compose: Compose) -> None:
+    def test_missing_paste_file_is_an_error(self, compose: Compose) -> None:
         with pytest.raises(ConfigurationError, match=r"paste file /no/such\.ini not found"):
             compose(Path("/no/such.ini"))
 
-    def test_a_pipeline_of_deployers_whose_application_they_forgot(self, compose: Compose) -> None:
+    def test_pipeline_without_its_application_is_an_error(self, compose: Compose) -> None:
         for name in ("kolla", "e3", "e1"):
             with pytest.raises(ConfigurationError, match=r"freezer_app|Healthcheck"):
                 compose(FILES[name], name="unauthenticated_freezer_api")
 
-    def test_an_auth_plugin_that_is_not_there(self, compose: Compose, tmp_path: Path) -> None:
+    def test_unknown_auth_plugin_is_an_error(self, compose: Compose, tmp_path: Path) -> None:
         text = OURS.read_text().replace(
             "auth_token:filter_factory", "auth_token:filter_factory\nauth_type = nonsense"
         )
@@ -322,13 +319,13 @@ class TestUnusable:
             compose(tmp_path / "paste.ini")
 
 
-def test_the_entry_point_of_old_files(compose: Compose, tmp_path: Path) -> None:
+def test_entry_point_of_old_files_works(compose: Compose, tmp_path: Path) -> None:
     (tmp_path / "paste.ini").write_text("[app:main]\nuse = egg:freezer-api#service_v1\n")
     client = compose(tmp_path / "paste.ini", loopback_only=True)
     assert client("GET", "jobs", by=None).json == {"jobs": []}
 
 
-def test_our_file_says_what_each_line_is_for() -> None:
+def test_each_section_of_our_paste_file_has_a_comment() -> None:
     sections = OURS.read_text().split("\n[")
     assert sections[0].startswith("#")
     for section in sections[1:]:
@@ -338,7 +335,7 @@ def test_our_file_says_what_each_line_is_for() -> None:
             assert before.startswith("#"), name
 
 
-def test_the_access_line_has_no_forged_user(compose: Compose, caplog: pytest.LogCaptureFixture) -> None:
+def test_access_log_has_no_forged_user(compose: Compose, caplog: pytest.LogCaptureFixture) -> None:
     client = compose(OURS)
     with caplog.at_level(logging.INFO, "freezer_api.access"):
         client.unchecked("GET", "/v1/jobs", by=None, headers=FORGED)
@@ -348,10 +345,10 @@ def test_the_access_line_has_no_forged_user(compose: Compose, caplog: pytest.Log
 
 
 @pytest.mark.parametrize("name", FILES)
-@pytest.mark.parametrize("believed", [True, False])
-def test_links_are_those_of_the_proxy_if_the_operator_says_so(compose: Compose, name: str, believed: bool) -> None:
+@pytest.mark.parametrize("enabled", [True, False])
+def test_links_use_proxy_headers_only_if_enabled(compose: Compose, name: str, enabled: bool) -> None:
     # A reload reads new options, so the filters must not read ``cfg.CONF``.
-    client = compose(FILES[name], f"[oslo_middleware]\nenable_proxy_headers_parsing = {believed}")
+    client = compose(FILES[name], f"[oslo_middleware]\nenable_proxy_headers_parsing = {enabled}")
     answer = client("GET", "/", by=None, headers={"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"})
-    place = "https://backup.localhost:9090/backup" if believed else "http://backup.localhost:9090"
+    place = "https://backup.localhost:9090/backup" if enabled else "http://backup.localhost:9090"
     assert answer.json["versions"][0]["links"][0]["href"] == f"{place}/v2/"

@@ -1,4 +1,4 @@
-"""Who may do what (policy.md), in one's own project."""
+"""Policy rules in the own project."""
 
 import json
 from pathlib import Path
@@ -85,11 +85,11 @@ def _offered(client: Client) -> set[str]:
     return RULES.keys() - (OF_V2 if client.version is V1 else set())
 
 
-def test_the_tools_of_oslo_policy_get_all_rules() -> None:
+def test_oslo_policy_tools_get_all_rules() -> None:
     assert enforcer().registered_rules.keys() == {rule.name for rule in list_rules()}
 
 
-def test_the_rules_have_their_original_names() -> None:
+def test_rules_have_their_original_names() -> None:
     names = {rule.name for rule in list_rules() if ":" in rule.name}
     assert names == {rule.split(" ")[0] for rule in RULES} | SILENT
 
@@ -105,7 +105,7 @@ class TestPolicyFile:
         return path
 
     @pytest.mark.usefixtures("repository")
-    def test_it_overrides_the_defaults(self, policy: Path, request: pytest.FixtureRequest) -> None:
+    def test_policy_file_overrides_the_defaults(self, policy: Path, request: pytest.FixtureRequest) -> None:
         policy.write_text(
             """
             jobs:get_all: "!"
@@ -123,7 +123,7 @@ class TestPolicyFile:
         assert client("GET", "backups").status == 200
 
     @pytest.mark.usefixtures("repository")
-    def test_one_of_the_first_era_opens_every_rule_and_no_document(
+    def test_policy_file_of_first_releases_opens_no_foreign_document(
         self, policy: Path, request: pytest.FixtureRequest
     ) -> None:
         rules = {

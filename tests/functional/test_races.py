@@ -1,6 +1,6 @@
-"""Two requests at once: a rival's comes between the reads and the writes of another one.
+"""Concurrent requests: a rival's request runs between the reads and the writes of another one.
 
-``disturbed`` says where; the rival talks to the same store. Both sides are plain requests.
+``disturbed`` sets when; the rival uses the same store.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ Rival = Callable[..., Callable[[], Answer]]
 
 @pytest.fixture
 def rival(conf: cfg.ConfigOpts, repository: Repository, version: Version, identity: Identity) -> Rival:
-    """Makes a request that is sent later; it succeeds. The client of the job is known."""
+    """Returns a function that sends a successful request later. The client of the jobs is registered."""
     other = Client(app.build_standalone(conf, repository), version, identity)
 
     def later(method: str, path: str, body: Any = NO_BODY, *, by: str = "alice") -> Callable[[], Answer]:
@@ -68,24 +68,26 @@ def _job(rival: Rival, job_id: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("two_sessions")
 class TestMembership:
-    def test_a_session_goes_while_a_job_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_session_is_deleted_after_a_job_joined(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
         assert not _job(rival, "j1").get("session_id")
 
-    def test_a_session_goes_before_the_job_is_in_it(
+    def test_session_is_deleted_before_it_has_the_entry(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.before("replace", "sessions", rival("DELETE", "sessions/s1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 404
         assert not _job(rival, "j1").get("session_id")
 
-    def test_a_job_goes_while_it_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_job_is_deleted_while_it_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "jobs/j1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
         assert _members(rival, "s1") == set()
 
-    def test_a_job_goes_before_it_hears_of_its_session(
+    def test_job_is_deleted_before_it_names_the_session(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.before("get", "jobs", rival("DELETE", "jobs/j1"), skip=1)
@@ -93,13 +95,13 @@ class TestMembership:
         assert answer.error == (404, "Not Found", "No document found with ID j1")
         assert _members(rival, "s1") == set()
 
-    def test_a_job_is_removed_while_it_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_job_is_removed_while_it_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1/jobs/j1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
         assert _members(rival, "s1") == set()
         assert _job(rival, "j1").get("session_id", "") == ""
 
-    def test_a_job_that_is_removed_while_it_joins_joins_another_session(
+    def test_job_is_removed_while_it_joins_and_joins_another_session(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1/jobs/j1"))
@@ -111,7 +113,7 @@ class TestMembership:
 
     @pytest.mark.parametrize(("one", "other"), [("s1", "s2"), ("s2", "s1")])
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_fault_78_a_job_joins_two_sessions_at_once(
+    def test_concurrent_joins_leave_one_session_fault_78(
         self, client: Client, disturbed: Disturbed, rival: Rival, one: str, other: str, when: str
     ) -> None:
         getattr(disturbed, when)("replace", "sessions", rival("PUT", f"sessions/{other}/jobs/j1"))
@@ -122,7 +124,7 @@ class TestMembership:
         assert job["job_schedule"]["schedule_interval"] == f"{holders[0][1]} hours"
 
     @pytest.mark.parametrize(("method", "kind", "skip"), [("replace", "sessions", 0), ("get", "jobs", 1)])
-    def test_a_job_joins_again_while_it_is_removed(
+    def test_job_joins_again_while_it_is_removed(
         self, client: Client, disturbed: Disturbed, rival: Rival, method: str, kind: str, skip: int
     ) -> None:
         rival("PUT", "sessions/s1/jobs/j1")()
@@ -131,7 +133,7 @@ class TestMembership:
         assert _members(rival, "s1") == {"j1"}
         assert _job(rival, "j1")["session_id"] == "s1"
 
-    def test_the_job_changes_its_mind_after_it_heard(
+    def test_job_joins_another_session_after_it_named_the_first(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.after("replace", "jobs", rival("PUT", "sessions/s2/jobs/j1"))
@@ -144,7 +146,7 @@ class TestMembership:
         ("when", "method", "kind"),
         [("before", "replace", "sessions"), ("after", "replace", "sessions"), ("after", "replace", "jobs")],
     )
-    def test_fault_89_a_session_gets_a_schedule_while_a_job_joins(
+    def test_schedule_changes_while_a_job_joins_fault_89(
         self, client: Client, disturbed: Disturbed, rival: Rival, when: str, method: str, kind: str
     ) -> None:
         new = {"schedule": {"schedule_interval": "9 hours"}}
@@ -153,7 +155,7 @@ class TestMembership:
         assert _job(rival, "j1")["job_schedule"]["schedule_interval"] == "9 hours"
 
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_fault_89_a_job_joins_while_its_session_gets_a_schedule(
+    def test_job_joins_while_the_schedule_changes_fault_89(
         self, client: Client, disturbed: Disturbed, rival: Rival, when: str
     ) -> None:
         getattr(disturbed, when)("replace", "sessions", rival("PUT", "sessions/s1/jobs/j1"))
@@ -161,7 +163,7 @@ class TestMembership:
         assert _job(rival, "j1")["job_schedule"]["schedule_interval"] == "9 hours"
 
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_fault_79_a_job_joins_a_session_that_goes(
+    def test_job_joins_while_the_session_is_deleted_fault_79(
         self, client: Client, disturbed: Disturbed, rival: Rival, when: str
     ) -> None:
         rival("PUT", "sessions/s1/jobs/j2")()
@@ -171,17 +173,21 @@ class TestMembership:
         assert not _job(rival, "j1").get("session_id")
         assert not _job(rival, "j2").get("session_id")
 
-    def test_fault_79_a_job_joins_while_it_goes(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_job_joins_while_it_is_deleted_fault_79(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.before("delete", "jobs", rival("PUT", "sessions/s1/jobs/j1"))
         assert client("DELETE", "jobs/j1").status == 204
         assert _members(rival, "s1") == set()
 
-    def test_fault_70_two_jobs_join_at_once(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_two_jobs_join_concurrently_fault_70(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("replace", "sessions", rival("PUT", "sessions/s1/jobs/j2"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
         assert _members(rival, "s1") == {"j1", "j2"}
 
-    def test_fault_69_two_members_start_at_once(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_two_members_start_concurrently_fault_69(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         for job_id in ("j1", "j2"):
             rival("PUT", f"sessions/s1/jobs/{job_id}")()
         start = {"start": {"job_id": "j2", "current_tag": 1}}
@@ -196,7 +202,7 @@ WANTED = {**JOB, "job_actions": [{**BACKUP, "action_id": "a1"}, {"freezer_action
 
 
 class TestJobActions:
-    """Somebody takes the id of an action between the plan and the write."""
+    """Another request takes the id of an action between plan and write."""
 
     def _create(self, client: Client, rival: Rival) -> list[str]:
         answer = client("POST", "jobs/j1", WANTED)
@@ -209,21 +215,23 @@ class TestJobActions:
             assert action["freezer_action"] == item["freezer_action"]
         return [item["action_id"] for item in items]
 
-    def test_the_same_action(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_equal_action_is_shared(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("create", "actions", rival("POST", "actions/a1", BACKUP))
         assert self._create(client, rival)[0] == "a1"
 
-    def test_another_action(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_different_action_gets_a_new_id(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         other = {"freezer_action": {"action": "restore"}}
         disturbed.before("create", "actions", rival("POST", "actions/a1", other))
         assert self._create(client, rival)[0] != "a1"
 
-    def test_a_strangers_action(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_action_of_another_user_gets_a_new_id(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.before("create", "actions", rival("POST", "actions/a1", BACKUP, by="bob"))
         assert self._create(client, rival)[0] != "a1"
         assert rival("GET", "actions/a1", by="bob")().json["user_id"] == "bob"
 
-    def test_the_named_action_goes_after_the_plan(
+    def test_named_action_is_deleted_after_planning(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         rival("POST", "actions/a1", BACKUP)()
@@ -231,7 +239,7 @@ class TestJobActions:
         assert client("POST", "jobs/j1", {**JOB, "job_actions": [{"action_id": "a1"}]}).status == 201
         assert _job(rival, "j1")["job_actions"][0]["freezer_action"] == {"action": "backup"}
 
-    def test_fault_40_the_job_goes_while_it_gets_actions(
+    def test_job_is_deleted_while_it_gets_actions_fault_40(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         rival("POST", "jobs/j1", JOB)()
@@ -241,26 +249,28 @@ class TestJobActions:
 
 
 class TestOneDocument:
-    def test_two_create_a_job_under_one_id(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_concurrent_creation_of_a_job_becomes_a_replacement(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.before("create", "jobs", rival("POST", "jobs/j1", JOB))
         answer = client("POST", "jobs/j1", {**JOB, "description": "mine"})
         assert (answer.status, answer.json) == (201, {"job_id": "j1", "version": 2})
         assert _job(rival, "j1")["description"] == "mine"
 
-    def test_a_stranger_takes_the_id_of_a_job(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_job_id_taken_by_another_user_is_409(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("create", "jobs", rival("POST", "jobs/j1", JOB, by="bob"))
         answer = client("POST", "jobs/j1", {**JOB, "job_actions": [BACKUP]})
         assert answer.error == (409, "Document already existing", "Job already registered with ID j1")
         assert rival("GET", "actions")().json["actions"] == []
 
-    def test_a_stranger_takes_the_id_of_an_action(
+    def test_action_id_taken_by_another_user_is_409(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.before("create", "actions", rival("POST", "actions/a1", BACKUP, by="bob"))
         answer = client("POST", "actions", {"action_id": "a1", **BACKUP})
         assert answer.error == (409, "Document already existing", "Action already registered with ID a1")
 
-    def test_fault_63_two_register_a_client(
+    def test_concurrent_registrations_of_a_client_fault_63(
         self, client: Client, disturbed: Disturbed, rival: Rival, version: Version
     ) -> None:
         disturbed.before("create", "clients", rival("POST", "clients", {"client_id": "node2"}))
@@ -273,7 +283,9 @@ class TestOneDocument:
             assert answer.status == 201
             assert [client["client"]["description"] for client in clients] == ["the later one"]
 
-    def test_fault_47_an_event_meets_a_patch(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_event_keeps_concurrent_patch_fault_47(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         rival("POST", "jobs/j1", JOB)()
         patch = {"description": "mine", "job_schedule": {"status": "running", "current_pid": 7}}
         disturbed.before("replace", "jobs", rival("PATCH", "jobs/j1", patch))
@@ -284,20 +296,24 @@ class TestOneDocument:
         schedule = job["job_schedule"]
         assert (schedule["event"], schedule["status"], schedule["current_pid"]) == ("abort", "running", 7)
 
-    def test_two_ask_for_the_same_event(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_concurrent_equal_events_are_one_change(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         rival("POST", "jobs/j1", JOB)()
         disturbed.before("replace", "jobs", rival("POST", "jobs/j1/event", {"stop": None}))
         assert client("POST", "jobs/j1/event", {"stop": None}).json == {"result": "stop already requested"}
         assert _job(rival, "j1")["_version"] == 2
 
-    def test_two_patches_meet(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_concurrent_patches_are_merged(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         rival("POST", "jobs/j1", JOB)()
         disturbed.before("replace", "jobs", rival("PATCH", "jobs/j1", {"description": "of the rival"}))
         assert client("PATCH", "jobs/j1", {"session_name": "mine"}).json == {"job_id": "j1", "version": 3}
         job = _job(rival, "j1")
         assert (job["description"], job["session_name"]) == ("of the rival", "mine")
 
-    def test_a_replace_meets_a_patch(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_replacement_overwrites_concurrent_patch(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         rival("POST", "actions/a1", BACKUP)()
         disturbed.before("replace", "actions", rival("PATCH", "actions/a1", {"max_retries": 3}))
         other = {"freezer_action": {"action": "exec"}}
@@ -306,22 +322,24 @@ class TestOneDocument:
         assert (action["freezer_action"], action["_version"]) == (other["freezer_action"], 3)
         assert action.get("max_retries") != 3
 
-    def test_a_patch_meets_a_deletion(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_patch_of_concurrently_deleted_job_is_404(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         rival("POST", "jobs/j1", JOB)()
         disturbed.before("replace", "jobs", rival("DELETE", "jobs/j1"))
         assert client("PATCH", "jobs/j1", {"description": "mine"}).status == 404
 
-    def test_a_deletion_meets_a_patch(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_deletion_survives_concurrent_patch(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("delete", "clients", rival("PATCH", "clients/node1", {"description": "d"}))
         assert client("DELETE", "clients/node1").status == 204
         assert rival("GET", "clients")().json["clients"] == []
 
-    def test_two_delete(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_concurrent_deletions_are_204(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("delete", "clients", rival("DELETE", "clients/node1"))
         assert client("DELETE", "clients/node1").status == 204
 
     @in_v2
-    def test_fault_102_two_patches_of_a_backup_meet(
+    def test_concurrent_patches_of_a_backup_are_merged_fault_102(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         backup = {"container": "c", "hostname": "h", "backup_name": "b"}
@@ -339,23 +357,23 @@ SCHEDULER = "scheduler@services service,member"
 
 @in_v2
 class TestCentralClients:
-    """Registrations for all projects, of which one wins."""
+    """Concurrent registrations of central clients."""
 
     CENTRAL: ClassVar = {"client_id": "all", "is_central": True}
 
-    def test_another_project_is_faster(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_other_project_registers_first(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("create", "clients", rival("POST", "clients", self.CENTRAL, by="root@other admin"))
         answer = client("POST", "clients", self.CENTRAL, by=SCHEDULER)
         assert answer.error[::2] == (409, "Client all is already registered by another project")
         assert client("GET", "clients/all").json["project_id"] == "other"
 
-    def test_two_of_one_project(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_two_registrations_of_one_project(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         disturbed.before("create", "clients", rival("POST", "clients", self.CENTRAL, by=SCHEDULER))
         assert client("POST", "clients", {**self.CENTRAL, "description": "d"}, by=SCHEDULER).status == 201
         (known,) = client("GET", "clients", {"match": [{"client_id": "all"}]}).json["clients"]
         assert known["client"]["description"] == "d"
 
-    def test_it_registers_as_an_ordinary_one_meanwhile(
+    def test_concurrent_ordinary_registration_is_united(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         ordinary = {"client_id": "all", "description": "d"}
@@ -365,7 +383,9 @@ class TestCentralClients:
         found = client("GET", "clients", {"match": [{"client_id": "all"}]}, by=SCHEDULER).json["clients"]
         assert [known["client"]["is_central"] for known in found] == [True]
 
-    def test_it_changes_while_it_becomes_central(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_client_changes_while_it_becomes_central(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         rival("POST", "clients", {"client_id": "all"}, by=SCHEDULER)()
         changed = {"client_id": "all", "description": "d"}
         disturbed.before("delete", "clients", rival("PATCH", "clients/all", changed, by=SCHEDULER))

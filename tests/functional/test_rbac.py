@@ -1,7 +1,7 @@
-"""Who may do what: every route of the table for every persona, on documents of their own and of others.
+"""Access of each persona to each route, for own documents and those of others.
 
-``EXPECTED`` says by persona what each group of rules answers. The routes come from the route table: one that is
-added is asked for, and fails until its rule stands in a group.
+``EXPECTED`` has the answers by persona and group of rules. The routes come from the route table: a new one fails
+until its rule is in a group.
 """
 
 import json
@@ -24,7 +24,7 @@ LIBRARY, ARCHIVE = "library", "archive"
 
 @dataclass(frozen=True)
 class Persona:
-    """What Keystone's middleware says of somebody."""
+    """An identity of Keystone's middleware."""
 
     user: str
     roles: str
@@ -115,8 +115,8 @@ no role                       403   403     403
 domain-scoped with a project  403   403     403
 """
 
-# What it means to be allowed, by method: on a document of one's own, and on one of somebody else in the project.
-# http-v1.md 4.1: others' documents are not there, a deletion of theirs does nothing, and their ids are taken.
+# The answers to allowed requests for own documents, and in v1 for those of another user in the project: these do
+# not exist, their deletion changes nothing, and their ids are taken.
 OWN = {
     "search": 200,
     "get": 200,
@@ -150,7 +150,7 @@ BODIES: dict[tuple[str, str], Any] = {
 
 
 def expected(table: str = EXPECTED) -> Iterator[tuple[str, str, str]]:
-    """Persona, group, and what the table says."""
+    """Yield persona, group and answer of a table."""
     head, *lines = table.strip("\n").splitlines()
     for line in lines:
         name, said = line[:30].strip(), line[30:].split()
@@ -168,7 +168,7 @@ Ask = Callable[[Persona, str, str, Any], Answer]
 
 @pytest.fixture
 def ask(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Ask:
-    """Asks for documents of the library, whoever it is."""
+    """Sends requests for documents of the project ``library``."""
     client = Client(RequestLog(app.build_api(conf, repository)), version, lambda _who: {})
 
     def asked(persona: Persona, method: str, path: str, body: Any = None) -> Answer:
@@ -242,7 +242,7 @@ def answers(
     *,
     reached: bool = True,
 ) -> dict[str, int]:
-    """What the persona is answered, route by route. ``reached``: a request of the owner changes the documents."""
+    """Return the answers by route. ``reached``: requests of the owner change the documents."""
     found = {}
     for route in routes:
         answer = ask(persona, route.method, documents.path(route), documents.body(route))
@@ -281,7 +281,7 @@ class TestVersion2:
 @in_v1
 @pytest.mark.parametrize("persona", PERSONAS)
 class TestVersion1:
-    def test_documents_of_ones_own(self, ask: Ask, persona: str) -> None:
+    def test_own_documents(self, ask: Ask, persona: str) -> None:
         documents = Documents(ask, ALICE)
         before = documents.as_they_are()
         if PERSONAS[persona].project == ARCHIVE:
@@ -290,14 +290,14 @@ class TestVersion1:
         else:
             assert answers(ask, PERSONAS[persona], documents) == should_be(persona, OWN)
 
-    def test_documents_of_somebody_else_in_the_project(self, ask: Ask, persona: str) -> None:
+    def test_documents_of_another_user_in_the_project(self, ask: Ask, persona: str) -> None:
         documents = Documents(ask, BOB)
         before = documents.as_they_are()
         assert answers(ask, PERSONAS[persona], documents) == should_be(persona, FOREIGN)
         assert documents.as_they_are() == before
 
 
-def test_every_persona_has_its_line() -> None:
+def test_every_persona_is_in_the_tables() -> None:
     for table in (EXPECTED, EXPECTED_IN_V2):
         assert {name for name, _, _ in expected(table)} == PERSONAS.keys()
 
@@ -308,7 +308,7 @@ def test_every_rule_of_a_route_is_in_one_group() -> None:
 
 
 @in_v1
-def test_admin_reaches_no_further_in_version_1(ask: Ask) -> None:
+def test_admin_sees_only_own_documents_in_v1(ask: Ask) -> None:
     Documents(ask, BOB)
     for kind in ("backups", "clients", "jobs", "actions", "sessions"):
         assert ask(PERSONAS["admin"], "GET", f"{kind}?limit=100").json == {kind: []}

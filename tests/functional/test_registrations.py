@@ -1,4 +1,4 @@
-"""Registrations of one client at once, by v1, by v2 and as a central client: one client exists afterwards.
+"""Concurrent registrations of one client by v1, v2 and as a central client: one client exists afterwards.
 
 An order of the calls to the store is the same in every run.
 """
@@ -77,7 +77,7 @@ def test_simultaneous_registrations_leave_one_client(
         shown, shown_in_v2 = listed(client, client_id)
         assert shown_in_v2["is_central"] is (CENTRAL in CASES[case]), order
         if case == "v1 and v2":
-            # As if one had come after the other: v1's is there with what v2 said later, or v2's alone.
+            # As in one order of the two: the client of v1 with the later description of v2, or the one of v2.
             assert shown["description"] == "v2", order
             assert shown["hostname"] == ("v1" if by_v1 == [201] else "v2"), order
             assert ("supported_modes" in shown) is (by_v1 == [201]), order
@@ -126,7 +126,7 @@ def test_registration_retries_when_the_other_client_changes(
     assert (shown["hostname"], shown["description"]) == ("h", "v2")
 
 
-def test_user_with_a_client_in_v1_keeps_it_beside_that_of_another_user(client: Client) -> None:
+def test_user_keeps_v1_client_beside_client_of_another_user(client: Client) -> None:
     assert client("POST", "/v2/library/clients", {"client_id": "node1"}, by="bob@library").status == 201
     for _ in range(2):
         client("POST", "/v1/clients", {"client_id": "node1"}, by="alice@library")

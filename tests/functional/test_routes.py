@@ -1,4 +1,4 @@
-"""The route tables of http-v1.md 3 and http-v2.md 1: these methods are offered, any other is 405."""
+"""The methods of each route; any other is 405."""
 
 import pytest
 
@@ -28,13 +28,13 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("path", ROUTES)
-def test_fault_07_a_route_offers_its_methods_and_no_others(client: Client, path: str, slash: str) -> None:
+def test_route_offers_only_its_methods_fault_07(client: Client, path: str, slash: str) -> None:
     offered = (ROUTES if client.version is V1 else ROUTES_OF_V2)[path].split(", ")
     _offers(client, client.base + path + slash, offered)
 
 
 @pytest.mark.parametrize("home", ["/v1", "/v1/", "/v2", "/v2/"])
-def test_a_home_document_is_read(client: Client, home: str) -> None:
+def test_home_document_offers_get_only(client: Client, home: str) -> None:
     _offers(client, home, ["GET"])
 
 
@@ -54,12 +54,12 @@ def _offers(client: Client, url: str, offered: list[str]) -> None:
 
 
 @pytest.mark.parametrize("path", ROUTES)
-def test_nobody_is_told_of_routes(client: Client, path: str) -> None:
+def test_routes_are_401_with_an_invalid_token(client: Client, path: str) -> None:
     for method in ("OPTIONS", "GET", "BREW"):
-        assert client(method, client.base + path, by="nobody").status == 401
+        assert client(method, client.base + path, by="bad-token").status == 401
 
 
-def test_the_home_document_of_the_service_offers_get_alone(client: Client) -> None:
+def test_list_of_versions_offers_get_only(client: Client) -> None:
     for method in METHODS[1:]:
         answer = client(method, "/", by=None)
         assert (answer.status, answer.headers["allow"]) == (405, "GET, OPTIONS")

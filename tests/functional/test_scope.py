@@ -31,7 +31,7 @@ def imported(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_document_without_project_is_seen_with_every_token_of_its_user(client: Client, kind: str) -> None:
+def test_document_without_project_is_visible_with_any_token_of_user(client: Client, kind: str) -> None:
     for project in ("library", "archive"):
         by = f"alice@{project}"
         assert client("GET", f"{kind}/old", by=by).status == 200
@@ -52,7 +52,7 @@ def test_document_without_project_stays_without_one(client: Client, repository: 
     assert "project_id" not in stored.document
 
 
-def test_client_keyed_by_user_alone_is_found_and_not_registered_twice(client: Client) -> None:
+def test_client_keyed_by_user_is_found_and_not_registered_twice(client: Client) -> None:
     answer = client("POST", "clients", {"client_id": "old"})
     assert answer.error == (409, "Document already existing", "Client already registered with ID old")
     assert len(client("GET", "clients").json["clients"]) == 1

@@ -1,4 +1,4 @@
-"""Standalone mode: the token says who asks (the contract's README)."""
+"""Identity in standalone mode: the token names the user."""
 
 import pytest
 
@@ -25,7 +25,7 @@ _BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 
 
 def _owner(client: Client, token: str | None, **headers: str) -> tuple[str, str]:
-    """User and user name of a document that is made with this token."""
+    """Create a document with this token and return its user and user name."""
     answer = _ask(client, token, **headers)
     assert answer.status == 201
     backup = client("GET", f"backups/{answer.json['backup_id']}", by=None, headers={"X-Auth-Token": token}).json
@@ -33,7 +33,7 @@ def _owner(client: Client, token: str | None, **headers: str) -> tuple[str, str]
 
 
 @pytest.mark.parametrize("token", [None, ""])
-def test_without_a_token_everybody_is_demo(client: Client, token: str | None) -> None:
+def test_missing_token_is_user_demo(client: Client, token: str | None) -> None:
     assert _owner(client, token) == ("demo", "demo")
 
 
@@ -50,12 +50,12 @@ def test_without_a_token_everybody_is_demo(client: Client, token: str | None) ->
         (f"{ID_255}:{ID_255}", ID_255),
     ],
 )
-def test_a_token_is_believed(client: Client, token: str, user: str) -> None:
+def test_token_names_the_user(client: Client, token: str, user: str) -> None:
     assert _owner(client, token) == (user, user)
 
 
 @pytest.mark.parametrize("token", [None, ""])
-def test_a_token_may_come_in_x_storage_token(client: Client, token: str | None) -> None:
+def test_token_in_x_storage_token_is_accepted(client: Client, token: str | None) -> None:
     assert _owner(client, token, X_Storage_Token="") == ("demo", "demo")
     headers = {"X-Auth-Token": token, "X-Storage-Token": "bob:library"}
     created = client("POST", "backups", _BACKUP, by=None, headers=headers)
@@ -91,12 +91,12 @@ def test_x_auth_token_comes_before_x_storage_token(client: Client) -> None:
         "alice:library\n",
     ],
 )
-def test_any_other_token_is_401(client: Client, token: str) -> None:
+def test_malformed_token_is_401(client: Client, token: str) -> None:
     answer = _ask(client, token)
     assert (answer.status, answer.json["title"]) == (401, "Unauthorized")
 
 
-def test_fault_15_identity_headers_of_a_client_never_count(client: Client) -> None:
+def test_identity_headers_of_clients_are_ignored_fault_15(client: Client) -> None:
     forged = {
         "X_Identity_Status": "Confirmed",
         "X_User_Id": "bob",

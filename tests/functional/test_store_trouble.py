@@ -1,4 +1,4 @@
-"""When the store does not do what it should (http-v1.md 2.2): 503 and 500, and never an empty list."""
+"""Failures of the store are 503 or 500, never 404 or an empty list."""
 
 import shutil
 import sqlite3
@@ -24,7 +24,7 @@ UNEXPECTED = (500, "Internal Server Error", "An unexpected error occurred on the
 
 
 class TestLockedStore:
-    """Another process writes and does not come to an end."""
+    """Another process holds the write lock."""
 
     @pytest.fixture
     def repository(self, store_file: Path) -> Iterator[Repository]:
@@ -32,7 +32,7 @@ class TestLockedStore:
         yield repository
         repository.close()
 
-    def test_fault_08_what_cannot_be_written_in_time_is_503(self, client: Client, store_file: Path) -> None:
+    def test_write_to_locked_store_is_503_fault_08(self, client: Client, store_file: Path) -> None:
         assert client("POST", "clients", {"client_id": "node1"}).status == 201
         rival = sqlite3.connect(store_file, isolation_level=None)
         rival.execute("BEGIN IMMEDIATE")
@@ -50,7 +50,7 @@ class TestLockedStore:
 
 
 class TestLostStore:
-    """The file goes, and comes again."""
+    """The file is moved away and restored."""
 
     @pytest.fixture
     def repository(self, store_file: Path) -> Iterator[Repository]:
@@ -58,7 +58,7 @@ class TestLostStore:
         yield repository
         repository.close()
 
-    def test_fault_08_a_store_that_is_not_there_is_503(self, client: Client, store_file: Path) -> None:
+    def test_missing_store_is_503_fault_08(self, client: Client, store_file: Path) -> None:
         assert client("POST", "backups", BACKUP).status == 201
         aside = store_file.with_suffix(".aside")
         files = list(store_file.parent.glob(f"{store_file.name}*"))
@@ -104,7 +104,7 @@ def _raise(error: Exception) -> Callable[[], object]:
     ],
     ids=repr,
 )
-def test_fault_09_whatever_breaks_is_answered_without_internals(
+def test_unexpected_errors_show_no_internals_fault_09(
     store: Disturbed, disturbed_client: Client, error: Exception, answer: tuple[int, str, str]
 ) -> None:
     for method, call, arguments in (
@@ -116,15 +116,13 @@ def test_fault_09_whatever_breaks_is_answered_without_internals(
         assert disturbed_client(call, *arguments).error == answer
 
 
-def test_fault_08_a_store_that_is_away_gives_neither_404_nor_an_empty_list(
-    store: Disturbed, disturbed_client: Client
-) -> None:
+def test_unreachable_store_is_not_404_or_empty_list_fault_08(store: Disturbed, disturbed_client: Client) -> None:
     for path in ("jobs", "clients/x", "jobs/x", "sessions/x"):
         store.before("search" if path == "jobs" else "get", path.split("/")[0], cut)
         assert disturbed_client("GET", path).error == AWAY
 
 
-def test_a_change_that_never_gets_through_is_409(store: Disturbed, disturbed_client: Client) -> None:
+def test_permanent_conflict_is_409(store: Disturbed, disturbed_client: Client) -> None:
     disturbed_client("POST", "actions/a1", {"freezer_action": {"action": "backup"}})
     text = "Action with ID a1 was changed by another request"
     store.before("replace", "actions", _raise(Conflict(text)), times=MAX_ATTEMPTS)

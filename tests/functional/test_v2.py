@@ -1,4 +1,4 @@
-"""What of version 2 needs another configuration: policy files, and versions that are switched off."""
+"""v2 with policy files, and disabled versions."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ ROUTES = (
 
 @pytest.fixture
 def configure(conf: cfg.ConfigOpts, tmp_path: Path) -> Path:
-    """The deployer's configuration file; ``policy.yaml`` lies beside it."""
+    """The policy file named by the configuration."""
     path = tmp_path / "freezer-api.conf"
     path.write_text(f"[oslo_policy]\npolicy_file = {tmp_path / 'policy.yaml'}\n")
     conf(["--config-file", str(path)], project="freezer")
@@ -35,7 +35,7 @@ def version() -> object:
 
 
 @pytest.mark.usefixtures("repository")
-def test_fault_38_a_file_that_opens_every_rule_opens_no_other_project(
+def test_policy_file_with_open_rules_opens_no_other_project_fault_38(
     configure: Path, request: pytest.FixtureRequest
 ) -> None:
     rules = {
@@ -52,9 +52,7 @@ def test_fault_38_a_file_that_opens_every_rule_opens_no_other_project(
 
 
 @pytest.mark.usefixtures("repository")
-def test_other_projects_are_open_to_whom_the_deployer_says(
-    configure: Path, request: pytest.FixtureRequest
-) -> None:
+def test_projects_any_rule_opens_other_projects(configure: Path, request: pytest.FixtureRequest) -> None:
     configure.write_text(json.dumps({"projects:any": "role:auditor", "jobs:get_all": "role:auditor"}))
     client: Client = request.getfixturevalue("client")
     assert client("GET", f"{OTHER}/jobs", by="alice@library auditor").status == 200
@@ -63,7 +61,9 @@ def test_other_projects_are_open_to_whom_the_deployer_says(
 
 
 @pytest.mark.usefixtures("repository")
-def test_a_search_sees_the_processes_that_the_list_shows(configure: Path, request: pytest.FixtureRequest) -> None:
+def test_search_finds_only_process_ids_that_the_list_shows(
+    configure: Path, request: pytest.FixtureRequest
+) -> None:
     configure.write_text(json.dumps({"projects:any": "role:auditor", "jobs:get_all": "role:auditor"}))
     client: Client = request.getfixturevalue("client")
     for project in ("library", "archive"):
@@ -100,7 +100,7 @@ def test_a_search_sees_the_processes_that_the_list_shows(configure: Path, reques
 
 
 @pytest.mark.usefixtures("repository")
-def test_central_clients_are_for_whom_the_deployer_says(configure: Path, request: pytest.FixtureRequest) -> None:
+def test_create_central_rule_can_be_overridden(configure: Path, request: pytest.FixtureRequest) -> None:
     configure.write_text(json.dumps({"clients:create_central": "role:operator"}))
     client: Client = request.getfixturevalue("client")
     central = {"client_id": "all", "is_central": True}
@@ -110,21 +110,20 @@ def test_central_clients_are_for_whom_the_deployer_says(configure: Path, request
 
 
 class TestSwitchedOff:
-    """A version that the configuration closes in so many words is not there."""
+    """A version that the configuration disables is 404."""
 
     def _client(self, conf: cfg.ConfigOpts, repository: Repository, identity: Identity, **options: bool) -> Client:
         for name, value in options.items():
             conf.set_override(name, value)
         return Client(app.build_standalone(conf, repository), V1, identity)
 
-    def test_version_1(self, conf: cfg.ConfigOpts, repository: Repository, identity: Identity) -> None:
+    def test_disabled_v1_is_404(self, conf: cfg.ConfigOpts, repository: Repository, identity: Identity) -> None:
         client = self._client(conf, repository, identity, enable_v1_api=False)
         assert [version["id"] for version in client("GET", "/", by=None).json["versions"]] == ["v2"]
         assert client("GET", "/v1").status == client("GET", "/v1/jobs").status == 404
         assert client("GET", "/v2/library/jobs").status == 200
 
-    def test_version_2(self, conf: cfg.ConfigOpts, repository: Repository, identity: Identity) -> None:
-        """Version 1 alone says so as in the days when there was no other."""
+    def test_disabled_v2_is_404(self, conf: cfg.ConfigOpts, repository: Repository, identity: Identity) -> None:
         client = self._client(conf, repository, identity, enable_v2_api=False)
         version = {"id": "1", "status": "CURRENT", "updated": "2015-03-23T13:45:00"}
         links = [{"href": "/v1/", "rel": "self"}]

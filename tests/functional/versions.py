@@ -1,7 +1,7 @@
-"""The two versions of the API, as far as a test that is held with both has to know them.
+"""The differences between the two versions of the API in tests of both.
 
-In both ``alice`` is of the project ``library``. In v1 so is everybody else, as there users keep apart; in v2
-projects do, and so everybody has one of their own.
+``alice`` is in the project ``library``. In v1, which separates users, all users are; in v2, which separates
+projects, each other user has their own project.
 """
 
 from collections.abc import Callable, Mapping

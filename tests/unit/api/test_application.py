@@ -19,7 +19,7 @@ class Resource:
         raise AssertionError("never asked")
 
 
-def test_a_route_without_a_rule_cannot_be_built() -> None:
+def test_route_without_a_rule_is_an_error() -> None:
     conf = cfg.ConfigOpts()
     conf([], project="freezer", default_config_files=[])
     application = Application({"jobs": Resource()}, Enforcement(conf), DEFAULTS, ListLimiter(None), [])

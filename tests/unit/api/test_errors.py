@@ -45,12 +45,12 @@ def _answer(error: BaseException) -> falcon.testing.Result:
     return falcon.testing.TestClient(app).simulate_get("/")
 
 
-def test_every_error_has_its_status() -> None:
+def test_every_error_is_in_the_table() -> None:
     ours = {error for error in _below(errors.FreezerError) if error.__module__ == errors.__name__}
     assert set(TABLE) == ours - AT_START - ONLY_SUBCLASSES_ARE_RAISED
 
 
-def test_every_subclass_in_any_module_is_answered_as_its_parent() -> None:
+def test_subclasses_have_the_status_of_their_parent() -> None:
     _import_everything()
     subclasses = [
         error
@@ -67,7 +67,7 @@ def test_every_subclass_in_any_module_is_answered_as_its_parent() -> None:
         assert ("Retry-After" in answer.headers) == (answer.status_code in (429, 503))
 
 
-def test_error_of_a_start_is_answered_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_command_error_is_500_without_its_text(caplog: pytest.LogCaptureFixture) -> None:
     class Later(errors.CommandError):
         pass
 

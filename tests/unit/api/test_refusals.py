@@ -29,7 +29,7 @@ def test_each_project_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) 
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
-def test_the_number_of_remembered_projects_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
+def test_number_of_stored_projects_is_bounded(caplog: pytest.LogCaptureFixture) -> None:
     refusals = RefusalLog(Clock())
     refusals.log("first", "")
     for number in range(MAX_PROJECTS):

@@ -66,7 +66,7 @@ def test_reads_json(data: bytes, value: Any) -> None:
         (b'{"\\ud83d": 1}', "A string contains half of a surrogate pair"),
     ],
 )
-def test_refuses_what_could_not_be_given_back(data: bytes, message: str) -> None:
+def test_malformed_or_inexact_json_is_refused(data: bytes, message: str) -> None:
     with pytest.raises(Malformed) as caught:
         parse(data)
     assert str(caught.value) == message
@@ -85,7 +85,7 @@ BROKEN_BITS = st.sampled_from(
 @example(b"-1e-5")
 @example(b"1E400")
 @example(b"\\ud800")
-def test_the_quick_reader_reads_what_the_careful_one_does(data: bytes) -> None:
+def test_fast_parser_agrees_with_exact_parser(data: bytes) -> None:
     quick: Any = Malformed
     careful: Any = Malformed
     with suppress(Malformed):
@@ -111,7 +111,7 @@ class TestNesting:
 
     @pytest.mark.parametrize("levels", [300, 900, 1030, 5_000, 500_000])
     @pytest.mark.parametrize("digits", [b"1", b"1" * 25])
-    def test_breaks_nothing_however_deep(self, levels: int, digits: bytes) -> None:
+    def test_any_depth_is_refused_without_crash(self, levels: int, digits: bytes) -> None:
         for data in (b"[" * levels + digits + b"]" * levels, b'{"a":' * levels + digits + b"}" * levels):
             with pytest.raises(Malformed, match="levels of nesting"):
                 parse(data)
@@ -121,7 +121,7 @@ class TestNesting:
 
 class TestStored:
     @given(OBJECTS)
-    def test_comes_back_exactly(self, document: Any) -> None:
+    def test_decode_returns_the_encoded_document(self, document: Any) -> None:
         assert is_identical(decode(encode(document)), document)
 
     @pytest.mark.parametrize(

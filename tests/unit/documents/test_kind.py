@@ -3,7 +3,7 @@ import pytest
 from freezer_api.documents.actions import ACTIONS
 from freezer_api.documents.backups import BACKUPS
 from freezer_api.documents.clients import CLIENTS
-from freezer_api.documents.fields import Field, Index
+from freezer_api.documents.fields import Index
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.kind import Kind, dropped, free_name, object_at
 from freezer_api.documents.registry import KINDS
@@ -57,7 +57,7 @@ HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if fie
         (SESSIONS, "", ("*",)),
     ],
 )
-def test_a_searched_name_in_v1(kind: Kind, name: str, names: tuple[str, ...]) -> None:
+def test_resolve_name_in_v1(kind: Kind, name: str, names: tuple[str, ...]) -> None:
     assert kind.resolve(name, HIDDEN[kind.name]) == names
 
 
@@ -78,41 +78,36 @@ def test_a_searched_name_in_v1(kind: Kind, name: str, names: tuple[str, ...]) ->
         (ACTIONS, "project_id", ("*project_id",), ("project_id",)),
     ],
 )
-def test_a_hidden_field_is_not_searched(kind: Kind, name: str, v1: tuple[str, ...], v2: tuple[str, ...]) -> None:
+def test_hidden_field_is_not_searched(kind: Kind, name: str, v1: tuple[str, ...], v2: tuple[str, ...]) -> None:
     assert kind.resolve(name, HIDDEN[kind.name]) == v1
     assert kind.resolve(name, ()) == v2
 
 
 @pytest.mark.parametrize("kind", KINDS)
 class TestEveryKind:
-    def test_sets_id_and_owner_itself_or_checks_the_id(self, kind: Kind) -> None:
+    def test_id_and_owner_are_server_properties(self, kind: Kind) -> None:
         assert {"user_id", "project_id"} <= kind.server_names
         if kind in (BACKUPS, JOBS, SESSIONS):
             assert kind.id_field in kind.server_names
 
-    def test_resolves_to_its_own_levels(self, kind: Kind) -> None:
+    def test_levels_are_defined_paths(self, kind: Kind) -> None:
         containers = {container for level in kind.levels for container in level} - {""}
         assert containers <= kind.paths.keys()
 
-    def test_has_hot_lists_over_its_own_fields(self, kind: Kind) -> None:
+    def test_hot_lists_use_defined_paths(self, kind: Kind) -> None:
         assert {"user_id", "project_id"} <= set(kind.hot_paths)
         assert set(kind.hot_paths) <= kind.paths.keys()
         assert len(set(kind.hot_paths)) == len(kind.hot_paths)
 
-    def test_hides_the_project_from_v1_and_shows_the_user(self, kind: Kind) -> None:
+    def test_v1_hides_project_and_shows_user(self, kind: Kind) -> None:
         assert "project_id" not in kind.shown_names
         assert "user_id" in kind.shown_names
 
-    def test_has_no_field_twice(self, kind: Kind) -> None:
+    def test_paths_are_unique(self, kind: Kind) -> None:
         assert len({path.casefold() for path in kind.paths}) == len(kind.paths)
 
-    def test_has_a_time_to_search_between_only_when_it_is_backups(self, kind: Kind) -> None:
+    def test_only_backups_have_an_epoch_path(self, kind: Kind) -> None:
         assert kind.epoch_path == ("backup_metadata.time_stamp" if kind is BACKUPS else None)
-
-
-def test_the_kinds() -> None:
-    assert [kind.name for kind in KINDS] == ["backups", "clients", "jobs", "actions", "sessions"]
-    assert [kind.keyed_by_id for kind in KINDS] == [True, False, True, True, True]
 
 
 def test_fields_that_not_every_caller_may_see_are_aside() -> None:
@@ -122,28 +117,24 @@ def test_fields_that_not_every_caller_may_see_are_aside() -> None:
     assert hidden <= aside
 
 
-def test_what_no_index_may_hold() -> None:
+def test_fields_that_are_not_indexed() -> None:
     off = {(kind.name, path) for kind in KINDS for path, field in kind.paths.items() if field.index is Index.OFF}
     assert off == {("jobs", "user_credentials.trustor_user_id"), ("sessions", "_earlier")}
 
 
-def test_a_field_is_a_plain_string_unless_it_says_otherwise() -> None:
-    assert Field("a").as_schema() == {"type": "string"}
-
-
-def test_free_names_start_as_no_path_does() -> None:
+def test_no_path_starts_like_a_free_name() -> None:
     assert free_name("a") == "*a"
     assert not any(path.startswith("*") for kind in KINDS for path in kind.paths)
 
 
-def test_dropped_leaves_the_original_alone() -> None:
+def test_dropped_returns_a_copy() -> None:
     document = {"a": 1, "b": 2}
     assert dropped(document, ("b", "c")) == {"a": 1}
     assert document == {"a": 1, "b": 2}
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 1])
-def test_object_at_stands_in_for_what_is_no_object(value: object) -> None:
+def test_object_at_returns_empty_object_for_other_types(value: object) -> None:
     assert object_at({"a": value}, "a") == {}
     assert object_at({}, "a") == {}
     assert object_at({"a": {"b": 1}}, "a") == {"b": 1}

@@ -32,14 +32,14 @@ def test_keys_keep_their_order_and_new_ones_come_last() -> None:
 
 
 @given(OBJECTS)
-def test_an_empty_patch_changes_nothing(document: Any) -> None:
+def test_empty_patch_changes_nothing(document: Any) -> None:
     assert is_identical(deep_merge(document, {}), document)
     assert is_identical(deep_merge({}, document), document)
     assert deep_merge(document, {}) is not document
 
 
 @given(OBJECTS, OBJECTS)
-def test_merging_twice_is_merging_once(document: Any, patch: Any) -> None:
+def test_merging_twice_equals_merging_once(document: Any, patch: Any) -> None:
     with unchanged(document, patch):
         once = deep_merge(document, patch)
         assert is_identical(deep_merge(once, patch), once)
@@ -53,7 +53,7 @@ def holds(merged: Any, part: Any) -> bool:
 
 
 @given(OBJECTS, OBJECTS)
-def test_all_of_the_patch_arrives_and_no_key_is_lost(document: Any, patch: Any) -> None:
+def test_merged_document_has_patch_and_all_keys(document: Any, patch: Any) -> None:
     merged = deep_merge(document, patch)
     assert holds(merged, patch)
     assert merged.keys() == document.keys() | patch.keys()
@@ -86,17 +86,17 @@ def test_all_of_the_patch_arrives_and_no_key_is_lost(document: Any, patch: Any) 
         ({"a": None}, {"b": None}, False),
     ],
 )
-def test_sameness(left: Any, right: Any, are_same: bool) -> None:
+def test_same(left: Any, right: Any, are_same: bool) -> None:
     assert same(left, right) is are_same
     assert same(right, left) is are_same
 
 
 @given(VALUES)
-def test_a_value_is_the_same_as_itself(value: Any) -> None:
+def test_value_equals_itself(value: Any) -> None:
     assert same(value, value)
 
 
-def test_depth_is_no_obstacle() -> None:
+def test_deep_nesting_works() -> None:
     deep = {"a": nested(128)}
     assert same(deep_merge(deep, {"a": nested(128, 2)}), {"a": nested(128, 2)})
     assert not same(nested(128), nested(128, 2))

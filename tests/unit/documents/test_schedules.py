@@ -11,7 +11,7 @@ KEPT = {"status": "scheduled", "event": "", "time_created": 5, "current_pid": 7}
 DATE = {"schedule_date": "2020-01-01T00:00:00"}
 
 
-def test_triggers_say_when() -> None:
+def test_triggers_are_schedule_keys() -> None:
     assert triggers({**JOBS, **DATE}) == {"schedule_interval": "5 minutes", **DATE}
     assert triggers({}) == {}
 
@@ -24,7 +24,7 @@ def test_triggers_say_when() -> None:
         ({**DATE, "status": "stop", "event": "start", "time_created": 1}, {**KEPT, **DATE}),
     ],
 )
-def test_retriggered_replaces_all_triggers_and_nothing_else(source: Any, expected: Any) -> None:
+def test_retriggered_replaces_only_triggers(source: Any, expected: Any) -> None:
     with unchanged(JOBS, source):
         assert retriggered(JOBS, source) == expected
 
@@ -38,6 +38,6 @@ def test_retriggered_replaces_all_triggers_and_nothing_else(source: Any, expecte
         ({"time_created": 1, "time_started": 2, "time_ended": 3, "current_pid": 4}, KEPT),
     ],
 )
-def test_adopted_takes_wishes_too_but_no_times(source: Any, expected: Any) -> None:
+def test_adopted_copies_state_but_no_times(source: Any, expected: Any) -> None:
     with unchanged(JOBS, source):
         assert adopted(JOBS, source) == expected

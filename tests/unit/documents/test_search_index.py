@@ -20,10 +20,8 @@ from freezer_api.documents.search_index import (
     Value,
     as_epoch,
     as_value,
-    is_digits,
     is_secret,
     search_index,
-    value_at,
     words_of,
 )
 from freezer_api.documents.sessions import SESSIONS
@@ -37,7 +35,7 @@ EPOCH = BACKUPS.paths[TIME_STAMP]
 
 
 def finds(kind: Kind, document: Any, name: str, value: Any, hidden: Any = None) -> bool:
-    """Whether a search for this value at this name finds the document; in v1, unless told what is hidden."""
+    """Return whether a search for this value at this name finds the document; by default in v1."""
     names = kind.resolve(name, V1[kind.name] if hidden is None else hidden)
     wanted = as_value(value, kind.paths.get(names[0]))
     entries = search_index(kind, document).entries
@@ -197,7 +195,7 @@ def test_v2_finds_its_own_status_and_project() -> None:
     assert finds(BACKUPS, document, "project_id", "p1", ())
 
 
-def test_of_free_keys_the_shallowest_count() -> None:
+def test_shallowest_free_keys_are_found() -> None:
     deep_first = backup(a={"x": 1}, x=2, b=[{"x": 3}])
     assert finds(BACKUPS, deep_first, "x", 2)
     assert not finds(BACKUPS, deep_first, "x", 1)
@@ -219,7 +217,7 @@ def test_of_free_keys_the_shallowest_count() -> None:
         ([None], False),
     ],
 )
-def test_null_is_as_good_as_absent_and_nothing_else_is(value: Any, is_there: bool) -> None:
+def test_only_null_equals_absent(value: Any, is_there: bool) -> None:
     assert has(BACKUPS, backup(free=value), "free") is is_there
     assert has(BACKUPS, backup(free=value), "backup_metadata.free") is is_there
     assert has(SESSIONS, {"jobs": value}, "jobs") is (value is not None)
@@ -263,7 +261,7 @@ def test_words_are_of_values_only() -> None:
     assert not {"t1"} & index.values
 
 
-def test_a_field_aside_has_words_by_its_own_path_only() -> None:
+def test_aside_field_is_found_by_its_path_only() -> None:
     index = search_index(BACKUPS, {**backup(n=None), "status": "available", "project_id": "owner"})
     assert not {"owner", "available", "alice"} & (index.words | index.values)
     assert "b1" in index.words
@@ -280,11 +278,11 @@ def test_members_are_found_by_id_and_their_entries_by_text() -> None:
 
 
 @pytest.mark.parametrize("jobs", [None, [], "x", [{"a": "b"}]])
-def test_members_that_are_no_object_are_none(jobs: Any) -> None:
+def test_members_of_other_types_are_ignored(jobs: Any) -> None:
     assert search_index(SESSIONS, {"jobs": jobs}).members == frozenset()
 
 
-def test_a_description_is_found_by_its_words() -> None:
+def test_description_is_found_by_words() -> None:
     index = search_index(JOBS, JOB)
     words = {"the", "nightly", "backup", "of", "etc"}
     assert index.described == {("description", word) for word in words}
@@ -294,7 +292,7 @@ def test_a_description_is_found_by_its_words() -> None:
     }
 
 
-def test_everything_has_a_bounded_length_and_number() -> None:
+def test_lengths_and_numbers_are_bounded() -> None:
     long = "x" * 300_000
     document = backup(**{long: {str(n): n for n in range(1000)}, "free": long, "list": [long + "y", 10**999]})
     index = search_index(BACKUPS, document)
@@ -402,40 +400,8 @@ def test_epochs(scalar: Any, epoch: int | None) -> None:
     assert not isinstance(as_epoch(scalar), float)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("0", True),
-        ("12", True),
-        ("", False),
-        ("-1", False),
-        ("1\n", False),
-        ("²", False),
-        ("\N{ARABIC-INDIC DIGIT ONE}", False),
-    ],
-)
-def test_is_digits(text: str, expected: bool) -> None:
-    assert is_digits(text) is expected
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ("client_id", "p1_host1"),
-        ("job_schedule.status", "scheduled"),
-        ("job_schedule", JOB["job_schedule"]),
-        ("job_schedule.none", None),
-        ("none.none", None),
-        ("client_id.x", None),
-        ("job_actions.action_id", None),
-    ],
-)
-def test_value_at(path: str, value: Any) -> None:
-    assert value_at(JOB, path) == value
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_any_document_has_an_index(kind: Kind) -> None:
+def test_any_document_can_be_indexed(kind: Kind) -> None:
     roots = [field.name for field in kind.fields]
 
     @given(OBJECTS, OBJECTS)
@@ -448,7 +414,7 @@ def test_any_document_has_an_index(kind: Kind) -> None:
     index()
 
 
-def test_depth_is_no_obstacle() -> None:
+def test_deep_nesting_works() -> None:
     deep = backup(free=nested(125, "bottom"))
     assert finds(BACKUPS, deep, "a", "bottom") is False
     assert "bottom" in search_index(BACKUPS, deep).words

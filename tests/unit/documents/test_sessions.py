@@ -6,144 +6,17 @@ from freezer_api.documents import sessions
 from freezer_api.documents.sessions import End, Start
 from freezer_api.errors import Invalid
 
-from .json_values import is_identical, unchanged
-
-NEW = {"session_tag": 0, "hold_off": 30, "status": "active", "last_start": "", "schedule": {}, "jobs": {}}
-OLD_FORM = {
-    "jobs": [],
-    "status": 5,
-    "last_start": None,
-    "session_id": "x y",
-    "user_id": 1,
-    "project_id": {},
-    "_version": "1",
-}
+from .json_values import unchanged
 
 
-@pytest.mark.parametrize(
-    ("body", "session"),
-    [
-        ({}, NEW),
-        (OLD_FORM | {"_earlier": ["a"]}, NEW),
-        ({"jobs": {"j1": 5}, "status": "running", "last_start": "now"}, NEW),
-        (
-            {"session_tag": 4, "hold_off": 0, "description": None},
-            {**NEW, "session_tag": 4, "hold_off": 0, "description": None},
-        ),
-        (
-            {"time_start": 5, "result": None, "interval_unit": "days", "free": {"a": [1.0]}},
-            {**NEW, "time_start": 5, "result": None, "interval_unit": "days", "free": {"a": [1.0]}},
-        ),
-        ({"schedule": {"schedule_interval": "1 hours"}}, {**NEW, "schedule": {"schedule_interval": "1 hours"}}),
-    ],
-)
-def test_a_new_session(body: Any, session: Any) -> None:
-    with unchanged(body):
-        assert sessions.new(body) == session
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({"session_tag": "1"}, "'1' is not of type 'integer' at session_tag"),
-        ({"session_tag": None}, "null is not of type 'integer' at session_tag"),
-        ({"session_tag": 2**63}, "is greater than the maximum of"),
-        ({"hold_off": -1}, "-1 is less than the minimum of 0 at hold_off"),
-        ({"hold_off": True}, "true is not of type 'integer' at hold_off"),
-        ({"hold_off": 1.5}, "1.5 is not of type 'integer' at hold_off"),
-        ({"description": 5}, "5 is not of type 'string', 'null' at description"),
-        ({"result": 5}, "5 is not of type 'string', 'null' at result"),
-        ({"time_end": ""}, "'' is not of type 'integer' at time_end"),
-        ({"schedule": None}, "null is not of type 'object' at schedule"),
-        ({"schedule": {"foo": 1}}, "Additional properties are not allowed ('foo' was unexpected) at schedule"),
-        ({"schedule": {"schedule_year": "20"}}, "'20' is not valid"),
-    ],
-)
-def test_bodies_are_checked(body: Any, message: str) -> None:
-    for read in (
-        sessions.new,
-        sessions.patch_of,
-        lambda body: sessions.replacement({"session_tag": 0, **body}, None),
-    ):
-        with pytest.raises(Invalid) as caught, unchanged(body):
-            read(body)
-        assert message in str(caught.value)
-
-
-ENTRY = {"client_id": "c", "status": "", "result": None, "time_started": "", "time_ended": 5, "more": []}
-FILLED = {"hold_off": 30, "status": "active", "schedule": {}, "jobs": {}, "_earlier": []}
-
-
-@pytest.mark.parametrize(
-    ("body", "session"),
-    [
-        ({"session_tag": 3}, {**FILLED, "session_tag": 3}),
-        (
-            {"session_tag": 3, "jobs": [], "session_id": "a b", "user_id": 5, "_version": 2},
-            {**FILLED, "session_tag": 3},
-        ),
-        ({"session_tag": 3, "jobs": {"j1": ENTRY}}, {**FILLED, "session_tag": 3, "jobs": {"j1": ENTRY}}),
-        (
-            {"session_tag": 3, "hold_off": 5, "status": "completed", "last_start": "x", "result": "fail"},
-            {
-                **FILLED,
-                "session_tag": 3,
-                "hold_off": 5,
-                "status": "completed",
-                "last_start": "x",
-                "result": "fail",
-            },
-        ),
-    ],
-)
-def test_a_replacement(body: Any, session: Any) -> None:
-    with unchanged(body):
-        assert sessions.replacement(body, None) == session
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({}, "'session_tag' is a required property"),
-        ({"session_tag": 0, "jobs": None}, "null is not of type 'object' at jobs"),
-        ({"session_tag": 0, "jobs": {"j": None}}, "null is not of type 'object' at jobs.j"),
-        ({"session_tag": 0, "jobs": {"j": {"status": 5}}}, "5 is not of type 'string' at jobs.j.status"),
-        (
-            {"session_tag": 0, "jobs": {"j": {"time_ended": "5"}}},
-            "'5' is not valid at jobs.j.time_ended; expected a value such as 1893463200 or ''",
-        ),
-        ({"session_tag": 0, "status": None}, "null is not of type 'string' at status"),
-    ],
-)
-def test_a_replacement_is_checked(body: Any, message: str) -> None:
-    with pytest.raises(Invalid) as caught:
-        sessions.replacement(body, {})
-    assert message in str(caught.value)
-
-
-def test_a_replacement_remembers_whose_entries_are_old() -> None:
+def test_replacement_keeps_earlier_members() -> None:
     old = {"jobs": {"j1": {}, "j2": {}, "j3": {}}, "_earlier": ["j1", "j2"]}
     new = sessions.replacement({"session_tag": 9, "jobs": {"j2": {}, "j3": {}, "j4": {}}, "_earlier": ["j4"]}, old)
     assert new["_earlier"] == ["j2"]
 
 
-@pytest.mark.parametrize(
-    ("body", "patch"),
-    [
-        ({}, {}),
-        ({"jobs": []}, {}),
-        ({"jobs": {"j1": ENTRY}}, {"jobs": {"j1": ENTRY}}),
-        ({"session_id": 1, "user_id": 2, "project_id": 3, "_version": 4, "_earlier": 5, "free": 6}, {"free": 6}),
-        ({"session_tag": 2, "status": "x", "result": None, "last_start": "y"},) * 2,
-    ],
-)
-def test_a_patch(body: Any, patch: Any) -> None:
-    with unchanged(body):
-        assert is_identical(sessions.patch_of(body), patch)
-
-
 @pytest.mark.parametrize("session", [{}, {"jobs": None}, {"jobs": []}])
-def test_whatever_an_imported_session_lacks(session: Any) -> None:
+def test_imported_session_may_lack_properties(session: Any) -> None:
     nothing = {**session, "session_tag": None, "time_start": "", "hold_off": None, "schedule": None}
     assert sessions.members(nothing) == {}
     assert sessions.tag_of(nothing) == 0
@@ -188,7 +61,7 @@ class TestStart:
             (-3600, 30, 4, "out-of-sync", 5),
         ],
     )
-    def test_answers(self, age: Any, hold_off: Any, tag: int, answer: str, new_tag: int) -> None:
+    def test_answer_and_tag(self, age: Any, hold_off: Any, tag: int, answer: str, new_tag: int) -> None:
         before = session()
         if age is not None:
             before["time_start"] = NOW - age
@@ -200,47 +73,26 @@ class TestStart:
         assert (after is before) is (answer != "success")
 
     @pytest.mark.parametrize("never", [0, -1, None, ""])
-    def test_a_session_that_never_started_has_no_window(self, never: Any) -> None:
+    def test_new_session_has_no_hold_off_window(self, never: Any) -> None:
         before = session(0, hold_off=10**12, time_start=never)
         assert sessions.started(before, Start("j1", 0), NOW)[1] == "success"
 
-    def test_begins_a_run_for_everybody(self) -> None:
-        before = session(
-            time_start=1, result="fail", jobs={"j1": entry("completed", "fail", time_ended=3), "j2": entry()}
-        )
-        after, _ = sessions.started(before, Start("j1", 5), NOW)
-        assert after == {
-            **before,
-            "session_tag": 6,
-            "time_start": NOW,
-            "status": "running",
-            "result": "",
-            "_earlier": ["j2"],
-            "jobs": {"j1": entry("running", time_started=NOW, time_ended=3), "j2": entry()},
-        }
-
-    def test_joins_a_run(self) -> None:
-        before = session(time_start=NOW, hold_off=30, earlier=["j1", "j2"])
-        after, _ = sessions.started(before, Start("j1", 4), NOW + 5)
-        jobs = {**before["jobs"], "j1": entry("running", time_started=NOW + 5)}
-        assert after == {**before, "jobs": jobs, "_earlier": ["j2"]}
-
     @pytest.mark.parametrize("tag", [6, 2**63 - 1])
-    def test_a_tag_that_has_not_been_yet(self, tag: int) -> None:
+    def test_tag_above_the_session_is_refused(self, tag: int) -> None:
         with pytest.raises(Invalid, match=rf"^requested tag value too high\. Session Tag: 5 Job Tag: {tag}$"):
             sessions.started(session(), Start("j1", tag), NOW)
 
-    def test_an_endless_tag_is_not_repeated(self) -> None:
+    def test_huge_tag_is_not_quoted(self) -> None:
         with pytest.raises(Invalid, match=r"Job Tag: beyond 64 bits$"):
             sessions.started(session(), Start("j1", 10**900), NOW)
 
-    def test_the_tag_stays_within_64_bits(self) -> None:
+    def test_tag_stays_within_64_bits(self) -> None:
         assert sessions.started(session(2**63 - 2), Start("j1", 2**63 - 2), NOW)[0]["session_tag"] == 2**63 - 1
         with pytest.raises(Invalid, match="session_tag"):
             sessions.started(session(2**63 - 1), Start("j1", 2**63 - 1), NOW)
 
     @pytest.mark.parametrize("tag", [4, 5, 6])
-    def test_strangers_are_refused_whatever_their_tag(self, tag: int) -> None:
+    def test_other_jobs_are_refused_with_any_tag(self, tag: int) -> None:
         for time_start in (0, NOW):
             with pytest.raises(Invalid, match=r"^job_id not found in session$"):
                 sessions.started(session(time_start=time_start), Start("j9", tag), NOW)
@@ -269,7 +121,7 @@ class TestEnd:
         ],
     )
     @pytest.mark.parametrize("first", [True, False])
-    def test_completes_a_session(
+    def test_end_completes_session(
         self, others: Any, earlier: Any, result: str, status: str, overall: Any, first: bool
     ) -> None:
         jobs = {f"o{number}": one for number, one in enumerate(others)}
@@ -282,7 +134,7 @@ class TestEnd:
         assert after.get("time_end") == (NOW if overall else None)
         assert (after["session_tag"], after["_earlier"]) == (5, earlier)
 
-    def test_an_end_with_the_current_tag_counts_without_a_start(self) -> None:
+    def test_end_with_current_tag_needs_no_start(self) -> None:
         before = session(earlier=["j1"])
         assert sessions.ended(before, End("j1", "success", 4), NOW)["status"] == "running"
         assert sessions.ended(before, End("j1", "success"), NOW)["status"] == "running"
@@ -297,10 +149,6 @@ class TestEnd:
         before = session(status="completed", jobs=jobs, time_end=1, result=overall)
         after = sessions.ended(before, End("j1", late, 5), NOW)
         assert (after["status"], after["result"], after["time_end"]) == ("completed", then, 1)
-
-    def test_strangers_are_refused(self) -> None:
-        with pytest.raises(Invalid, match=r"^job_id not found in session$"):
-            sessions.ended(session(), End("j9", "success", 5), NOW)
 
 
 def job(status: Any = "scheduled", **schedule: Any) -> Any:
@@ -344,13 +192,13 @@ class TestMembers:
             ("completed", None, "completed", []),
         ],
     )
-    def test_what_was_completed_before_is_no_part_of_a_run(
+    def test_job_completed_before_joining_is_not_in_the_run(
         self, status: str, known: Any, came: str, earlier: Any
     ) -> None:
         before = session(status=status, jobs={} if known is None else {"j1": entry(known)})
         assert sessions.with_member(before, job(came))["_earlier"] == earlier
 
-    def test_a_run_goes_on_without_the_one_who_left(self) -> None:
+    def test_removal_of_last_running_member_ends_the_run(self) -> None:
         before = session(earlier=["j1"])
         with unchanged(before):
             after = sessions.without_member(before, "j1", NOW)
@@ -372,13 +220,13 @@ class TestMembers:
             (session(status="completed"), "completed"),
         ],
     )
-    def test_else_leaving_changes_no_run(self, before: Any, status: str) -> None:
+    def test_other_removals_do_not_end_the_run(self, before: Any, status: str) -> None:
         after = sessions.without_member(before, "j1", NOW)
         assert "j1" not in after["jobs"]
         assert after["status"] == status
         assert "time_end" not in after
 
-    def test_a_stranger_cannot_leave(self) -> None:
+    def test_removal_of_another_job_changes_nothing(self) -> None:
         for before in (session(), {}, {"jobs": None}):
             assert sessions.without_member(before, "j9", NOW) is before
 
@@ -395,56 +243,3 @@ class TestMembers:
 )
 def test_retriggers(old: Any, new: Any, expected: bool) -> None:
     assert sessions.retriggers(old, new) is expected
-
-
-@pytest.mark.parametrize(
-    ("body", "request_"),
-    [
-        ({"start": {"job_id": "j1", "current_tag": 22}}, Start("j1", 22)),
-        ({"start": {"job_id": "j1", "current_tag": "22", "result": 5, "more": 1}}, Start("j1", 22)),
-        ({"start": {"job_id": "", "current_tag": "-1"}}, Start("", -1)),
-        ({"start": {"job_id": "j1", "current_tag": "-9223372036854775808"}}, Start("j1", -(2**63))),
-        ({"start": {"job_id": "j1", "current_tag": 10**30}}, Start("j1", 10**30)),
-        ({"end": {"job_id": "j1", "current_tag": 22, "result": "aborted"}}, End("j1", "aborted", 22)),
-        ({"end": {"job_id": "j1", "current_tag": "22", "result": "fail"}}, End("j1", "fail", 22)),
-    ],
-)
-def test_an_action_is_read(body: Any, request_: Any) -> None:
-    with unchanged(body):
-        read = sessions.action_of(body)
-    assert type(read) is type(request_)
-    assert read == request_
-
-
-FORMAT = "Bad action request format"
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ({}, FORMAT),
-        ({"start": {}, "end": {}}, FORMAT),
-        ({"pause": {}}, "Bad Action Method"),
-        ({"start": None}, f"{FORMAT}: 'start' should be an object"),
-        ({"end": []}, f"{FORMAT}: 'end' should be an object"),
-        ({"start": {"current_tag": 1}}, f"{FORMAT}: 'job_id' should be a string"),
-        ({"start": {"job_id": None, "current_tag": 1}}, f"{FORMAT}: 'job_id' should be a string"),
-        *(
-            ({"start": {"job_id": "j1", "current_tag": tag}}, f"{FORMAT}: 'current_tag' should be an integer")
-            for tag in (None, True, 1.0, "", "x", "1.0", "1\n", " 1", "--1", "9" * 5000, "²", [1], {})
-        ),
-        ({"start": {"job_id": "j1"}}, f"{FORMAT}: 'current_tag' should be an integer"),
-        ({"end": {"job_id": "j1", "result": "fail"}}, f"{FORMAT}: 'current_tag' should be an integer"),
-        *(
-            (
-                {"end": {"job_id": "j1", "current_tag": 1, "result": result}},
-                f"{FORMAT}: 'result' should be one of success, fail, aborted",
-            )
-            for result in (None, "", "ok", "success\n", True, ["success"], {})
-        ),
-    ],
-)
-def test_an_action_that_is_none(body: Any, message: str) -> None:
-    with pytest.raises(Invalid) as caught:
-        sessions.action_of(body)
-    assert str(caught.value) == message

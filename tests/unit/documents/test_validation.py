@@ -88,11 +88,11 @@ def test_accepts(document: Any) -> None:
         ),
     ],
 )
-def test_says_what_is_wrong_and_where(document: Any, message: str) -> None:
+def test_message_names_violation_and_path(document: Any, message: str) -> None:
     assert message_of(FORM, document) == message
 
 
-def test_a_message_is_one_short_line_whatever_the_keys() -> None:
+def test_message_is_one_short_line() -> None:
     long, lines = "k" * 10**6, "a\nb\r\u2028c"
     for key in (long, lines):
         for form, document in (
@@ -105,12 +105,12 @@ def test_a_message_is_one_short_line_whatever_the_keys() -> None:
             assert len(message) < 1000
 
 
-def test_many_mistakes_are_told_in_good_time_the_root_first() -> None:
+def test_many_violations_are_reported_quickly_root_first() -> None:
     assert message_of(FORM, {"items": [1] * 300_000}) == "'id' is a required property"
     assert message_of(FORM, {"id": "a", "items": [1] * 300_000}).startswith("1 is not of type 'object' at items.")
 
 
-def test_the_judge_has_the_last_word() -> None:
+def test_jsonschema_decides_if_compiled_validator_refuses() -> None:
     def refuse(_document: Any) -> None:
         raise fastjsonschema.JsonSchemaValueException("no")
 
@@ -174,7 +174,7 @@ def agrees(form: Form, document: Any) -> bool:
 
 
 @each_form
-def test_the_compiled_validator_agrees_with_the_judge(form: Form, least: Any) -> None:
+def test_compiled_validator_agrees_with_jsonschema(form: Form, least: Any) -> None:
     form.check(least)
 
     @settings(max_examples=settings().max_examples * 2)
@@ -205,7 +205,7 @@ def put(way: tuple[str | int, ...], value: Any) -> Any:
 
 
 @each_form
-def test_the_two_agree_on_every_odd_value_at_every_place(form: Form, least: Any) -> None:
+def test_validators_agree_on_odd_values_at_every_path(form: Form, least: Any) -> None:
     for way in places(form.schema):
         for value in ODD:
             document = put(way, value)

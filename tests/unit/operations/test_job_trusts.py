@@ -1,4 +1,4 @@
-"""When a trust is created and revoked, for any creator of trusts; ``tests/keystone`` has a real Keystone."""
+"""When a trust is created and revoked; ``tests/keystone`` has a real Keystone."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +25,7 @@ JOB = {"job_id": "j1", "client_id": "c1", "user_id": "alice", "project_id": "lib
 
 
 class Notary:
-    """Lends ``known`` where there is one, else new trusts, and notes what is ended."""
+    """Creates trusts, or returns ``known``, and records revoked ones."""
 
     def __init__(self) -> None:
         self.known: str | None = None
@@ -71,7 +71,7 @@ def _failed(trusts: JobTrusts, old: Document | None) -> Document | None:
     return new
 
 
-def test_a_job_of_a_central_client_gets_one_and_only_one(trusts: JobTrusts, notary: Notary) -> None:
+def test_job_of_central_client_gets_one_trust(trusts: JobTrusts, notary: Notary) -> None:
     with trusts.delegation(PROJECT, ALICE) as delegation:
         first, again = (delegation.apply_trust(None, JOB, CENTRAL) for _ in range(2))
     assert first == again == with_trust(JOB, "trust0", "alice")
@@ -79,14 +79,14 @@ def test_a_job_of_a_central_client_gets_one_and_only_one(trusts: JobTrusts, nota
     assert notary.ended == ["trust0"]
 
 
-def test_one_that_a_job_holds_stays(trusts: JobTrusts, notary: Notary, repository: Repository) -> None:
+def test_trust_held_by_a_job_is_kept(trusts: JobTrusts, notary: Notary, repository: Repository) -> None:
     with trusts.delegation(PROJECT, ALICE) as delegation:
         repository.create(JOBS, "j1", delegation.apply_trust(None, JOB, CENTRAL))
     assert _failed(trusts, with_trust(JOB, "trust0", "alice")) == with_trust(JOB, "trust1", "alice")
     assert notary.ended == ["trust1"]
 
 
-def test_one_that_was_there_is_not_ended_when_the_write_fails(trusts: JobTrusts, notary: Notary) -> None:
+def test_reused_trust_is_kept_if_the_write_fails(trusts: JobTrusts, notary: Notary) -> None:
     notary.known = "of another job"
     assert _failed(trusts, None) == with_trust(JOB, "of another job", "alice")
     assert notary.ended == []
@@ -96,7 +96,7 @@ def test_one_that_was_there_is_not_ended_when_the_write_fails(trusts: JobTrusts,
     ("scope", "delegator", "client"),
     [(PROJECT, ALICE, NODE), (PROJECT, ALICE, None), (PROJECT, None, CENTRAL), (USER, ALICE, CENTRAL)],
 )
-def test_who_gets_none(
+def test_other_jobs_get_no_trust(
     trusts: JobTrusts, notary: Notary, scope: Scope, delegator: Delegator | None, client: Stored | None
 ) -> None:
     with trusts.delegation(scope, delegator) as delegation:
@@ -104,19 +104,19 @@ def test_who_gets_none(
     assert notary.created == []
 
 
-def test_enforced_every_job_gets_one(repository: Repository, notary: Notary) -> None:
+def test_enforced_trusts_are_for_every_job(repository: Repository, notary: Notary) -> None:
     with JobTrusts(repository, notary, enforced=True).delegation(PROJECT, ALICE) as delegation:
         assert delegation.apply_trust(None, JOB, NODE) == with_trust(JOB, "trust0", "alice")
 
 
-def test_what_is_not_needed_any_more_is_ended(trusts: JobTrusts, notary: Notary) -> None:
+def test_unneeded_trust_is_revoked(trusts: JobTrusts, notary: Notary) -> None:
     old = with_trust(JOB, "old", "bob")
     with trusts.delegation(PROJECT, ALICE) as delegation:
         assert delegation.apply_trust(old, JOB, NODE) == JOB
     assert notary.ended == ["old"]
 
 
-def test_version_1_keeps_the_trust_of_the_caller(trusts: JobTrusts, notary: Notary) -> None:
+def test_v1_keeps_trust_of_the_caller(trusts: JobTrusts, notary: Notary) -> None:
     old = with_trust(JOB, "old", "alice")
     with trusts.delegation(USER, ALICE) as delegation:
         assert delegation.apply_trust(old, JOB, CENTRAL) == old
@@ -124,16 +124,14 @@ def test_version_1_keeps_the_trust_of_the_caller(trusts: JobTrusts, notary: Nota
 
 
 @pytest.mark.parametrize("trustor", ["bob", None])
-def test_version_1_releases_the_trust_of_another_person(
-    trusts: JobTrusts, notary: Notary, trustor: str | None
-) -> None:
+def test_v1_releases_trust_of_another_user(trusts: JobTrusts, notary: Notary, trustor: str | None) -> None:
     old = {**JOB, "user_credentials": {"trust_id": "old", "trustor_user_id": trustor}}
     with trusts.delegation(USER, ALICE) as delegation:
         assert delegation.apply_trust(old, JOB, CENTRAL) == JOB
     assert (notary.created, notary.ended) == ([], ["old"])
 
 
-def test_a_trust_that_a_job_of_another_user_holds_is_not_revoked(
+def test_trust_held_by_job_of_another_user_is_kept(
     trusts: JobTrusts, notary: Notary, repository: Repository
 ) -> None:
     held = with_trust(JOB, "old", "bob")
@@ -143,17 +141,17 @@ def test_a_trust_that_a_job_of_another_user_holds_is_not_revoked(
     assert notary.ended == []
 
 
-def test_without_keystone_there_are_none(repository: Repository) -> None:
+def test_without_keystone_jobs_have_no_trusts(repository: Repository) -> None:
     trusts = JobTrusts(repository, None)
     with trusts.delegation(PROJECT, ALICE) as delegation:
         assert delegation.apply_trust(with_trust(JOB, "old", "bob"), JOB, CENTRAL) == JOB
 
 
-def test_a_token_is_in_no_log() -> None:
+def test_repr_of_delegator_has_no_token() -> None:
     assert "a token" not in repr(ALICE)
 
 
-def test_a_client_is_not_central_by_what_it_says(trusts: JobTrusts, notary: Notary) -> None:
+def test_is_central_of_v1_client_has_no_effect(trusts: JobTrusts, notary: Notary) -> None:
     said = Stored("c1", {"client": {"client_id": "c1", "is_central": True}}, 1, "t")
     with trusts.delegation(PROJECT, ALICE) as delegation:
         assert delegation.apply_trust(None, JOB, said) == JOB

@@ -44,6 +44,6 @@ def test_documents_above_each_limit_are_counted(repository: Repository) -> None:
     assert count_oversized(repository, Limits(), lambda: False) == (0, READ_COUNT)
 
 
-def test_the_count_ends_when_the_time_is_over(repository: Repository) -> None:
+def test_count_ends_when_the_time_is_over(repository: Repository) -> None:
     over = iter([False] * CLIENT_COUNT + [True])
     assert count_oversized(repository, LIMITS, lambda: next(over)) == (1, CLIENT_COUNT)
