@@ -121,11 +121,6 @@ def strictly_accepted(body: Document) -> Document:
     return {**RETRY_DEFAULTS, **_checked(body, STRICT_FORM)}
 
 
-def replacement(body: Document) -> Document:
-    """:func:`accepted` for an action whose id is in the path."""
-    return accepted(without_id(body))
-
-
 def without_id(body: Document) -> Document:
     return dropped(body, ("action_id",))
 

@@ -7,31 +7,24 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import ScopedDocuments
-from freezer_api.repository.protocol import Page, Repository, Stored
-from freezer_api.repository.query import Query
+from freezer_api.operations.scoped import DocumentOperations
+from freezer_api.repository.protocol import Repository, Stored
 
 
-class Actions:
+class Actions(DocumentOperations):
     """Actions of a scope; ``new_id`` returns an unused id."""
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
-        self._actions = ScopedDocuments(repository, actions.ACTIONS, limits)
+        super().__init__(repository, actions.ACTIONS, limits)
         self._new_id = new_id
-
-    def search(self, scope: Scope, query: Query) -> Page:
-        return self._actions.search(scope, query)
-
-    def get(self, scope: Scope, action_id: str) -> Stored:
-        return self._actions.get(scope, action_id)
 
     def create(self, scope: Scope, action: Document) -> Stored:
         """Create an action under its own id or a new one. Raises ``AlreadyExists`` if the id is taken."""
         id_ = action.get("action_id") or self._new_id()
-        return self._actions.create(scope, id_, {**action, "action_id": id_})
+        return self._documents.create(scope, id_, {**action, "action_id": id_})
 
     def put(self, scope: Scope, action_id: str, action: Document) -> Stored:
-        return self._actions.put(scope, action_id, lambda _old: action)
+        return self._documents.put(scope, action_id, lambda _old: action)
 
     def patch(self, scope: Scope, action_id: str, patch: Document) -> Stored:
         """Merge a patch into the action; in a project the action is converted to the nested form."""
@@ -39,8 +32,8 @@ class Actions:
         def change(action: Document) -> Document:
             return deep_merge(actions.nested(action) if patch and scope.by_project else action, patch)
 
-        return self._actions.patch(scope, action_id, change)
+        return self._documents.patch(scope, action_id, change)
 
     def delete(self, scope: Scope, action_id: str) -> None:
         """Delete the action; jobs keep their copies."""
-        self._actions.delete(scope, action_id)
+        self._documents.delete(scope, action_id)

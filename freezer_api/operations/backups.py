@@ -8,33 +8,26 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.errors import NotFound
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import ScopedDocuments, shown_id
-from freezer_api.repository.protocol import Page, Repository, Stored
-from freezer_api.repository.query import Query
+from freezer_api.operations.scoped import DocumentOperations, shown_id
+from freezer_api.repository.protocol import Repository, Stored
 
 
-class Backups:
+class Backups(DocumentOperations):
     """Backups of a scope; ``new_id`` returns an unused id."""
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
-        self._backups = ScopedDocuments(repository, backups.BACKUPS, limits)
+        super().__init__(repository, backups.BACKUPS, limits)
         self._new_id = new_id
-
-    def search(self, scope: Scope, query: Query) -> Page:
-        return self._backups.search(scope, query)
-
-    def get(self, scope: Scope, backup_id: str) -> Stored:
-        return self._backups.get(scope, backup_id)
 
     def create(self, scope: Scope, caller: Caller, report: Document) -> Stored:
         """Create a backup with the name of the caller."""
         id_ = self._new_id()
-        return self._backups.create(scope, id_, {"backup_id": id_, "user_name": caller.user_name, **report})
+        return self._documents.create(scope, id_, {"backup_id": id_, "user_name": caller.user_name, **report})
 
     def patch(self, scope: Scope, backup_id: str, patch: Document) -> Stored:
-        return self._backups.patch(scope, backup_id, lambda backup: backups.patched(backup, patch))
+        return self._documents.patch(scope, backup_id, lambda backup: backups.patched(backup, patch))
 
     def delete(self, scope: Scope, backup_id: str) -> None:
         """Delete the backup. Raises ``NotFound`` in a project if it does not exist."""
-        if not self._backups.delete(scope, backup_id) and scope.by_project:
+        if not self._documents.delete(scope, backup_id) and scope.by_project:
             raise NotFound(shown_id(backup_id))

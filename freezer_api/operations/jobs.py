@@ -13,12 +13,12 @@ from freezer_api.operations.job_actions import JobActions, Plan
 from freezer_api.operations.job_trusts import Delegator, JobTrusts, TrustDelegation
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import ScopedDocuments
-from freezer_api.repository.protocol import Page, Repository, Stored
-from freezer_api.repository.query import Condition, Query
+from freezer_api.operations.scoped import DocumentOperations
+from freezer_api.repository.protocol import Repository, Stored
+from freezer_api.repository.query import Condition
 
 
-class Jobs:
+class Jobs(DocumentOperations):
     """Jobs of a scope; ``clock`` returns epoch seconds, ``new_id`` an unused id."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Jobs:
         new_id: Callable[[], str],
         limits: Limits = DEFAULTS,
     ) -> None:
-        self._jobs = ScopedDocuments(repository, jobs.JOBS, limits)
+        super().__init__(repository, jobs.JOBS, limits)
         self._limits = limits
         self._lookup = clients
         self._actions = job_actions
@@ -41,12 +41,6 @@ class Jobs:
         self._membership = membership
         self._clock = clock
         self._new_id = new_id
-
-    def search(self, scope: Scope, query: Query) -> Page:
-        return self._jobs.search(scope, query)
-
-    def get(self, scope: Scope, job_id: str) -> Stored:
-        return self._jobs.get(scope, job_id)
 
     def create(self, scope: Scope, job: Document, delegator: Delegator | None) -> Stored:
         """Create a job with new times, under its own id or a new one."""
@@ -59,13 +53,13 @@ class Jobs:
             self._actions.write_actions(scope, plan, id_) as items,
             self._trusts.delegation(scope, delegator) as delegation,
         ):
-            return self._jobs.create(
+            return self._documents.create(
                 scope, id_, delegation.apply_trust(None, jobs.with_actions(job, items), client)
             )
 
     def put(self, scope: Scope, job_id: str, job: Document, delegator: Delegator | None) -> Stored:
         """Create or replace the job; it leaves its session if the new document does not name it."""
-        stored = self._jobs.find_or_free(scope, job_id)
+        stored = self._documents.find_or_free(scope, job_id)
         old = None if stored is None else stored.document
         plan = self._plan(scope, job, old)
         now = self._clock()
@@ -83,7 +77,7 @@ class Jobs:
             self._actions.write_actions(scope, plan, job_id) as items,
             self._trusts.delegation(scope, delegator) as delegation,
         ):
-            stored = self._jobs.put(scope, job_id, lambda old: replaced(old, items, delegation))
+            stored = self._documents.put(scope, job_id, lambda old: replaced(old, items, delegation))
         self._membership.complete_if_pending(scope, stored.document)
         return stored
 
@@ -91,7 +85,7 @@ class Jobs:
         """Merge a patch into the job. A list of actions replaces the old list."""
         if "job_actions" not in patch:
             return self._write_merged(scope, job_id, patch, delegator)
-        old = self._jobs.get(scope, job_id).document
+        old = self._documents.get(scope, job_id).document
         plan = self._plan(scope, patch, old)
         merged = deep_merge(old, jobs.with_actions(patch, plan.items))
         self._check_change(scope, old, merged)
@@ -124,7 +118,7 @@ class Jobs:
         def before(old: Document, _new: Document) -> None:
             self._membership.complete_if_pending(scope, old)
 
-        stored = self._jobs.rewrite(scope, job_id, settled, before)
+        stored = self._documents.rewrite(scope, job_id, settled, before)
         self._membership.complete_if_pending(scope, stored.document)
         return stored
 
@@ -155,12 +149,12 @@ class Jobs:
 
     def delete(self, scope: Scope, job_id: str, delegator: Delegator | None = None) -> None:
         """Delete the job, remove it from its session and revoke its trust; its actions are kept."""
-        stored = self._jobs.find(scope, job_id)
+        stored = self._documents.find(scope, job_id)
         if stored is None:
             return
         around = scope.around(stored.document)
         self._membership.leave(around, job_id)
-        self._jobs.delete(scope, job_id)
+        self._documents.delete(scope, job_id)
         self._membership.leave(around, job_id)
         trust_id = jobs.trust_of(stored.document)
         self._trusts.release(around, delegator, () if trust_id is None else (trust_id,))
@@ -191,14 +185,10 @@ class Jobs:
             client_id = job["client_id"]
             if client_id not in is_own:
                 client = self._lookup.find(scope, client_id)
-                is_own[client_id] = client is not None and _is_of(caller, client.document)
+                is_own[client_id] = client is not None and client.document.get("project_id") == caller.project_id
             return stored if is_own[client_id] else stored._replace(document=jobs.without_process(job))
 
         return [shown(stored) for stored in found]
-
-
-def _is_of(caller: Caller, client: Document) -> bool:
-    return bool(client.get("project_id") == caller.project_id)
 
 
 def _is_same_work(old: Document, new: Document, is_same: Callable[[Document, Document], bool]) -> bool:

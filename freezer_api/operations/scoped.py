@@ -169,3 +169,16 @@ class ScopedDocuments:
             return True
 
         return retry_on_conflict(attempt)
+
+
+class DocumentOperations:
+    """The operations that several kinds have in common."""
+
+    def __init__(self, repository: Repository, kind: Kind, limits: Limits) -> None:
+        self._documents = ScopedDocuments(repository, kind, limits)
+
+    def search(self, scope: Scope, query: Query) -> Page:
+        return self._documents.search(scope, query)
+
+    def get(self, scope: Scope, id_: str) -> Stored:
+        return self._documents.get(scope, id_)

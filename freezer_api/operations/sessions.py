@@ -9,12 +9,11 @@ from freezer_api.documents.merge import deep_merge
 from freezer_api.errors import Invalid
 from freezer_api.operations.membership import Membership
 from freezer_api.operations.scope import Scope
-from freezer_api.operations.scoped import ScopedDocuments
-from freezer_api.repository.protocol import Page, Repository, Stored
-from freezer_api.repository.query import Query
+from freezer_api.operations.scoped import DocumentOperations
+from freezer_api.repository.protocol import Repository, Stored
 
 
-class Sessions:
+class Sessions(DocumentOperations):
     """Sessions of a scope; ``clock`` returns epoch seconds, ``new_id`` an unused id."""
 
     def __init__(
@@ -26,20 +25,14 @@ class Sessions:
         new_id: Callable[[], str],
         limits: Limits = DEFAULTS,
     ) -> None:
-        self._sessions = ScopedDocuments(repository, sessions.SESSIONS, limits)
+        super().__init__(repository, sessions.SESSIONS, limits)
         self._membership = membership
         self._clock = clock
         self._new_id = new_id
 
-    def search(self, scope: Scope, query: Query) -> Page:
-        return self._sessions.search(scope, query)
-
-    def get(self, scope: Scope, session_id: str) -> Stored:
-        return self._sessions.get(scope, session_id)
-
     def create(self, scope: Scope, session: Document) -> Stored:
         id_ = self._new_id()
-        return self._sessions.create(scope, id_, {**session, "session_id": id_})
+        return self._documents.create(scope, id_, {**session, "session_id": id_})
 
     def put(self, scope: Scope, session_id: str, body: Document) -> Stored:
         """Create or replace the session; former members are released, the others get a changed schedule."""
@@ -51,14 +44,14 @@ class Sessions:
             self._membership.release(scope.around(old), session_id, gone)
             self._copy_schedule(scope, old, new)
 
-        stored = self._sessions.put(scope, session_id, lambda old: sessions.replacement(body, old), before)
+        stored = self._documents.put(scope, session_id, lambda old: sessions.replacement(body, old), before)
         self._membership.release(scope.around(stored.document), session_id, former)
         self._membership.complete_members(scope, stored.document)
         return stored
 
     def patch(self, scope: Scope, session_id: str, patch: Document) -> Stored:
         """Merge a patch. Member jobs get a changed schedule first, so that a retry after a crash completes it."""
-        stored = self._sessions.patch(
+        stored = self._documents.patch(
             scope,
             session_id,
             lambda document: deep_merge(document, patch),
@@ -83,7 +76,7 @@ class Sessions:
             seen.append(stored.document)
             release(stored.document)
 
-        self._sessions.delete(scope, session_id, before)
+        self._documents.delete(scope, session_id, before)
         for session in seen:
             release(session)
 
@@ -98,13 +91,13 @@ class Sessions:
             return changed
 
         try:
-            session = self._sessions.rewrite(scope, session_id, change).document
+            session = self._documents.rewrite(scope, session_id, change).document
         except Invalid:
             # The join of the job may have been interrupted.
-            before = self._sessions.get(scope, session_id).document
+            before = self._documents.get(scope, session_id).document
             if not self._membership.complete_member(scope, before, request.job_id):
                 raise
-            session = self._sessions.rewrite(scope, session_id, change).document
+            session = self._documents.rewrite(scope, session_id, change).document
         else:
             self._membership.complete_member(scope, session, request.job_id)
         return answers[0], sessions.tag_of(session)
