@@ -1,4 +1,4 @@
-"""Sphinx: `make docs` builds these pages and the man pages."""
+"""Configuration of Sphinx; `make docs` builds the pages and the man pages."""
 
 import shutil
 import sys
@@ -9,7 +9,7 @@ sys.path.insert(0, str(_DOC / "ext"))
 
 import freezer_api  # noqa: E402 - the path comes first
 
-# The decisions are pages as well. They are copied: a link in the tree is lost or doubled in archives.
+# Decisions are pages, too. They are copied, because archives lose or duplicate symbolic links.
 _DECISIONS = _DOC / "source/contributor/adr"
 shutil.rmtree(_DECISIONS, ignore_errors=True)
 shutil.copytree(_DOC / "adr", _DECISIONS, ignore=shutil.ignore_patterns("README.rst"))
