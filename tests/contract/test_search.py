@@ -143,7 +143,7 @@ class TestIs:
         assert found(repository, is_("job_id", "two")) == ["two"]
         assert found(repository, is_("user_id", "ann")) == ["one", "two"]
         assert found(repository, is_("user_id", "bob", "project_id")) == ["three"]
-        for value in (None, 1, "ANN", "ann\0", "\ud800"):
+        for value in (None, 1, "ANN", "ann ", "änn", "ann\0", "\N{GRINNING FACE}", "\ud800"):
             assert found(repository, is_("user_id", value)) == found(repository, is_("job_id", value)) == []
 
     def test_of_an_owner_that_is_not_there(self, repository):
