@@ -1,7 +1,7 @@
-"""A document's search index as two texts in which the database looks for framed parts.
+"""A document's search index as two texts of parts between separators.
 
-Each part stands between separators, so that finding the frame is finding the part, whole and nothing else. The
-separators are control characters, and control characters of the contents are escaped.
+A database finds a whole part by searching for it with its separators. These are control characters; control
+characters in the contents are escaped.
 
 ``entries``: ``US name RS type GS value US name RS ... US``, a member being ``US GS id US``;
 ``texts``: ``US word US word US RS value RS value RS``.
@@ -19,12 +19,12 @@ _WORD = "w"
 _ESCAPE = "\x1a"
 
 FRAME = _UNIT
-"""Stands on both sides of every entry and every word."""
+"""The separator before and after every entry and word."""
 
 BACKSLASH = f"{_ESCAPE}!"
-"""What stands for a backslash where SQLite splits a text."""
+"""Replaces a backslash where SQLite splits a text."""
 _ESCAPES = {code: f"{_ESCAPE}{chr(code + 0x40)}" for code in range(0x20)} | {
-    # No document holds half a surrogate pair, a query may: it becomes what no part can hold.
+    # Documents contain no lone surrogates, but queries may: they become characters that no part contains.
     code: f"{_ESCAPE}{chr(code + 0x800)}"
     for code in range(0xD800, 0xE000)
 }
@@ -43,7 +43,7 @@ def _member_part(key: str) -> str:
 
 
 def entries(index: SearchIndex) -> str:
-    """The text of everything that is found by name."""
+    """Return the text of the values that are found by name."""
     parts = [_part(name, _MARKS[value.type], value.text) for name, value in index.entries]
     parts += [_part(path, _WORD, word) for path, word in index.described]
     parts += map(_member_part, index.members)
@@ -51,7 +51,7 @@ def entries(index: SearchIndex) -> str:
 
 
 def texts(index: SearchIndex) -> str:
-    """The text of everything that is found anywhere."""
+    """Return the text of the words and values that are found anywhere in the document."""
     return _framed(_UNIT, index.words) + _framed(_RECORD, map(_escaped, index.values))
 
 
@@ -60,37 +60,37 @@ def _framed(separator: str, parts: Iterable[str]) -> str:
 
 
 def entry(name: str, value: Value) -> str | None:
-    """What ``entries`` holds when the value stands at the name; None when nothing can be equal to it."""
+    """Return the part of ``entries`` for the value at the name, None if nothing can be equal to it."""
     if value == PRESENT:
         return None
     return f"{_UNIT}{_part(name, _MARKS[value.type], value.text)}{_UNIT}"
 
 
 def presence(name: str) -> str:
-    """What ``entries`` holds when anything stands at the name."""
+    """Return the beginning of the part of ``entries`` for any value at the name."""
     return f"{_UNIT}{_escaped(name)}{_RECORD}"
 
 
 def described_word(path: str, word: str) -> str:
-    """What ``entries`` holds when the text field at the path has the word."""
+    """Return the part of ``entries`` for a word in the text field at the path."""
     return f"{_UNIT}{_part(path, _WORD, word)}{_UNIT}"
 
 
 def member(key: str) -> str:
-    """What ``entries`` holds when the id is a member."""
+    """Return the part of ``entries`` for a member."""
     return f"{_UNIT}{_member_part(key)}{_UNIT}"
 
 
 def word(text: str) -> str:
-    """What ``texts`` holds when the word occurs anywhere."""
+    """Return the part of ``texts`` for a word."""
     return f"{_UNIT}{_escaped(text)}{_UNIT}"
 
 
 def value(text: str) -> str:
-    """What ``texts`` holds when the whole value occurs anywhere."""
+    """Return the part of ``texts`` for a whole value."""
     return f"{_RECORD}{_escaped(text)}{_RECORD}"
 
 
 def listed(parts: Iterable[str]) -> str:
-    """Return entries or words as a JSON list of what stands between their frames."""
+    """Return entries or words as a JSON list, without their separators."""
     return orjson.dumps([part[1:-1] for part in parts]).decode()

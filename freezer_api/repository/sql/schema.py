@@ -1,4 +1,4 @@
-"""Tables, columns and indexes, read off the definitions. ``migrations/`` makes them; a test compares the two."""
+"""Tables, columns and indexes, derived from the definitions. A test compares them with ``migrations/``."""
 
 from functools import cached_property
 from typing import Any
@@ -14,19 +14,19 @@ from freezer_api.repository.sql import index_text
 from freezer_api.repository.sql.dialects import TABLE_OPTIONS, exact_text
 
 VERSION_TABLE = "freezer_schema_version"
-"""Of our own: the original's tables and its ``alembic_version`` may live in the same database."""
+"""The table ``alembic_version`` of the original service may be in the same database."""
 
 VERSIONS = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
-"""As Alembic makes it; it has one row."""
+"""The table that Alembic creates, with one row."""
 
 METADATA = MetaData()
 
 
 class KindTable:
-    """The table of one kind, and how a document becomes a row of it.
+    """The table of one kind, and the conversion of documents to rows.
 
-    ``key``, ``created`` (microseconds since the epoch) and ``version`` come first, then copies of what hot lists
-    ask for, the body as JSON text, and the two texts that searches scan.
+    Columns: ``key``, ``created`` (microseconds since the epoch), ``version``, copies of the properties that
+    frequent lists compare, the body as JSON text, and the two texts that searches scan.
     """
 
     def __init__(self, kind: Kind) -> None:
@@ -48,12 +48,12 @@ class KindTable:
         for hot in kind.hot:
             self._add_index(hot)
         if all(hot.equal for hot in kind.hot):
-            # Where new documents look for the newest one.
+            # With which a creation finds the newest document.
             Index(f"ix_freezer_{kind.name}_created", self.table.c.created)
 
     def _add_index(self, hot: HotList) -> None:
         names = [self.kind.columns[path] for path in hot.equal]
-        # In the order of the list, with and without what is excluded, within a project and without it.
+        # Gives a list in its order, with or without excluded documents, of one project or of all.
         within = [self.kind.columns[hot.within]] if hot.within else []
         columns = [*names, "created", "key", *(["pending"] if hot.excluded else []), *within]
         name = f"ix_freezer_{self.kind.name}_{'_'.join([*names, *within]) or 'created'}"
@@ -64,7 +64,7 @@ class KindTable:
         return tuple((name, path) for path, name in self.kind.columns.items())
 
     def contents(self, document: Document, max_values: int = MAX_VALUES) -> dict[str, Any]:
-        """The columns that depend on the document alone; see :func:`search_index` for ``max_values``."""
+        """Return the columns that depend on the document alone; see :func:`search_index` for ``max_values``."""
         found_by = search_index(self.kind, document, max_values)
         row: dict[str, Any] = {name: _text_or_none(value_at(document, path)) for name, path in self._paths}
         if self.kind.excluded:

@@ -1,4 +1,4 @@
-"""A query as one SELECT. Statements are built once per shape: the same conditions with other values share one."""
+"""Translate queries to SELECT statements. A statement is built once for all queries that differ by values only."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
@@ -29,20 +29,19 @@ from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.texts import nearest_text
 
 Shape = tuple[Any, ...]
-"""Nested tuples that say everything about a statement except its values."""
+"""Nested tuples that describe a statement without its values."""
 
 _COLUMNS = {"entries": "entries", "words": "texts", "values": "texts"}
 """The columns that hold the terms of a query's fields."""
 
 _MAX_SINGLE_WORDS = 16
-"""Words with a place of their own in the statement; any more, however many, come as one JSON list."""
-
+"""Words with a parameter each in the statement; further words are one JSON list."""
 
 _MAX_SINGLE_PARTS = 4
-"""Parts that are looked for one after the other. It takes as long to look for any number of them in a list."""
+"""Parts with a search each. A search for a list takes as long as these, whatever its length."""
 
 _CHUNK_SIZE = 8000
-"""Bytes of the parts of one list. The regular expressions of MariaDB cannot be much longer."""
+"""Bytes of the parts of one list. MariaDB does not accept much longer regular expressions."""
 
 
 def _chunks(parts: Iterable[str]) -> Iterator[list[str]]:
@@ -58,7 +57,7 @@ def _chunks(parts: Iterable[str]) -> Iterator[list[str]]:
 
 
 _MAX_SMALL_SHAPE = 40
-"""Parts of a shape; what schedulers and the web UI ask has fewer."""
+"""Parts of a shape. Queries of schedulers and of the web UI have fewer."""
 
 
 class _Paging(NamedTuple):
@@ -67,10 +66,10 @@ class _Paging(NamedTuple):
 
 
 class Search:
-    """A query turned into one statement and the ``values`` that it takes.
+    """A statement for a query, and the ``values`` of its parameters.
 
-    ``takes_lists``: whether the database takes any number of words as one list, as SQLite does, whose statements
-    cannot be long.
+    ``takes_lists``: whether the database takes any number of words as one list. SQLite does, and limits the length
+    of statements.
     """
 
     def __init__(self, table: KindTable, query: q.Query, *, takes_lists: bool) -> None:
@@ -93,17 +92,17 @@ class Search:
 
     @property
     def statement(self) -> Select[Any]:
-        """Gives the rows of a page, and one more if there is one: created, key, version, body, rank.
+        """Return the statement for the rows of a page and the next row: created, key, version, body, rank.
 
-        With a total there is that as well, all of one moment; then the rows are in no order, and when there are
-        none there is one without a key.
+        If a total is wanted, each row contains it. Then the rows are in no order, and an empty page is one row
+        without a key.
         """
-        make = _counted_statement if self._with_total else _page_statement
-        return make(self._kind, self._shape, self._paging)
+        build = _counted_statement if self._with_total else _page_statement
+        return build(self._kind, self._shape, self._paging)
 
 
 class _Translation:
-    """Turns nodes into a shape and, in the same order, the ``values`` ``p0``, ``p1`` ... that it takes."""
+    """Translates nodes to a shape and, in the same order, its ``values`` ``p0``, ``p1`` ...."""
 
     def __init__(self, *, takes_lists: bool) -> None:
         self._takes_lists = takes_lists
@@ -138,7 +137,7 @@ class _Translation:
         return node
 
     def _together(self, nodes: Iterable[q.Node]) -> Iterator[Shape]:
-        """Yield the shapes of nodes that are all met. Those that exclude parts become one for each column."""
+        """Yield the shapes of nodes that all have to be met. Those that exclude parts become one per column."""
         unwanted: dict[str, list[str]] = {}
         for node in nodes:
             parts = _parts_of(node[1]) if node[0] == "not" else None
@@ -156,7 +155,7 @@ class _Translation:
         return ("any", *(self._in_list(column, some) for some in _chunks(parts)))
 
     def _in_list(self, column: str, parts: list[str]) -> Shape:
-        # SQLite takes the list alone, and has one statement for any number of parts.
+        # SQLite takes only the list, so that one statement serves any number of parts.
         single = () if self._takes_lists else tuple(self._bound(part) for part in parts)
         return ("in any", column, self._bound(index_text.listed(map(self._as_listed, parts))), *single)
 
@@ -174,9 +173,7 @@ class _Translation:
 
 
 def _parts_of(node: q.Node) -> list[tuple[str, str]] | None:
-    """Return the parts, with their columns, of which a document that meets the node has at least one; None if this
-    cannot be said of the node.
-    """
+    """Return the columns and parts of which the node requires at least one; None if it is another condition."""
     match node:
         case ("has any", "entries", terms):
             return [("entries", term) for term in terms]
@@ -231,21 +228,21 @@ def _contains(
     return ~select(1).where(func.instr(column, listed.c.value) == 0).correlate(table.table).exists()
 
 
-def _remembered(make: Callable[..., Select[Any]]) -> Callable[..., Select[Any]]:
-    """Keep the statements of 256 small shapes and of 16 large ones: a condition takes several KiB of memory."""
-    small, large = lru_cache(maxsize=256)(make), lru_cache(maxsize=16)(make)
+def _cached(build: Callable[..., Select[Any]]) -> Callable[..., Select[Any]]:
+    """Cache the statements of 256 small shapes and of 16 large ones: a condition takes several KiB of memory."""
+    small, large = lru_cache(maxsize=256)(build), lru_cache(maxsize=16)(build)
 
-    def remembered(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
+    def cached(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
         return (small if _parts(shape) <= _MAX_SMALL_SHAPE else large)(kind, shape, paging)
 
-    return remembered
+    return cached
 
 
 def _parts(shape: Any) -> int:
     return 1 + sum(map(_parts, shape)) if isinstance(shape, tuple) else 0
 
 
-@_remembered
+@_cached
 def _page_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     table = TABLES[kind]
     columns = table.table.c
@@ -267,7 +264,7 @@ def _page_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
 
 
 def _later(table: KindTable, rank: ColumnElement[int] | None) -> ColumnElement[bool]:
-    """Behind the position; written so that an index by creation time and key starts there."""
+    """Return the condition for rows after a position, with which an index by time and key starts there."""
     columns = table.table.c
     created: BindParameter[int] = bindparam("after_created")
     key: BindParameter[str] = bindparam("after_key")
@@ -277,7 +274,7 @@ def _later(table: KindTable, rank: ColumnElement[int] | None) -> ColumnElement[b
     return or_(rank > bindparam("after_rank"), and_(rank == bindparam("after_rank"), later))
 
 
-@_remembered
+@_cached
 def _counted_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     table = TABLES[kind]
     page = _page_statement(kind, shape, paging).subquery("page")

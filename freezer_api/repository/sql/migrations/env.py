@@ -1,4 +1,4 @@
-"""What Alembic runs: the steps on the connection, and in the transaction, of ``admin``."""
+"""Run the migrations on the connection of ``admin``, in its transaction."""
 
 from alembic import context
 

@@ -7,6 +7,6 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 
 
-# MySQL cannot take back what was made: a step that was interrupted is run again, and goes on where it ended.
+# MySQL cannot roll back DDL: an interrupted migration is run again, and has to continue where it ended.
 def upgrade():
     ${upgrades if upgrades else "pass"}

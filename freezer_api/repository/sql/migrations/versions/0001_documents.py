@@ -1,7 +1,4 @@
-"""The five kinds of document.
-
-Frozen: later changes of the definitions are later revisions.
-"""
+"""Tables for the five kinds of document."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,7 +30,7 @@ def _create(kind, *, hot=(), pending=False, epoch=False):
 
 def upgrade():
     if op.get_bind().dialect.name != "sqlite":
-        return  # the servers begin with 0002
+        return  # 0002 is the first layout of the servers
     _create("backups", epoch=True)
     _create("clients", hot=("client_id",))
     _create("jobs", hot=("client_id",), pending=True)

@@ -1,7 +1,7 @@
 """Clients of all projects, and the jobs that they poll for.
 
-In SQLite the table of clients is made anew, as it cannot add a column in the middle. On the servers this is the
-first layout; as MySQL cannot take back what was made, it goes on where an earlier run was interrupted.
+SQLite cannot add a column in the middle, so the table of clients is created again. On the servers this is the
+first layout. MySQL cannot roll back DDL, so the migration continues where an earlier run was interrupted.
 """
 
 import sqlalchemy as sa
@@ -18,12 +18,12 @@ _LISTS = (("user_id",), ("project_id",), ("user_id", "client_id"), ("project_id"
 def upgrade():
     connection = op.get_bind()
     if connection.dialect.name != "sqlite":
-        _make_on_server(connection)
+        _create_on_server(connection)
     else:
         _upgrade_sqlite()
 
 
-def _make_on_server(connection):
+def _create_on_server(connection):
     metadata = sa.MetaData()
     _define(metadata, "backups", epoch=True)
     _define(metadata, "clients", hot=("client_id", "reach"), lists=(*_LISTS, ("reach",)))
@@ -33,14 +33,14 @@ def _make_on_server(connection):
     _define(metadata, "sessions")
     for table in metadata.sorted_tables:
         table.create(connection, checkfirst=True)
-        there = {index["name"] for index in sa.inspect(connection).get_indexes(table.name)}
+        existing = {index["name"] for index in sa.inspect(connection).get_indexes(table.name)}
         for index in table.indexes:
-            if index.name not in there:
+            if index.name not in existing:
                 index.create(connection)
 
 
-def _bytes(most=None):
-    on_mysql = mysql.LONGBLOB() if most is None else sa.VARBINARY(most)
+def _bytes(max_bytes=None):
+    on_mysql = mysql.LONGBLOB() if max_bytes is None else sa.VARBINARY(max_bytes)
     return sa.LargeBinary().with_variant(on_mysql, "mysql").with_variant(postgresql.BYTEA(), "postgresql")
 
 

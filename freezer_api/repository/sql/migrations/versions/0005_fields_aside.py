@@ -33,7 +33,7 @@ def _index_again(connection, kind, max_values):
     while rows := connection.execute(batch.where(table.c.key > last)).all():
         for row in rows:
             index = search_index(kind, decode(row.body), max_values)
-            # A process of the release before may still write: its change stays, with the index that it computed.
+            # A process of the previous release may still write: its change stays, with the index that it computed.
             unchanged = (table.c.key == row.key) & (table.c.version == row.version)
             contents = {"entries": index_text.entries(index), "texts": index_text.texts(index)}
             connection.execute(sa.update(table).where(unchanged).values(contents))
