@@ -14,19 +14,7 @@ from sqlalchemy import Connection as SQLConnection
 
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
-from freezer_api.repository.sql.server_errors import (
-    DBConnectionError,
-    DBDeadlock,
-    DBDuplicateEntry,
-    DBError,
-    NodeNotReady,
-    NotPermitted,
-    OtherNode,
-    Refused,
-    StatementTooLarge,
-    TimedOut,
-    one_line,
-)
+from freezer_api.repository.sql import server_errors as errors
 from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT
 
 _DEFAULT_PORT = 3306
@@ -75,12 +63,12 @@ _NOT_PERMITTED = frozenset(
 _TOO_LARGE = frozenset({1118, 1153, 1301})
 """Larger than a packet, or than the redo log takes."""
 
-_KINDS: dict[frozenset[int], type[DBError]] = {
-    _OTHER_NODE: OtherNode,
-    _TIMED_OUT: TimedOut,
-    _REFUSED: Refused,
-    _NOT_PERMITTED: NotPermitted,
-    _TOO_LARGE: StatementTooLarge,
+_KINDS: dict[frozenset[int], type[errors.DBError]] = {
+    _OTHER_NODE: errors.OtherNode,
+    _TIMED_OUT: errors.TimedOut,
+    _REFUSED: errors.Refused,
+    _NOT_PERMITTED: errors.NotPermitted,
+    _TOO_LARGE: errors.StatementTooLarge,
 }
 
 _PACKET_OVERHEAD = 2
@@ -176,29 +164,29 @@ class MySQL:
             f"SELECT /*+ MAX_EXECUTION_TIME({milliseconds}) */ {statement.removeprefix('SELECT ')}"
         )
 
-    def classify(self, error: BaseException) -> DBError | None:
+    def classify(self, error: BaseException) -> errors.DBError | None:
         if isinstance(error, self.protocol_errors) and not isinstance(error, UnicodeEncodeError):
-            return DBConnectionError("the server violated the protocol")
+            return errors.DBConnectionError("the server violated the protocol")
         if not isinstance(error, pymysql.MySQLError):
-            return DBError(type(error).__name__)
+            return errors.DBError(type(error).__name__)
         # An error without a number: the package cannot parse what the server sends.
         number, text = error.args if len(error.args) == 2 else (0, error)
-        text = one_line(text)
+        text = errors.one_line(text)
         if number == _DUPLICATE_KEY:
-            return DBDuplicateEntry()
+            return errors.DBDuplicateEntry()
         if number == _NODE_NOT_READY:
-            return NodeNotReady(text)
+            return errors.NodeNotReady(text)
         if number in _RETRY or (number == _FAILED_COMMIT and _DEADLOCK_AT_COMMIT.search(text)):
-            return DBDeadlock(text)
+            return errors.DBDeadlock(text)
         if not number or number in _LOST or number in _CLIENT_ERRORS:
-            return DBConnectionError(text)
+            return errors.DBConnectionError(text)
         if number == _NO_SUCH_TABLE:
             return None
         for numbers, kind in _KINDS.items():
             if number in numbers:
                 return kind(text)
         # The text may quote a statement.
-        return DBError(f"{type(error).__name__} {number}")
+        return errors.DBError(f"{type(error).__name__} {number}")
 
 
 def _max_statement_bytes(connection: Any) -> int:
@@ -220,7 +208,7 @@ def _check_size(
         return
     size = len(cursor.mogrify(statement, parameters).encode("utf-8", "surrogateescape"))
     if size > limit:
-        raise StatementTooLarge(f"{size} bytes, and max_allowed_packet is {limit + _PACKET_OVERHEAD}")
+        raise errors.StatementTooLarge(f"{size} bytes, and max_allowed_packet is {limit + _PACKET_OVERHEAD}")
 
 
 def _session_settings(sql_mode: str, sync_wait: int | None, *, bounded: bool) -> str:

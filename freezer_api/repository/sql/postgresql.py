@@ -16,45 +16,34 @@ from sqlalchemy.exc import ArgumentError
 
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
-from freezer_api.repository.sql.server_errors import (
-    DBConnectionError,
-    DBDeadlock,
-    DBDuplicateEntry,
-    DBError,
-    NotPermitted,
-    OtherNode,
-    Refused,
-    StatementTooLarge,
-    TimedOut,
-    one_line,
-)
+from freezer_api.repository.sql import server_errors as errors
 from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT
 
 # By error code, or its class: the first two characters. oslo.db knows only some, and those by their English texts.
-_KINDS: dict[str, type[DBError]] = {
-    codes.UNIQUE_VIOLATION: DBDuplicateEntry,
-    codes.STATEMENT_COMPLETION_UNKNOWN: DBConnectionError,
-    codes.CLASS_TRANSACTION_ROLLBACK: DBDeadlock,
-    codes.LOCK_NOT_AVAILABLE: DBDeadlock,
-    codes.CLASS_CONNECTION_EXCEPTION: DBConnectionError,
-    codes.ADMIN_SHUTDOWN: DBConnectionError,
-    codes.CRASH_SHUTDOWN: DBConnectionError,
-    codes.DATABASE_DROPPED: DBConnectionError,
-    codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: DBConnectionError,
+_KINDS: dict[str, type[errors.DBError]] = {
+    codes.UNIQUE_VIOLATION: errors.DBDuplicateEntry,
+    codes.STATEMENT_COMPLETION_UNKNOWN: errors.DBConnectionError,
+    codes.CLASS_TRANSACTION_ROLLBACK: errors.DBDeadlock,
+    codes.LOCK_NOT_AVAILABLE: errors.DBDeadlock,
+    codes.CLASS_CONNECTION_EXCEPTION: errors.DBConnectionError,
+    codes.ADMIN_SHUTDOWN: errors.DBConnectionError,
+    codes.CRASH_SHUTDOWN: errors.DBConnectionError,
+    codes.DATABASE_DROPPED: errors.DBConnectionError,
+    codes.IDLE_IN_TRANSACTION_SESSION_TIMEOUT: errors.DBConnectionError,
     # Timeouts of a transaction and of an idle session, for which older releases of the package have no names.
-    "25P04": DBConnectionError,
-    "57P05": DBConnectionError,
-    codes.READ_ONLY_SQL_TRANSACTION: OtherNode,
-    codes.QUERY_CANCELED: TimedOut,
-    codes.CLASS_INSUFFICIENT_RESOURCES: Refused,
-    codes.CLASS_OPERATOR_INTERVENTION: Refused,
-    codes.CLASS_SYSTEM_ERROR: Refused,
-    codes.UNDEFINED_TABLE: NotPermitted,
-    codes.UNDEFINED_COLUMN: NotPermitted,
-    codes.INSUFFICIENT_PRIVILEGE: NotPermitted,
-    codes.INVALID_SCHEMA_NAME: NotPermitted,
-    codes.INVALID_CATALOG_NAME: NotPermitted,
-    codes.PROGRAM_LIMIT_EXCEEDED: StatementTooLarge,
+    "25P04": errors.DBConnectionError,
+    "57P05": errors.DBConnectionError,
+    codes.READ_ONLY_SQL_TRANSACTION: errors.OtherNode,
+    codes.QUERY_CANCELED: errors.TimedOut,
+    codes.CLASS_INSUFFICIENT_RESOURCES: errors.Refused,
+    codes.CLASS_OPERATOR_INTERVENTION: errors.Refused,
+    codes.CLASS_SYSTEM_ERROR: errors.Refused,
+    codes.UNDEFINED_TABLE: errors.NotPermitted,
+    codes.UNDEFINED_COLUMN: errors.NotPermitted,
+    codes.INSUFFICIENT_PRIVILEGE: errors.NotPermitted,
+    codes.INVALID_SCHEMA_NAME: errors.NotPermitted,
+    codes.INVALID_CATALOG_NAME: errors.NotPermitted,
+    codes.PROGRAM_LIMIT_EXCEEDED: errors.StatementTooLarge,
 }
 
 _CONFIGURATION_ERROR = re.compile(
@@ -116,7 +105,7 @@ class PostgreSQL:
             make_dsn(**arguments)
         except (ArgumentError, psycopg2.ProgrammingError) as error:
             # The message contains the name of the parameter, and not its value.
-            raise ConfigurationError(f"libpq: {one_line(error).removeprefix('invalid dsn: ')}") from None
+            raise ConfigurationError(f"libpq: {errors.one_line(error).removeprefix('invalid dsn: ')}") from None
         self._hosts = _split_hosts(arguments)
 
     def connect(self, timeout: float) -> _Connection:
@@ -159,17 +148,21 @@ class PostgreSQL:
         # Both are one transaction, as they are sent together, so the limit ends with the statement.
         return f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}; {statement}"
 
-    def classify(self, error: BaseException) -> DBError:
+    def classify(self, error: BaseException) -> errors.DBError:
         if not isinstance(error, psycopg2.Error):
-            return DBError(type(error).__name__)
+            return errors.DBError(type(error).__name__)
         code = error.pgcode
         if code is None:
             return _classify_without_code(error)
         kind = _KINDS.get(code) or _KINDS.get(code[:2])
         if kind is None:
             # The text may quote a value.
-            return DBError(f"{type(error).__name__} {code}")
-        return DBDuplicateEntry() if kind is DBDuplicateEntry else kind(one_line(error.diag.message_primary or ""))
+            return errors.DBError(f"{type(error).__name__} {code}")
+        return (
+            errors.DBDuplicateEntry()
+            if kind is errors.DBDuplicateEntry
+            else kind(errors.one_line(error.diag.message_primary or ""))
+        )
 
 
 def _split_hosts(arguments: dict[str, Any]) -> list[dict[str, Any]]:
@@ -187,11 +180,11 @@ def _split_hosts(arguments: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _classify_without_code(error: psycopg2.Error) -> DBError:
+def _classify_without_code(error: psycopg2.Error) -> errors.DBError:
     """Classify an error of the package, and of a server that does not accept a connection."""
     lost = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
     # DatabaseError itself: the package cannot parse what the server sends.
     if lost or type(error) is psycopg2.DatabaseError:
-        text = one_line(error)
-        return NotPermitted(text) if _CONFIGURATION_ERROR.search(text) else DBConnectionError(text)
-    return DBError(type(error).__name__)
+        text = errors.one_line(error)
+        return errors.NotPermitted(text) if _CONFIGURATION_ERROR.search(text) else errors.DBConnectionError(text)
+    return errors.DBError(type(error).__name__)

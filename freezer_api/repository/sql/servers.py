@@ -25,25 +25,13 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import TOO_LARGE, CommandError, SearchTooLong, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Outages
+from freezer_api.repository.sql import server_errors as errors
 from freezer_api.repository.sql.access import KeyExists
 from freezer_api.repository.sql.admin import SQLAdmin, check_version
 from freezer_api.repository.sql.connections import ThreadConnections, renew_after_fork
 from freezer_api.repository.sql.dialects import MYSQL, build_creation, clock
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES, VERSIONS
-from freezer_api.repository.sql.server_errors import (
-    DBConnectionError,
-    DBDeadlock,
-    DBDuplicateEntry,
-    DBError,
-    NodeNotReady,
-    NotPermitted,
-    OtherNode,
-    Refused,
-    StatementTooLarge,
-    TimedOut,
-    one_line,
-)
 
 LOG = logging.getLogger(__name__)
 
@@ -103,7 +91,7 @@ class Driver(Protocol):
     def with_time_limit(self, statement: str, seconds: float) -> str:
         """Return the SELECT with a time limit at the server in place of the session's."""
 
-    def classify(self, error: BaseException) -> DBError | None:
+    def classify(self, error: BaseException) -> errors.DBError | None:
         """Return the error of the package as one of ``server_errors``.
 
         None leaves it unchanged: SQLAlchemy's inspection needs MySQL's error for a missing table.
@@ -122,7 +110,7 @@ def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> En
             context.is_disconnect = True
             return
         classified = driver.classify(error)
-        if isinstance(classified, DBConnectionError | NodeNotReady | OtherNode):
+        if isinstance(classified, errors.DBConnectionError | errors.NodeNotReady | errors.OtherNode):
             context.is_disconnect = True
         if classified is not None:
             raise classified
@@ -289,12 +277,12 @@ class ServerAccess:
             self._local.retries = self._retries
             try:
                 result: _Result = self._retrying(action, call, repeatable=repeatable)
-            except (DBError, SQLAlchemyError) as error:
+            except (errors.DBError, SQLAlchemyError) as error:
                 failure = error
             else:
                 call.answered()
                 return result
-            if isinstance(failure, TimedOut) and max_seconds is not None:
+            if isinstance(failure, errors.TimedOut) and max_seconds is not None:
                 call.answered()
                 raise SearchTooLong(max_seconds)
             raise _reported(failure, call, is_check=place == CHECKING)
@@ -303,13 +291,13 @@ class ServerAccess:
         """Run the action, and retry once over another connection if it was not executed or is ``repeatable``."""
         try:
             return self._run(action)
-        except (DBConnectionError, OtherNode) as error:
-            is_retried = repeatable or isinstance(error, OtherNode)
+        except (errors.DBConnectionError, errors.OtherNode) as error:
+            is_retried = repeatable or isinstance(error, errors.OtherNode)
             if not is_retried or time.monotonic() > call.end or call.is_hopeless:
                 raise
-        except DBDeadlock as error:
+        except errors.DBDeadlock as error:
             if not self._local.retries or time.monotonic() > call.end - _MIN_ATTEMPT_TIME or call.is_hopeless:
-                raise Refused(str(error)) from None
+                raise errors.Refused(str(error)) from None
             self._local.retries -= 1
             raise
         return self._run(action)
@@ -319,22 +307,22 @@ class ServerAccess:
             connection = self._connections.take()
         except PoolTimeout:
             raise _NoConnection("all connections of the pool are in use") from None
-        except (DBError, SQLAlchemyError) as error:
+        except (errors.DBError, SQLAlchemyError) as error:
             raise _NotConnected(str(error)) from None
         try:
             self._driver.set_timeout(connection.connection.dbapi_connection, self._time_left())
             return action(connection)
         except ProgrammingError as error:
-            raise NotPermitted(one_line(error.orig)) from None
+            raise errors.NotPermitted(errors.one_line(error.orig)) from None
         finally:
             self._connections.give_back(connection)
 
 
-class _NoConnection(Refused):
+class _NoConnection(errors.Refused):
     """The pool has no free connection."""
 
 
-class _NotConnected(Refused):
+class _NotConnected(errors.Refused):
     """The server did not accept a connection."""
 
 
@@ -343,17 +331,19 @@ def _reported(failure: Exception, call: Call, *, is_check: bool) -> Exception:
     if isinstance(failure, _NoConnection):
         LOG.error("No connection to the SQL store is free: %s", failure)
         return Unavailable()
-    if isinstance(failure, Refused | DBConnectionError | DBDeadlock):
-        everywhere = isinstance(failure, _NotConnected | DBConnectionError) and not is_check
+    if isinstance(failure, errors.Refused | errors.DBConnectionError | errors.DBDeadlock):
+        everywhere = isinstance(failure, _NotConnected | errors.DBConnectionError) and not is_check
         call.unanswered(str(failure), everywhere=everywhere)
         return Unavailable()
     call.answered()
-    if isinstance(failure, DBDuplicateEntry):
+    if isinstance(failure, errors.DBDuplicateEntry):
         return KeyExists()
-    if isinstance(failure, StatementTooLarge):
+    if isinstance(failure, errors.StatementTooLarge):
         LOG.error("The SQL store refuses a statement for its size: %s", failure)
         return TooLarge(TOO_LARGE)
-    LOG.error("The SQL store failed: %s", failure if isinstance(failure, DBError) else type(failure).__name__)
+    LOG.error(
+        "The SQL store failed: %s", failure if isinstance(failure, errors.DBError) else type(failure).__name__
+    )
     return StoreFailed()
 
 
@@ -416,8 +406,8 @@ class _Server:
             try:
                 self._engine.connect().close()
                 return
-            except (DBConnectionError, DBDeadlock, Refused) as error:
-                if isinstance(error, NotPermitted) or not retries:
+            except (errors.DBConnectionError, errors.DBDeadlock, errors.Refused) as error:
+                if isinstance(error, errors.NotPermitted) or not retries:
                     raise
                 text = str(error)
             retries -= 1
@@ -429,7 +419,7 @@ class _Server:
     def command_errors(self) -> Iterator[None]:
         try:
             yield
-        except (DBError, CommandError, ProgrammingError) as error:
+        except (errors.DBError, CommandError, ProgrammingError) as error:
             # ProgrammingError: a table of MySQL is missing.
             reason = error.orig if isinstance(error, ProgrammingError) else error
-            raise CommandError(f"cannot use {self._name}: {one_line(reason)}") from None
+            raise CommandError(f"cannot use {self._name}: {errors.one_line(reason)}") from None

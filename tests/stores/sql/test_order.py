@@ -2,37 +2,24 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Repository
 from tests.contract.asking import JOBS, found, job, keep, keys_of
-from tests.contract.drivers import find_driver
+from tests.contract.conftest import address, opened, repository
+from tests.contract.drivers import Driver, find_driver
 from tests.support.needs import SQL, on
+
+__all__ = ["address", "opened", "repository"]
 
 
 @pytest.fixture(params=on("sqlite", *SQL))
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
-    """Opens a store of each database."""
-    driver = find_driver(request.param)
-    address, repositories = driver.make(tmp_path), []
-
-    def _open() -> Repository:
-        repositories.append(driver.open_repository(address))
-        return repositories[-1]
-
-    yield _open
-    for repository in repositories:
-        repository.close()
-
-
-@pytest.fixture
-def repository(opened: Callable[[], Repository]) -> Repository:
-    return opened()
+def driver(request: pytest.FixtureRequest) -> Driver:
+    return find_driver(request.param)
 
 
 def _create_many(repository: Repository, name: str) -> None:

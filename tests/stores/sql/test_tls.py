@@ -1,4 +1,4 @@
-"""TLS to a server, by the parameters that deployers put into the URL."""
+"""TLS to a server, with the parameters that deployers write in the URL."""
 
 import datetime as dt
 import ipaddress
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 def _certificate(folder, address):
-    """A certificate for the address, that vouches for itself; the files of it and of its key."""
+    """Create a self-signed certificate for the address, and return its file and that of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "database")])
     now = dt.datetime.now(dt.UTC)
@@ -49,7 +49,7 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def opened(name, sql_servers, tmp_path_factory):
-    """Starts a server with a certificate for this address; gives its URL and the file that vouches for it."""
+    """Starts a server with a certificate for this address; returns its URL and the certificate."""
     servers = []
 
     def _open(address):
@@ -82,81 +82,49 @@ def right(opened):
 
 @pytest.fixture(scope="module")
 def wrong(opened):
-    """The certificate is another machine's."""
+    """The certificate is that of another host."""
     return opened("127.0.0.2")
 
 
-def _with(name, url, certificate, *, on_mariadb, on_postgresql):
-    parameters = on_mariadb if name == "mariadb" else on_postgresql
-    address = url.partition("?")[0]
-    return f"{address}?charset=utf8&{parameters}" if name == "mariadb" else f"{address}?{parameters}"
+def _verifying(name, url, certificate, *, host=True):
+    """Return the URL with parameters that require a certificate of this authority, and for the host of the URL."""
+    if name == "mariadb":
+        return f"{url}&ssl_ca={certificate}{'' if host else '&ssl_check_hostname=false'}"
+    return f"{url}?sslmode={'verify-full' if host else 'verify-ca'}&sslrootcert={certificate}"
 
 
-def _connected(url):
+def _show(url):
     with closing(databases.admin(url)) as admin:
         return admin.show()
 
 
-def test_a_server_that_can_prove_who_it_is(name, right):
-    url, certificate = right
-    for more in ("", "&ssl_verify_cert=true"):
-        address = _with(
-            name,
-            url,
-            certificate,
-            on_mariadb=f"ssl_ca={certificate}{more}",
-            on_postgresql=f"sslmode=verify-full&sslrootcert={certificate}",
-        )
-        databases.sync(address)
-        assert _connected(address)
+def test_certificate_is_verified(name, right):
+    address = _verifying(name, *right)
+    databases.sync(address)
+    assert _show(address)
 
 
-def test_a_server_that_is_another(name, wrong):
-    url, certificate = wrong
-    address = _with(
-        name,
-        url,
-        certificate,
-        on_mariadb=f"ssl_ca={certificate}&ssl_verify_cert=true",
-        on_postgresql=f"sslmode=verify-full&sslrootcert={certificate}",
-    )
+def test_certificate_of_another_host_is_refused_unless_that_is_allowed(name, wrong):
     with pytest.raises(CommandError, match=r"(?i)certificate.*127\.0\.0\.1"):
-        _connected(address)
-    _connected(
-        _with(
-            name,
-            url,
-            certificate,
-            on_mariadb=f"ssl_ca={certificate}&ssl_check_hostname=false",
-            on_postgresql=f"sslmode=verify-ca&sslrootcert={certificate}",
-        )
-    )
+        _show(_verifying(name, *wrong))
+    _show(_verifying(name, *wrong, host=False))
 
 
-def test_a_server_for_which_nobody_vouches(name, right, wrong):
-    url, _ = right
-    _, other = wrong
-    address = _with(
-        name,
-        url,
-        other,
-        on_mariadb=f"ssl_ca={other}",
-        on_postgresql=f"sslmode=verify-ca&sslrootcert={other}",
-    )
+def test_certificate_of_an_unknown_authority_is_refused(name, right, wrong):
     with pytest.raises(CommandError, match=r"(?i)certificate verify failed"):
-        _connected(address)
+        _show(_verifying(name, right[0], wrong[1], host=False))
 
 
 @pytest.mark.parametrize("name", on("mariadb"), indirect=True, scope="module")
-def test_a_server_that_is_another_and_has_a_certificate_of_a_well_known_authority(name, wrong, monkeypatch):
+def test_host_is_verified_if_the_authority_is_well_known(name, wrong, monkeypatch):
     url, certificate = wrong
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     for parameter in ("ssl_verify_cert", "ssl_verify_identity"):
         with pytest.raises(CommandError, match=r"(?i)certificate.*127\.0\.0\.1"):
-            _connected(f"{url}&{parameter}=true")
-    _connected(f"{url}&ssl_verify_cert=true&ssl_check_hostname=false")
+            _show(f"{url}&{parameter}=true")
+    _show(f"{url}&ssl_verify_cert=true&ssl_check_hostname=false")
 
 
-def test_without_a_word_of_it_tls_is_spoken_when_the_server_does(right):
+def test_tls_is_used_by_default_if_the_server_offers_it(right):
     url, _ = right
-    _connected(url)
+    _show(url)

@@ -17,19 +17,9 @@ from freezer_api import stores
 from freezer_api.conf.values import Database
 from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.protocol import Original
+from freezer_api.repository.sql import server_errors as errors
 from freezer_api.repository.sql import servers, urls
 from freezer_api.repository.sql.admin import HEAD, VERSION_TABLE
-from freezer_api.repository.sql.server_errors import (
-    DBConnectionError,
-    DBDeadlock,
-    DBError,
-    NodeNotReady,
-    NotPermitted,
-    OtherNode,
-    Refused,
-    StatementTooLarge,
-    TimedOut,
-)
 from tests.contract import databases
 from tests.contract.asking import (
     JOBS,
@@ -485,7 +475,7 @@ def test_full_server_of_another_language_is_a_lost_connection(sql_servers, monke
             driver.connect(5)
     if "too many" in str(caught.value):
         leave_out("postgresql: it has no messages in German")
-    assert isinstance(driver.classify(caught.value), DBConnectionError)
+    assert isinstance(driver.classify(caught.value), errors.DBConnectionError)
 
 
 def _is_sleeping(server, on_mariadb):
@@ -509,28 +499,38 @@ def _unreachable(address):
 
 CODES = {
     "mariadb": {
-        DBDeadlock: (1205, 1213, 3101),
-        NodeNotReady: (1047,),
-        DBConnectionError: (
+        errors.DBDeadlock: (1205, 1213, 3101),
+        errors.NodeNotReady: (1047,),
+        errors.DBConnectionError: (
             *(1053, 1080, 1152, 1158, 1159, 1160, 1161, 1180, 1184, 1927, 3169, 4031),
             *(2006, 2013, 2027, 2055),
         ),
-        OtherNode: (1290, 1792, 1836, 3100, 3168, 9001, 9002, 9004, 9006),
-        TimedOut: (1969, 3024),
-        Refused: (1021, 1030, 1037, 1040, 1041, 1114, 1129, 1203, 1206, 1226, 1637, 1878),
-        NotPermitted: (1044, 1045, 1049, 1142, 1227, 1820),
-        StatementTooLarge: (1153, 1301, 1118),
-        DBError: (1366, 1406),
+        errors.OtherNode: (1290, 1792, 1836, 3100, 3168, 9001, 9002, 9004, 9006),
+        errors.TimedOut: (1969, 3024),
+        errors.Refused: (1021, 1030, 1037, 1040, 1041, 1114, 1129, 1203, 1206, 1226, 1637, 1878),
+        errors.NotPermitted: (1044, 1045, 1049, 1142, 1227, 1820),
+        errors.StatementTooLarge: (1153, 1301, 1118),
+        errors.DBError: (1366, 1406),
     },
     "postgresql": {
-        DBDeadlock: ("40000", "40001", "40P01", "55P03"),
-        DBConnectionError: ("57P01", "57P02", "57P04", "57P05", "25P03", "25P04", "08006", "08P01", "40003"),
-        OtherNode: ("25006",),
-        TimedOut: ("57014",),
-        Refused: ("53000", "53100", "53200", "53300", "57000", "57P03", "58000", "58030", "58P01"),
-        NotPermitted: ("42501", "42P01"),
-        StatementTooLarge: ("54000",),
-        DBError: ("22001", "XX000"),
+        errors.DBDeadlock: ("40000", "40001", "40P01", "55P03"),
+        errors.DBConnectionError: (
+            "57P01",
+            "57P02",
+            "57P04",
+            "57P05",
+            "25P03",
+            "25P04",
+            "08006",
+            "08P01",
+            "40003",
+        ),
+        errors.OtherNode: ("25006",),
+        errors.TimedOut: ("57014",),
+        errors.Refused: ("53000", "53100", "53200", "53300", "57000", "57P03", "58000", "58030", "58P01"),
+        errors.NotPermitted: ("42501", "42P01"),
+        errors.StatementTooLarge: ("54000",),
+        errors.DBError: ("22001", "XX000"),
     },
 }
 
@@ -546,7 +546,7 @@ def _failure(repository, statement):
     """Return the error of the statement, and whether its connection stays in use."""
     connection = repository._access._connections.take()
     repository._access._local.end = time.monotonic() + 9
-    with pytest.raises(DBError) as caught:
+    with pytest.raises(errors.DBError) as caught:
         connection.exec_driver_sql(statement)
     return caught.value, not connection.invalidated
 
@@ -562,8 +562,8 @@ def test_error_codes(repository, server, kind):
     for code in CODES[server.name].get(kind, ()):
         failure, is_kept = _failure(repository, _raises(server, code))
         assert type(failure) is kind, code
-        assert ("because" in str(failure)) == (kind is not DBError)
-        assert is_kept != issubclass(kind, DBConnectionError | OtherNode | NodeNotReady)
+        assert ("because" in str(failure)) == (kind is not errors.DBError)
+        assert is_kept != issubclass(kind, errors.DBConnectionError | errors.OtherNode | errors.NodeNotReady)
 
 
 @pytest.mark.usefixtures("_connected")
@@ -571,9 +571,9 @@ def test_error_codes(repository, server, kind):
 @pytest.mark.parametrize(
     ("text", "kind"),
     [
-        ('Got error 149 "Lock deadlock" during COMMIT', DBDeadlock),
-        ('Got error 35 "deadlock avoided" during COMMIT', DBDeadlock),
-        ("Got error 5 during COMMIT", DBConnectionError),
+        ('Got error 149 "Lock deadlock" during COMMIT', errors.DBDeadlock),
+        ('Got error 35 "deadlock avoided" during COMMIT', errors.DBDeadlock),
+        ("Got error 5 during COMMIT", errors.DBConnectionError),
     ],
 )
 def test_commit_that_conflicts_is_retried(repository, server, text, kind):
@@ -588,8 +588,8 @@ def test_unparsable_response_is_a_lost_connection(repository, on_mariadb):
     )
     classify = repository._access._driver.classify
     for error in errors:
-        assert type(classify(error)) is DBConnectionError
-    assert type(classify(pymysql.DataError(1366, "") if on_mariadb else psycopg2.DataError())) is DBError
+        assert type(classify(error)) is errors.DBConnectionError
+    assert type(classify(pymysql.DataError(1366, "") if on_mariadb else psycopg2.DataError())) is errors.DBError
 
 
 @pytest.mark.parametrize("server", on("mariadb"), indirect=True)
@@ -635,11 +635,11 @@ class TestDocumentLargerThanAPacket:
         largest = driver.max_statement_bytes
         statement = "SELECT 'a'".ljust(largest)
         connection.exec_driver_sql(statement)
-        with pytest.raises(StatementTooLarge):
+        with pytest.raises(errors.StatementTooLarge):
             connection.exec_driver_sql(f"{statement} ")
         connection.exec_driver_sql(statement)
         driver.max_statement_bytes += 1
-        with pytest.raises(DBError):
+        with pytest.raises(errors.DBError):
             connection.exec_driver_sql(f"{statement} ")
 
     @pytest.mark.parametrize("limit", [1 << 20], indirect=True)
@@ -680,4 +680,4 @@ class TestErrors:
 
     def test_other_errors_are_logged_by_name(self, repository):
         failure = repository._access._driver.classify(RuntimeError(SECRET))
-        assert (type(failure), str(failure)) == (DBError, "RuntimeError")
+        assert (type(failure), str(failure)) == (errors.DBError, "RuntimeError")

@@ -6,4 +6,4 @@ class Missing(Exception):
 
 
 class Failed(Exception):
-    """A server did not do what it was started for."""
+    """A server did not start, or ended."""

@@ -1,6 +1,6 @@
-"""One database server: a process on a free port, and a folder with its data and log.
+"""One database server: a process on a free port, and a directory with its data and log.
 
-It ends with the process that started it, however that ends.
+It ends with the process that started it, even if that is killed.
 """
 
 import os
@@ -27,16 +27,16 @@ from tests.support.search.node import free_ports
 from tests.support.sql import Failed, Missing
 
 USER, PASSWORD = "freezer", "p@ss/w:rd"
-"""The service's account; the password is one that has to be written with care in a URL."""
+"""The service's account; the password has to be quoted in a URL."""
 QUOTED_PASSWORD = "p%40ss%2Fw%3Ard"
 
 _TIED = [sys.executable, "-I", "-S", str(Path(tied.__file__))]
-# A tied process dies with the *thread* that started it, so they all are started by one that lasts.
+# A tied process dies with the *thread* that started it, so one lasting thread starts them all.
 _STARTER = ThreadPoolExecutor(1, "sql-servers")
 
 
 class SQLServer(ABC):
-    """``quick``: a power cut may take what was written, which a test that does not cut power need not wait for."""
+    """``quick``: do not wait until writes are on the disk."""
 
     name: ClassVar[str]
 
@@ -56,7 +56,7 @@ class SQLServer(ABC):
 
     @abstractmethod
     def _make_data(self) -> None:
-        """What the server needs before its first start."""
+        """Create what the server needs before its first start."""
 
     @abstractmethod
     def _quick(self) -> Sequence[str]: ...
@@ -66,18 +66,18 @@ class SQLServer(ABC):
 
     @abstractmethod
     def url(self, database: str) -> str:
-        """As an operator writes it."""
+        """Return the URL of a database as an operator writes it."""
 
     @abstractmethod
     def connect(self, database: str | None = None, **options: Any) -> Any:
-        """A connection of the administrator that commits by itself."""
+        """Return a connection of the administrator in autocommit mode."""
 
     @property
     @abstractmethod
     def errors(self) -> type[Exception]: ...
 
     def run(self, *statements: str, database: str | None = None) -> list[Any]:
-        """What the last of the administrator's statements gives."""
+        """Run statements as administrator, and return the rows of the last one."""
         connection = self.connect(database)
         try:
             with connection.cursor() as cursor:
@@ -89,14 +89,11 @@ class SQLServer(ABC):
 
     @abstractmethod
     def create_database(self, name: str) -> str:
-        """Make an empty database; its URL."""
-
-    @abstractmethod
-    def version(self) -> str: ...
+        """Create an empty database, and return its URL."""
 
     @abstractmethod
     def kill_connections(self) -> None:
-        """End all connections of the service."""
+        """Close all connections of the service."""
 
     def __enter__(self) -> Self:
         return self.start()
@@ -111,15 +108,15 @@ class SQLServer(ABC):
         return self._process is not None and self._process.poll() is None
 
     def start(self, *options: str) -> Self:
-        """Start it, on its port and data, and wait until it answers."""
+        """Start the server on its port and data, and wait until it answers."""
         command = [*_TIED, str(os.getpid()), *self._command(), *self._options, *options]
         self._process = _STARTER.submit(self._spawn, command).result()
         end = time.monotonic() + 60
         while True:
             try:
-                # The drivers leave a socket open when nobody is there.
+                # The drivers leave a socket open if the connection is refused.
                 socket.create_connection(("127.0.0.1", self.port)).close()
-                # A node of a cluster answers for a while before it does anything.
+                # A node of a cluster accepts connections before it executes statements.
                 self._greet()
             except (OSError, self.errors) as error:
                 if not self.alive or time.monotonic() > end:
@@ -130,7 +127,7 @@ class SQLServer(ABC):
 
     @abstractmethod
     def _greet(self) -> None:
-        """Make the service's account, if there is none."""
+        """Create the account of the service if it does not exist."""
 
     def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as log:
@@ -139,7 +136,7 @@ class SQLServer(ABC):
             )
 
     def stop(self) -> None:
-        """As an operator stops it."""
+        """Stop the server as an operator does."""
         assert self._process is not None
         self._process.send_signal(self._stop_signal)
         self._wait()
@@ -147,19 +144,19 @@ class SQLServer(ABC):
     _stop_signal = signal.SIGTERM
 
     def kill(self) -> None:
-        """SIGKILL for all its processes."""
+        """Send SIGKILL to all processes of the server."""
         self._signal_all(signal.SIGKILL)
         self._wait()
 
     def pause(self) -> None:
-        """SIGSTOP: it accepts connections and does not answer."""
+        """Send SIGSTOP: the server accepts connections and does not answer."""
         self._signal_all(signal.SIGSTOP)
 
     def resume(self) -> None:
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number: signal.Signals) -> None:
-        """To the process and those that it has made, first to the one that would make others."""
+        """Send the signal to the process, and then to its children."""
         assert self._process is not None
         for pid in (self._process.pid, *_children(self._process.pid)):
             with suppress(ProcessLookupError):
@@ -170,13 +167,13 @@ class SQLServer(ABC):
         self._process.wait(60)
 
     def end(self) -> None:
-        """Nobody wants its data."""
+        """Kill the server and remove its data."""
         if self.alive:
             self.kill()
         shutil.rmtree(self._data, ignore_errors=True)
 
     def logged(self, since: int = 0, lines: int = 40) -> str:
-        """The last lines of what was logged after that many bytes."""
+        """Return the last lines of the log after that many bytes."""
         if not self.log.exists():
             return ""
         with self.log.open("rb") as log:
@@ -191,7 +188,7 @@ def _children(pid: int) -> list[int]:
 def _found(program: str, *places: str) -> str:
     found = shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", ""), *places)))
     if found is None:
-        raise Missing(f"there is no {program}")
+        raise Missing(f"{program} is missing")
     return found
 
 
@@ -239,7 +236,7 @@ class MariaDB(SQLServer):
             user="root",
             database=database,
             autocommit=True,
-            # Else the authorities of this machine are read, which takes longer than anything else.
+            # To read the authorities of this machine takes longer than anything else.
             ssl_disabled=not self.tls,
             **options,
         )
@@ -250,16 +247,13 @@ class MariaDB(SQLServer):
         self.run(f"CREATE USER IF NOT EXISTS {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
 
     def create_database(self, name: str) -> str:
-        # As deployment tools make it: three bytes to a character, compared without case.
+        # As deployment tools create it: three bytes for a character, compared without case.
         rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX"
         self.run(
             f"CREATE DATABASE {name} CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci",
             f"GRANT {rights} ON {name}.* TO {USER}@'127.0.0.1'",
         )
         return self.url(name)
-
-    def version(self) -> str:
-        return str(self.run("SELECT version()")[0][0])
 
     def kill_connections(self) -> None:
         self.run(f"KILL CONNECTION USER {USER}@'127.0.0.1'")
@@ -271,14 +265,14 @@ def _as_myself() -> list[str]:
 
 class PostgreSQL(SQLServer):
     name = "postgresql"
-    # "Fast": without waiting for those who are connected.
+    # "Fast": without waiting for clients to disconnect.
     _stop_signal = signal.SIGINT
 
     def _make_data(self) -> None:
         newest = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda bin_: int(bin_.parent.name))
         self._server = _found("postgres", *map(str, newest[-1:]))
         initdb = _found("initdb", *map(str, newest[-1:]))
-        # It refuses to run as root, and another account may not pass through the folders of the tests.
+        # It refuses to run as root, and another account has no access to the directories of the tests.
         self._data = Path(tempfile.mkdtemp(prefix="freezer-postgresql-"))
         password = self._data / "password"
         password.write_text("root")
@@ -328,9 +322,6 @@ class PostgreSQL(SQLServer):
     def create_database(self, name: str) -> str:
         self.run(f"CREATE DATABASE {name} OWNER {USER}")
         return self.url(name)
-
-    def version(self) -> str:
-        return str(self.run("SHOW server_version")[0][0])
 
     def kill_connections(self) -> None:
         self.run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{USER}'")

@@ -1,4 +1,4 @@
-"""The database servers of one pytest run: started when the first test asks, ended with the run."""
+"""The database servers of one pytest run: started for the first test that needs them, killed at the end."""
 
 from pathlib import Path
 from typing import Final
@@ -11,9 +11,7 @@ from tests.support.sql.server import SERVERS, SQLServer
 
 
 class SQLServers:
-    """What tests ask for servers. A test that asks for one that this machine does not have is skipped, under CI it
-    fails.
-    """
+    """Servers for tests. A test is skipped if this machine lacks its server; with ``CI=true`` it fails."""
 
     def __init__(self) -> None:
         self._temporary: pytest.TempPathFactory | None = None
@@ -25,11 +23,11 @@ class SQLServers:
         self.left_out: dict[str, str] = {}
 
     def open(self, temporary: pytest.TempPathFactory) -> None:
-        """Says where data and logs go."""
+        """Set the directory for data and logs."""
         self._temporary = temporary
 
     def server(self, name: str) -> SQLServer:
-        """The one that all tests share. Do not harm it."""
+        """Return the server that all tests share. Do not harm it."""
         if name in self._failed:
             raise self._failed[name]
         if name not in self._shared:
@@ -43,12 +41,12 @@ class SQLServers:
         return self._shared[name]
 
     def database(self, name: str) -> str:
-        """The URL of a new and empty database on the server that all tests share."""
+        """Create an empty database on the server that all tests share, and return its URL."""
         self._databases += 1
         return self.server(name).create_database(f"freezer{self._databases}")
 
     def own(self, name: str, *options: str, quick: bool = False) -> SQLServer:
-        """One for the caller alone, who may do it any harm; end it with `with`. It has not started yet."""
+        """Return a server for one test, which may harm it. ``with`` starts and ends it."""
         assert self._temporary is not None, "the plugin tests.support.fixtures is not loaded"
         try:
             if name in self.left_out:
@@ -61,20 +59,20 @@ class SQLServers:
         return server
 
     def close(self) -> None:
-        """Nobody wants the data, so they are killed."""
+        """Kill all servers and remove their data."""
         for server in self._made:
             server.end()
         self._made.clear()
         self._shared.clear()
 
     def remember_logs(self) -> None:
-        """A test begins."""
+        """Remember the sizes of the logs at the begin of a test."""
         self._log_sizes = {server.log: _size(server.log) for server in self._made}
 
     def logged(self) -> list[tuple[str, str]]:
-        """What the servers have logged since the test began: title and text."""
-        said = [(server, server.logged(self._log_sizes.get(server.log, 0))) for server in self._made]
-        return [(f"log of {server.name} {server.log}", text) for server, text in said if text]
+        """Return what the servers have logged since the test began: title and text."""
+        logs = [(server, server.logged(self._log_sizes.get(server.log, 0))) for server in self._made]
+        return [(f"log of {server.name} {server.log}", text) for server, text in logs if text]
 
 
 def _size(log: Path) -> int:
