@@ -12,7 +12,7 @@ from tests.contract.asking import ACTIONS, JOBS, exactly, found, is_, job, keep
 SECRET = "a value that no error may show"
 
 
-def test_create_gives_what_get_gives(repository):
+def test_create_returns_the_stored_document(repository):
     created = repository.create(JOBS, "one", job("one"))
 
     assert created == repository.get(JOBS, "one")
@@ -30,7 +30,7 @@ def test_create_refuses_a_taken_key_and_leaves_its_document(repository):
     assert repository.get(JOBS, "one") == first
 
 
-def test_document_of_a_taken_key_is_found_as_soon_as_it_is_refused(repository):
+def test_search_finds_the_document_of_a_refused_key(repository):
     together = threading.Barrier(4)
 
     def create(key):
@@ -56,7 +56,7 @@ def test_one_key_in_two_kinds_is_two_documents(repository):
     assert repository.get(ACTIONS, "one") == an_action
 
 
-def test_what_is_kept_is_a_copy(repository):
+def test_stored_document_is_a_copy(repository):
     document = job("one", list=[1])
     repository.create(JOBS, "one", document)
     document["list"].append(2)
@@ -94,13 +94,6 @@ def test_replace_with_the_same_document_is_a_change(repository):
     assert (again.version, again.token == stored.token) == (2, False)
 
 
-def test_a_replaced_document_keeps_its_place(repository):
-    first, *_ = keep(repository, "b", "a", "c")
-    repository.replace(JOBS, "b", job("b", n=2), first.token)
-
-    assert found(repository) == ["b", "a", "c"]
-
-
 @pytest.fixture(params=["replace", "delete"])
 def change(request, repository):
     """A change of the job ``one`` under a token."""
@@ -109,7 +102,7 @@ def change(request, repository):
     return lambda token: repository.replace(JOBS, "one", job("one", n=SECRET), token)
 
 
-def test_a_stale_token_changes_nothing(repository, change):
+def test_stale_token_is_a_conflict(repository, change):
     old = repository.create(JOBS, "one", job("one"))
     current = repository.replace(JOBS, "one", job("one", n=2), old.token)
 
@@ -121,7 +114,7 @@ def test_a_stale_token_changes_nothing(repository, change):
     assert found(repository, is_("n", 2)) == ["one"]
 
 
-def test_the_token_of_what_was_deleted_changes_nothing(repository, change):
+def test_token_of_a_deleted_document_is_a_conflict(repository, change):
     stored = repository.create(JOBS, "one", job("one"))
     repository.delete(JOBS, "one", stored.token)
 
@@ -132,7 +125,7 @@ def test_the_token_of_what_was_deleted_changes_nothing(repository, change):
     assert found(repository) == []
 
 
-def test_the_token_of_what_was_deleted_is_no_token_of_what_came_after(repository, change):
+def test_token_is_not_valid_for_a_document_created_again(repository, change):
     old = repository.create(JOBS, "one", job("one"))
     repository.delete(JOBS, "one", old.token)
     new = repository.create(JOBS, "one", job("one"))
@@ -143,7 +136,7 @@ def test_the_token_of_what_was_deleted_is_no_token_of_what_came_after(repository
     assert repository.get(JOBS, "one") == new
 
 
-def test_the_token_of_another_key_changes_nothing(repository, change):
+def test_token_of_another_key_is_a_conflict(repository, change):
     one, other = keep(repository, "one", "other")
 
     with pytest.raises(Conflict):
@@ -153,7 +146,7 @@ def test_the_token_of_another_key_changes_nothing(repository, change):
     assert repository.get(JOBS, "other") == other
 
 
-def test_a_token_works_in_whatever_process_got_it(repository, opened):
+def test_token_is_valid_in_other_processes(repository, opened):
     stored = repository.create(JOBS, "one", job("one"))
     elsewhere = opened()
 
@@ -161,7 +154,7 @@ def test_a_token_works_in_whatever_process_got_it(repository, opened):
     assert elsewhere.replace(JOBS, "one", job("one"), stored.token).version == 2
 
 
-def test_what_is_deleted_is_gone(repository):
+def test_deleted_document_is_not_found(repository):
     one, _other = keep(repository, "one", "other")
     repository.delete(JOBS, "one", one.token)
 
@@ -179,7 +172,7 @@ ODD_TEXTS = (
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
-def test_any_text_may_be_asked_for(repository, text):
+def test_any_text_is_a_key_that_does_not_exist(repository, text):
     one = repository.create(JOBS, "one", job("one"))
 
     assert repository.get(JOBS, text) is None
@@ -196,7 +189,7 @@ def test_any_text_may_be_asked_for(repository, text):
 
 
 @pytest.mark.parametrize("key", ["A", "a", "-", "_", "0", "a" * 255, "ann/p_host.example.org", "red|" + "h" * 500])
-def test_keys_are_kept_as_they_are(repository, key):
+def test_keys_are_case_sensitive_and_may_be_long(repository, key):
     repository.create(JOBS, key, job(key))
 
     assert repository.get(JOBS, key).key == key
@@ -204,5 +197,5 @@ def test_keys_are_kept_as_they_are(repository, key):
     assert repository.get(JOBS, key.swapcase() + "x") is None
 
 
-def test_check_is_content_with_a_store_that_is_there(repository):
+def test_check_accepts_a_current_store(repository):
     repository.check()

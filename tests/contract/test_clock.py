@@ -18,7 +18,7 @@ def test_now_is_the_time_in_seconds(repository):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_what_is_created_is_behind_what_the_clock_has_not_reached(repository, opened, kind):
+def test_creation_follows_documents_of_the_future(repository, opened, kind):
     """As after a clock was set back an hour."""
     other = opened()
     repository.restore(kind, [Original("x", {}, 1, time.time_ns() // 1000 + HOUR)])
@@ -30,7 +30,7 @@ def test_what_is_created_is_behind_what_the_clock_has_not_reached(repository, op
     assert found(repository, kind=kind) == ["x", "c", "b", "y", "a", "0"]
 
 
-def test_what_is_created_is_behind_the_newest_though_an_older_one_was_restored_last(repository):
+def test_creation_follows_the_newest_document_not_the_last_restored(repository):
     newest = time.time_ns() // 1000 + HOUR
     repository.restore(JOBS, [original("newest", created=newest), original("x", created=newest - HOUR // 2)])
     keep(repository, "a")
@@ -38,7 +38,7 @@ def test_what_is_created_is_behind_the_newest_though_an_older_one_was_restored_l
     assert found(repository) == ["x", "newest", "a"]
 
 
-def test_clocks_of_several_instances_differ(driver, opened):
+def test_order_does_not_depend_on_clocks_of_instances(driver, opened):
     """One is an hour behind, one goes back."""
     behind, ahead = opened(), opened()
     now = time.time_ns() // 1000
@@ -53,7 +53,7 @@ def test_clocks_of_several_instances_differ(driver, opened):
     assert found(opened()) == ["k9", "k8", "k7", "k6", "k5", "k4", "b", "a", "0"]
 
 
-def test_the_time_of_creation_is_kept_when_a_document_is_changed(repository):
+def test_replace_keeps_the_creation_time(repository):
     (first, _second) = keep(repository, "b", "a")
     repository.replace(JOBS, "b", job("b", n=1), first.token)
     keep(repository, "0")

@@ -25,7 +25,7 @@ def test_taken_keys_are_left_out_and_keep_their_documents(repository):
     assert found(repository) == ["there", "one", "two"]
 
 
-def test_created_documents_change_as_any_other(repository):
+def test_created_documents_can_be_changed(repository):
     created = repository.create_all(JOBS, {key: job(key) for key in ("one", "two")})
     repository.delete(JOBS, "one", created["one"].token)
     replaced = repository.replace(JOBS, "two", job("two", n=2), created["two"].token)

@@ -69,7 +69,7 @@ def test_doubles_of_several_users_are_reported_and_left(repository: Repository) 
     assert list(unite_all(repository)) == ["Client node1 of project red is registered by ann, bob"]
 
 
-def test_clients_without_a_project_and_of_several_projects_are_no_doubles(repository: Repository) -> None:
+def test_clients_of_several_projects_are_not_doubles(repository: Repository) -> None:
     for number, project_id in enumerate(("red", "blue", None)):
         document = {"client": {"client_id": "node1"}, "user_id": "ann", "project_id": project_id}
         repository.create(CLIENTS, str(number), document)

@@ -1,7 +1,7 @@
 """Random documents and random queries: the store finds, sorts, pages and counts as plain Python does.
 
-The model reads documents as a person reads ``documents/search_index.py``; it shares nothing with it but the
-definitions of the kinds and the form in which a value is asked for.
+The model implements the description in ``documents/search_index.py`` again. It uses only the definitions of the
+kinds and the type of values of queries.
 """
 
 import itertools
@@ -23,75 +23,18 @@ SECRETS = ("password", "passphrase", "secret", "token", "private_key", "access_k
 LONG = "long " * 210
 SCALARS = (
     *(None, True, False, 0, 1, 1.0, -0.0, 1.5, -7, 2**53 + 1, 2**64, 10**40, 5e-324, 1e300),
-    *(
-        "",
-        "a",
-        "A",
-        "a b",
-        "b a",
-        "Full Backup",
-        "full-backup_9",
-        "1",
-        "007",
-        "7",
-        "true",
-        "null",
-        " ",
-        "é",
-        "e\u0301",
-    ),
-    *(
-        "ß",
-        "SS",
-        "\0",
-        "\x1f",
-        "\x1e",
-        "\x1d",
-        "\x1a",
-        "a\x1fb",
-        "%",
-        "_",
-        "*",
-        "\N{GRINNING FACE}",
-        "日本 語",
-        LONG,
-        LONG[:1024],
-    ),
+    *("", "a", "A", "a b", "b a", "Full Backup", "full-backup_9", "1", "007", "7", "true", "null", " "),
+    *("é", "e\u0301", "ß", "SS", "\0", "\x1f", "\x1e", "\x1d", "\x1a", "a\x1fb", "%", "_", "*"),
+    *("\N{GRINNING FACE}", "日本 語", LONG, LONG[:1024]),
 )
 KEYS = (
-    "x",
-    "y",
-    "x.y",
-    "",
-    ".",
-    "*x",
-    "hostname",
-    "description",
-    "status",
-    "is_central",
-    "$k",
-    "os_Password",
-    "A",
-    "\x1f",
+    *("x", "y", "x.y", "", ".", "*x", "$k", "os_Password", "A", "\x1f"),
+    *("hostname", "description", "status", "is_central"),
 )
 TEXTS = (*(scalar for scalar in SCALARS if isinstance(scalar, str)), "nowhere", "j1", "1.5", str(10**40), "false")
 WORDS = (
-    "a",
-    "b",
-    "full",
-    "backup",
-    "9",
-    "ss",
-    "é",
-    "日本",
-    "long",
-    "nowhere",
-    "true",
-    "7",
-    "007",
-    "j1",
-    "e",
-    "\x1f",
+    *("a", "b", "full", "backup", "9", "ss", "é", "日本", "long"),
+    *("nowhere", "true", "7", "007", "j1", "e", "\x1f"),
 )
 OWNERS = ("ann", "bob")
 MEMBERS = ("j1", "j2", "")
@@ -107,11 +50,11 @@ values = st.recursive(
 
 
 class ObjectOrTooLong:
-    """Stands for what is there but equal to nothing."""
+    """A value that exists but is equal to nothing."""
 
 
 def as_number(field, value):
-    """Digit strings count as numbers in ``EPOCH`` fields."""
+    """Return digit strings as numbers in ``EPOCH`` fields."""
     is_digits = isinstance(value, str) and value.isascii() and value.isdigit()
     return int(value) if is_digits and field is not None and field.index is Index.EPOCH else value
 
@@ -130,7 +73,7 @@ def words_of(text):
 
 
 class Read:
-    """What a document says: values at names, its texts, its members."""
+    """The values at names, the texts and the members of a document."""
 
     def __init__(self, kind, document):
         self.kind, self.document = kind, document
@@ -177,7 +120,7 @@ class Read:
             self._free[key][depth].append(value)
 
     def _leaves(self, value):
-        """The scalars below, those of secrets left out."""
+        """Yield the scalars below, without those of secrets."""
         if isinstance(value, dict):
             for key, item in value.items():
                 if not any(secret in key.lower() for secret in SECRETS):
@@ -214,7 +157,7 @@ def equal(left, right):
 
 @dataclass
 class Asked:
-    """A condition and what it means."""
+    """A condition, and a function that tells whether a document meets it."""
 
     condition: q.Condition
     holds: Any
@@ -227,7 +170,7 @@ class Asked:
 
 
 def documents(kind):
-    """Documents of a kind as operations leave them to the store: ids and owners are texts, else anything goes."""
+    """Documents of a kind as operations store them: ids and owners are texts, other values are arbitrary."""
     names = [
         field.name for field in kind.fields if not field.server and field.name not in ("client_id", kind.id_field)
     ]
@@ -346,7 +289,7 @@ def _combined(below):
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(data=st.data())
-def test_the_store_does_what_the_model_does(lasting, kind, data):
+def test_store_agrees_with_the_model(lasting, kind, data):
     kept = _keep(lasting, kind, data.draw(st.lists(documents(kind), min_size=1, max_size=7), label="documents"))
     try:
         for _ in range(4):

@@ -40,27 +40,27 @@ def walk(repository, limit, **more):
         after = page.next
 
 
-def test_an_empty_store_has_an_empty_page(repository):
+def test_empty_store_has_an_empty_page(repository):
     page = ask(repository, with_total=True)
 
     assert (list(page.items), page.next, page.total) == ([], None, 0)
 
 
-def test_oldest_first(repository, stored):
+def test_oldest_documents_come_first(repository, stored):
     page = ask(repository)
 
     assert list(page.items) == stored
     assert page.next is None
 
 
-def test_total_only_when_asked_for(repository, stored):
+def test_total_is_returned_on_request(repository, stored):
     assert ask(repository).total is None
     assert ask(repository, limit=2, offset=3, with_total=True).total == len(KEYS)
 
 
 @pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
-def test_pages_put_together_are_one_big_page(repository, ranked, limit, more):
+def test_pages_together_are_the_whole_list(repository, ranked, limit, more):
     whole = RANKED if more else KEYS
     by_offset = [
         key
@@ -74,7 +74,7 @@ def test_pages_put_together_are_one_big_page(repository, ranked, limit, more):
 
 
 @pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
-def test_a_position_goes_with_an_offset(repository, ranked, more):
+def test_offset_counts_from_the_position(repository, ranked, more):
     whole = RANKED if more else KEYS
     after = ask(repository, limit=2, **more).next
 
@@ -85,20 +85,20 @@ def test_a_position_goes_with_an_offset(repository, ranked, more):
 
 @pytest.mark.parametrize("offset", [7, 8, 10**6, 2**63 - 1, 2**63, 10**30])
 @pytest.mark.parametrize("limit", [1, 2**31, 2**63 - 1, 10**30])
-def test_an_offset_beyond_the_end(repository, stored, offset, limit):
+def test_offset_beyond_the_end(repository, stored, offset, limit):
     page = ask(repository, limit=limit, offset=offset, with_total=True)
 
     assert (list(page.items), page.next, page.total) == ([], None, len(KEYS))
 
 
-def test_the_last_full_page_is_the_end(repository, stored):
+def test_full_last_page_has_no_next_position(repository, stored):
     assert ask(repository, limit=len(KEYS)).next is None
     assert ask(repository, limit=1, offset=len(KEYS) - 1).next is None
 
 
 @pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
 @pytest.mark.parametrize("limit", range(1, 7))
-def test_a_position_outlives_its_document(repository, ranked, limit, more):
+def test_position_of_a_deleted_document_is_valid(repository, ranked, limit, more):
     whole = RANKED if more else KEYS
     after = ask(repository, limit=limit, **more).next
     for key in whole[: limit + 1]:
@@ -107,7 +107,7 @@ def test_a_position_outlives_its_document(repository, ranked, limit, more):
     assert keys_of(ask(repository, after=after, **more)) == whole[limit + 1 :]
 
 
-def test_a_position_is_not_moved_by_what_happens_before_it(repository, stored):
+def test_position_does_not_move_with_changes_before_it(repository, stored):
     after = ask(repository, limit=3).next
     repository.delete(JOBS, "b", stored[1].token)
     keep(repository, "b", "new")
@@ -115,7 +115,7 @@ def test_a_position_is_not_moved_by_what_happens_before_it(repository, stored):
     assert keys_of(ask(repository, after=after)) == ["a", "y", "c", "x", "b", "new"]
 
 
-def test_positions_say_creation_time_and_key(repository, stored):
+def test_position_has_creation_time_and_key(repository, stored):
     positions = [ask(repository, limit=1, offset=n).next for n in range(len(KEYS) - 1)]
 
     assert [position.key for position in positions] == KEYS[:-1]
@@ -123,7 +123,7 @@ def test_positions_say_creation_time_and_key(repository, stored):
     assert [position.created for position in positions] == sorted({position.created for position in positions})
 
 
-def test_ranks_tell_exact_hits(repository, ranked):
+def test_rank_of_exact_hits(repository, ranked):
     assert [ask(repository, limit=1, offset=n, exact_first=EXACT).next.rank for n in (0, 1, 2)] == [0, 0, 1]
 
 
@@ -136,18 +136,18 @@ def test_ranks_tell_exact_hits(repository, ranked):
         (q.Position(0, 2**63 - 1, "\N{GRINNING FACE}\ud800"), []),
     ],
 )
-def test_a_position_that_no_page_gave_is_one_all_the_same(repository, stored, position, keys):
+def test_invented_position_is_valid(repository, stored, position, keys):
     assert keys_of(ask(repository, after=position)) == keys
 
 
 @pytest.mark.parametrize(
     ("rank", "keys"), [(-(10**30), RANKED), (0, ["m", "z", "a", "c", "x"]), (1, []), (10**30, [])]
 )
-def test_a_rank_that_no_page_gave_is_one_all_the_same(repository, ranked, rank, keys):
+def test_invented_rank_is_valid(repository, ranked, rank, keys):
     assert keys_of(ask(repository, after=q.Position(rank, 2**62, "x"), exact_first=EXACT)) == keys
 
 
-def test_within_one_moment_the_key_decides(repository, stored):
+def test_documents_of_one_time_are_ordered_by_key(repository, stored):
     first = ask(repository, limit=1).next
 
     assert keys_of(ask(repository, limit=1, after=first._replace(key="l"))) == ["m"]
@@ -157,12 +157,12 @@ def test_within_one_moment_the_key_decides(repository, stored):
 
 
 @pytest.mark.parametrize("exact", ["", "\x1e", "nowhere", "x" * 5000, "full backup", "Full", "\ud800"])
-def test_an_exact_value_that_is_nowhere_ranks_nothing(repository, ranked, exact):
+def test_unknown_exact_value_ranks_nothing(repository, ranked, exact):
     assert keys_of(ask(repository, exact_first=exact)) == KEYS
     assert walk(repository, 2, exact_first=exact) == KEYS
 
 
-def test_conditions_count_for_pages_and_total(repository, ranked):
+def test_conditions_apply_to_pages_and_total(repository, ranked):
     page = ask(
         repository,
         q.HasWords(None, ("full",)),

@@ -29,7 +29,7 @@ def at_once(attempt):
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_of_many_threads_that_create_one_wins(repository, round_):
+def test_one_of_many_threads_creates(repository, round_):
     outcomes = at_once(lambda number: repository.create(JOBS, "one", job("one", n=number)))
     (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Stored))
 
@@ -39,7 +39,7 @@ def test_of_many_threads_that_create_one_wins(repository, round_):
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_of_many_threads_that_replace_one_wins(repository, round_):
+def test_one_of_many_threads_replaces(repository, round_):
     token = repository.create(JOBS, "one", job("one")).token
     outcomes = at_once(lambda number: repository.replace(JOBS, "one", job("one", n=number), token))
     (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Stored))
@@ -49,7 +49,7 @@ def test_of_many_threads_that_replace_one_wins(repository, round_):
     assert winner.version == 2
 
 
-def test_of_many_threads_that_replace_and_delete_one_wins(repository):
+def test_one_of_many_threads_replaces_or_deletes(repository):
     token = repository.create(JOBS, "one", job("one")).token
 
     def _attempt(number):
@@ -87,7 +87,7 @@ def together(processes, *calls):
     return [process.answer() for process in processes]
 
 
-def test_of_many_processes_that_create_one_wins(repository, processes):
+def test_one_of_many_processes_creates(repository, processes):
     keys = [f"job{n}" for n in range(40)]
     answers = together(processes, *(("create", "jobs", key, job(key)) for key in keys))
 
@@ -98,7 +98,7 @@ def test_of_many_processes_that_create_one_wins(repository, processes):
     assert found(repository) == keys
 
 
-def test_of_many_processes_that_replace_one_wins(repository, processes):
+def test_one_of_many_processes_replaces(repository, processes):
     stored = keep(repository, *(f"job{n}" for n in range(40)))
     answers = together(processes, *(("replace", "jobs", one.key, {"n": one.key}, one.token) for one in stored))
 
@@ -108,7 +108,7 @@ def test_of_many_processes_that_replace_one_wins(repository, processes):
         assert repository.get(JOBS, before.key) == winner
 
 
-def test_of_many_processes_that_delete_one_wins(repository, processes):
+def test_one_of_many_processes_deletes(repository, processes):
     stored = keep(repository, *(f"job{n}" for n in range(40)))
     answers = together(processes, *(("delete", "jobs", one.key, one.token) for one in stored))
 
@@ -117,7 +117,7 @@ def test_of_many_processes_that_delete_one_wins(repository, processes):
     assert found(repository) == []
 
 
-def test_a_write_is_seen_at_once_by_every_process(repository, processes):
+def test_writes_are_visible_to_every_process_at_once(repository, processes):
     free = q.Query((is_("n", 7),), with_total=True)
     owned = q.Query((is_("user_id", "ann"),))
     for number, process in enumerate(processes):
@@ -136,9 +136,7 @@ def test_a_write_is_seen_at_once_by_every_process(repository, processes):
             assert list(reader.do("search", "jobs", owned).items) == []
 
 
-def test_a_reader_who_goes_from_position_to_position_sees_once_what_was_there_while_others_create(
-    repository, processes
-):
+def test_reader_sees_each_document_once_while_others_create(repository, processes):
     there = {stored.key for stored in keep(repository, *(f"before{n}" for n in range(40)))}
     for number, process in enumerate(processes):
         process.start(*(("create", "jobs", f"job{number}x{n}", job("any", n=n)) for n in range(25)))
@@ -155,7 +153,7 @@ def test_a_reader_who_goes_from_position_to_position_sees_once_what_was_there_wh
 
 
 @pytest.mark.parametrize("patience", [1, 7, 40])
-def test_what_a_killed_process_was_told_is_kept_and_nothing_is_half_written(repository, mortal, patience):
+def test_killed_process_leaves_whole_and_all_acknowledged_documents(repository, mortal, patience):
     document = job("one", text="word " * 3000)
     mortal.start(*(("create", "jobs", f"job{n}", {**document, "n": n}) for n in range(5000)), one_by_one=True)
     told = [mortal.answer() for _ in range(patience)]

@@ -20,14 +20,14 @@ def test_documents_are_restored_with_their_version_and_their_time(repository, op
         assert (stored.document, stored.version) == (document, version)
 
 
-def test_what_is_of_one_time_is_in_the_order_of_keys_and_before_what_is_created(repository):
+def test_restored_documents_of_one_time_are_ordered_by_key(repository):
     keep(repository, "0")
     repository.restore(JOBS, [original(key, created=1_400_000_000_000_000) for key in ("b", "d", "a", "c")])
 
     assert found(repository) == ["a", "b", "c", "d", "0"]
 
 
-def test_nothing_is_put_in_the_place_of_what_is_there(repository):
+def test_restore_leaves_existing_documents(repository):
     (there,) = keep(repository, "there")
     outcomes = repository.restore(JOBS, [original("there", n=1), original("new", n=1), original("new", n=1)])
 
@@ -37,7 +37,7 @@ def test_nothing_is_put_in_the_place_of_what_is_there(repository):
     assert found(repository, is_("n", 1)) == ["new"]
 
 
-def test_to_restore_again_changes_nothing(repository):
+def test_restoring_again_changes_nothing(repository):
     originals = [original(f"job{n:03}", n + 1, n) for n in range(300)]
     assert repository.restore(JOBS, originals[:150]) == [True] * 150
     assert repository.restore(JOBS, originals) == [False] * 150 + [True] * 150
@@ -48,7 +48,7 @@ def test_to_restore_again_changes_nothing(repository):
     assert found(repository) == [original.key for original in originals]
 
 
-def test_nothing_to_restore(repository):
+def test_restoring_no_documents(repository):
     assert repository.restore(JOBS, []) == []
 
 
@@ -67,7 +67,7 @@ def test_documents_of_many_megabytes_are_restored(repository):
     assert found(repository) == [original.key for original in originals]
 
 
-def test_a_restored_document_is_as_any_other(repository):
+def test_restored_documents_can_be_changed(repository):
     repository.restore(JOBS, [original("one", 5, n=1), original("two", 5)])
     one, two = (repository.get(JOBS, key) for key in ("one", "two"))
     replaced = repository.replace(JOBS, "one", job("one", n=2), one.token)
@@ -79,7 +79,7 @@ def test_a_restored_document_is_as_any_other(repository):
     assert found(repository) == found(repository, is_("n", 2)) == ["one"]
 
 
-def test_of_many_processes_that_restore_a_document_one_does(repository, processes):
+def test_one_of_many_processes_restores_a_document(repository, processes):
     originals = [original(f"job{n}", created=n) for n in range(100)]
     answers = together(processes, *(("restore", "jobs", originals[n : n + 20]) for n in range(0, 100, 20)))
     outcomes = [[is_new for batch in answer for is_new in batch] for answer in answers]
@@ -88,7 +88,7 @@ def test_of_many_processes_that_restore_a_document_one_does(repository, processe
     assert found(repository) == [original.key for original in originals]
 
 
-def test_what_is_restored_is_seen_at_once_by_every_process(repository, processes):
+def test_restored_documents_are_visible_to_every_process(repository, processes):
     for number, process in enumerate(processes):
         assert process.do("restore", "jobs", [original(f"job{number}", created=number)]) == [True]
         for reader in processes:
@@ -97,7 +97,7 @@ def test_what_is_restored_is_seen_at_once_by_every_process(repository, processes
     assert found(repository) == [f"job{number}" for number in range(len(processes))]
 
 
-def test_a_killed_process_has_restored_whole_documents_and_all_that_it_was_told(repository, mortal):
+def test_killed_restore_leaves_whole_and_all_acknowledged_documents(repository, mortal):
     originals = [original(f"job{n:04}", created=n, text="word " * 1000) for n in range(600)]
     batches = [originals[n : n + 50] for n in range(0, len(originals), 50)]
     mortal.start(*(("restore", "jobs", batch) for batch in batches), one_by_one=True)

@@ -73,7 +73,7 @@ class TestIs:
         for name in ("backup_metadata.x", "*x"):
             assert found(repository, is_(name, asked), kind=BACKUPS) == list(map(str, numbers))
 
-    def test_finds_nothing_equal_to_what_is_only_present(self, repository):
+    def test_objects_are_equal_to_nothing(self, repository):
         keep_values(repository, self.VALUES)
 
         assert found(repository, q.Is(("*x",), PRESENT), kind=BACKUPS) == []
@@ -146,20 +146,20 @@ class TestIs:
         for value in (None, 1, "ANN", "ann ", "änn", "ann\0", "\N{GRINNING FACE}", "\ud800"):
             assert found(repository, is_("user_id", value)) == found(repository, is_("job_id", value)) == []
 
-    def test_of_an_owner_that_is_not_there(self, repository):
+    def test_of_a_missing_owner(self, repository):
         repository.create(JOBS, "one", {"job_id": "one"})
 
         assert found(repository, is_("user_id", "ann")) == []
         assert found(repository, q.Not(is_("user_id", "ann"))) == ["one"]
         assert found(repository, q.Missing(("user_id",))) == ["one"]
 
-    def test_of_an_id_that_is_not_the_key(self, repository):
+    def test_of_an_id_other_than_the_key(self, repository):
         repository.create(CLIENTS, "key", {"client": {"client_id": "host"}, "user_id": "ann"})
 
         assert found(repository, is_("client.client_id", "host"), kind=CLIENTS) == ["key"]
         assert found(repository, is_("client.client_id", "key"), kind=CLIENTS) == []
 
-    def test_of_time_stamps_counts_digit_strings_as_numbers(self, repository):
+    def test_digit_strings_are_numbers_in_time_stamps(self, repository):
         for key, value in (("a", "0012"), ("b", 12), ("c", "12x"), ("d", "13")):
             repository.create(BACKUPS, key, backup(key, time_stamp=value))
 
@@ -169,7 +169,7 @@ class TestIs:
 class TestAside:
     """Fields that are found by their own names, and not in the text of the document."""
 
-    def test_words_and_values_are_not_those_of_the_document(self, repository):
+    def test_words_and_values_are_not_found_in_the_document(self, repository):
         repository.create(JOBS, "one", job("one", job_schedule={"current_pid": 31337}))
         repository.create(JOBS, "two", job("two", description="about 31337"))
         repository.create(BACKUPS, "three", {"user_name": "Ann Lee", "status": "creating", "backup_metadata": {}})
@@ -260,13 +260,13 @@ class TestMissing:
         assert found(repository, q.Missing(("x", "y")), kind=BACKUPS) == ["c", "d", "xx"]
         assert found(repository, q.Missing(()), kind=BACKUPS) == ["a", "b", "c", "d", "xx"]
 
-    def test_counts_objects_as_present(self, repository):
+    def test_objects_are_present(self, repository):
         repository.create(BACKUPS, "one", {"x": {"y": None}})
 
         assert found(repository, q.Missing(("x",)), kind=BACKUPS) == []
         assert found(repository, q.Missing(("x.y",)), kind=BACKUPS) == ["one"]
 
-    def test_of_a_name_is_not_filled_by_members_and_words(self, repository):
+    def test_members_and_words_are_not_names(self, repository):
         repository.create(SESSIONS, "one", {"jobs": {"job1": {"status": "x"}}, "description": "words here"})
 
         assert found(repository, q.Missing(("",)), kind=SESSIONS) == ["one"]
@@ -321,7 +321,7 @@ class TestWords:
         assert found(repository, q.HasWords(path, words[:-1])) == ["one", "two"]
         assert found(repository, q.Not(q.HasWords(path, words))) == ["two"]
 
-    def test_that_need_escapes(self, repository):
+    def test_with_control_characters(self, repository):
         keep(repository, "one", description="plain")
         odd = tuple(f'"\\\0\x1f{n}' for n in range(40))
 
@@ -329,7 +329,7 @@ class TestWords:
 
 
 class TestValues:
-    def test_stand_anywhere(self, repository):
+    def test_are_found_anywhere(self, repository):
         keep_values(
             repository, ["Full Backup", ["Full Backup"], {"y": {"z": "Full Backup"}}, "full backup", "Full"]
         )
@@ -469,7 +469,7 @@ class TestBetween:
         assert found(repository, q.Between(after, before), kind=BACKUPS) == list(map(str, numbers))
         assert found(repository, q.Not(q.Between(after, before)), kind=BACKUPS) == [*outside, "none"]
 
-    def test_finds_nothing_where_there_is_no_epoch(self, repository):
+    def test_kind_without_epoch(self, repository):
         keep(repository, "one", time_stamp=5)
 
         assert found(repository, q.Between(None, None)) == []
@@ -541,7 +541,7 @@ def test_jobs_that_are_not_completed(repository, status):
     )
 
 
-def test_secrets_are_found_by_nothing(repository):
+def test_secrets_are_not_found(repository):
     keep(repository, "one", os_password="hidden", x={"Token": ["hidden"], "my_secret_y": {"z": "hidden"}})
 
     for condition in (
@@ -561,7 +561,7 @@ def test_kinds_do_not_mix(repository):
     assert keys_of(repository.search(SESSIONS, q.Query())) == []
 
 
-def test_scope_of_a_user_holds_one_project_and_documents_without(repository):
+def test_scope_of_a_user_is_one_project_and_documents_without(repository):
     owners = [("ann", "red"), ("ann", "blue"), ("ann", None), ("bob", "red"), ("bob", None), ("ann", "")]
     for number, (user_id, project_id) in enumerate(owners):
         repository.create(JOBS, str(number), {**job(str(number)), "user_id": user_id, "project_id": project_id})

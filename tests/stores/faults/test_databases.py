@@ -49,9 +49,7 @@ def start_services(tmp_path: Path, start_both: Callable[[Path], tuple[Service, S
 
 
 @pytest.mark.parametrize("how", _AWAY)
-def test_nothing_acknowledged_is_lost_and_the_service_recovers(
-    server: SQLServer, start_services: Start, how: str
-) -> None:
+def test_acknowledged_writes_survive_an_outage(server: SQLServer, start_services: Start, how: str) -> None:
     go, come_back = _AWAY[how]
     services = start_services(server)
     with Load(services) as load:
@@ -65,7 +63,7 @@ def test_nothing_acknowledged_is_lost_and_the_service_recovers(
     _no_secret(services)
 
 
-def test_connections_that_the_server_ends_again_and_again(server: SQLServer, start_services: Start) -> None:
+def test_server_closes_connections_repeatedly(server: SQLServer, start_services: Start) -> None:
     services = start_services(server)
     with Load(services) as load:
         for _ in range(20):
@@ -76,7 +74,7 @@ def test_connections_that_the_server_ends_again_and_again(server: SQLServer, sta
     assert load.longest < BOUND
 
 
-def test_a_server_that_takes_no_writes_for_a_while(server: SQLServer, start_services: Start) -> None:
+def test_server_is_read_only_for_a_while(server: SQLServer, start_services: Start) -> None:
     on, off = (
         ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0")
         if server.name == "mariadb"
@@ -97,17 +95,13 @@ def test_a_server_that_takes_no_writes_for_a_while(server: SQLServer, start_serv
     assert load.longest < BOUND
 
 
-def test_a_store_that_is_away_is_503_with_retry_after_and_no_empty_list(
-    server: SQLServer, start_services: Start
-) -> None:
+def test_stopped_server_is_503_with_retry_after(server: SQLServer, start_services: Start) -> None:
     service, _ = start_services(server)
     check_a_store_that_is_away(service, server.stop, server.start)
     _no_secret([service])
 
 
-def test_a_service_that_starts_before_its_server_serves_when_that_comes(
-    server: SQLServer, start_services: Start
-) -> None:
+def test_service_may_start_before_its_server(server: SQLServer, start_services: Start) -> None:
     service, _ = start_services(server)
     server.stop()
     service.stop()
@@ -118,7 +112,7 @@ def test_a_service_that_starts_before_its_server_serves_when_that_comes(
     assert "The store cannot be used yet" in service.log.read_text()
 
 
-def test_sync_waits_for_a_server_for_ever_when_it_is_told_to(server: SQLServer, tmp_path: Path) -> None:
+def test_sync_retries_without_limit_if_configured(server: SQLServer, tmp_path: Path) -> None:
     url = server.create_database(f"f{time.monotonic_ns()}")
     server.stop()
     config = tmp_path / "freezer.conf"
@@ -133,9 +127,7 @@ def test_sync_waits_for_a_server_for_ever_when_it_is_told_to(server: SQLServer, 
 
 
 @pytest.mark.parametrize("how", ["ALL", "ALL_KILL"])
-def test_a_node_of_galera_that_is_not_ready_for_a_while(
-    sql_servers: SQLServers, start_services: Start, how: str
-) -> None:
+def test_galera_node_is_not_ready_for_a_while(sql_servers: SQLServers, start_services: Start, how: str) -> None:
     """As one says it that has lost the others, with the same code."""
     if not GALERA.exists():
         leave_out(f"galera: there is no {GALERA}")
@@ -162,7 +154,7 @@ def test_a_node_of_galera_that_is_not_ready_for_a_while(
 
 
 @pytest.mark.parametrize("name", on(*SQL))
-def test_a_server_without_a_connection_left(sql_servers: SQLServers, start_services: Start, name: str) -> None:
+def test_server_has_no_free_connection(sql_servers: SQLServers, start_services: Start, name: str) -> None:
     few = ["--max-connections=12"] if name == "mariadb" else ["-c", "max_connections=12"]
     with sql_servers.own(name, *few) as server, ExitStack() as taken:
         # Four processes that keep no more than they need, lest some keep all and leave none to the others.
@@ -191,7 +183,7 @@ def _take_all(server: SQLServer, taken: ExitStack) -> None:
             return
 
 
-def test_a_full_disk(sql_servers: SQLServers, start_services: Start) -> None:
+def test_full_disk(sql_servers: SQLServers, start_services: Start) -> None:
     """As near as a tablespace that may not grow comes to it."""
     full = ("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:16M")
     with sql_servers.own("mariadb", *full) as server:

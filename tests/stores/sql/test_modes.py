@@ -34,13 +34,13 @@ def repository(request: pytest.FixtureRequest, server: SQLServer, address: str) 
     server.run(f"SET GLOBAL sql_mode = '{before}'")
 
 
-def test_nothing_is_cut(repository: SQLRepository) -> None:
+def test_long_value_is_refused(repository: SQLRepository) -> None:
     with pytest.raises(StoreFailed):
         repository.create(JOBS, "k" * 601, job("long"))
     assert found(repository) == []
 
 
-def test_nothing_is_read_in_another_way_than_it_was_written(repository: SQLRepository) -> None:
+def test_values_are_read_as_written(repository: SQLRepository) -> None:
     made = repository.create(JOBS, "one", job("one", n=AWKWARD, user_id=""))
     assert repository.get(JOBS, "one") == made
     repository.replace(JOBS, "one", job("one", n=AWKWARD, user_id=AWKWARD), made.token)

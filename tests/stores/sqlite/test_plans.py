@@ -9,12 +9,11 @@ import pytest
 
 from freezer_api.documents.registry import KINDS
 from freezer_api.repository import query as q
-from freezer_api.repository.protocol import Original
 from freezer_api.repository.sql import compiled as module
 from freezer_api.repository.sql.compiled import compile_select
 from freezer_api.repository.sql.schema import TABLES
 from freezer_api.repository.sql.search import Search
-from tests.contract.asking import CLIENTS, JOBS, is_, job, keys_of
+from tests.contract.asking import CLIENTS, JOBS, is_, job
 from tests.stores.hot_lists import SCOPES, hot_lists
 
 
@@ -116,12 +115,3 @@ def test_large_statements_are_not_kept(repository):
     del statement
     gc.collect()
     assert sum(reference() is not None for reference in references) <= 17
-
-
-def test_documents_of_one_microsecond_are_in_the_order_of_their_keys(repository):
-    repository.restore(JOBS, [Original(key, job(key), 1, 1_700_000_000_000_000) for key in ("c", "a", "d", "b")])
-    first = repository.search(JOBS, q.Query(limit=3))
-
-    assert keys_of(first) == ["a", "b", "c"]
-    assert first.next == q.Position(1, 1_700_000_000_000_000, "c")
-    assert keys_of(repository.search(JOBS, q.Query(limit=3, after=first.next))) == ["d"]

@@ -84,7 +84,7 @@ def test_other_calls_are_refused_while_one_is_probing(outages: Outages, clock: C
     assert not outages.has(READING)
 
 
-def test_call_that_waited_for_a_probe_that_was_answered_is_an_ordinary_one(
+def test_call_that_waited_for_a_successful_probe_is_not_a_probe(
     outages: Outages, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PROBE_WAIT_TIMEOUT", 30.0)
@@ -156,7 +156,7 @@ def test_time_in_the_queue_is_part_of_the_deadline(
         assert call.end == clock.now + seconds
 
 
-def test_slow_calls_of_a_queued_request_have_time_for_an_attempt_each(outages: Outages, clock: Clock) -> None:
+def test_slow_calls_of_a_queued_request_have_time_for_an_attempt(outages: Outages, clock: Clock) -> None:
     with one_request(60.0):
         succeed(outages, clock, after=1.9)
         with outages.call(READING, 4.0) as call:
@@ -180,7 +180,7 @@ def test_quick_calls_of_one_request_may_be_thousands(outages: Outages, clock: Cl
             succeed(outages, clock, after=0.1)
 
 
-def test_forked_process_probes_though_its_parent_was_probing(outages: Outages, clock: Clock) -> None:
+def test_forked_process_probes_although_its_parent_was_probing(outages: Outages, clock: Clock) -> None:
     fail(outages, clock, everywhere=True)
     with outages.call(READING, 4.0):
         outages.restart()
