@@ -32,7 +32,7 @@ def address(driver: Driver, tmp_path: Path) -> str:
 
 @pytest.fixture
 def opened(driver: Driver, address: str) -> Iterator[Callable[[], Repository]]:
-    """Opens the store once more in this process."""
+    """Opens the store in this process."""
     repositories: list[Repository] = []
 
     def _open() -> Repository:
@@ -58,7 +58,7 @@ def lasting(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 class Process:
-    """Another process; what it is told to do, it does to the store at ``address``."""
+    """Another process, which makes calls to the store at ``address``."""
 
     def __init__(self, driver: str) -> None:
         self.address = ""

@@ -1,4 +1,4 @@
-"""A document is given back exactly as it came."""
+"""Documents are returned exactly as they were stored."""
 
 import json
 
@@ -25,7 +25,7 @@ DOCUMENTS = {
         "body": "b",
         "*": 0,
     },
-    "keys of ours": {"created": [], "version": "x", "entries": {}, "texts": 1, "pending": 0, "epoch": "soon"},
+    "keys of columns": {"created": [], "version": "x", "entries": {}, "texts": 1, "pending": 0, "epoch": "soon"},
     "long keys": {"k" * 1000: {"l" * 1000: {"m" * 1000: 1}}, "\N{GRINNING FACE}" * 1000: 2},
     "long text": {"a": "word " * 50_000, "b": "x" * 100_000},
     "integers": {

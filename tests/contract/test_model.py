@@ -1,4 +1,4 @@
-"""Random documents and random queries: the store finds, sorts, pages and counts as plain Python does.
+"""Random documents and random queries: the store finds, sorts, pages and totals like plain Python.
 
 The model implements the description in ``documents/search_index.py`` again. It uses only the definitions of the
 kinds and the type of values of queries.

@@ -74,7 +74,7 @@ def test_pages_together_are_the_whole_list(repository, ranked, limit, more):
 
 
 @pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
-def test_offset_counts_from_the_position(repository, ranked, more):
+def test_offset_starts_at_the_position(repository, ranked, more):
     whole = RANKED if more else KEYS
     after = ask(repository, limit=2, **more).next
 

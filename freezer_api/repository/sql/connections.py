@@ -30,7 +30,7 @@ class ThreadConnections:
     """Gives every thread a connection of its own from ``engine``, which gets it back when the thread ends.
 
     ``is_usable`` checks the connection of a thread before each use; if it is not usable any more, or was
-    invalidated, the thread gets another one. At most ``maximum`` threads keep theirs, unless it is None; other
+    invalidated, the thread gets another one. At most ``maximum`` threads keep theirs, if it is set; other
     threads take one for each use. A forked process starts with none.
     """
 
@@ -50,7 +50,7 @@ class ThreadConnections:
         self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def take(self) -> Connection:
-        """Return the connection of this thread. Give it back with :meth:`give_back`."""
+        """Return the connection of this thread. Return it with :meth:`give_back`."""
         kept: Connection | None = getattr(self._local, "connection", None)
         if kept is not None and not kept.invalidated and self._is_usable(kept):
             return kept

@@ -83,7 +83,7 @@ def _decoded(value: Any) -> str | None:
 
 
 def exact_text(max_characters: int | None = None, *, ascii_only: bool = False) -> TypeEngine[str]:
-    """Return the type of a column for texts, of any length if ``max_characters`` is None."""
+    """Return the type of a column for texts, of any length without ``max_characters``."""
     if max_characters is None:
         return Text().with_variant(_Bytes(), MYSQL, POSTGRESQL)
     max_bytes = max_characters * (1 if ascii_only else _MAX_CHARACTER_BYTES)

@@ -436,7 +436,7 @@ class TestServer:
     def test_whose_layout_is_unreadable_does_not_prevent_the_start(self, server, on_mariadb, caplog):
         url = server.create_database("untellable")
         view = (
-            "CREATE DEFINER=nobody@nowhere VIEW freezer_schema_version AS SELECT '1' AS version_num"
+            "CREATE DEFINER=missing@nowhere VIEW freezer_schema_version AS SELECT '1' AS version_num"
             if on_mariadb
             else "CREATE VIEW freezer_schema_version AS SELECT (1 / (random() * 0)::int)::varchar AS version_num"
         )
