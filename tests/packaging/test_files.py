@@ -57,8 +57,8 @@ def test_the_wheel_is_the_package_and_its_files(built: Built, information: str) 
     assert f"{information}/licenses/LICENSE" in built.packed()
 
 
-@pytest.mark.filterwarnings("ignore:'cgi' is deprecated")  # by WebOb, which oslo.middleware is made of
-def test_everything_promised_is_there_and_can_be_imported(built: Built, information: str) -> None:
+@pytest.mark.filterwarnings("ignore:'cgi' is deprecated")  # by WebOb, a dependency of oslo.middleware
+def test_promised_modules_exist_and_can_be_imported(built: Built, information: str) -> None:
     config = configparser.ConfigParser(delimiters="=")
     config.optionxform = str  # type: ignore[assignment,method-assign]
     with ZipFile(built.wheel) as wheel:
@@ -88,6 +88,6 @@ def test_the_metadata(metadata: Message) -> None:
 
 def test_every_dependency_has_one_lower_bound(metadata: Message) -> None:
     required = [Requirement(text) for text in metadata.get_all("Requires-Dist")]
-    named = {one.name.lower() for one in required} - {"freezer-api"}  # an extra may name others of ours
+    named = {one.name.lower() for one in required} - {"freezer-api"}  # an extra may name other extras
     bounded = [one.name.lower() for one in required if any(part.operator == ">=" for part in one.specifier)]
     assert sorted(bounded) == sorted(named)

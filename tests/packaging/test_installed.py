@@ -64,7 +64,7 @@ def test_it_serves_both_versions_on_a_store_of_its_own(environment: Environment)
         assert service.request("GET", "/v1/jobs") == (200, {"jobs": []})
 
 
-def test_a_store_is_made_and_shown(environment: Environment) -> None:
+def test_store_is_created_and_shown(environment: Environment) -> None:
     config = environment.home / "sqlite.conf"
     config.write_text(f"[database]\nconnection = sqlite:///{environment.home}/freezer.sqlite\n")
     made = environment.run("freezer-manage", "--config-file", str(config), "db", "sync")

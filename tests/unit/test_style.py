@@ -35,7 +35,7 @@ IDIOMS = {
     r"counts (as|for|from|only|after|here|too)": "takes effect, applies, is treated as",
     r"stands?( \w+)? (in|at|beside|before|there|alone)": "is stored in, is listed in",
     r"(is|are|was|were|be|been)( not| no longer)? there": "exists, does not exist, is missing",
-    r"(is|are|was|were) (?-i:none)": "does not exist, is missing",
+    r"(?<!there )(is|are|was|were) (?-i:none)": "does not exist, is missing",
     r"(anew|once more)": "again",
     r"(tak(es?|en|ing)|took|gives?|given)( \w+)? back": "removed, revoked, returned",
     r"(tak(es?|en|ing)|took)( \w+)? away": "removed, revoked",

@@ -98,7 +98,7 @@ def test_one_line_for_each_request(service: Production, keystone: Keystone) -> N
     lines = [line for line in service.log.read_text().splitlines() if " freezer_api.access " in line]
     user, project = keystone.user("quinn"), keystone.project("workshop")
     assert re.search(
-        # Whose request it is stands in the part that oslo.log writes into every line, too.
+        # The part that oslo.log adds to every line names the user as well.
         rf"INFO freezer_api\.access \[None req-of-mine {user} {project} - - \S+ \S+\] "
         rf"127\.0\.0\.1 GET /v1/jobs/ 200 \d+\.\dms req-of-mine user={user} project={project}",
         lines[0],
