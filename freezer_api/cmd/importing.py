@@ -88,7 +88,7 @@ def run(conf: cfg.ConfigOpts, store: Store) -> int:
             projects=projects,
             on_conflict=OnConflict(conf.on_conflict),
             is_trial=is_trial,
-            tell=_print_error,
+            report=_print_error,
             limits=values.read_limits(conf),
         )
         remark = " (dry run: nothing was changed)" if is_trial else ""
@@ -96,9 +96,11 @@ def run(conf: cfg.ConfigOpts, store: Store) -> int:
     oversized = sum(count.oversized for count in counts)
     if oversized:
         _print_error(f"Documents above a limit of [api]: {oversized}. Changes may not make them larger")
-    homeless = sum(count.homeless for count in counts)
-    if homeless:
-        _print_error(f"Documents without a project: {homeless}. Version 2 does not show them, see --project-map")
+    without_project = sum(count.without_project for count in counts)
+    if without_project:
+        _print_error(
+            f"Documents without a project: {without_project}. Version 2 does not show them, see --project-map"
+        )
     return 1 if strays or any(count.refused for count in counts) else 0
 
 

@@ -26,11 +26,11 @@ def test_no_arguments_is_a_usage_error_with_help(manage):
     done = manage()
     assert (done.code, done.stdout) == (2, "")
     assert done.stderr.startswith("usage: freezer-manage")
-    assert "remove: remove them with all documents" in done.stderr
+    assert "remove: remove them with all documents" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["db"], "command"),
         (["db", "destroy"], "db destroy is unknown; choose from sync, update, remove, show, update-settings"),
@@ -52,10 +52,10 @@ def test_no_arguments_is_a_usage_error_with_help(manage):
         (["-m"], "expected one argument"),
     ],
 )
-def test_usage_errors(manage, config, arguments, told):
+def test_usage_errors(manage, config, arguments, expected):
     done = manage(*config, *arguments)
     assert (done.code, done.stdout) == (2, "")
-    assert told in done.stderr
+    assert expected in done.stderr
 
 
 @pytest.mark.parametrize("argument", ["--help", "-h", "--version"])

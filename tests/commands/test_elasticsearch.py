@@ -123,8 +123,8 @@ def test_stopped_store_is_reported(manage, tmp_path, word):
     text = f"[elasticsearch]\nretries = 1\nhosts = http://alice:{SECRET}@127.0.0.1:{free_port()}\n"
     done = manage(*configured(tmp_path / "freezer.conf", text), "--debug", "-y", "db", word)
     assert (done.code, done.stdout) == (1, "")
-    told = "ElasticSearch cluster is not available. Cannot ping it"
-    assert done.stderr.endswith(f"freezer-manage: [elasticsearch] hosts in {tmp_path}/freezer.conf: {told}\n")
+    expected = "ElasticSearch cluster is not available. Cannot ping it"
+    assert done.stderr.endswith(f"freezer-manage: [elasticsearch] hosts in {tmp_path}/freezer.conf: {expected}\n")
     assert re.search(
         r"after \d\.\d s: ConnectionError at http://127\.0\.0\.1:\d+: Connection refused\n", done.stderr
     )
@@ -161,16 +161,16 @@ SUPPORTED = "Elasticsearch 8.19 to 9.x and OpenSearch 2.19 to 3.x"
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told"),
+    ("status", "body", "expected"),
     [
         (200, b"<html>Welcome</html>", f"the server at the store's address is unknown; supported are {SUPPORTED}"),
         (401, b"{}", "the store refuses the service's credentials (it answers GET / with 401)"),
     ],
 )
-def test_unsupported_server_is_refused_in_one_line(manage, tmp_path, answering, status, body, told):
+def test_unsupported_server_is_refused_in_one_line(manage, tmp_path, answering, status, body, expected):
     config = configured(tmp_path / "freezer.conf", f"[elasticsearch]\nhosts = {answering(status, body)}\n")
     where = f"[elasticsearch] hosts in {tmp_path}/freezer.conf"
-    assert manage(*config, "db", "sync") == (1, "", f"freezer-manage: {where}: {told}\n")
+    assert manage(*config, "db", "sync") == (1, "", f"freezer-manage: {where}: {expected}\n")
 
 
 def test_sync_fails_only_for_harmful_additions(manage, place, store):
@@ -197,7 +197,7 @@ def test_response_of_a_proxy_ends_in_one_line(manage, place, tmp_path, word):
         proxy.trouble = lambda answer: foreign if answer and b"cluster_uuid" not in answer else "pass"
         done = manage(*config, "-y", "db", word)
     assert (done.code, done.stdout) == (1, "")
-    logged, told = done.stderr.splitlines()
+    logged, expected = done.stderr.splitlines()
     assert "with JSON that is not the store's" in logged
-    assert told == "freezer-manage: The store is not available, try again later"
+    assert expected == "freezer-manage: The store is not available, try again later"
     place.repository().check()

@@ -31,21 +31,21 @@ class OnConflict(Enum):
 
 @dataclass
 class Count:
-    """Numbers of documents of one kind. ``homeless`` have no project, ``oversized`` exceed a limit of the API."""
+    """Numbers of documents of one kind. ``oversized`` are those that exceed a limit of the API."""
 
     new: int = 0
     skipped: int = 0
     replaced: int = 0
     refused: int = 0
-    homeless: int = 0
+    without_project: int = 0
     oversized: int = 0
 
 
 class Transfer:
     """Import documents, kind by kind. An import that was interrupted can be run again.
 
-    ``projects`` are, by user, the projects for documents that have none. ``tell`` receives a line for each refused
-    document and each warning. With ``is_trial`` nothing is written.
+    ``projects`` are, by user, the projects for documents that have none. ``report`` receives a line for each
+    refused document and each warning. With ``is_trial`` nothing is written.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Transfer:
         projects: Mapping[str, str],
         on_conflict: OnConflict,
         is_trial: bool,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
         limits: Limits = DEFAULTS,
     ) -> None:
         self._limits = limits
@@ -65,23 +65,23 @@ class Transfer:
         self._projects = projects
         self._on_conflict = on_conflict
         self._is_trial = is_trial
-        self._tell = tell
+        self._report = report
 
     def run(self, kind: Kind) -> Count:
         """Import the documents of the kind. Raises ``CommandError`` if another document has the same key."""
         count = Count()
-        originals = self._originals(kind, count, self._tell)
+        originals = self._originals(kind, count, self._report)
         if not kind.keyed_by_id:
             originals = self._newest(kind, originals, count)
-        taken = 0
+        done = 0
         while batch := list(islice(originals, _BATCH_SIZE)):
-            self._take(kind, batch, count)
-            taken += len(batch)
-            if taken % _PROGRESS_INTERVAL == 0:
-                self._tell(f"Importing {kind.name}: {taken} documents so far")
+            self._store(kind, batch, count)
+            done += len(batch)
+            if done % _PROGRESS_INTERVAL == 0:
+                self._report(f"Importing {kind.name}: {done} documents so far")
         return count
 
-    def _originals(self, kind: Kind, count: Count, tell: Callable[[str], None]) -> Iterator[Original]:
+    def _originals(self, kind: Kind, count: Count, report: Callable[[str], None]) -> Iterator[Original]:
         """Yield the repaired documents. One without a time of creation follows the one before it."""
         created = 0
         for item in self._source.read(kind):
@@ -89,7 +89,7 @@ class Transfer:
                 original = self._original(item, after=created)
             except Invalid as error:
                 count.refused += 1
-                tell(refusal(Refused(kind, item.label, str(error))))
+                report(refusal(Refused(kind, item.label, str(error))))
                 continue
             created = original.created
             yield original
@@ -112,11 +112,11 @@ class Transfer:
             else:
                 count.skipped += 1
                 client_id = shown_id(original.document["client"]["client_id"])
-                self._tell(f"Client {client_id} is registered more than once: only the newest is imported")
+                self._report(f"Client {client_id} is registered more than once: only the newest is imported")
 
-    def _take(self, kind: Kind, batch: list[Original], count: Count) -> None:
+    def _store(self, kind: Kind, batch: list[Original], count: Count) -> None:
         count.oversized += sum(not self._limits.allows(kind, original.document) for original in batch)
-        count.homeless += sum(not original.document.get("project_id") for original in batch)
+        count.without_project += sum(not original.document.get("project_id") for original in batch)
         if self._is_trial:
             outcomes = [self._repository.get(kind, original.key) is None for original in batch]
         else:
@@ -127,9 +127,9 @@ class Transfer:
             elif self._on_conflict is OnConflict.SKIP:
                 count.skipped += 1
             else:
-                self._meet(kind, original, count)
+                self._handle_existing(kind, original, count)
 
-    def _meet(self, kind: Kind, original: Original, count: Count) -> None:
+    def _handle_existing(self, kind: Kind, original: Original, count: Count) -> None:
         """Handle a document whose key exists in the store."""
         there = self._repository.get(kind, original.key)
         if there is None or same(there.document, original.document):
@@ -138,7 +138,7 @@ class Transfer:
             raise CommandError(f"{kind.title} {shown_id(original.key)}: the store has another with this id")
         elif not _is_of_one_owner(there.document, original.document):
             count.refused += 1
-            self._tell(refusal(Refused(kind, original.key, "the store has one of another owner with this id")))
+            self._report(refusal(Refused(kind, original.key, "the store has one of another owner with this id")))
         elif self._is_trial or self._replaced(kind, original):
             count.replaced += 1
         else:

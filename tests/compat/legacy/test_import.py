@@ -18,10 +18,10 @@ from tests.support.service import Service, search_store
 ELASTICSEARCH = pytest.mark.store("elasticsearch9")
 KINDS = ("actions", "clients", "jobs", "sessions", "backups")
 COUNTS = {"actions": 2, "clients": 3, "jobs": 2, "sessions": 2, "backups": 2}
-NOBODY = "Documents without a project: {}. Version 2 does not show them, see --project-map\n"
+NO_PROJECT = "Documents without a project: {}. Version 2 does not show them, see --project-map\n"
 
 
-def told(new=COUNTS, skipped=None, refused=None, suffix=""):
+def summary(new=COUNTS, skipped=None, refused=None, suffix=""):
     """Return the expected stdout."""
     return "".join(
         f"Imported {kind}: {new.get(kind, 0)} new, {(skipped or {}).get(kind, 0)} skipped, "
@@ -75,8 +75,8 @@ def service(target, tmp_path):
 def test_imported_documents_are_served(manage, target, service, old, dump, source):
     where = ("--from-sql", old()) if source == "sql" else ("--from-dump", dump())
     done = manage("--config-file", str(target), "import", *where)
-    assert done == (0, told(), NOBODY.format(5))
-    assert manage("--config-file", str(target), "import", *where).stdout == told({}, COUNTS)
+    assert done == (0, summary(), NO_PROJECT.format(5))
+    assert manage("--config-file", str(target), "import", *where).stdout == summary({}, COUNTS)
     service.start()
 
     version, revision = (1, HEAD) if source == "sql" else (7, "30a3fd20ec97")
@@ -184,16 +184,16 @@ def test_second_run_and_dry_run_change_nothing(manage, made, file, old):
     url = old()
     before = all_stored(file)
     dry = manage(*made, "import", "--from-sql", url, "--dry-run")
-    assert dry == (0, told(suffix=" (dry run: nothing was changed)"), NOBODY.format(5))
+    assert dry == (0, summary(suffix=" (dry run: nothing was changed)"), NO_PROJECT.format(5))
     assert all_stored(file) == before
 
     manage(*made, "import", "--from-sql", url)
     imported = all_stored(file)
     assert {kind: len(those) for kind, those in imported.items()} == COUNTS
     for flag in ("skip", "replace", "fail"):
-        assert manage(*made, "--on-conflict", flag, "import", "--from-sql", url)[:2] == (0, told({}, COUNTS))
+        assert manage(*made, "--on-conflict", flag, "import", "--from-sql", url)[:2] == (0, summary({}, COUNTS))
     assert all_stored(file) == imported
-    assert manage(*made, "-t", "import", "--from-sql", url).stdout == told(
+    assert manage(*made, "-t", "import", "--from-sql", url).stdout == summary(
         {}, COUNTS, suffix=" (dry run: nothing was changed)"
     )
 
@@ -201,9 +201,9 @@ def test_second_run_and_dry_run_change_nothing(manage, made, file, old):
 def test_only_chosen_kinds_are_imported(manage, made, file, old):
     url = old()
     some = manage(*made, "import", "--kind", "jobs", "--from-sql", url, "--kind", "actions")
-    assert some.stdout.splitlines() == told().splitlines()[::2][:2]
+    assert some.stdout.splitlines() == summary().splitlines()[::2][:2]
     one = manage(*made, "-m", "backups", "import", "--from-sql", url)
-    assert one.stdout == told().splitlines(keepends=True)[-1]
+    assert one.stdout == summary().splitlines(keepends=True)[-1]
 
     assert {kind: len(those) for kind, those in all_stored(file).items()} == {
         **COUNTS,
@@ -221,7 +221,7 @@ def test_stdin(made, dump):
             text=True,
             check=False,
         )
-    assert (done.returncode, done.stdout, done.stderr) == (0, told(), NOBODY.format(5))
+    assert (done.returncode, done.stdout, done.stderr) == (0, summary(), NO_PROJECT.format(5))
 
 
 def hit(kind, id_, **source):
@@ -257,9 +257,9 @@ def test_refused_documents_are_listed_without_content(manage, made, file, dump):
     done = manage(*made, "import", "--from-dump", name)
 
     assert done.code == 1
-    assert done.stdout == told({"jobs": 1}, {}, {"jobs": 2, "clients": 1, "actions": 1})
+    assert done.stdout == summary({"jobs": 1}, {}, {"jobs": 2, "clients": 1, "actions": 1})
     assert sorted(done.stderr.splitlines()) == [
-        NOBODY.format(1).rstrip(),
+        NO_PROJECT.format(1).rstrip(),
         "Refused action long\\nid: action_id is not a printable text of at most 255 bytes",
         "Refused client x: it has no client",
         "Refused job items: job_actions is not a list of objects",
@@ -274,7 +274,7 @@ def test_refused_row_is_listed(manage, made, old):
     rows = [row(id_, **sample.BOB, backup_metadata=Json(text)) for id_, text in (("b1", "{s3cret"), ("b2", "{}"))]
     done = manage(*made, "import", "--from-sql", old(rows={"backups": rows}))
 
-    assert (done.code, done.stdout) == (1, told({"backups": 1}, {}, {"backups": 1}))
+    assert (done.code, done.stdout) == (1, summary({"backups": 1}, {}, {"backups": 1}))
     assert re.fullmatch("Refused backup b1: backup_metadata cannot be stored: Expecting [^\n]*\n", done.stderr)
     assert "s3cret" not in done.stderr
 
@@ -288,7 +288,7 @@ def test_newest_of_several_registrations_is_imported(manage, made, file, old, du
     name = dump(client("1"), client("2"), client("3", "bob"), client("4"), client("5", project_id="red"))
     done = manage(*made, "import", "--from-dump", name)
 
-    assert done == (0, told({"clients": 3}, {"clients": 2}), again * 2 + NOBODY.format(2))
+    assert done == (0, summary({"clients": 3}, {"clients": 2}), again * 2 + NO_PROJECT.format(2))
     assert {document["client"]["uuid"] for _, _, document in stored(file, "clients")} == {"3", "4", "5"}
 
     rows = [
@@ -309,7 +309,7 @@ def test_project_map_gives_projects_to_users(manage, made, file, dump, tmp_path)
     done = manage(*made, "import", "--from-dump", name, "--project-map", str(projects))
     owners = {key: document.get("project_id") for key, _, document in stored(file, "jobs")}
 
-    assert done == (0, told({"clients": 1, "jobs": 4}), NOBODY.format(1))
+    assert done == (0, summary({"clients": 1, "jobs": 4}), NO_PROJECT.format(1))
     assert owners == {"1": "red", "2": "blue", "3": None, "4": "own"}
     # A repeated import with the map corrects the first.
     projects.write_text("\ufeffeve: green")
@@ -347,7 +347,7 @@ def test_conflicting_document_is_skipped_replaced_or_fails(manage, made, file, d
     manage(*made, "import", "--from-dump", dump(job("1"), job("2"), job("3")))
     name = dump(job("1", n=1), job("2"), job("3", user_id="eve"), job("4"))
     done = manage(*made, "import", "--from-dump", name)
-    assert done[:2] == (0, told({"jobs": 1}, {"jobs": 3}))
+    assert done[:2] == (0, summary({"jobs": 1}, {"jobs": 3}))
     assert all("n" not in document for *_, document in stored(file, "jobs"))
 
     done = manage(*made, "import", "--from-dump", name, "--on-conflict", "fail")
@@ -401,12 +401,12 @@ def test_database_of_the_original_can_be_reused(manage, tmp_path, old, server):
     (command,) = re.findall("'freezer-manage (import [^']*)'", done.stdout + done.stderr)
     done = manage(*made, *command.split())
 
-    assert done == (0, told(), NOBODY.format(5))
-    assert manage(*made, "import", "--from-sql", url).stdout == told({}, COUNTS)
+    assert done == (0, summary(), NO_PROJECT.format(5))
+    assert manage(*made, "import", "--from-sql", url).stdout == summary({}, COUNTS)
     assert "import" not in str(manage(*made, "db", "sync"))
     assert manage(*made, "--yes", "db", "remove").code == 0
     assert "--from-sql database" in str(manage(*made, "db", "sync"))
-    assert manage(*made, "import", "--from-sql", "database").stdout == told()
+    assert manage(*made, "import", "--from-sql", "database").stdout == summary()
 
 
 def test_missing_connection_is_reported(manage, tmp_path, dump):
@@ -438,7 +438,7 @@ def test_service_serves_during_an_import(made, file, many, tmp_path):
         while process.poll() is None:
             answers.append(service.request("POST", "/v1/backups", backup, "ann:blue")[0])
             answers.append(service.request("GET", "/v1/jobs", None, "ann:blue")[0])
-        assert process.communicate()[0] == told({**COUNTS, "backups": BACKUPS})
+        assert process.communicate()[0] == summary({**COUNTS, "backups": BACKUPS})
         page = service.request("GET", "/v1/backups?with_count=true&limit=1", None, "ann:blue")[1]
     finally:
         service.end()

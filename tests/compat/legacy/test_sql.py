@@ -185,17 +185,17 @@ def test_import_does_not_see_later_writes(old, sql_servers, server):
 
 @pytest.mark.store("mariadb")
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"password": "wr0ng"}, "Access denied for user"),
         ({"database": "none"}, "Access denied for user"),
         ({"port": 1}, "Can't connect to MySQL server"),
     ],
 )
-def test_unreachable_server_is_reported(old, change, told):
+def test_unreachable_server_is_reported(old, change, expected):
     url = make_url(old(server="mariadb")).set(**change)
 
-    with pytest.raises(CommandError, match=told) as caught:
+    with pytest.raises(CommandError, match=expected) as caught:
         Database(url.render_as_string(hide_password=False))
     assert str(caught.value).startswith(f"cannot read mysql://127.0.0.1:{url.port}/{url.database}: ")
     assert len(str(caught.value).splitlines()) == 1
@@ -256,7 +256,7 @@ def test_missing_columns_are_named(old, revision, any_revision):
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "expected"),
     [
         ("mysql", "--from-sql: invalid URL; expected"),
         ("postgresql://ann:s3cret@db/freezer", "the original supports only MySQL, MariaDB and SQLite"),
@@ -268,11 +268,11 @@ def test_missing_columns_are_named(old, revision, any_revision):
         ("mysql+nodriver://ann:s3cret@db/freezer", "unsupported driver nodriver; supported for mysql is pymysql"),
     ],
 )
-def test_url_of_another_database_is_refused(tmp_path, url, told):
+def test_url_of_another_database_is_refused(tmp_path, url, expected):
     (tmp_path / "empty.sqlite").touch()
     (tmp_path / "text.sqlite").write_text("text " * 1000)
 
-    with pytest.raises(CommandError, match=told) as caught:
+    with pytest.raises(CommandError, match=expected) as caught:
         Database(url.format(tmp_path))
     assert "s3cret" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1

@@ -43,7 +43,7 @@ def source(old):
 
 
 def transfer(source, store, on_conflict=OnConflict.SKIP, **options):
-    given = {"projects": {}, "is_trial": False, "tell": lambda _line: None, **options}
+    given = {"projects": {}, "is_trial": False, "report": lambda _line: None, **options}
     return Transfer(source, store, on_conflict=on_conflict, **given)
 
 

@@ -102,14 +102,14 @@ class TestOnEveryEngine:
         template({"settings": {"index": {"priority": 7}}, "aliases": {"everything": {}}})
         every_place.sync()
         check_that_it_works(every_place)
-        told = {(one.text, one.breaks) for one in every_place.admin().foreign(["jobs"])}
-        assert told == {
+        expected = {(one.text, one.breaks) for one in every_place.admin().foreign(["jobs"])}
+        assert expected == {
             (every_place.named(f"{JOBS_1}: it has the alias everything"), False),
             (every_place.named(f"{JOBS_1}: index.priority is 7"), False),
         }
 
     @pytest.mark.parametrize(
-        ("body", "told"),
+        ("body", "expected"),
         [
             ({"settings": {"index": {"blocks": {"write": True}}}}, "index.blocks.write is true"),
             (
@@ -127,13 +127,13 @@ class TestOnEveryEngine:
         ids=lambda value: value if isinstance(value, str) else "",
     )
     def test_harmful_additions_end_the_command(
-        self, every_place: Place, template: Template, body: Any, told: str
+        self, every_place: Place, template: Template, body: Any, expected: str
     ) -> None:
         place = every_place
         template(json.loads(json.dumps(body).replace("PREFIX", place.prefix)))
         with pytest.raises(CommandError, match=r"or of an index template: ") as refusal:
             place.sync()
-        assert place.named(told) in str(refusal.value)
+        assert place.named(expected) in str(refusal.value)
 
     def test_dynamic_of_a_component_is_overridden(self, every_place: Place) -> None:
         for template in _template(every_place, "composable"):
@@ -170,8 +170,8 @@ def test_closed_index_is_unavailable_and_logged(every_place: Place, caplog: pyte
             call()
         (line,) = [record.getMessage() for record in caplog.records if record.name.startswith("freezer_api")]
         assert "index_closed_exception" in line
-    (told,) = place.admin().foreign(["jobs"])
-    assert told == (place.named(f"{JOBS_1}: it is closed"), True)
+    (expected,) = place.admin().foreign(["jobs"])
+    assert expected == (place.named(f"{JOBS_1}: it is closed"), True)
     with pytest.raises(CommandError, match="it is closed"):
         place.sync()
     place.request("POST", f"/{JOBS_1}/_open")
@@ -203,8 +203,8 @@ def test_filter_of_the_alias_is_reported(place: Place) -> None:
     place.sync()
     alias = {"index": place.named(JOBS_1), "alias": place.named("{}-jobs"), "filter": {"term": {"key": "x"}}}
     place.request("POST", "/_aliases", {"actions": [{"add": alias}]})
-    (told,) = place.admin().foreign(["jobs"])
-    assert told == (place.named(f"{JOBS_1}: the alias {{}}-jobs has filter"), True)
+    (expected,) = place.admin().foreign(["jobs"])
+    assert expected == (place.named(f"{JOBS_1}: the alias {{}}-jobs has filter"), True)
 
 
 def test_field_of_a_template_is_removed_by_the_next_sync(place: Place, one_template: Template) -> None:

@@ -70,14 +70,14 @@ def test_any_server_is_accepted_without_verify_certs(secure, reached, caplog, ca
     ],
 )
 def test_unverified_server_gets_no_password(secure, reached, store, caplog, wrong, words):
-    told = rf"the store's certificate cannot be verified: TlsError at {secure.url}: .*({words})"
-    with pytest.raises(ConfigurationError, match=rf"^\[elasticsearch\] hosts in \S+: {told}"):
+    expected = rf"the store's certificate cannot be verified: TlsError at {secure.url}: .*({words})"
+    with pytest.raises(ConfigurationError, match=rf"^\[elasticsearch\] hosts in \S+: {expected}"):
         reached(wrong)
     repository = store(elastic(f"hosts = {secure.url}\nhttp_auth = alice:{SECRET}\n{wrong}")).open(1)
     with pytest.raises(UnsupportedServer):
         repository.check()
     repository.close()
-    assert re.search(f"The store cannot be used: {told}", caplog.text)
+    assert re.search(f"The store cannot be used: {expected}", caplog.text)
 
 
 def test_wrong_password_ends_the_start_in_one_line(secure, reached, store):
