@@ -174,7 +174,7 @@ def _report(identity: Keystone, directory: Path) -> None:
     bootstrap.set_up_logging(conf)
     keystone.register(conf)
     with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository, _caches() as caches:
-        api = app.build_api(conf, repository)
+        api = app.ApplicationFactory(conf, repository).api()
         versions = app.ApplicationFactory(conf, repository)
         protocol = auth_token.AuthProtocol(api, {"oslo_config_config": conf})
         mounts = Mounts({"/v1": versions.version("/v1")}, versions.versions())

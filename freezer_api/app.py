@@ -47,11 +47,9 @@ VERSIONS = (V2, V1)
 def build(
     conf: cfg.ConfigOpts, repository: Repository, name: str = "main", *, threads: int | None = None
 ) -> Pipeline:
-    """Return the service as a section of the paste file composes it.
+    """Return the service as a section of the paste file composes it. Raises ``ConfigurationError``.
 
-    Raises ``ConfigurationError`` if the file cannot be used.
-
-    ``threads``: those of each worker process, None if their number is not known.
+    ``threads`` is the number of threads of each worker process, None if it is not known.
     """
     keystone = trusts.create_trusts(conf, values.read_centralized_scheduler(conf))
     factory = ApplicationFactory(conf, repository, keystone, threads=threads)
@@ -76,13 +74,8 @@ def _standalone(app: WSGIApplication) -> WSGIApplication:
     return RequestLog(StripIdentityHeaders(LoopbackOnly(StandaloneIdentity(app))))
 
 
-def build_api(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApplication:
-    """Return the API alone, to be called by middleware that sets the identity headers."""
-    return ApplicationFactory(conf, repository).api()
-
-
 def log_start(conf: cfg.ConfigOpts, store: object, address: str = "", *, has_paste_file: bool = True) -> None:
-    """Log the version, the files in use, the store and the address (unknown under a WSGI host) in one line."""
+    """Log the version, the files in use, the store and the address, if it is known, in one line."""
     parts = {
         "configuration": reading.files_read(conf),
         "paste file": [pipeline.paste_file(conf)] if has_paste_file else [],
@@ -144,7 +137,7 @@ class ApplicationFactory:
 
     def whole(self) -> WSGIApplication:
         """Return all versions, ``GET /`` and the health check."""
-        return self._with_health(self.api())
+        return self.health.filter()(self.api())
 
     def version(self, mount: str) -> WSGIApplication:
         """Return one version, to be mounted below ``mount``. A version that is disabled responds with 404 only."""
@@ -155,10 +148,7 @@ class ApplicationFactory:
 
     def versions(self) -> WSGIApplication:
         """Return ``GET /`` and the health check."""
-        return self._with_health(self._application.build([]))
-
-    def _with_health(self, others: WSGIApplication) -> WSGIApplication:
-        return self.health.filter()(others)
+        return self.health.filter()(self._application.build([]))
 
 
 def _enabled(conf: cfg.ConfigOpts, version: Version) -> bool:

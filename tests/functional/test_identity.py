@@ -22,7 +22,7 @@ _BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 
 @pytest.fixture
 def client(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Client:
-    bare = RequestLog(app.build_api(conf, repository))
+    bare = RequestLog(app.ApplicationFactory(conf, repository).api())
     return Client(bare, version, lambda _who: {})
 
 

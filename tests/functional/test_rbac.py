@@ -173,7 +173,7 @@ Ask = Callable[[Persona, str, str, Any], Answer]
 @pytest.fixture
 def ask(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Ask:
     """Sends requests for documents of the project ``library``."""
-    client = Client(RequestLog(app.build_api(conf, repository)), version, lambda _who: {})
+    client = Client(RequestLog(app.ApplicationFactory(conf, repository).api()), version, lambda _who: {})
 
     def asked(persona: Persona, method: str, path: str, body: Any = None) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()
