@@ -328,8 +328,11 @@ def test_health_check_does_not_wait_for_threads(served: Running) -> None:
 # --- Requests that are refused.
 
 
-def test_silent_connection_is_closed(impatient: Running) -> None:
-    assert read_all(impatient.connect()) == b""
+@pytest.mark.parametrize(
+    ("sent", "status"), [(b"", b""), (b"GET / HT", b"HTTP/1.1 408"), (post("/", body=b"ab")[:-1], b"HTTP/1.1 408")]
+)
+def test_late_request_is_408_if_it_has_begun(impatient: Running, sent: bytes, status: bytes) -> None:
+    assert read_all(impatient.connect(sent))[:12] == status
     impatient.wait_idle()
 
 
