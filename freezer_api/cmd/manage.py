@@ -48,7 +48,7 @@ _ARGUMENTS: list[cfg.Opt] = [
         "erase",
         short="e",
         default=False,
-        help="With sync: remove an index of another origin that has the name of ours, after a question.",
+        help="With sync: remove another program's index with the name of this service's, after a question.",
     ),
     cfg.StrOpt("mapping", short="m", help=f"Only this kind of document: {', '.join(_NAMES)}."),
     cfg.StrOpt(

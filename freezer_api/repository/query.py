@@ -113,7 +113,7 @@ class Query:
     """A search.
 
     Order: documents with ``exact_first`` as a whole value, then the others; each by creation time, then key.
-    ``after`` continues behind a position, even if its document is gone, and ``offset`` counts from there.
+    ``after`` continues behind a position, even if its document is gone, and ``offset`` skips documents from there.
     ``limit`` is at least 1, ``offset`` at least 0. After ``max_seconds``, if set, the store stops the search.
     """
 

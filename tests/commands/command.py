@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 NO_HOME = "/dev/null"
-"""A home in which nobody, not even root, can create files."""
+"""A home in which no user, not even root, can create files."""
 
 COMMAND = (sys.executable, "-m", "freezer_api.cmd.manage")
 

@@ -32,7 +32,7 @@ def test_a_server_that_is_down_does_not_keep_the_service_from_starting(read, cap
     assert "p@ss" not in caplog.text
 
 
-def test_upkeep_of_a_server_that_is_not_there_ends(database):
+def test_administration_of_an_unreachable_server_ends(database):
     admin = database("max_retries = 0").admin()
     with pytest.raises(CommandError, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
         admin.show()

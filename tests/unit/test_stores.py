@@ -57,7 +57,7 @@ def _elastic(lines):
     return f"[storage]\ndriver = elasticsearch\n[elasticsearch]\n{lines}\n"
 
 
-# The first rule that applies selects the store (operations.md 2.4).
+# The first rule that applies selects the store.
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def start(
 
 
 class User:
-    """Somebody of the project, who asks the API."""
+    """A user of the project."""
 
     def __init__(
         self,
@@ -229,7 +229,7 @@ def test_scheduled_job_is_stopped_and_started_again(
         asked = time.monotonic() - REPEAT_INTERVAL
 
         def happened(event: str = event, status: str = status) -> bool:
-            # A last word of the scheduler on what was before takes a wish away that came meanwhile: ask again.
+            # A late PATCH of the scheduler may overwrite the event that was requested meanwhile: request it again.
             nonlocal asked
             if not _stands(user, status) and time.monotonic() > asked + REPEAT_INTERVAL:
                 user("POST", "jobs/often/event", {event: None})
