@@ -1,4 +1,4 @@
-"""Trees of this source, and what is built of them; nothing is written into the checkout."""
+"""Copies of the source, and their archives and wheels. Nothing is written into the checkout."""
 
 import shutil
 import subprocess
@@ -14,14 +14,14 @@ ROOT = Path(__file__).parents[2]
 
 
 def git(tree: Path, *arguments: str) -> str:
-    """What the command prints."""
+    """Return the output of the command."""
     who = ["-c", "user.name=Tests", "-c", "user.email=tests@example.org"]
     command = ["git", "-C", str(tree), *who, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def files() -> list[str]:
-    """The files of this source as it is now, changes that are not committed among them."""
+    """Return the files of the source, including changes that are not committed."""
     if not (ROOT / ".git").exists():
         leave_out("this is no clone of the repository, which knows what belongs to the source")
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
@@ -29,7 +29,7 @@ def files() -> list[str]:
 
 
 def plain_tree(directory: Path) -> Path:
-    """A copy without git, as out of an archive."""
+    """Copy the source without git."""
     for name in files():
         copy = directory / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def plain_tree(directory: Path) -> Path:
 
 
 def clone(directory: Path) -> Path:
-    """A clone without tags, and a commit on top with what was not committed."""
+    """Clone the source without tags, and commit the changes that are not committed."""
     git(ROOT, "clone", "--quiet", "--no-tags", str(ROOT), str(directory))
     git(directory, "rm", "--quiet", "-r", ".")
     plain_tree(directory)
@@ -48,13 +48,13 @@ def clone(directory: Path) -> Path:
 
 
 class Built(NamedTuple):
-    """A source archive, and the wheel that is built of it."""
+    """A source archive, and the wheel that is built from it."""
 
     archive: Path
     wheel: Path
 
     def archived(self) -> list[str]:
-        """The names in the source archive, below its one directory."""
+        """Return the names in the source archive, below its directory."""
         with tarfile.open(self.archive) as archive:
             return sorted(member.name.partition("/")[2] for member in archive if member.isfile())
 
@@ -64,7 +64,7 @@ class Built(NamedTuple):
 
 
 def build(tree: Path, directory: Path) -> Built:
-    """As packagers do; the wheel comes from the archive, so it needs nothing that is not in there."""
+    """Build the archive, and the wheel from the archive."""
     done = subprocess.run(
         [sys.executable, "-m", "build", "--outdir", directory, tree], capture_output=True, text=True, check=False
     )

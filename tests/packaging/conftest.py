@@ -1,4 +1,4 @@
-"""The source archive and the wheel, built once."""
+"""Fixture for the source archive and the wheel."""
 
 import pytest
 

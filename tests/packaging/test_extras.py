@@ -1,4 +1,4 @@
-"""Each extra of operators does what its name promises: the wheel with it, in a new environment."""
+"""Each extra for operators works when it is installed with the wheel in a new environment."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ With = Callable[[str], Environment]
 
 @pytest.fixture(scope="module")
 def with_extra(built: Built, tmp_path_factory: pytest.TempPathFactory) -> With:
-    """One environment, to which extras are added: what they bring is theirs alone."""
+    """Return a function that adds an extra to an environment. The extras share no packages."""
     environment = Environment(tmp_path_factory.mktemp("extras"), VERSIONS[-1])
 
     def _with(extra: str) -> Environment:
@@ -42,7 +42,7 @@ def documents_are_kept(service: Service) -> None:
 
 
 def check_store(environment: Environment, section: str) -> None:
-    """That an operator gets a store there, and documents into it."""
+    """Check that a store can be created, and stores documents."""
     config = environment.home / "freezer.conf"
     config.write_text(section)
     store = ("--config-file", str(config))
@@ -103,7 +103,7 @@ def test_uwsgi(with_extra: With, loaded: str) -> None:
 
 
 class Uwsgi(Installed):
-    """The uWSGI of the environment, on a port that it says in its log once it listens."""
+    """The uWSGI of the environment, on the port that its log shows."""
 
     def start(self) -> "Uwsgi":
         command = self.in_environment("uwsgi", "--http-socket", "127.0.0.1:0", "--need-app", *self.arguments)
@@ -111,13 +111,13 @@ class Uwsgi(Installed):
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
         )
         assert self.process.stdout is not None
-        said = []
+        lines = []
         for line in self.process.stdout:
-            said.append(line)
+            lines.append(line)
             if bound := re.search(r"bound to TCP address 127\.0\.0\.1:(\d+)", line):
                 self.port = int(bound[1])
                 break
-        assert self.port, "".join(said)
+        assert self.port, "".join(lines)
         self._reader = threading.Thread(target=self.process.stdout.read, daemon=True)
         self._reader.start()
         return self

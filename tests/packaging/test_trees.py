@@ -1,4 +1,4 @@
-"""The version of whatever tree the source is in, and `make run` in one that has nothing but the files."""
+"""The version of each kind of source tree, and `make run` in a tree without git."""
 
 import os
 import re
@@ -38,7 +38,7 @@ def copied(tmp_path: Path) -> Path:
     return plain_tree(tmp_path / "copy")
 
 
-def test_a_tag_is_the_version_and_commits_count_towards_it(cloned: Path) -> None:
+def test_version_is_the_tag_or_counts_commits(cloned: Path) -> None:
     before = version(cloned)
     git(cloned, "commit", "--quiet", "--allow-empty", "--message", "One more")
     after = version(cloned)
@@ -51,7 +51,7 @@ def test_a_tag_is_the_version_and_commits_count_towards_it(cloned: Path) -> None
     assert version(cloned) == next_release()
 
 
-def test_after_a_release_the_next_one_has_to_be_named(cloned: Path) -> None:
+def test_build_after_a_tag_needs_the_next_version(cloned: Path) -> None:
     git(cloned, "tag", "--annotate", "--message", "Released", next_release())
     git(cloned, "commit", "--quiet", "--allow-empty", "--message", "One more")
     done = subprocess.run([sys.executable, "-m", "build", cloned], capture_output=True, text=True, check=False)
@@ -60,39 +60,39 @@ def test_after_a_release_the_next_one_has_to_be_named(cloned: Path) -> None:
 
 
 @pytest.mark.parametrize("tagged", [False, True])
-def test_a_clone_of_one_commit(cloned: Path, tmp_path: Path, tagged: bool) -> None:
+def test_version_of_a_shallow_clone(cloned: Path, tmp_path: Path, tagged: bool) -> None:
     if tagged:
         git(cloned, "tag", "--annotate", "--message", "Released", next_release())
     git(cloned, "clone", "--quiet", "--depth", "1", cloned.as_uri(), str(tmp_path / "shallow"))
     assert version(tmp_path / "shallow") == next_release() + ("" if tagged else ".dev0")
 
 
-def test_without_git_a_build_is_one_before_all_counted_ones(copied: Path, tmp_path: Path, built: Built) -> None:
-    made = build(copied, tmp_path / "built")
-    assert made.wheel.name.split("-")[1] == f"{next_release()}.dev0"
-    assert set(built.archived()) - set(made.archived()) == {
+def test_build_without_git_is_dev0(copied: Path, tmp_path: Path, built: Built) -> None:
+    without_git = build(copied, tmp_path / "built")
+    assert without_git.wheel.name.split("-")[1] == f"{next_release()}.dev0"
+    assert set(built.archived()) - set(without_git.archived()) == {
         "AUTHORS",
         "ChangeLog",
         "freezer_api.egg-info/pbr.json",
     }
-    assert "etc/freezer/freezer-paste.ini" in made.archived()
+    assert "etc/freezer/freezer-paste.ini" in without_git.archived()
 
 
-def test_a_tree_within_somebody_else_s_repository(copied: Path) -> None:
+def test_other_repository_around_the_tree_is_ignored(copied: Path) -> None:
     git(copied.parent, "init", "--quiet")
     git(copied.parent, "commit", "--quiet", "--allow-empty", "--message", "Something else")
     git(copied.parent, "tag", "--annotate", "--message", "Something else", "47.11")
     assert version(copied) == f"{next_release()}.dev0"
 
 
-def test_an_editable_installation_has_the_version_and_the_paste_file(cloned: Path, tmp_path: Path) -> None:
+def test_editable_installation_has_version_and_paste_file(cloned: Path, tmp_path: Path) -> None:
     environment = Environment(tmp_path, VERSIONS[-1])
     environment.install("--editable", str(cloned))
     assert environment.run("freezer-api", "--version").strip() == version(cloned)
     check_it_has_a_paste_file(environment)
 
 
-def test_make_run_needs_python_and_make_and_nothing_of_git(copied: Path, tmp_path: Path) -> None:
+def test_make_run_needs_no_git(copied: Path, tmp_path: Path) -> None:
     programs = tmp_path / "programs"
     programs.mkdir()
     for directory in ("/usr/bin", "/bin"):
@@ -101,7 +101,7 @@ def test_make_run_needs_python_and_make_and_nothing_of_git(copied: Path, tmp_pat
                 (programs / program.name).symlink_to(program)
     (programs / "python3").symlink_to(find(VERSIONS[0]) or leave_out(f"there is no Python {VERSIONS[0]}"))
     assert shutil.which("git", path=str(programs)) is None
-    # Of the make that may run the tests this one knows nothing.
+    # Without the variables of the make that may run the tests.
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(
         ["make", "run", "ARGS=--version"],
