@@ -8,26 +8,26 @@ import pytest
 from oslo_config import cfg
 from oslo_log import formatters, log
 
-from freezer_api import stores
 from freezer_api.errors import CommandError
+from tests.unit.conftest import read_config
 from tests.unit.test_databases import POSTGRESQL, URL
 from tests.unit.test_databases import store as database
-from tests.unit.test_stores import elastic, read
+from tests.unit.test_stores import ES, store
 
-__all__ = ["database", "read"]
+__all__ = ["database", "read_config", "store"]
 
 
 @pytest.mark.parametrize(
     "text",
-    [elastic("hosts = http://127.0.0.1:1"), *(f"[database]\nconnection = {url}" for url in (URL, POSTGRESQL))],
+    [ES.replace("es:1", "127.0.0.1:1"), *(f"[database]\nconnection = {url}" for url in (URL, POSTGRESQL))],
 )
-def test_a_server_that_is_down_does_not_keep_the_service_from_starting(read, caplog, text):
+def test_service_starts_while_its_server_is_down(store, caplog, text):
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     conf([])
     # As the service logs: the library appends an error that is just being handled.
     caplog.handler.setFormatter(formatters.ContextFormatter(config=conf))
-    stores.find_store(read(text)).prepare()
+    store(text).prepare()
     assert "The store cannot be used yet; requests are answered with 503 until it can be." in caplog.messages[-1]
     assert "p@ss" not in caplog.text
 
