@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # `make run` starts the service on the embedded store, `make test` runs the tests. Both create the virtual environment
 # .venv; they only need Python 3.11 or newer.
 

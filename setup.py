@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """pbr reads the version and the files of a build off git; everything else is in setup.cfg."""
 
 import configparser

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documents of one user that are stored before a measurement: clients, actions, jobs and sessions.
 
 Some clients are *polled*: they have the same number of jobs in every fleet, so that their pages are full and

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The lower bound of a request: its calls to the store, repeated without the service."""
 
 import time

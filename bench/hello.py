@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The baseline: a Falcon application that returns a JSON object of a given size, under the same server."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`make bench-identity`: CPU time per request of each component between the socket and a resource.
 
 Keystone is real; after the first request the middleware has its token in the cache.

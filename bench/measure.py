@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Measure: all servers run at the same time, and each scenario is sent to them in turn.
 
 So other load on the machine affects all of them alike. Results are medians of the rounds.

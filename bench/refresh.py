@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`python -m bench.refresh URL`: compare strategies by which lists include every acknowledged write.
 
 Writers create jobs as fast as they can while a reader polls. They send the requests of the service, except for the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Start servers in separate processes, measure them from outside, and stop them."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Count the requests that are lost while the server is stopped or reloaded under load.
 
 ``python -m bench.stops`` starts the server with a minimal application many times on loopback, several at once,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requests as clients send them, and a load of them on persistent connections."""
 
 import io

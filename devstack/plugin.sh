@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Installs and runs the Freezer API in devstack.
 #
 # devstack sources this file once per phase: stack (with a second word), unstack

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The composition root: the only place that connects resources, operations, store and middleware."""
 
 import logging

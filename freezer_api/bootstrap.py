@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read the configuration, set up logging and find the store, for every command and WSGI application."""
 
 import configparser

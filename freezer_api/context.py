@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The caller of a request, see :func:`freezer_api.middleware.identity.caller_of`."""
 
 from dataclasses import dataclass

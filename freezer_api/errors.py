@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The errors of the service, independent of HTTP: ``api/errors.py`` maps each class to a status.
 
 The text of an error is for the caller: one short line without secrets, class names or messages of the store.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Load the paste file, which composes the filters in front of the application."""
 
 import configparser

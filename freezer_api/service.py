@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Create the service for WSGI servers, and re-export the factories of :mod:`freezer_api.compat.paste`."""
 
 import atexit

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Choose the store from the configuration; prepare, open and administer it."""
 
 import logging

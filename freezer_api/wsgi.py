@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The service for WSGI servers: ``freezer_api.wsgi:application``.
 
 The command line belongs to the server and is not read. The configuration is read from the usual files, or from

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every test may ask for: real servers, started once per run; and how many cases Hypothesis generates."""
 
 import os

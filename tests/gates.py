@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """python -m tests.gates: hold the coverage of the last run to its bounds, and list what is not covered."""
 
 import subprocess

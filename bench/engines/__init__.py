@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The stores that are measured, a module for each engine."""
 
 from collections.abc import Mapping, Sequence

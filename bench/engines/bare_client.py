@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The bare calls to a search server, through the vendor's typed client."""
 
 import uuid

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MariaDB and PostgreSQL, started with durable settings: an acknowledged write is on the disk.
 
 The bare SQL: the statements of a request, sent to the same database by the driver package alone.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fill indices: bulk requests from several processes, without refreshes."""
 
 import os

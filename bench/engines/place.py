@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The indices of a store on a search server, and connections to it."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Elasticsearch and OpenSearch: an existing server, or one that is started for the run."""
 
 import os

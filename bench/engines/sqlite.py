@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SQLite. The bare calls are the statements of a request, executed by sqlite3 on the same file."""
 
 import sqlite3

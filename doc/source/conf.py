@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Configuration of Sphinx; `make docs` builds the pages and the man pages."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Falcon application: routes, resources and policy rules."""
 
 from collections import defaultdict

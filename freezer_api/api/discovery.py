@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The list of versions, and the home document of each."""
 
 import re

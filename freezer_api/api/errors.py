@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Error responses of the Falcon application: one table from error to status and title."""
 
 from typing import Any

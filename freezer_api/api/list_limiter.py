@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Limit the concurrent lists of one project in a worker."""
 
 import threading

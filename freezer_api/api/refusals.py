@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Log requests that are refused because of a limit."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The routes: path without version and project, method, policy rule, and the handler."""
 
 from typing import NamedTuple

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convert the search document of a list to conditions."""
 
 from collections.abc import Callable, Iterator, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Version 1: a caller sees the documents of the user within the project of the token."""
 
 from functools import partial

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Version 2: a caller sees the documents of the project in the URL.
 
 Properties that v1 does not store are filled when a document is read: they are shown and found as if they were

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The differences between versions of the API. Resources and operations are the same."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read requests and write responses."""
 
 import codecs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-api``: the service in the foreground, until a signal."""
 
 import ipaddress

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-manage``: create, upgrade, show and remove the indices or tables, and import older documents."""
 
 import contextlib

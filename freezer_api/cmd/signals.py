@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Commands end on SIGINT (Ctrl-C) and SIGTERM with one line, and clean up before."""
 
 import signal

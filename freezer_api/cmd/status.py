@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-status``, formerly ``freezer-manager-status``: predict whether an upgrade or a start will succeed.
 
 The command changes nothing and needs no running service.

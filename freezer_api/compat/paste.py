@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The factories that paste files name.
 
 The files in ``tests/compat/deployers`` name them by these paths, where modules re-export them:

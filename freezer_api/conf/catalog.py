@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options that this service and its libraries list for the sample configuration, from their entry points."""
 
 from collections.abc import Iterator

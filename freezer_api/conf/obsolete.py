@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Options of older releases, of this service and of its libraries, that operators' files still contain.
 
 The service logs the name of each one that is set, never its value, at every start.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All options of the service, for the parser and for ``oslo-config-generator``."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read the configuration files, check the values of options, and find the file that sets an option.
 
 Every error is one line that names the group, the option and the file.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find the configuration files, and the files that the configuration names."""
 
 import os

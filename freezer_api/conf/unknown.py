@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Groups and options in the configuration files that no library and no part of this service knows.
 
 oslo.config ignores them silently. ``oslo_config.validator`` is not used: see ADR 0032.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The configuration as values: a frozen dataclass for a group, checked when it is built."""
 
 import logging

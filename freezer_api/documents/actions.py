@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Actions: what a job does. They are stored in a library of the caller and copied into jobs."""
 
 from dataclasses import replace

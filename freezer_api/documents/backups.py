@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Backups: metadata reported by agents, which is stored unchanged."""
 
 from freezer_api.documents.fields import (

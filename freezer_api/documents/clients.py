@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clients: the machines that run jobs, registered by their schedulers."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fields that define a kind, and the JSON Schemas derived from them."""
 
 import re

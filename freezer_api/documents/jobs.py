@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs: what a client does and when."""
 
 from collections.abc import Iterable

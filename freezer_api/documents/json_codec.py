@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Parse JSON of requests, and encode documents for the store and for responses.
 
 ``orjson`` is fast but turns integers beyond 64 bits into floats. So ``json`` parses requests that may contain one,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The definition of a kind of document, for the stores and the API."""
 
 from collections.abc import Callable, Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Limits of requests. Each has the name of its option in the group ``[api]``."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Merging and comparing JSON values."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The five kinds, by name."""
 
 from freezer_api.documents.actions import ACTIONS

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Schedules of jobs and sessions."""
 
 from freezer_api.documents.fields import (

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The search index of a document, computed here so that searches find the same on every store.
 
 An *entry* is a name with a scalar. Names are dotted paths from the root, ignoring lists, and for keys without a

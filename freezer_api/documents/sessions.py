@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions: jobs that start together. The state machine of a run, and membership.
 
 A run begins when the start of a member increments ``session_tag``, and ends when every member has ended it. The

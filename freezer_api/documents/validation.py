@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Forms: the JSON Schemas (draft 4) of request bodies, derived from the fields.
 
 A compiled validator accepts valid bodies quickly. If it refuses one, ``jsonschema`` decides and finds the errors.

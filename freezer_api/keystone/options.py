@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options of ``[keystone_authtoken]``, with old names translated."""
 
 from collections.abc import Mapping

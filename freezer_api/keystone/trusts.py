@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trusts of Keystone: from the caller to the account that runs the jobs of central clients."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """WSGI middleware. A request passes, from the socket to the Falcon application:
 
 1. The WSGI server: ``freezer-api`` (:mod:`freezer_api.server`), or uWSGI or mod_wsgi, which load

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Keystone's middleware as filters of this service's pipelines: ``authtoken``, and what ``audit`` needs."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dispatch requests to applications by the path, and mark paths that need no identity."""
 
 from collections.abc import Iterable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read bodies that the application left unread because it refused the request.
 
 A server that closes a connection while a body is still arriving resets it. A proxy then loses the response, and

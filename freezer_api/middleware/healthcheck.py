@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Respond to ``/healthcheck`` with oslo.middleware's health check, as an app or as the filter of old paste files.
 
 The backend ``freezer_store`` checks the store. It is disabled by default, because a liveness probe must not fail

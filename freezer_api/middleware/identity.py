@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The identity headers, which the auth middleware sets."""
 
 from collections.abc import Iterable, Mapping

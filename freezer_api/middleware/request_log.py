@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Log requests, with an id for each, and respond with 500 to unexpected errors."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Error responses in the one JSON shape of the service, for code outside of the Falcon application."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Identity without Keystone: the token states the identity and is accepted without verification.
 
 For standalone mode, and for pipelines without the auth-token middleware, which it replaces; it sets the same

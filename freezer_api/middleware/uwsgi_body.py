@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read chunked bodies under uWSGI, which leaves that to applications."""
 
 from collections.abc import Callable, Iterable

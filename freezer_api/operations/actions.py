@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operations on actions, the library for the actions of jobs."""
 
 from collections.abc import Callable

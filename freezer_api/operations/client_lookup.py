@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find the client of a ``client_id``.
 
 An id may be registered several times: by users of v1, in a project by v2, and once as a central client. The order

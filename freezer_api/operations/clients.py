@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Register, describe and delete clients."""
 
 from collections.abc import Callable

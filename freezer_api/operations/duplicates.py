@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Unite clients that are registered twice.
 
 v1 and v2 derive different keys from one ``client_id``, so both may create a document at the same moment. Therefore

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The actions of a job: copied from and into the caller's library.
 
 First all items are *planned*, which only reads; the library is written after all checks of the job.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trusts of jobs: central clients run jobs of any project with rights delegated by the creator of the job.
 
 A trust is created last, after all checks, and revoked if no job holds it after the write. If the process is killed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Operations on jobs."""
 
 from collections.abc import Callable, Iterable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Jobs in sessions: two documents that name each other. The session document is authoritative for membership.
 
 A job and its session belong to one project, but may belong to two users; so resulting changes use the scope of

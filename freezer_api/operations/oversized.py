@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Count documents above a limit: imported ones, and those stored before the limit applied."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Pages of bounded size."""
 
 from dataclasses import replace

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find users of v1 whose schedulers use another project than their jobs and so do not see them."""
 
 from collections.abc import Callable, Iterator

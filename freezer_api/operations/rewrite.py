@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read, change and replace a document, and retry on conflict."""
 
 import random

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documents that an operation sees and creates.
 
 v1 scopes by user within the token's project, v2 by project; operations do not depend on which.

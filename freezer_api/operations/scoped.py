@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read and change the documents of a scope. Documents of other owners are treated as missing."""
 
 from collections.abc import Callable, Iterator, Mapping

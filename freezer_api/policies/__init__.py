@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The default policy rules: a module for each kind of document, and ``roles`` with the shared rules."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules for backups, whose metadata agents report."""
 
 from freezer_api.policies.roles import ADMIN_OR_MEMBER_OR_SERVICE, ADMIN_OR_READER_OR_SERVICE, V2, rule

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules for clients, the machines that run jobs."""
 
 from freezer_api.policies.roles import (

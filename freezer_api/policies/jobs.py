@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules for jobs, which clients run."""
 
 from freezer_api.policies.roles import (

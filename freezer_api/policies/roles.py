@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The rules to which other rules refer."""
 
 from oslo_policy.policy import DocumentedRuleDefault, RuleDefault

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Authorize requests with oslo.policy.
 
 Decisions are cached for some seconds (ADR 0005), because an evaluation costs more than reading a document. When

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find the operator's policy files, and parse their rules with oslo.policy.
 
 The files are read as YAML, which includes JSON, and the JSON of old files with a comma before the end.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Administration of a store: create, upgrade, show and remove it."""
 
 from collections.abc import Callable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bounds on the time that a request waits for its store, and a memory of outages.
 
 Once a call got no response, calls to that place of the store are refused at once, except for one probe at a time,

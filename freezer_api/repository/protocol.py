@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The guarantees of the repository. ``tests/contract`` verifies them for every driver, on real servers.
 
 * A write that returned is durable: it survives ``kill -9`` and a power cut. A write that raised changed nothing,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Queries of a repository, and their translation. Each condition means the same on every driver.
 
 Names, values and words are those of ``documents/search_index.py``. A driver only compares them. Queries may

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Texts that a store can hold: Unicode without lone surrogates. A query may contain any text."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The service as an application of gunicorn: an arbiter with the listening socket, and workers with threads.
 
 The arbiter builds the WSGI application before it forks the workers, and builds it again on SIGHUP.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """gunicorn's arbiter, which starts and stops the worker processes, and reloads the configuration on SIGHUP."""
 
 import logging

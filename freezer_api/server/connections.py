@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Connections of clients, read and written without blocking, so that slow clients do not occupy threads."""
 
 import select

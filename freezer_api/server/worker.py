@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """gunicorn's worker with threads, which do not wait for slow clients; it answers all requests before it ends."""
 
 import errno

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-manage`` as a separate process."""
 
 import os

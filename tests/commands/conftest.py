@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-manage``, called in this process. Its changes to the process are undone."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-manage`` on database servers; more of their administration is in ``tests/stores/sql``."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-manage`` on Elasticsearch, and its messages about unsupported servers."""
 
 import http.server

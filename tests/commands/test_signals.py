@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A signal ends a command with one line and the usual exit code. Another run completes the work."""
 
 import json

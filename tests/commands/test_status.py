@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-status upgrade check`` in its own process. The service does not run."""
 
 import json

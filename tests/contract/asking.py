@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Short words for what the tests ask and keep."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every driver, an empty store of it, and other processes on the same store."""
 
 import pickle

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stores in databases: the one on each server, which is emptied for each test, and the administration of any."""
 
 from collections.abc import Callable, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the suite needs of the driver of each store."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the drivers of the search servers share: one store per server, emptied for each test."""
 
 from collections.abc import Callable

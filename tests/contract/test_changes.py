@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Create, get, replace and delete: tokens, versions, and the truth about what happened."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Times: the clock that all processes of a store share, and new documents behind old ones whatever clocks say."""
 
 import time

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several documents created by one call: each as by a call of its own, in this order."""
 
 from tests.contract.asking import JOBS, found, job, keep

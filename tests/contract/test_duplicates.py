@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clients that an earlier release let v1 and v2 register twice, on every store."""
 
 from typing import Any

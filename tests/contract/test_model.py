@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random documents and random queries: the store finds, sorts, pages and totals like plain Python.
 
 The model implements the description in ``documents/search_index.py`` again. It uses only the definitions of the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many at once, in threads and in processes: of two changes from one reading one wins, every reader sees it."""
 
 from concurrent.futures import ThreadPoolExecutor

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Users with clients of v1 in other projects than their jobs, on every store."""
 
 from freezer_api.operations.projects import StrandedUser, find_stranded_users

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Documents that come from another store: with their version and their place in lists, and never over others."""
 
 from freezer_api.repository.protocol import Original

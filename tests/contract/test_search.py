@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each condition means."""
 
 from dataclasses import replace

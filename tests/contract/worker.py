@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Another process on the same store: takes batches of calls from stdin, answers them on stdout.
 
 python -m tests.contract.worker <driver>

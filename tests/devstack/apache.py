@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An Apache with the sites of a stack, and nothing else in it."""
 
 import os

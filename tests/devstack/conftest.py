@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Stacks, their Elasticsearch, and the Apache with their sites."""
 
 import shutil

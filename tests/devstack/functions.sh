@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What the plugin calls of devstack, with its signatures: those that have an effect beyond this machine's files only
 # note that they were called, in $ROOT/calls, a line each, the words separated by tabs. SERVED is the process of an
 # Apache that has $ROOT/apache2/sites-enabled.

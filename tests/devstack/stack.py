@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A stack: the files of devstack on a machine, in a directory, and the plugin that runs phase by phase."""
 
 import configparser

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # stack.sh PHASE...: what devstack does with a plugin, phase by phase, traced as devstack is.
 set -o errexit -o nounset
 declare -A GITREPO=([freezer-api]=https://git.example.org/freezer-api) GITBRANCH=([freezer-api]=main)

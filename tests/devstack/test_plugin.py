@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The files and calls of the plugin in every phase, for every type of server and every backend."""
 
 import itertools

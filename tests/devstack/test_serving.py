@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A complete stack: the plugin starts the service, and users reach it at the registered endpoint."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A TLS proxy for a server without TLS."""
 
 import socket

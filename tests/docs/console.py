@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the commands that a document shows, and compare their output or write it into the document.
 
 ``console`` blocks contain commands (``$``, continued by ``>``) and their output. If a document has the markers

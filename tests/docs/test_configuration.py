@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The reference lists all options, and options that pages mention exist."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The troubleshooting page explains every warning and error of the service."""
 
 import ast

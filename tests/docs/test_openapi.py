@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The OpenAPI document is valid, and responses to generated requests conform to it."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Code blocks of the pages are highlighted without errors and fit into the width of a page."""
 
 import re

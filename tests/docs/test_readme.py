@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The commands of the README print the output that it shows, and its links exist."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The API reference has every route, real output, and the schemas and statuses of the service."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A client of a WSGI application, in the same process, which checks the form of every answer."""
 
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The wired service, called in this process: over the embedded store, and over those of servers."""
 
 import warnings

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Conversations with the service, written as requests and answers.
 
 A file of ``conversations/`` is YAML: titles, and below each title requests and answers in turn.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The conversations of ``conversations/``, held with the wired service. ``notation.py`` says how to read them."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sample of the configuration file shows the values that hold in the wired service."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examples of doc/examples, sent unchanged."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An interrupted request that is repeated has the same result as an undisturbed one.
 
 Each change of several documents is interrupted at each of its writes in turn: by the end of the process, and by a

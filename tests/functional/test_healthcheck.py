@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The health check for load balancers."""
 
 import os

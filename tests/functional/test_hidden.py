@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A search finds a document only by properties that the version shows."""
 
 import itertools

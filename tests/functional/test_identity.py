@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Identity headers as Keystone's middleware sets them."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Concurrent requests for one job, in many orders of their calls to the store: afterwards the job and the sessions
 agree.
 

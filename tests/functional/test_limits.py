@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Limits of documents: a request costs in proportion to its body."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The limit of concurrent lists of one project, and the time limit of searches."""
 
 import json

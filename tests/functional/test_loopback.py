@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requests that are refused in standalone mode and without an authtoken filter: tokens are not verified there."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sessions and jobs after a request that was interrupted between two writes, and entries without a join.
 
 See ``freezer_api/operations/membership.py``.

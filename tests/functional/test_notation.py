@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The notation of conversations detects mismatches."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The service with our own paste file and those of deployers. Keystone is unreachable here."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Concurrent requests: a rival's request runs between the reads and the writes of another one.
 
 ``disturbed`` sets when; the rival uses the same store.

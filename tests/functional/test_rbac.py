@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Access of each persona to each route, for own documents and those of others.
 
 ``EXPECTED`` has the answers by persona and group of rules. The routes come from the route table: a new one fails

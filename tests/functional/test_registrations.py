@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Concurrent registrations of one client by v1, v2 and as a central client: one client exists afterwards.
 
 An order of the calls to the store is the same in every run.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """v1's documents without a project, as an import stores them: any token of their user reaches them."""
 
 from typing import Any

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Identity in standalone mode: the token names the user."""
 
 import pytest

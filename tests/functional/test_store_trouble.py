@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Failures of the store are 503 or 500, never 404 or an empty list."""
 
 import shutil

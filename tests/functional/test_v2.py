@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """v2 with policy files, and disabled versions."""
 
 import json

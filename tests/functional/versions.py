@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The differences between the two versions of the API in tests of both.
 
 ``alice`` is in the project ``library``. In v1, which separates users, all users are; in v2, which separates

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A certificate authority, and certificates of a service on loopback and of a client."""
 
 import datetime as dt

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Directories and servers for the tests of hosting."""
 
 from collections.abc import Callable, Iterator

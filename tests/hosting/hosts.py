@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Servers with the service, each as real processes, with the shipped files or with files of deployers."""
 
 import fcntl

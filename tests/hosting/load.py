@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clients that write while a service stops or reloads, and the outcome of each request."""
 
 import http.client

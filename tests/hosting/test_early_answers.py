@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clients get responses that are sent before the body is read, through every proxy, too."""
 
 import http.client

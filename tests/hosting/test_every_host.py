@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clients see the same behaviour under every server."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Shipped files for hosting: systemd units, sockets, modes of files, and the container image."""
 
 import configparser

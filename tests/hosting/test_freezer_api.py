@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command ``freezer-api``: stops and reloads while clients write, its options, and TLS."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Under every server the lists of one project get at most half of the threads of a worker."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Behind a reverse proxy: links in responses, and addresses of clients in the log."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A real nginx in front of the store: what it refuses for its size is 413 at once."""
 
 import uuid

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The service behind Keystone's middleware and a real Keystone, called in this process."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The identity that a token of Keystone gives, and tokens that are refused."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Trusts of the jobs that central clients run, created by a real Keystone."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Copies of the source, and their archives and wheels. Nothing is written into the checkout."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fixture for the source archive and the wheel."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Virtual environments outside the checkout, and the service as it runs in one."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """python -m tests.packaging.interpreters VERSION: prints where a Python of this version is, 3.12 for example."""
 
 import glob

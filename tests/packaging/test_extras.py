@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each extra for operators works when it is installed with the wheel in a new environment."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is in the source archive and in the wheel, and what the wheel says of itself."""
 
 import configparser

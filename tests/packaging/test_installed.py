@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The package works after pip installed it in a new environment."""
 
 import json

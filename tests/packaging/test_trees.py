@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The version of each kind of source tree, and `make run` in a tree without git."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The service as a process with several workers, and concurrent clients."""
 
 import threading

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Polls of schedulers, and a check of their results.
 
 A scheduler drops every local job that a poll does not return. So each poll has to return every job that existed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The arbiter at a stop and at a reload, without processes."""
 
 import logging

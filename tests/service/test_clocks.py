@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lists are in the order of creation although the clocks of two services on one store differ."""
 
 from collections.abc import Callable

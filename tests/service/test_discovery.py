@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Version discovery by keystoneauth1, the library of OpenStack's clients."""
 
 from collections.abc import Callable

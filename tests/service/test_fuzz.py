@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Random requests: never a 5xx, errors in one shape, and stored documents are returned unchanged."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SIGKILL under load loses no acknowledged write."""
 
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Destinations of the log: options, logging files of deployers, and files that cannot be used."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Polls in pages while several processes change the jobs.
 
 In pages by offset, a job that matches throughout is neither missed nor repeated while others create and patch

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tools of oslo.policy find the rules of the service and the policy file by entry points."""
 
 import json

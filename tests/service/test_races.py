@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Concurrent requests over HTTP to several processes on one store."""
 
 import os

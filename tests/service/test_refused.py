@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every way to start reports an invalid option and its file in one line, and warns of obsolete options."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clients that send slowly or do not read do not delay the requests of other clients."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Starts and stops of ``freezer-api``, and its message when it cannot start."""
 
 import socket

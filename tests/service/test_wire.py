@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bytes on the wire: every request, malformed ones too, gets a response, and errors are JSON."""
 
 import json

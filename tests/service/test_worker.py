@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The worker, in the process of the tests, with each kind of client."""
 
 import gc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The service under WSGI servers: modules and files that hold ``application``, and a failed start."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The lists that clients ask for most, and the index that has to give each of them in its order."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Servers that are down, or are no store: the service starts, the commands end, and the log has the reason."""
 
 import socket

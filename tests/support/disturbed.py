@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A store in which something happens at a chosen call: a concurrent write, a lost connection, a killed process.
 
 .. code-block:: python

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A pytest plugin: the servers of the run, and their logs when a test fails.
 
 Each worker of pytest-xdist has its own servers; ``tests.support.needs`` sends all tests of one to one worker.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A pytest plugin: the Keystone of the run."""
 
 from collections.abc import Iterator

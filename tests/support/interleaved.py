@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A store whose calls by several threads take turns, in a reproducible order that depends on a seed.
 
 .. code-block:: python

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A real Keystone on loopback, from PyPI, in its own virtual environment, with SQLite and gunicorn.
 
 The environment and an empty Keystone in it are created once and kept in the user's cache. Each run starts one

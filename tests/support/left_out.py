@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A pytest plugin: a test is skipped without what it needs, or fails under CI. Each reason is reported once."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A pytest plugin: which stores tests run against (``--stores``), and one worker for all tests of a server."""
 
 from collections.abc import Iterable, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A proxy on loopback that delays, cuts and drops responses, hangs, and refuses connections."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The service as a process, in standalone mode or with a configuration."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tests in this directory open no connection and start no process."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The page of the original's faults and the tests cite the same numbers."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``[database]``: the options of oslo.db, and the URL."""
 
 import ssl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How many conditions become one, as written for each database. The contract tests ask the databases."""
 
 import re

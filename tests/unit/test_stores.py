@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which store a configuration selects, its options, and that secrets are not shown."""
 
 import contextlib

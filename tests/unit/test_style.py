@@ -1,4 +1,5 @@
-"""Rules for texts in the tree: plain words, and the header of source files."""
+# SPDX-License-Identifier: Apache-2.0
+"""Rules for files in the tree: plain words, and a licence in the first line."""
 
 import ast
 import io
@@ -57,6 +58,9 @@ IDIOMS = {
 
 _FOUND = re.compile("|".join(rf"(?P<i{n}>\b{phrase}\b)" for n, phrase in enumerate(IDIOMS)), re.IGNORECASE)
 
+_LICENCE = "SPDX-License-Identifier: Apache-2.0"
+SOURCES = {".py", ".sh", ".mako", ".java"}
+
 EXCEPTIONS = {Path(__file__).relative_to(ROOT), Path("LICENSE")}
 
 
@@ -101,3 +105,21 @@ def violations(path: Path) -> Iterator[str]:
 def test_texts_have_no_idioms() -> None:
     paths = [path for path in FILES if path not in EXCEPTIONS]
     assert [line for path in paths for line in violations(path)] == []
+
+
+def is_source(path: Path) -> bool:
+    """Return whether the file is a program, or a part of one that a shell reads."""
+    if path.suffix in SOURCES or path.name in {"Makefile", "Containerfile", "settings"}:
+        return True
+    with (ROOT / path).open(encoding="utf-8", errors="replace") as file:
+        return not path.suffix and (path.parts[:2] == ("devstack", "lib") or file.read(2) == "#!")
+
+
+def test_source_files_begin_with_their_licence() -> None:
+    lacking = []
+    for path in filter(is_source, FILES):
+        first, *others = (ROOT / path).read_text(encoding="utf-8").splitlines() or [""]
+        line = others[0] if first.startswith("#!") and others else first
+        if line != f"{'//' if path.suffix == '.java' else '#'} {_LICENCE}":
+            lacking.append(str(path))
+    assert lacking == []

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sphinx extension that generates the reference pages from routes, definitions, policies and commands.
 
 ``rules`` describes a JSON Schema in words, ``operations`` lists what each route accepts and returns, ``pages``

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read the options of a command from its ``--help``."""
 
 import os

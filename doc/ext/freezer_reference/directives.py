@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sphinx directives for the generated pages, and links between files of the repository as links between pages."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The Pygments lexer of ``console`` blocks."""
 
 from pygments.lexers.shell import BashSessionLexer

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generate an OpenAPI 3.1 document from the routes and definitions."""
 
 import re

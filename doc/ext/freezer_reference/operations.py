@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operations of the API: bodies, parameters, responses and errors of each route.
 
 Routes, schemas of bodies and policy rules are those of the service. Only statuses are listed here; tests compare

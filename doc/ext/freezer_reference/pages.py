@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Generate reStructuredText for operations, properties and errors."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Describe the JSON Schemas of the definitions in words."""
 
 import json

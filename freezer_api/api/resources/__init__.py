@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
 """What each route does: read the body, ask the operation, show the outcome. Shared by all versions."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The routes of all kinds: lists, single documents, deletion."""
 
 from typing import Protocol

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read-only connections to the SQL database of the original service."""
 
 import sqlite3

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read a dump of the original's Elasticsearch: hits as JSON, one per line, or responses of searches."""
 
 import codecs

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documents that a source yields."""
 
 from collections.abc import Iterator

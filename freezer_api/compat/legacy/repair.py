@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convert documents of the original service to those of this service. Pure functions."""
 
 from collections.abc import Callable, Mapping

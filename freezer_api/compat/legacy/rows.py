@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Convert rows of the original's SQL tables to documents. Pure functions.
 
 A row has the columns of its revision as the database driver returns them: JSON as text, or as bytes on SQLite;

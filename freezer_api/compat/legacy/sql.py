@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read the SQL database of the original service, of any known revision, in one transaction."""
 
 from collections import defaultdict

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Import the documents of a source into a repository, which may be in use."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Addresses of the servers, and the credentials and TLS settings for them."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Create, upgrade, show and remove indices."""
 
 import logging

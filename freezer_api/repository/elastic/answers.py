@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Distinguish responses of Elasticsearch or OpenSearch from those of a proxy or another server.
 
 Both engines answer every request with JSON of a known shape. The header ``X-elastic-product`` exists on

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replace an index whose mapping cannot be changed, while the service reads and writes.
 
 Documents are copied in the order of their sequence numbers, repeatedly until few are left. Then the index refuses

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The differences between supported servers, detected from the response to ``GET /``."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Describe why a request to the store failed, in words of the system or of OpenSSL, never in the server's."""
 
 import ssl

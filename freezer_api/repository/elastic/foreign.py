@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find what index templates, other programs or operators have added to an index of this service."""
 
 from collections.abc import Iterator

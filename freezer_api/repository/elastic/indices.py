@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Names of indices and aliases, and the state of the index of each kind.
 
 ``<prefix>-<kind>`` is the alias for reads and for new documents. It points to ``<prefix>-<kind>-000001`` or a

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The mapping and settings of the index of each kind, and the fields of a document in it.
 
 They are derived from the definitions of the kinds. All fields are explicit. The engine does not parse the body, so

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The repository on Elasticsearch and OpenSearch.
 
 Reads and new documents use the alias of the kind. A change uses the alias of the one index from which the document

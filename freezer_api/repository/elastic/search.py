@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Translate a query to the body of a search: filters on terms, so that only exact matches are scored."""
 
 from collections.abc import Callable

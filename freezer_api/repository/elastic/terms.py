@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The search index of a document as terms: exact strings in ``keyword`` fields, found by ``term`` queries.
 
 Nothing depends on how an engine analyses text or parses numbers. Each term begins with a mark, so that one field

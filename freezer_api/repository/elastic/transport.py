@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Requests to the servers, bounded in time, with the errors of this service.
 
 Only the type of the store's error is logged, never a document.

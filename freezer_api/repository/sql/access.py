@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the repository needs from a database."""
 
 from collections.abc import Mapping, Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Create, upgrade and remove the tables. Alembic is imported only when there is a migration to run."""
 
 from collections.abc import Iterable, Iterator, Sequence

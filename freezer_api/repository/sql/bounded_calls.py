@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Calls with a time limit, for work that nothing can interrupt.
 
 A file system that is frozen, or whose disk or server hangs, stops a thread inside the kernel. So the work is done

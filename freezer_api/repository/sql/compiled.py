@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SELECT statements compiled for SQLite's driver, and its rows with the names of the columns.
 
 SQLAlchemy compiles each statement once; executing it through SQLAlchemy takes longer than SQLite takes to answer

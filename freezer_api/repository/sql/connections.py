@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Connections that belong to one thread, and to one process."""
 
 import threading

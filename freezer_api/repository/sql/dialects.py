@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Differences between the SQL of SQLite, MariaDB (MySQL) and PostgreSQL.
 
 The servers store texts as bytes, in UTF-8. So they compare them byte for byte, as SQLite does, whatever the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A document's search index as two texts of parts between separators.
 
 A database finds a whole part by searching for it with its separators. These are control characters; control

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MariaDB and MySQL, over PyMySQL."""
 
 import re

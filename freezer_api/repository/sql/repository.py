@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The repository on SQL.
 
 A token consists of creation time and version: the version alone would repeat if a key is deleted and created

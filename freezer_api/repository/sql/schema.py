@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables, columns and indexes, derived from the definitions. A test compares them with ``migrations/``."""
 
 from functools import cached_property

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Translate queries to SELECT statements. A statement is built once for all queries that differ by values only."""
 
 from collections.abc import Callable, Iterable, Iterator

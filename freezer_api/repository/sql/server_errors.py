@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors of database servers: oslo.db's exceptions, and more specific ones.
 
 Their text is for the log: one line, without passwords and values of documents. ``DBDuplicateEntry``: the key

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A database server as a store: an engine of oslo.db, a time limit for each call, and retries.
 
 Each call of the repository is one statement, which commits by itself: one round trip.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A SQLite file as a store: its connections, its only writer at a time, and the meaning of its errors."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The URL of a database, and the driver for it. Error messages do not quote the URL: it may contain a password."""
 
 import re

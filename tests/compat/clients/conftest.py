@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The service as operators run it, in Keystone's catalog, and the environments of clients."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Call all methods of the client library, in either version. Runs in its own environment and prints ``done``."""
 
 import importlib

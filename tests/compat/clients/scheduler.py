@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A ``freezer-scheduler`` of today as a process, with the agent that it starts."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run commands of a shell, ``freezer`` or ``openstack``, whose module is the argument, in its own environment.
 
 Reads command lines from stdin, each a JSON list, and prints a JSON object for each: exit code, stdout, stderr. One

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """python-freezerclient of the v1 era and the current one: library, shell, and plugin for ``openstack``."""
 
 import ast

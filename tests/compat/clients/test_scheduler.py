@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """freezer-scheduler and freezer-agent of today, unmodified: a backup of a directory, its restore, and what users
 do meanwhile. They find the service in Keystone's catalog and speak v2.
 """

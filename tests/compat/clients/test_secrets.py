@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is secret stays out of the logs, at their most talkative, and out of what others are answered."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The API tests of freezer-tempest-plugin, unmodified, on v2. They create projects and users of their own."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the commands of deployers with their files, in a directory that replaces the root of their machine."""
 
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every file of a deployer starts the service, with the command of that deployer."""
 
 import json

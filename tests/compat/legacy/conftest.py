@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Databases and dumps of the original, and the command that imports them."""
 
 import json

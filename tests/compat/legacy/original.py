@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The SQL database of the original: every revision of its tables, and rows in them."""
 
 import json

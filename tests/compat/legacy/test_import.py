@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``freezer-manage import``: its output, the stored documents, and the responses of the service."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The original's SQL database, of every revision."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Import while the store fails or others change it."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Places on real servers: Elasticsearch 9, or all four servers where they may differ."""
 
 from collections.abc import Iterator

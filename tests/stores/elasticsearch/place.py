@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A store with its own prefix on a real server, and layouts of older and newer releases."""
 
 import os

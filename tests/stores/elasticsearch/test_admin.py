@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Administration of indices: create, upgrade in place, show, change settings, remove."""
 
 from dataclasses import replace

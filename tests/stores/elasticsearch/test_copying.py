@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Copies of indices whose mapping cannot be changed in place, while clients read and write."""
 
 import random

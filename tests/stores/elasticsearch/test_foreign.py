@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Additions of index templates, other programs and operators to indices are detected."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A copy that is killed or paused at any call it makes: another process takes over and nothing is lost."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Restoring and creating many documents while the store is busy or refuses them."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A search that a real server stops at its time limit."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors of servers without HTTP, TLS or a valid certificate, on real sockets."""
 
 import socket

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Two services on one store that may fail."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clients that write while the store fails, remember what was acknowledged, and verify it later."""
 
 import itertools

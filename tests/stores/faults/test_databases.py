@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The database server stops, hangs, is killed, or refuses, in the middle of a load."""
 
 import re

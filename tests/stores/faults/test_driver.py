@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The driver in this process, behind a proxy that disturbs its requests."""
 
 import logging

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The store hangs while clients far outnumber threads: each request is answered in time.
 
 ``make soak`` runs three rounds of 15 seconds with 120 clients; ``make test-matrix`` one short round.

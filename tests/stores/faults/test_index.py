@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The server runs, but its indices are blocked, red or lose their primary shard."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Responses of the store are late, incomplete or lost."""
 
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The only node of the store is stopped, killed or paused under load."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The requests that each engine receives, in golden files.
 
 `python -m tests.stores.golden` writes the files again. A diff of them is a change of the protocol: review it.

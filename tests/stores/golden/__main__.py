@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """python -m tests.stores.golden ENGINE URL: write the file of one engine again."""
 
 import sys

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Compare the requests to real servers with the golden files."""
 
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """MariaDB and PostgreSQL: an empty store, and access to its server as administrator."""
 
 from collections.abc import Callable, Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables in every kind of database: what creates and removes them, alone or with other processes."""
 
 import os

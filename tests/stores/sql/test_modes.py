@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """``mysql_sql_mode``: whatever it says, what is written is what is read, or it is refused."""
 
 from collections.abc import Iterator

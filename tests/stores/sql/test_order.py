@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """SQL databases serialize creations, so that documents become visible in the order of their creation time."""
 
 import os

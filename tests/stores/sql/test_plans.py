@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lists on the servers: one round trip each, and an index that gives the rows in order."""
 
 import json

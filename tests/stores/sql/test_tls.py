@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """TLS to a server, with the parameters that deployers write in the URL."""
 
 import datetime as dt

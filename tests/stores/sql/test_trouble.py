@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors of the connection and of the server: which calls are retried, and which raise ``Unavailable``."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A SQLite file, and the statements with which the service reads it."""
 
 from collections.abc import Callable, Iterator

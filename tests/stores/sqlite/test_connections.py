@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A thread reads over one connection for as long as that is usable."""
 
 import gc

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The tables in a SQLite file, and the file."""
 
 import sqlite3

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Lists read the rows that they show and no others: an index gives them in order."""
 
 import gc

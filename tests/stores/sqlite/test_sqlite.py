@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Troubles of a SQLite file: other writers, broken files, full disks, forks, a file system that hangs."""
 
 import os

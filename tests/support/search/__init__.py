@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real Elasticsearch and OpenSearch servers on loopback, assembled from Maven artefacts. See README.rst."""
 
 

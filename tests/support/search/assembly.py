@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Assemble the jars, modules and launcher of a server in one directory of the cache, once."""
 
 import fcntl

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Servers of one node or several, with one process for each node."""
 
 import json

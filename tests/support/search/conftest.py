@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The plugin, for when these tests run alone."""
 
 import pytest

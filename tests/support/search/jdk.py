@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Find the JDK for a server: FREEZER_ES_JAVA_HOME, JAVA_HOME, `java` on the path, or one beside that."""
 
 import os

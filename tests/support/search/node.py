@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One node: a process, and a directory with its configuration and log."""
 
 import os

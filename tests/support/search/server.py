@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The addresses of a server, the credentials for it, and requests to it."""
 
 import base64

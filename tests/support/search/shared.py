@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The search servers of one pytest run: each starts when the first test needs it, and ends with the run."""
 
 from collections.abc import Mapping

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The servers die with the process that started them, and a missing server is reported."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run a command that dies with the process that started it, however that ends: `tied.py PARENT COMMAND ...`.
 
 The signal is SIGKILL, because a paused process does not react to SIGTERM. The setting survives exec.

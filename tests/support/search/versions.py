@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The servers that can be assembled, and their modules. The exact versions are in pom.xml."""
 
 from dataclasses import dataclass

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real MariaDB and PostgreSQL servers on loopback, from Debian's packages."""
 
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One database server: a process on a free port, and a directory with its data and log.
 
 It ends with the process that started it, even if that is killed.

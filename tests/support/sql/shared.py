@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The database servers of one pytest run: started for the first test that needs them, killed at the end."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A route is nothing without its rule."""
 
 import warnings

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The table of errors covers every error that a request can raise."""
 
 import importlib

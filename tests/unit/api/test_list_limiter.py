@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How many lists of one project a worker serves at once."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Refusals because of a limit are logged once a minute for each project."""
 
 import pytest

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a server hands over and a client in the same process cannot: a connection that ends too early."""
 
 import falcon

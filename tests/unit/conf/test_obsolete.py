@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Options of older releases: one line for each that a file sets."""
 
 from collections.abc import Callable

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Errors in the configuration are one line that names the group, the option and the file."""
 
 from collections.abc import Callable

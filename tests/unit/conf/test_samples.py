@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sample configuration file is complete, and is what ``make samples`` generates from the current options.
 
 For options of libraries only the names are compared: their texts differ between releases.

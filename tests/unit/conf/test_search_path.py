@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where configuration files are found if none is named, and the files that the configuration names."""
 
 from pathlib import Path

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Unknown groups and options: one line for each, none for those of other programs."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """JSON values as strategies, and a watch over the inputs of pure functions."""
 
 import copy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.limits import Limits
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The life of a session, against a model that keeps the books in its own way."""
 
 import copy

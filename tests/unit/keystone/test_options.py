@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The options of ``[keystone_authtoken]``, their old names, and those that the middleware cannot do without."""
 
 import sys

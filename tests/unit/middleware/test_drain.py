@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Bodies that the application leaves unread: how much of them is read, and for how long."""
 
 from collections.abc import Iterable

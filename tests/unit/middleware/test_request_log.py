@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What log lines and calls of the store know of the request that a thread serves."""
 
 import json

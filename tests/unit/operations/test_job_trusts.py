@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """When a trust is created and revoked; ``tests/keystone`` has a real Keystone."""
 
 from collections.abc import Iterator

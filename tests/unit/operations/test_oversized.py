@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Documents above a limit are counted in all kinds, until the time is over."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A page ends early where its documents are large, never before ten of them, and is read in parts."""
 
 from collections.abc import Iterator

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Decisions are cached for some seconds."""
 
 from dataclasses import replace

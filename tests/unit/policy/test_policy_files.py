@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Which policy files are read, and the errors in those that cannot be used."""
 
 from pathlib import Path

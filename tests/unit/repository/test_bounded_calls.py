@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A call that does not return in time is left behind, and other calls are refused until it has returned."""
 
 import threading

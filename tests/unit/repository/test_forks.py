@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Objects are renewed in forked processes, as long as they exist."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An outage is remembered, one call at a time probes the store, and the calls of a request share a deadline."""
 
 import threading

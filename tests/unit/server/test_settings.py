@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Options of the server that are refused, with the reason."""
 
 from pathlib import Path

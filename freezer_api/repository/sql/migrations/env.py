@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run the migrations on the connection of ``admin``, in its transaction."""
 
 from alembic import context

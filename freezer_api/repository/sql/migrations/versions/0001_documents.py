@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Tables for the five kinds of document."""
 
 import sqlalchemy as sa

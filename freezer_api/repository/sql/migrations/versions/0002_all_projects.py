@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Clients of all projects, and the jobs that they poll for.
 
 SQLite cannot add a column in the middle, so the table of clients is created again. On the servers this is the

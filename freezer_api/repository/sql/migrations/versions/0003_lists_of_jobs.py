@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Indexes for lists of jobs: of all projects, and of one client in any status.
 
 An index by client contains whether a job is completed.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Indexes for lists of a user within a project: they contain the project."""
 
 import sqlalchemy as sa

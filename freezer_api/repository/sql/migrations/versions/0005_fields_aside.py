@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Index all documents again: without the values of keys such as private_key, and with fields that not every caller
 may see under their own name only.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Indexes with which a creation finds the newest document of its kind."""
 
 import sqlalchemy as sa
