@@ -51,10 +51,10 @@ def refuse(store, tmp_path):
 @pytest.fixture
 def options(store):
     """Return a function that returns the options of an Elasticsearch store with these lines."""
-    return lambda lines="": store(_elastic(lines)).options
+    return lambda lines="": store(elastic(lines)).options
 
 
-def _elastic(lines):
+def elastic(lines):
     return f"[storage]\ndriver = elasticsearch\n[elasticsearch]\n{lines}\n"
 
 
@@ -224,7 +224,7 @@ def test_hosts_are_completed(options, lines, hosts):
     ],
 )
 def test_invalid_hosts_are_refused_without_their_text(refuse, hosts, reason):
-    assert refuse(_elastic(f"hosts = {hosts}")) == f"[elasticsearch] hosts in FILE: {reason}"
+    assert refuse(elastic(f"hosts = {hosts}")) == f"[elasticsearch] hosts in FILE: {reason}"
 
 
 BASIC = "Basic YWxpY2U6d29uZGVyOmxhbmQvQDE="
@@ -246,7 +246,7 @@ BASIC = "Basic YWxpY2U6d29uZGVyOmxhbmQvQDE="
 )
 def test_credentials_are_sent_but_not_shown(store, caplog, lines, header):
     caplog.set_level(logging.DEBUG)
-    found = store(_elastic(lines))
+    found = store(elastic(lines))
     assert found.options.authorization == header
     assert "@" not in str(found)
     for shown in (repr(found), str(found), repr(found.options), caplog.text):
@@ -275,12 +275,12 @@ def test_warning_about_certificates(options, caplog, lines, warning):
 
 @pytest.mark.parametrize("option", ["engine = solr", "deadline = 0"])
 def test_invalid_value_is_refused(refuse, option):
-    assert refuse(_elastic(option)).startswith(f"[elasticsearch] {option.partition(' ')[0]} in FILE: ")
+    assert refuse(elastic(option)).startswith(f"[elasticsearch] {option.partition(' ')[0]} in FILE: ")
 
 
 @pytest.mark.parametrize("option", ["ca_certs", "client_cert", "client_key"])
 def test_missing_file_is_refused(refuse, option):
-    line = refuse(_elastic(f"hosts = https://es:1\n{option} = /no/such.pem"))
+    line = refuse(elastic(f"hosts = https://es:1\n{option} = /no/such.pem"))
     assert line == f"[elasticsearch] {option} in FILE: /no/such.pem cannot be read"
 
 
@@ -302,7 +302,7 @@ def test_missing_file_is_refused(refuse, option):
 def test_unusable_files_for_tls_are_refused_at_start(store, tmp_path, lines, reason):
     (tmp_path / "any.pem").write_text("nothing")
     (tmp_path / "directory").mkdir()
-    found = store(_elastic(f"hosts = https://es:1\n{lines.format(tmp_path)}"))
+    found = store(elastic(f"hosts = https://es:1\n{lines.format(tmp_path)}"))
     with pytest.raises(ConfigurationError, match=reason.format(tmp_path)):
         found.prepare()
 

@@ -8,9 +8,10 @@ import pytest
 
 from freezer_api.errors import ConfigurationError, Unavailable
 from freezer_api.repository.elastic.transport import UnsupportedServer
-from tests.unit.test_stores import CLIENT, SECRET, elastic, read, store
+from tests.unit.conftest import read_config
+from tests.unit.test_stores import CLIENT, SECRET, elastic, store
 
-__all__ = ["read", "store"]
+__all__ = ["read_config", "store"]
 
 pytestmark = pytest.mark.store("elasticsearch8")
 
