@@ -28,7 +28,7 @@ def _shown(kind: Kind, document: Document) -> Document:
     for name in _NEVER_SHOWN[kind.name]:
         document.pop(name, None)
     if kind is clients.CLIENTS:
-        # Some clients read it beside the client, others inside.
+        # Some clients read ``uuid`` at the root, others in ``client``.
         document["uuid"] = document["client"].get("uuid")
     if kind is jobs.JOBS:
         for item in document.get("job_actions") or ():

@@ -9,7 +9,7 @@ Ask = Callable[[str], bool]
 
 
 class Foreign(NamedTuple):
-    """An addition to the store that this service did not make. ``breaks``: requests fail with it."""
+    """An addition to the store that this service did not create. ``breaks``: requests fail with it."""
 
     text: str
     breaks: bool

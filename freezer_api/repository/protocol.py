@@ -65,7 +65,7 @@ class Repository(Protocol):
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
         """Store a new document, version 1. Raises ``AlreadyExists`` if the key is taken.
 
-        Of concurrent creations of one key one succeeds. Searches see its document when the others raise.
+        Of concurrent creations of one key one succeeds. When the others raise, searches already find its document.
         """
         ...
 

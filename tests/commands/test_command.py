@@ -136,7 +136,7 @@ def test_settings_of_the_sql_store(manage, made):
     assert manage(*made, "db", "update-settings") == (0, "The SQL store has no settings to update\n", "")
 
 
-def test_remove_and_make_again(manage, made):
+def test_sync_after_remove_creates_the_store_again(manage, made):
     assert manage(*made, "-y", "db", "remove") == (0, REMOVED, "")
     assert manage(*made, "db", "show").stdout == NOTHING
     assert manage(*made, "db", "sync") == (0, MADE, "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Short words for what the tests ask and keep."""
+"""Helpers that create documents and search for them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -30,7 +30,7 @@ def keys_of(page: Page) -> list[str]:
 
 
 def found(repository: Repository, *conditions: q.Condition, kind: Any = JOBS, limit: int = 1000) -> list[str]:
-    """The keys of all that fit, in order; what the total says is checked by the way."""
+    """Return the keys of all matching documents in order. Checks the total, too."""
     page = repository.search(kind, q.Query(conditions, limit=limit, with_total=True))
     assert page.total == len(page.items)
     return keys_of(page)

@@ -77,7 +77,7 @@ class Process:
         self._process.stdin.flush()
 
     def answer(self) -> Any:
-        """The outcomes of the calls: what they gave, or the name of the error."""
+        """Return the result of each call, or the name of its error."""
         return pickle.load(self._process.stdout)
 
     def do(self, *call: Any) -> Any:

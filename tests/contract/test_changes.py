@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Create, get, replace and delete: tokens, versions, and the truth about what happened."""
+"""Create, get, replace and delete documents: tokens, versions, and the errors of failed changes."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -51,7 +51,7 @@ values = st.recursive(
 
 
 class ObjectOrTooLong:
-    """A value that exists but is equal to nothing."""
+    """An existing value that equals no other: an object, an empty list, or a value that is too long."""
 
 
 def as_number(field, value):

@@ -137,14 +137,14 @@ def test_rank_of_exact_hits(repository, ranked):
         (q.Position(0, 2**63 - 1, "\N{GRINNING FACE}\ud800"), []),
     ],
 )
-def test_invented_position_is_valid(repository, stored, position, keys):
+def test_arbitrary_position_is_accepted(repository, stored, position, keys):
     assert keys_of(ask(repository, after=position)) == keys
 
 
 @pytest.mark.parametrize(
     ("rank", "keys"), [(-(10**30), RANKED), (0, ["m", "z", "a", "c", "x"]), (1, []), (10**30, [])]
 )
-def test_invented_rank_is_valid(repository, ranked, rank, keys):
+def test_position_with_an_arbitrary_rank_is_accepted(repository, ranked, rank, keys):
     assert keys_of(ask(repository, after=q.Position(rank, 2**62, "x"), exact_first=EXACT)) == keys
 
 

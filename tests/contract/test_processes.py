@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many at once, in threads and in processes: of two changes from one reading one wins, every reader sees it."""
+"""Concurrent threads and processes: one of two changes to a version succeeds, and every reader sees it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -15,7 +15,7 @@ THREADS = 16
 
 
 def at_once(attempt):
-    """What the attempts of many threads give, or the error's class, all begun at the same moment."""
+    """Call ``attempt`` in many threads at the same moment, and return each result or class of the error."""
     barrier = Barrier(THREADS)
 
     def _attempt(number):

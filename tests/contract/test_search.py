@@ -362,7 +362,7 @@ class TestManyUnwanted:
     """Many values that exclude a document are one condition to databases."""
 
     @pytest.mark.parametrize("first", range(0, len(UNUSUAL), 6))
-    def test_values_exclude_what_has_one_of_them_and_nothing_else(self, repository, first):
+    def test_excluded_values_exclude_only_documents_that_have_one(self, repository, first):
         stored = [text for text in UNUSUAL if text != "\ud800"]
         for number, text in enumerate(stored):
             repository.create(BACKUPS, f"{number:03}", backup(f"{number:03}", x=["other", text]))
@@ -400,7 +400,7 @@ class TestManyUnwanted:
         assert found(repository, *either, kind=CLIENTS) == ["c6"]
         assert found(repository, *either, q.Not(NEVER), q.Not(q.Missing(("x",))), kind=CLIENTS) == []
 
-    def test_as_many_and_as_long_as_a_search_may_hold(self, repository):
+    def test_100_excluded_values_of_maximum_length(self, repository):
         keep_values(repository, ["漢" * 1024, "b"])
         unwanted = [q.Not(is_("*x", f"{number:04}" + "漢" * 1020, "x" * 1000)) for number in range(100)]
         assert found(repository, *unwanted, kind=BACKUPS) == ["0", "1"]

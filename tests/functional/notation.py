@@ -136,7 +136,7 @@ class Conversation:
         return self.only in (None, version.name)
 
     def hold(self, client: Client) -> None:
-        """Ask, and compare what is answered."""
+        """Send the requests, and compare the responses with the expected ones."""
         __tracebackhide__ = True
         names: Names = {}
         differing = V1 if self.only else client.version
@@ -184,7 +184,7 @@ def _rows(step: dict[Any, Any]) -> Iterator[Names]:
 
 
 def _play(client: Client, step: dict[Any, Any], known: Names, version: Version) -> None:
-    """One request. What the answer gives a name becomes ``known``."""
+    """Send one request and compare its response. Adds values that the response names to ``known``."""
     __tracebackhide__ = True
     line, status = _parts(step)
     match = _REQUEST_LINE.fullmatch(_filled(line, known))
@@ -222,7 +222,7 @@ def _compare_body(expected: Any, answer: Answer, known: Names, version: Version)
 
 
 def _as_v1_says(expected: Any, actual: Any, version: Version) -> tuple[Any, Any]:
-    """What is expected and what came, both without that by which the version differs from v1."""
+    """Return the expected and the actual value, both without the differences of the version from v1."""
     if isinstance(expected, Tagged) and expected.tag == "part":
         inner, actual = _as_v1_says(expected.value, actual, version)
         return Tagged("part", inner), actual

@@ -122,7 +122,7 @@ Worlds = Callable[[Change], World]
 def worlds(
     conf: cfg.ConfigOpts, fresh_store: Callable[[], Repository], version: Version, identity: Identity
 ) -> Worlds:
-    """Makes services that have heard what comes before a change; a further one may end the one before."""
+    """Return a function that creates a service and sends the requests that precede a change."""
 
     def make(change: Change) -> World:
         world = World(conf, fresh_store(), version, identity)

@@ -48,7 +48,7 @@ class Version:
         return user, project or self.project_of(user), roles
 
     def may_add(self, key: str, value: Any) -> bool:
-        """Whether it is this version's to show the value under a key that v1 does not show."""
+        """Return whether this version adds the key with this value to documents of v1."""
         return key in self.adds and self.adds[key](value)
 
 
@@ -79,4 +79,4 @@ V2 = Version(
 )
 
 in_v1, in_v2 = (pytest.mark.parametrize("version", [version], ids=str) for version in (V1, V2))
-"""For tests of one version, among those that are held with both."""
+"""Marks for a test of one version; unmarked tests run in both."""

@@ -39,7 +39,7 @@ def metadata(built: Built, information: str) -> Message:
         return HeaderParser().parsestr(wheel.read(f"{information}/METADATA").decode())
 
 
-def test_the_archive_is_the_source(built: Built) -> None:
+def test_archive_contains_all_files_of_the_source(built: Built) -> None:
     archived = {name for name in built.archived() if not name.startswith("freezer_api.egg-info/")}
     assert archived == {*files(), "AUTHORS", "ChangeLog", "PKG-INFO"} - {".gitignore"}
     # kolla copies it as it is.
@@ -72,7 +72,7 @@ def test_promised_modules_exist_and_can_be_imported(built: Built, information: s
         assert callable(entry.load())
 
 
-def test_the_version_counts_towards_the_release_that_is_named(built: Built, metadata: Message) -> None:
+def test_version_is_a_dev_version_of_the_release_in_setup_cfg(built: Built, metadata: Message) -> None:
     named = re.search(r"^version = (\S+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
     assert named
     assert re.fullmatch(rf"{re.escape(named[1])}\.dev[1-9]\d*", metadata["Version"])

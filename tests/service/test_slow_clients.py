@@ -84,7 +84,7 @@ def test_slow_senders_do_not_delay_others(start_patient, connect) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rest", [b"\r\n" + SLOW["half a head"], b"Connection: close\r\n\r\n"])
-def test_clients_that_were_answered_do_not_delay_others(start_patient, connect, rest: bytes) -> None:
+def test_clients_that_stay_connected_do_not_delay_others(start_patient, connect, rest: bytes) -> None:
     service: Service = start_patient()
     for _ in range(CLIENTS):
         wire = connect(service)

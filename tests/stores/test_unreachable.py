@@ -61,7 +61,7 @@ def test_parameters_without_effect_are_named(database, tmp_path, caplog):
         ("postgresql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "received invalid response to SSL negotiation: H"),
     ],
 )
-def test_who_answers_is_no_database_server(database, caplog, name, said, text):
+def test_server_of_another_protocol_is_unavailable_and_logged(database, caplog, name, said, text):
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
         preparing = thread.submit(
             database(url=f"{name}://u:p%40ss@127.0.0.1:{listener.getsockname()[1]}/f").prepare

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the command line alone may say."""
+"""Options of the command line only, the store in ``--data-dir``, and the first line of the log."""
 
 import logging
 import warnings
@@ -19,8 +19,8 @@ with warnings.catch_warnings():
 
 
 @pytest.mark.parametrize("line", ["standalone = true", "data_dir = /tmp", "port = 1"])
-def test_no_file_turns_the_check_of_tokens_off(tmp_path: Path, line: str) -> None:
-    """It could do so at a reload, when the service listens for everybody already."""
+def test_command_line_options_in_a_file_are_refused(tmp_path: Path, line: str) -> None:
+    """A reload reads files again, when the service may listen on a public address."""
     file = tmp_path / "freezer.conf"
     file.write_text(f"[DEFAULT]\n{line}\n")
     name = line.partition(" ")[0]
@@ -30,7 +30,7 @@ def test_no_file_turns_the_check_of_tokens_off(tmp_path: Path, line: str) -> Non
     assert str(refusal.value) == f"[DEFAULT] {name} in {file}: it is only valid on the command line, as {argument}"
 
 
-def test_the_command_line_does() -> None:
+def test_command_line_options_take_effect() -> None:
     conf = cfg.ConfigOpts()
     bootstrap.configure(conf, ["--config-file", "/dev/null", "--standalone", "--data-dir", "/tmp", "--port", "1"])
     assert (conf.standalone, conf.data_dir, conf.port) == (True, "/tmp", 1)

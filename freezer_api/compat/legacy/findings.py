@@ -37,7 +37,7 @@ class Source(Protocol):
         ...
 
     def strays(self) -> Iterator[Refused]:
-        """Yield what is of no kind."""
+        """Yield the entries that are not documents of a known kind."""
         ...
 
     def close(self) -> None:

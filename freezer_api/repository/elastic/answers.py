@@ -20,17 +20,17 @@ _SHAPES: Mapping[str, Shape] = {
     "_cluster": {"cluster_name": str, "number_of_data_nodes": int},
     "_nodes": {"cluster_name": str, "nodes": dict},
 }
-"""By the segment of the path that begins with an underscore."""
+"""The shape of a response, by the segment of the path that begins with an underscore."""
 
 _INDEX_SHAPES: Mapping[str, Shape] = {
     "_alias": {"aliases": dict},
     "_mapping": {"mappings": dict},
     "": {"aliases": dict, "mappings": dict, "settings": dict},
 }
-"""Of each index in the response to a GET."""
+"""The shape of each index in the response to a GET."""
 
 _ACKNOWLEDGED: Shape = {"acknowledged": bool}
-"""Of all other requests: they change indices or aliases."""
+"""The shape of responses to all other requests, which change indices or aliases."""
 
 
 def is_own(method: str, target: str, status: int, body: dict[str, Any]) -> bool:

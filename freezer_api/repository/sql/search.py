@@ -138,7 +138,7 @@ class _Translation:
         return node
 
     def _together(self, nodes: Iterable[q.Node]) -> Iterator[Shape]:
-        """Yield the shapes of nodes that all have to be met. Those that exclude parts become one per column."""
+        """Yield the shapes of conditions that all have to hold; those that exclude parts become one per column."""
         unwanted: dict[str, list[str]] = {}
         for node in nodes:
             parts = _parts_of(node[1]) if node[0] == "not" else None

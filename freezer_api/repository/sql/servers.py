@@ -121,7 +121,7 @@ def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> En
     # Each statement is a transaction, so there is nothing to roll back.
     engine.dialect.skip_autocommit_rollback = True
     event.listen(engine, "do_connect", lambda *_: connect())
-    # These filters know errors by their English texts, and log the text of unknown ones, which may quote a value.
+    # oslo.db's filters match errors by English text, and log the text of others, which may quote a value.
     event.remove(engine, "handle_error", exc_filters.handler)
     event.listen(engine, "handle_error", _classify)
     driver.listen(engine)

@@ -206,7 +206,7 @@ def test_running_job_is_aborted(start: Callable[..., Scheduler], user: User, sou
     user.waits(scheduler, "the start", lambda: user.schedule("long").get("status") == "running")
     assert user("POST", "jobs/long/event", {"abort": None}) == {"result": "success"}
     user.waits(scheduler, "the event", lambda: "JOB long aborted" in scheduler.said())
-    # It means to end the agent, but in this release trips over the process's name, so somebody else does.
+    # The scheduler of this release fails to stop the agent because of its process name: the test stops it.
     os.kill(user.schedule("long")["current_pid"], signal.SIGTERM)
     user.waits_for_result(scheduler, "long", "aborted")
     user("DELETE", "jobs/long")

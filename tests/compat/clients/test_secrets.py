@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is secret stays out of the logs, at their most talkative, and out of what others are answered."""
+"""Logs contain no secrets, even at DEBUG, and one line for each request."""
 
 import json
 import re
@@ -30,7 +30,7 @@ JOB = {"client_id": "node", "description": f"{CANARY}-description", "job_actions
 def service(keystone: Keystone, tmp_path: Path) -> Iterator[Production]:
     configuration = tmp_path / "freezer-api.conf"
     configuration.write_text(
-        # Not even the libraries are kept from talking.
+        # The libraries log at DEBUG, too.
         f"[DEFAULT]\ndebug = true\ndefault_log_levels =\nlog_dir = {tmp_path}/logs\nuse_stderr = true\n"
         f"[paste_deploy]\nconfig_file = {OURS}\n{keystone.section()}"
     )
@@ -68,7 +68,7 @@ def test_no_secret_in_any_log(service: Production, keystone: Keystone) -> None:
     request = urllib.request.Request(f"{service.url}/v1/jobs", headers={"X-Storage-Token": in_storage})
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
-    # The store has trouble with a document.
+    # Without its table the store fails to write the job.
     with sqlite3.connect(service.data_dir / "freezer.sqlite") as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         (jobs,) = (name for name in tables if re.fullmatch("(freezer_)?jobs", name))

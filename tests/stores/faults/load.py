@@ -179,7 +179,7 @@ def until(condition: Callable[[], bool], patience: float = 60) -> None:
 
 
 def check_a_store_that_is_away(service: Service, stop: Callable[[], object], start: Callable[[], object]) -> None:
-    """While it is, everything is 503 and no list is empty; when it is back, so is what was in it."""
+    """Check that requests are 503 while the store is down, and that documents are unchanged afterwards."""
     assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
     stop()
     for method, path, body in (

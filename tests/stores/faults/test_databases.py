@@ -129,7 +129,7 @@ def test_sync_retries_without_limit_if_configured(server: SQLServer, tmp_path: P
 
 @pytest.mark.parametrize("how", ["ALL", "ALL_KILL"])
 def test_galera_node_is_not_ready_for_a_while(sql_servers: SQLServers, start_services: Start, how: str) -> None:
-    """As one says it that has lost the others, with the same code."""
+    """The node reports the same error code as one that has lost its cluster."""
     if not GALERA.exists():
         leave_out(f"galera: there is no {GALERA}")
     listen = f"tcp://127.0.0.1:{free_ports(1)[0]}"
@@ -185,7 +185,7 @@ def _take_all(server: SQLServer, taken: ExitStack) -> None:
 
 
 def test_full_disk(sql_servers: SQLServers, start_services: Start) -> None:
-    """As near as a tablespace that may not grow comes to it."""
+    """A tablespace that cannot grow simulates a full disk."""
     full = ("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:16M")
     with sql_servers.own("mariadb", *full) as server:
         service, _ = start_services(server)

@@ -133,7 +133,7 @@ class TestLostResponse:
         assert found(repository) == ["one", "two", "there"]
         assert repository.get(JOBS, "there") == there
 
-    def test_conflict_with_others_stays_a_conflict(self, proxy: Proxy, repository: ElasticRepository) -> None:
+    def test_conflict_with_another_write_is_reported(self, proxy: Proxy, repository: ElasticRepository) -> None:
         first = repository.create(JOBS, "one", job("one"))
         current = repository.replace(JOBS, "one", job("one", n=2), first.token)
         for method, attempt, error in (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``mysql_sql_mode``: whatever it says, what is written is what is read, or it is refused."""
+"""``mysql_sql_mode``: documents are returned unchanged in every mode, or the mode is refused."""
 
 from collections.abc import Iterator
 

@@ -434,7 +434,7 @@ class TestServer:
         finally:
             admin(f"UPDATE {VERSION_TABLE} SET version_num = '{HEAD}'")
 
-    def test_whose_layout_is_unreadable_does_not_prevent_the_start(self, server, on_mariadb, caplog):
+    def test_with_unreadable_layout_does_not_prevent_the_start(self, server, on_mariadb, caplog):
         url = server.create_database("untellable")
         view = (
             "CREATE DEFINER=missing@nowhere VIEW freezer_schema_version AS SELECT '1' AS version_num"
@@ -467,7 +467,7 @@ class TestServer:
 
 @pytest.mark.slow
 @pytest.mark.store("postgresql")
-def test_full_server_of_another_language_is_a_lost_connection(sql_servers, monkeypatch):
+def test_full_server_with_german_messages_is_a_lost_connection(sql_servers, monkeypatch):
     monkeypatch.setenv("LANGUAGE", "de")
     with sql_servers.own("postgresql", "-c", "lc_messages=C.UTF-8", quick=True) as server:
         driver = databases.driver(server.create_database("german"))

@@ -111,7 +111,7 @@ class TestOtherWriters:
             calls["get"]()
         calls["create"]()
 
-    def test_processes_that_never_rest_do_not_starve_others(self, opened, path):
+    def test_process_can_write_while_others_write_continuously(self, opened, path):
         repository = opened(timeout=60.0)
         with ExitStack() as others:
             for name in ("a", "b", "c"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A route is nothing without its rule."""
+"""Every route has a policy rule."""
 
 import warnings
 from dataclasses import replace

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a server hands over and a client in the same process cannot: a connection that ends too early."""
+"""Bodies of connections that end too early, which a client in the same process cannot send."""
 
 import falcon
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The life of a session, against a model that keeps the books in its own way."""
+"""Compare the state machine of sessions with an independent model."""
 
 import copy
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Member:
 
 
 class SessionRuns(RuleBasedStateMachine):
-    """What the model knows: who takes part in the current run and how it ended for each."""
+    """A model of a session: the members of the current run, and the result of each."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -40,7 +40,7 @@ def test_call_raises_the_error_of_the_work(calls: BoundedCalls) -> None:
     assert calls.call(lambda: 1, 30.0) == 1
 
 
-def test_one_thread_serves_calls_one_after_the_other_and_is_closed(calls: BoundedCalls) -> None:
+def test_sequential_calls_share_one_thread_until_close(calls: BoundedCalls) -> None:
     (worker,) = {calls.call(threading.current_thread, 30.0) for _ in range(3)}
     assert worker is not threading.current_thread()
     calls.close()

@@ -130,7 +130,7 @@ def test_refusal_begins_an_outage_however_recent_the_last_answer(outages: Outage
     assert outages.has(WRITING)
 
 
-def test_outage_makes_other_calls_under_way_hopeless(outages: Outages, clock: Clock) -> None:
+def test_outage_everywhere_stops_retries_of_running_calls(outages: Outages, clock: Clock) -> None:
     with outages.call(READING, 4.0) as call:
         assert not call.is_hopeless
         fail(outages, clock, WRITING, everywhere=True)
