@@ -14,6 +14,7 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 from oslo_config import cfg
+from oslo_context.context import RequestContext, get_current
 from oslo_middleware.exceptions import ConfigInvalid
 from oslo_middleware.healthcheck import Healthcheck
 from oslo_middleware.healthcheck.opts import DISABLE_BY_FILE_OPTS, HEALTHCHECK_OPTS
@@ -126,8 +127,15 @@ class Readiness:
                 self._process = os.getpid()
                 self._thread, self._running = ThreadPoolExecutor(1, "health"), None
             if self._running is None or self._running.done():
-                self._running = self._thread.submit(self._check)
+                self._running = self._thread.submit(_check_in_context, self._check, get_current())
             return self._running
+
+
+def _check_in_context(check: Callable[[], None], context: RequestContext | None) -> None:
+    """Run the check with the request's context, whose id log lines have."""
+    if context is not None:
+        context.update_store()
+    check()
 
 
 class StoreHealthcheck(HealthcheckBaseExtension):

@@ -223,9 +223,19 @@ class Connection(TConn):  # type: ignore[misc]
         if self.has_head:
             self.parser.unreader.append(data)
             return
+        start = max(0, len(self._received) - 3)
         self._received += data
-        self.parser.unreader.too_large = len(self._received) > MAX_HEAD_SIZE
-        if self.parser.prepare(bytes(self._received)):
+        new = self._received[start:]
+        unreader = self.parser.unreader
+        unreader.too_large = len(self._received) > MAX_HEAD_SIZE
+        # The parser starts at the first byte, so it waits for the end of the head, or for an earlier error.
+        if (
+            b"\r\n\r\n" in new
+            or new.count(b"\n") != new.count(b"\r\n")
+            or (len(self._received) > self.cfg.limit_request_line + 2 and b"\r\n" not in self._received)
+            or unreader.ended
+            or unreader.too_large
+        ) and self.parser.prepare(bytes(self._received)):
             self.has_head = True
             self._received.clear()
             self.body_size = self.parser.body_size

@@ -147,6 +147,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _receive(self, connection: Connection, _client: Any = None) -> bool:
         """Receive what has arrived. Return whether the rest of the request is received without a thread."""
         had_head = connection.has_head
+        is_decided = had_head and connection.is_watched
         try:
             connection.receive()
         except OSError:
@@ -154,7 +155,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         if not connection.has_head:
             return True
-        if connection.is_complete or not self._has_memory(connection):
+        if connection.is_complete or not (is_decided or self._has_memory(connection)):
             self._unwatch(connection)
             self.enqueue_req(connection)
             return False
@@ -165,7 +166,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _has_memory(self, connection: Connection) -> bool:
         """Return whether the body may be kept in memory until it is complete."""
         size = connection.body_size
-        if size is None or size > self._config.max_body_size:
+        if size is None or size > max(self._config.max_body_size, SMALL_BODY_SIZE):
             return False
         others = sum(other.body_size or 0 for other in self.pending_conns if other is not connection)
         return size <= SMALL_BODY_SIZE or others + size <= MAX_RECEIVED_SIZE

@@ -188,7 +188,7 @@ def test_address_options_are_ignored_with_a_warning(manage, config, name):
 def test_embedded_store_is_created_with_a_warning(tmp_path):
     done = ended(start("db", "sync", XDG_DATA_HOME=str(tmp_path)))
     assert (done.code, done.stdout) == (0, MADE)
-    assert "the embedded one" in done.stderr
+    assert "the embedded store" in done.stderr
     assert list(tmp_path.rglob("freezer.sqlite"))
 
 
