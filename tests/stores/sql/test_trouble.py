@@ -582,13 +582,13 @@ def test_commit_that_conflicts_is_retried(repository, server, text, kind):
 
 
 def test_unparsable_response_is_a_lost_connection(repository, on_mariadb):
-    errors = (
+    raised = (
         [pymysql.InternalError("Packet sequence number wrong - got 7 expected 1"), pymysql.InterfaceError(0, "")]
         if on_mariadb
         else [psycopg2.DatabaseError("lost synchronization with server"), psycopg2.InterfaceError("closed")]
     )
     classify = repository._access._driver.classify
-    for error in errors:
+    for error in raised:
         assert type(classify(error)) is errors.DBConnectionError
     assert type(classify(pymysql.DataError(1366, "") if on_mariadb else psycopg2.DataError())) is errors.DBError
 
