@@ -17,7 +17,7 @@ def job(key: str, **more: Any) -> dict[str, Any]:
 
 
 def keep(repository: Repository, *keys: str, **more: Any) -> list[Stored]:
-    """Jobs with these keys, created in this order."""
+    """Create jobs with these keys, in this order."""
     return [repository.create(JOBS, key, job(key, **more)) for key in keys]
 
 
@@ -30,7 +30,7 @@ def keys_of(page: Page) -> list[str]:
 
 
 def found(repository: Repository, *conditions: q.Condition, kind: Any = JOBS, limit: int = 1000) -> list[str]:
-    """Return the keys of all matching documents in order. Checks the total, too."""
+    """Return the keys of all matching documents in order. Check the total, too."""
     page = repository.search(kind, q.Query(conditions, limit=limit, with_total=True))
     assert page.total == len(page.items)
     return keys_of(page)
@@ -40,7 +40,7 @@ SECRET = "a value that no error may show"
 
 
 def every_call(repository: Repository) -> dict[str, Callable[[], object]]:
-    """Each way to use a repository in which the job ``one`` exists."""
+    """Return a call of each method of a repository in which the job ``one`` exists."""
     stored = repository.get(JOBS, "one")
     assert stored is not None
     return {
@@ -54,7 +54,7 @@ def every_call(repository: Repository) -> dict[str, Callable[[], object]]:
 
 
 def exactly(left: Any, right: Any) -> bool:
-    """Equal in type and value all the way down: 1 is not 1.0 and not true, 0.0 is not -0.0."""
+    """Return whether two JSON values are equal in type and value at every depth: 1 is not 1.0, 0.0 is not -0.0."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):

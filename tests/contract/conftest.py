@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every driver, an empty store of it, and other processes on the same store."""
+"""Fixtures: each driver, an empty store, and other processes that use the same store."""
 
 import pickle
 import subprocess
@@ -33,7 +33,7 @@ def address(driver: Driver, tmp_path: Path) -> str:
 
 @pytest.fixture
 def opened(driver: Driver, address: str) -> Iterator[Callable[[], Repository]]:
-    """Opens the store in this process."""
+    """A function that opens the store in this process."""
     repositories: list[Repository] = []
 
     def _open() -> Repository:
@@ -71,7 +71,7 @@ class Process:
         )
 
     def start(self, *calls: tuple[Any, ...], one_by_one: bool = False) -> None:
-        """Calls, each ``(method, kind name, arguments ...)``, are on their way."""
+        """Send calls, each ``(method, kind name, arguments ...)``, without waiting for their results."""
         assert self._process.stdin is not None
         pickle.dump((self.address, calls, one_by_one), self._process.stdin)
         self._process.stdin.flush()
@@ -81,7 +81,7 @@ class Process:
         return pickle.load(self._process.stdout)
 
     def do(self, *call: Any) -> Any:
-        """The outcome of one call."""
+        """Make one call, and return its result or the name of its error."""
         self.start(call)
         return self.answer()[0]
 

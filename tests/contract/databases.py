@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stores in databases: the one on each server, which is emptied for each test, and the administration of any."""
+"""Drivers of SQL stores. Tests on one server share a store, which is emptied for each test."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -40,7 +40,7 @@ def sync(address: str) -> None:
 
 
 def fill_layout_0004(made: SQLAdmin, jobs: Mapping[str, Document]) -> None:
-    """Store jobs as an older release did: with the values of all fields among the words of the document."""
+    """Store jobs as an older release did, which also indexed ``ASIDE`` fields as words of the document."""
     with made.engine.connect() as connection:
         command.upgrade(alembic_config(connection), "0004")
         connection.commit()
@@ -59,7 +59,7 @@ def _made(name: str) -> str:
 
 
 def make(name: str) -> str:
-    """The address of an empty store on the run's server."""
+    """Empty the store on the server that all tests share, and return its address."""
     address = _made(name)
     SHARED.server(name).run(
         *(f"DELETE FROM {table.table.name}" for table in TABLES.values()), database=make_url(address).database
@@ -72,4 +72,4 @@ def open_repository(address: str) -> SQLRepository:
 
 
 def set_clock(_repository: SQLRepository, _clock: Callable[[], int]) -> None:
-    """The time is the server's."""
+    """Do nothing, because the time is the server's."""

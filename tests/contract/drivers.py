@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the suite needs of the driver of each store."""
+"""The interface that the tests use to create and open each kind of store."""
 
 import shutil
 import tempfile
@@ -18,10 +18,10 @@ from tests.support.needs import SEARCH
 class Driver(NamedTuple):
     name: str
     make: Callable[[Path], str]
-    """Return the address of an empty store. The directory is the caller's own; servers empty their last store."""
+    """Return the address of an empty store. It is in the directory, or is the server's only store, emptied."""
     open_repository: Callable[[str], Repository]
     set_clock: Callable[[Any, Callable[[], int]], None]
-    """Give a repository another clock, unless the time is the server's."""
+    """Replace the clock of a repository, unless it uses the server's."""
 
 
 def find_driver(name: str) -> Driver:

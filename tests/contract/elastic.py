@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the drivers of the search servers share: one store per server, emptied for each test."""
+"""Drivers of search servers. Tests on one server share a store, which is emptied for each test."""
 
 from collections.abc import Callable
 
@@ -15,13 +15,13 @@ PREFIX = "contract"
 
 
 def make(name: str) -> str:
-    """The address of an empty store on the run's server."""
+    """Empty the store on the server that all tests share, and return its address."""
     url = SHARED.named(name).url
     connection = connect(url)
     ElasticAdmin(connection, PREFIX).sync(list(LAYOUTS), erase=lambda _question: False)
     for layout in LAYOUTS.values():
         alias = alias_of(PREFIX, layout.kind)
-        # Tests wait for every write: shorter than in service, where many writes share a refresh.
+        # Shorter than in production, where many writes share a refresh: tests wait for every write.
         connection.call("PUT", f"/{alias}/_settings", {"index": {"refresh_interval": "2ms"}})
         empty(connection, alias)
     connection.close()

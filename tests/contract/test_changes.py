@@ -31,7 +31,7 @@ def test_create_refuses_a_taken_key_and_leaves_its_document(repository):
     assert repository.get(JOBS, "one") == first
 
 
-def test_search_finds_the_document_of_a_refused_key(repository):
+def test_search_still_finds_the_document_of_a_taken_key(repository):
     together = threading.Barrier(4)
 
     def create(key):
@@ -48,7 +48,7 @@ def test_search_finds_the_document_of_a_refused_key(repository):
             assert list(threads.map(create, [key] * 4)) == [[key]] * 4
 
 
-def test_one_key_in_two_kinds_is_two_documents(repository):
+def test_same_key_in_two_kinds_refers_to_two_documents(repository):
     a_job = repository.create(JOBS, "one", job("one"))
     an_action = repository.create(ACTIONS, "one", {"action_id": "one"})
     repository.delete(JOBS, "one", a_job.token)
@@ -79,7 +79,7 @@ def test_versions_count_from_one(repository):
     assert len(tokens) == 5
 
 
-def test_replace_leaves_nothing_of_the_old_document(repository):
+def test_replace_removes_all_values_of_the_old_document(repository):
     stored = repository.create(JOBS, "one", job("one", gone="yes"))
     repository.replace(JOBS, "one", job("one", client_id="other", now="yes"), stored.token)
 
@@ -88,7 +88,7 @@ def test_replace_leaves_nothing_of_the_old_document(repository):
     assert found(repository, is_("now", "yes")) == found(repository, is_("client_id", "other")) == ["one"]
 
 
-def test_replace_with_the_same_document_is_a_change(repository):
+def test_replace_with_an_equal_document_increments_the_version(repository):
     stored = repository.create(JOBS, "one", job("one"))
     again = repository.replace(JOBS, "one", job("one"), stored.token)
 
@@ -97,7 +97,7 @@ def test_replace_with_the_same_document_is_a_change(repository):
 
 @pytest.fixture(params=["replace", "delete"])
 def change(request, repository):
-    """A change of the job ``one`` under a token."""
+    """A function that changes the job ``one`` if the token is current."""
     if request.param == "delete":
         return lambda token: repository.delete(JOBS, "one", token)
     return lambda token: repository.replace(JOBS, "one", job("one", n=SECRET), token)
@@ -173,7 +173,7 @@ ODD_TEXTS = (
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
-def test_any_text_is_a_key_that_does_not_exist(repository, text):
+def test_any_text_can_be_used_as_a_missing_key(repository, text):
     one = repository.create(JOBS, "one", job("one"))
 
     assert repository.get(JOBS, text) is None

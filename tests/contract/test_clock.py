@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Times: the clock that all processes of a store share, and new documents behind old ones whatever clocks say."""
+"""All processes of a store share a clock, and new documents follow older ones even if clocks differ."""
 
 import time
 
@@ -20,7 +20,7 @@ def test_now_is_the_time_in_seconds(repository):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_creation_follows_documents_of_the_future(repository, opened, kind):
-    """As after a clock was set back an hour."""
+    """As if the clock was set back an hour."""
     other = opened()
     repository.restore(kind, [Original("x", {}, 1, time.time_ns() // 1000 + HOUR)])
     repository.create(kind, "c", {})
@@ -40,7 +40,7 @@ def test_creation_follows_the_newest_document_not_the_last_restored(repository):
 
 
 def test_order_does_not_depend_on_clocks_of_instances(driver, opened):
-    """One is an hour behind, one goes back."""
+    """The clock of one instance is an hour behind, that of the other is set back."""
     behind, ahead = opened(), opened()
     now = time.time_ns() // 1000
     driver.set_clock(behind, lambda: now - HOUR)

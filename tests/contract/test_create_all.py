@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several documents created by one call: each as by a call of its own, in this order."""
+"""One call creates several documents, in order, with the same result as separate calls."""
 
 from tests.contract.asking import JOBS, found, job, keep
 
@@ -17,7 +17,7 @@ def test_documents_are_created_in_their_order(repository, opened):
         assert stored.version == 1
 
 
-def test_taken_keys_are_left_out_and_keep_their_documents(repository):
+def test_documents_with_taken_keys_are_not_created(repository):
     (there,) = keep(repository, "there")
     created = repository.create_all(JOBS, {key: job(key, n=1) for key in ("one", "there", "two")})
 
@@ -42,5 +42,5 @@ def test_documents_of_many_megabytes_are_created(repository):
     assert found(repository) == list(documents)
 
 
-def test_creating_no_documents(repository):
+def test_create_all_accepts_no_documents(repository):
     assert repository.create_all(JOBS, {}) == {}

@@ -56,7 +56,7 @@ DOCUMENTS = {
 
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS.keys())
 @pytest.mark.parametrize("kind", [JOBS, BACKUPS], ids=lambda kind: kind.name)
-def test_documents_come_back_exactly(repository, opened, kind, document):
+def test_documents_are_returned_exactly(repository, opened, kind, document):
     created = repository.create(kind, "one", document)
     replaced = repository.replace(kind, "one", document, created.token)
 
@@ -74,7 +74,7 @@ JSON = st.recursive(
 
 @settings(max_examples=settings().max_examples * 3 // 5)
 @given(st.dictionaries(st.text(), JSON, max_size=6))
-def test_any_document_comes_back_exactly(lasting, document):
+def test_random_documents_are_returned_exactly(lasting, document):
     stored = lasting.create(BACKUPS, "one", document)
     try:
         assert exactly(lasting.get(BACKUPS, "one").document, document)
@@ -82,7 +82,7 @@ def test_any_document_comes_back_exactly(lasting, document):
         lasting.delete(BACKUPS, "one", stored.token)
 
 
-def test_order_of_keys_does_not_matter_to_a_search(repository):
+def test_search_ignores_the_order_of_keys(repository):
     repository.create(JOBS, "one", {"job_id": "one", "x": {"a": 1, "b": 2}})
     repository.create(JOBS, "two", {"x": {"b": 2, "a": 1}, "job_id": "two"})
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that an earlier release let v1 and v2 register twice, on every store."""
+"""Duplicate clients, which an earlier release let v1 and v2 register, are merged or reported."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ def keep(repository: Repository, made_by: str, user_id: str = "ann", project_id:
     ],
     ids=" then ".join,
 )
-def test_oldest_client_is_kept_and_takes_the_description_of_the_newest(
+def test_oldest_client_is_kept_with_the_newest_description(
     repository: Repository, made_by: tuple[str, str]
 ) -> None:
     older, newer = made_by
@@ -60,7 +60,7 @@ def test_oldest_client_is_kept_and_takes_the_description_of_the_newest(
     assert stored.document.get("reach") == ("all_projects" if kept == "central" else None)
 
 
-def test_doubles_of_several_users_are_reported_and_left(repository: Repository) -> None:
+def test_duplicates_of_several_users_are_reported_and_kept(repository: Repository) -> None:
     for user_id in ("bob", "ann"):
         keep(repository, "v1", user_id)
     keep(repository, "v2", "bob")
@@ -70,7 +70,7 @@ def test_doubles_of_several_users_are_reported_and_left(repository: Repository) 
     assert list(unite_all(repository)) == ["Client node1 of project red is registered by ann, bob"]
 
 
-def test_clients_of_several_projects_are_not_doubles(repository: Repository) -> None:
+def test_clients_of_several_projects_are_not_duplicates(repository: Repository) -> None:
     for number, project_id in enumerate(("red", "blue", None)):
         document = {"client": {"client_id": "node1"}, "user_id": "ann", "project_id": project_id}
         repository.create(CLIENTS, str(number), document)

@@ -51,7 +51,7 @@ values = st.recursive(
 
 
 class ObjectOrTooLong:
-    """An existing value that equals no other: an object, an empty list, or a value that is too long."""
+    """A value that exists but that no search value equals: an object, an empty list, or a too long value."""
 
 
 def as_number(field, value):
@@ -74,7 +74,7 @@ def words_of(text):
 
 
 class Read:
-    """The values at names, the texts and the members of a document."""
+    """The searchable values by name, texts and members of a document."""
 
     def __init__(self, kind, document):
         self.kind, self.document = kind, document
@@ -121,7 +121,7 @@ class Read:
             self._free[key][depth].append(value)
 
     def _leaves(self, value):
-        """Yield the scalars below, without those of secrets."""
+        """Yield the scalars in a value, except secrets."""
         if isinstance(value, dict):
             for key, item in value.items():
                 if not any(secret in key.lower() for secret in SECRETS):
@@ -150,7 +150,7 @@ class Read:
 
 
 def equal(left, right):
-    """1 is 1.0 and neither is true."""
+    """Return whether two values are equal in a search: 1 equals 1.0 but not true."""
     number = (int, float)
     both = isinstance(left, number) and isinstance(right, number)
     return (type(left) is type(right) or (both and bool not in (type(left), type(right)))) and left == right
@@ -158,7 +158,7 @@ def equal(left, right):
 
 @dataclass
 class Asked:
-    """A condition, and a function that tells whether a document meets it."""
+    """A condition, and a function that returns whether a document meets it."""
 
     condition: q.Condition
     holds: Any
@@ -303,7 +303,7 @@ def test_store_agrees_with_the_model(lasting, kind, data):
 
 
 def _keep(repository, kind, documents):
-    """Documents by key, in the order of their creation, which is not that of their keys; some replaced."""
+    """Documents by key, in the order of creation. Keys are not in that order, and some documents were replaced."""
     kept = {}
     for number, document in enumerate(documents):
         key = f"k{number * 5 % 7}"

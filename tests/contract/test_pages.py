@@ -9,7 +9,7 @@ from tests.contract.asking import JOBS, is_, job, keep, keys_of
 KEYS = ["m", "b", "z", "a", "y", "c", "x"]
 EXACT = "Full Backup"
 RANKED = ["b", "y", "m", "z", "a", "c", "x"]
-"""The keys when those of ``ranked`` with the exact value come first."""
+"""The keys of ``ranked``, those with the exact value first."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def ask(repository, *conditions, **more):
 
 
 def walk(repository, limit, **more):
-    """All keys, page by page, each beginning where the one before ended."""
+    """Return all keys, page by page, following the positions."""
     keys, after = [], None
     while True:
         page = ask(repository, limit=limit, after=after, **more)
@@ -86,7 +86,7 @@ def test_offset_starts_at_the_position(repository, ranked, more):
 
 @pytest.mark.parametrize("offset", [7, 8, 10**6, 2**63 - 1, 2**63, 10**30])
 @pytest.mark.parametrize("limit", [1, 2**31, 2**63 - 1, 10**30])
-def test_offset_beyond_the_end(repository, stored, offset, limit):
+def test_offset_beyond_the_end_has_an_empty_page(repository, stored, offset, limit):
     page = ask(repository, limit=limit, offset=offset, with_total=True)
 
     assert (list(page.items), page.next, page.total) == ([], None, len(KEYS))
@@ -124,7 +124,7 @@ def test_position_has_creation_time_and_key(repository, stored):
     assert [position.created for position in positions] == sorted({position.created for position in positions})
 
 
-def test_rank_of_exact_hits(repository, ranked):
+def test_positions_rank_exact_matches_first(repository, ranked):
     assert [ask(repository, limit=1, offset=n, exact_first=EXACT).next.rank for n in (0, 1, 2)] == [0, 0, 1]
 
 
@@ -148,7 +148,7 @@ def test_position_with_an_arbitrary_rank_is_accepted(repository, ranked, rank, k
     assert keys_of(ask(repository, after=q.Position(rank, 2**62, "x"), exact_first=EXACT)) == keys
 
 
-def test_documents_of_one_time_are_ordered_by_key(repository, stored):
+def test_documents_created_at_the_same_time_are_ordered_by_key(repository, stored):
     first = ask(repository, limit=1).next
 
     assert keys_of(ask(repository, limit=1, after=first._replace(key="l"))) == ["m"]
@@ -158,7 +158,7 @@ def test_documents_of_one_time_are_ordered_by_key(repository, stored):
 
 
 @pytest.mark.parametrize("exact", ["", "\x1e", "nowhere", "x" * 5000, "full backup", "Full", "\ud800"])
-def test_unknown_exact_value_ranks_nothing(repository, ranked, exact):
+def test_exact_value_without_match_does_not_change_the_order(repository, ranked, exact):
     assert keys_of(ask(repository, exact_first=exact)) == KEYS
     assert walk(repository, 2, exact_first=exact) == KEYS
 

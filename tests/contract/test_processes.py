@@ -82,7 +82,7 @@ def test_no_increment_of_many_threads_is_lost(repository):
 
 
 def together(processes, *calls):
-    """The outcomes of each process, all begun at the same time."""
+    """Start calls in all processes at the same time, and return their results."""
     for process in processes:
         process.start(*calls)
     return [process.answer() for process in processes]
@@ -154,7 +154,7 @@ def test_reader_sees_each_document_once_while_others_create(repository, processe
 
 
 @pytest.mark.parametrize("patience", [1, 7, 40])
-def test_killed_process_leaves_whole_and_all_acknowledged_documents(repository, mortal, patience):
+def test_killed_process_leaves_complete_documents(repository, mortal, patience):
     document = job("one", text="word " * 3000)
     mortal.start(*(("create", "jobs", f"job{n}", {**document, "n": n}) for n in range(5000)), one_by_one=True)
     told = [mortal.answer() for _ in range(patience)]

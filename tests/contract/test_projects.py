@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Users with clients of v1 in other projects than their jobs, on every store."""
+"""Find users whose jobs and v1 clients are in different projects."""
 
 from freezer_api.operations.projects import StrandedUser, find_stranded_users
 from freezer_api.operations.scope import Scope, central_key
@@ -45,11 +45,11 @@ def keep_all(repository: Repository) -> None:
             ("ann", "white", "host"),
             ("ann", "black", "unknown"),
             ("ann", None, "host"),
-            # Other projects, in which a client of v2 or a central one runs it.
+            # Jobs in other projects that a client of v2 or a central client runs.
             ("ann", "green", "of_v2"),
             ("ann", "grey", "central"),
             ("bob", "red", "host"),
-            # No client of v1.
+            # The user has no client of v1.
             ("eve", "red", "host"),
             ("joe", "blue", "of_v2"),
             ("root", "red", "central"),

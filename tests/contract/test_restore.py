@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents that come from another store: with their version and their place in lists, and never over others."""
+"""Documents of another store are restored with version and order, and never replace existing ones."""
 
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import ACTIONS, JOBS, exactly, found, is_, job, keep
@@ -21,14 +21,14 @@ def test_documents_are_restored_with_their_version_and_their_time(repository, op
         assert (stored.document, stored.version) == (document, version)
 
 
-def test_restored_documents_of_one_time_are_ordered_by_key(repository):
+def test_documents_restored_with_the_same_time_are_ordered_by_key(repository):
     keep(repository, "0")
     repository.restore(JOBS, [original(key, created=1_400_000_000_000_000) for key in ("b", "d", "a", "c")])
 
     assert found(repository) == ["a", "b", "c", "d", "0"]
 
 
-def test_restore_leaves_existing_documents(repository):
+def test_restore_keeps_existing_documents(repository):
     (there,) = keep(repository, "there")
     outcomes = repository.restore(JOBS, [original("there", n=1), original("new", n=1), original("new", n=1)])
 
@@ -49,11 +49,11 @@ def test_restoring_again_changes_nothing(repository):
     assert found(repository) == [original.key for original in originals]
 
 
-def test_restoring_no_documents(repository):
+def test_restore_accepts_no_documents(repository):
     assert repository.restore(JOBS, []) == []
 
 
-def test_restored_documents_come_back_exactly(repository):
+def test_restored_documents_are_returned_exactly(repository):
     originals = [Original(f"k{n}", document, 1, n) for n, document in enumerate(DOCUMENTS.values())]
 
     assert all(repository.restore(ACTIONS, originals))
@@ -98,7 +98,7 @@ def test_restored_documents_are_visible_to_every_process(repository, processes):
     assert found(repository) == [f"job{number}" for number in range(len(processes))]
 
 
-def test_killed_restore_leaves_whole_and_all_acknowledged_documents(repository, mortal):
+def test_killed_restore_leaves_complete_documents(repository, mortal):
     originals = [original(f"job{n:04}", created=n, text="word " * 1000) for n in range(600)]
     batches = [originals[n : n + 50] for n in range(0, len(originals), 50)]
     mortal.start(*(("restore", "jobs", batch) for batch in batches), one_by_one=True)

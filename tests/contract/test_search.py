@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each condition means."""
+"""The documents that each condition matches."""
 
 from dataclasses import replace
 
@@ -74,7 +74,7 @@ class TestIs:
         for name in ("backup_metadata.x", "*x"):
             assert found(repository, is_(name, asked), kind=BACKUPS) == list(map(str, numbers))
 
-    def test_objects_are_equal_to_nothing(self, repository):
+    def test_no_value_equals_an_object(self, repository):
         keep_values(repository, self.VALUES)
 
         assert found(repository, q.Is(("*x",), PRESENT), kind=BACKUPS) == []
@@ -107,7 +107,7 @@ class TestIs:
     @pytest.mark.parametrize(
         "name", ["", ".", "a.", "$set", "_id", "k" * 1000, "\x1f", "\x1e", "\x1d", "\0", "%", "é\x1a"]
     )
-    def test_takes_any_name(self, repository, name):
+    def test_any_name_can_be_searched(self, repository, name):
         repository.create(BACKUPS, "one", {name: "a"})
         repository.create(BACKUPS, "two", {name + "x": "a", "other": {name: "b"}})
 
@@ -117,13 +117,13 @@ class TestIs:
     @pytest.mark.parametrize(
         "value", ["\0", "\x1a", "\x1aS", "\x13", "\x1f\x1e\x1d", "\N{GRINNING FACE}", "e\u0301", "s" * 1024]
     )
-    def test_takes_any_value(self, repository, value):
+    def test_any_value_can_be_searched(self, repository, value):
         keep_values(repository, [value, value[:-1] + "#", value + value, "\u00e9"])
 
         assert found(repository, is_("*x", value), kind=BACKUPS) == ["0"]
         assert found(repository, q.HasValue(value), kind=BACKUPS) == ["0"]
 
-    def test_does_not_find_a_value_that_is_too_long(self, repository):
+    def test_value_that_is_too_long_is_not_found(self, repository):
         keep_values(repository, ["s" * 1025])
 
         assert found(repository, is_("*x", "s" * 1025), kind=BACKUPS) == []
@@ -132,12 +132,12 @@ class TestIs:
         assert found(repository, q.Missing(("*x",)), kind=BACKUPS) == []
 
     @pytest.mark.parametrize("number", [2**53 + 1, 2**63, 2**64 + 1, -(2**70), 10**999, 1e300, 5e-324])
-    def test_takes_any_number(self, repository, number):
+    def test_any_number_can_be_searched(self, repository, number):
         keep_values(repository, [number, -number, 7])
 
         assert found(repository, is_("*x", number), kind=BACKUPS) == ["0"]
 
-    def test_of_the_id_and_the_owners(self, repository):
+    def test_id_and_owners_can_be_searched(self, repository):
         keep(repository, "one", "two")
         repository.create(JOBS, "three", job("three", user_id="bob"))
 
@@ -147,14 +147,14 @@ class TestIs:
         for value in (None, 1, "ANN", "ann ", "änn", "ann\0", "\N{GRINNING FACE}", "\ud800"):
             assert found(repository, is_("user_id", value)) == found(repository, is_("job_id", value)) == []
 
-    def test_of_a_missing_owner(self, repository):
+    def test_missing_owner_equals_no_value(self, repository):
         repository.create(JOBS, "one", {"job_id": "one"})
 
         assert found(repository, is_("user_id", "ann")) == []
         assert found(repository, q.Not(is_("user_id", "ann"))) == ["one"]
         assert found(repository, q.Missing(("user_id",))) == ["one"]
 
-    def test_of_an_id_other_than_the_key(self, repository):
+    def test_id_is_searched_instead_of_the_key(self, repository):
         repository.create(CLIENTS, "key", {"client": {"client_id": "host"}, "user_id": "ann"})
 
         assert found(repository, is_("client.client_id", "host"), kind=CLIENTS) == ["key"]
@@ -168,7 +168,7 @@ class TestIs:
 
 
 class TestAside:
-    """Fields that are found by their own names, and not in the text of the document."""
+    """Fields whose values are found by field name only, not by words of the document."""
 
     def test_words_and_values_are_not_found_in_the_document(self, repository):
         repository.create(JOBS, "one", job("one", job_schedule={"current_pid": 31337}))
@@ -183,7 +183,7 @@ class TestAside:
         for word in ("ann", "lee", "creating"):
             assert found(repository, q.HasWords(None, (word,)), kind=BACKUPS) == []
 
-    def test_are_found_by_name(self, repository):
+    def test_words_and_values_are_found_by_name(self, repository):
         repository.create(JOBS, "one", job("one", job_schedule={"current_pid": 31337}))
         repository.create(BACKUPS, "three", {"user_name": "Ann Lee", "status": "creating", "backup_metadata": {}})
 
@@ -215,7 +215,7 @@ class TestHasClient:
         repository.create(JOBS, "f", {"job_id": "f", "user_id": "ann", "project_id": "red"})
 
     @pytest.mark.usefixtures("jobs")
-    def test_joins_by_the_whole_id(self, repository):
+    def test_jobs_match_clients_by_the_whole_id(self, repository):
         red, blue = (q.HasClient(is_("project_id", project)) for project in ("red", "blue"))
         central = q.HasClient(is_("reach", "all_projects"))
 
@@ -232,7 +232,7 @@ class TestHasClient:
         assert found(repository, q.HasClient(q.Not(is_("project_id", "red")))) == ["a", "b"]
 
     @pytest.mark.usefixtures("jobs")
-    def test_pages_are_full(self, repository):
+    def test_pages_contain_only_matches(self, repository):
         query = q.Query((q.HasClient(is_("project_id", "blue")),), limit=1, with_total=True)
         page = repository.search(JOBS, query)
         assert (keys_of(page), page.total) == (["a"], 2)
@@ -241,14 +241,14 @@ class TestHasClient:
 
 
 class TestMissing:
-    def test_is_absent_or_null(self, repository):
+    def test_absent_and_null_are_missing(self, repository):
         keep_values(repository, [None, "", [], {}, False, "y" * 1025, [None], [1, None]])
         repository.create(BACKUPS, "absent", backup("absent"))
 
         assert found(repository, q.Missing(("backup_metadata.x",)), kind=BACKUPS) == ["0", "6", "7", "absent"]
         assert found(repository, q.Missing(("*x",)), kind=BACKUPS) == ["0", "6", "7", "absent"]
 
-    def test_at_all_of_the_names(self, repository):
+    def test_value_is_missing_at_all_of_the_names(self, repository):
         for key, document in {
             "a": {"x": 1},
             "b": {"y": 1},
@@ -261,7 +261,7 @@ class TestMissing:
         assert found(repository, q.Missing(("x", "y")), kind=BACKUPS) == ["c", "d", "xx"]
         assert found(repository, q.Missing(()), kind=BACKUPS) == ["a", "b", "c", "d", "xx"]
 
-    def test_objects_are_present(self, repository):
+    def test_object_is_not_missing(self, repository):
         repository.create(BACKUPS, "one", {"x": {"y": None}})
 
         assert found(repository, q.Missing(("x",)), kind=BACKUPS) == []
@@ -275,7 +275,7 @@ class TestMissing:
 
 
 class TestWords:
-    def test_in_the_whole_document(self, repository):
+    def test_words_are_found_in_the_whole_document(self, repository):
         keep(repository, "one", description="Full Backup, of: the_Database")
         keep(repository, "two", description="backup", free=[{"x": "FULL"}], n=12, b=True)
 
@@ -294,7 +294,7 @@ class TestWords:
         }.items():
             assert found(repository, q.HasWords(None, words)) == keys
 
-    def test_of_a_described_field(self, repository):
+    def test_words_are_found_in_one_field(self, repository):
         keep(repository, "one", description="Full Backup", free="database")
         keep(repository, "two", description="backup", free="full")
 
@@ -307,7 +307,7 @@ class TestWords:
             assert found(repository, q.HasWords("description", words)) == keys
         assert found(repository, q.HasWords("free", ("full",))) == []
 
-    def test_ignores_case_as_unicode_does(self, repository):
+    def test_case_is_ignored_by_the_rules_of_unicode(self, repository):
         keep(repository, "one", description="Straße ÀÉÎ")
 
         assert found(repository, q.HasWords(None, ("strasse", "àéî"))) == ["one"]
@@ -322,7 +322,7 @@ class TestWords:
         assert found(repository, q.HasWords(path, words[:-1])) == ["one", "two"]
         assert found(repository, q.Not(q.HasWords(path, words))) == ["two"]
 
-    def test_with_control_characters(self, repository):
+    def test_words_with_control_characters_match_nothing(self, repository):
         keep(repository, "one", description="plain")
         odd = tuple(f'"\\\0\x1f{n}' for n in range(40))
 
@@ -330,21 +330,21 @@ class TestWords:
 
 
 class TestValues:
-    def test_are_found_anywhere(self, repository):
+    def test_values_are_found_at_any_depth(self, repository):
         keep_values(
             repository, ["Full Backup", ["Full Backup"], {"y": {"z": "Full Backup"}}, "full backup", "Full"]
         )
 
         assert found(repository, q.HasValue("Full Backup"), kind=BACKUPS) == ["0", "1", "2"]
 
-    def test_mean_the_text_of_numbers_and_booleans(self, repository):
+    def test_text_finds_equal_numbers_and_booleans(self, repository):
         keep_values(repository, [12, "12", 12.0, True, "true", None, "null", 1.5])
 
         for text, keys in {"12": ["0", "1", "2"], "true": ["3", "4"], "null": ["6"], "1.5": ["7"]}.items():
             assert found(repository, q.HasValue(text), kind=BACKUPS) == keys
 
     @pytest.mark.parametrize("text", ["", "--", "\x1e", "\ud800", "x" * 5000])
-    def test_may_be_any_text(self, repository, text):
+    def test_any_text_can_be_searched(self, repository, text):
         keep_values(repository, ["a"])
 
         assert found(repository, q.HasValue(text), kind=BACKUPS) == []
@@ -355,11 +355,11 @@ UNUSUAL = [
     *("\x1f", "\x1e", "\x1d", "\x1a", "\x1a!", "\x00", "\n", "\t", "é", "e\u0301", "漢", "😀", "\ud800", "", " "),
     *("?", "  ", "a", "ab", "abc", "aB", "b" * 1024, "漢" * 1024, "null", "true"),
 ]
-"""Texts that would be something else in a regular expression, in JSON or in a statement."""
+"""Texts that need escaping in a regular expression, in JSON or in an SQL statement."""
 
 
 class TestManyUnwanted:
-    """Many values that exclude a document are one condition to databases."""
+    """Databases combine many excluded values into one condition."""
 
     @pytest.mark.parametrize("first", range(0, len(UNUSUAL), 6))
     def test_excluded_values_exclude_only_documents_that_have_one(self, repository, first):
@@ -371,7 +371,7 @@ class TestManyUnwanted:
         found_ = found(repository, *(q.Not(is_("*x", text)) for text in unwanted), *never, kind=BACKUPS)
         assert found_ == [f"{number:03}" for number, text in enumerate(stored) if text not in unwanted]
 
-    def test_names_values_words_and_members_together(self, repository):
+    def test_excluded_names_words_and_values_together(self, repository):
         texts = ("one", "two", "three", "four", "five", "six")
         for number, text in enumerate(texts):
             repository.create(BACKUPS, str(number), backup(str(number), **{f"k{number}": number, "note": text}))
@@ -390,7 +390,7 @@ class TestManyUnwanted:
             "s0"
         ]
 
-    def test_described_words_and_any_of_several(self, repository):
+    def test_excluded_words_of_a_field_and_alternatives(self, repository):
         for number in range(8):
             client = {"client": {"client_id": f"c{number}", "description": f"host number{number}"}, "user_id": "a"}
             repository.create(CLIENTS, f"c{number}", client)
@@ -406,7 +406,7 @@ class TestManyUnwanted:
         assert found(repository, *unwanted, kind=BACKUPS) == ["0", "1"]
         assert found(repository, *unwanted[1:], q.Not(is_("*x", "漢" * 1024)), kind=BACKUPS) == ["1"]
 
-    def test_in_a_long_document(self, repository):
+    def test_excluded_values_in_a_long_document(self, repository):
         numbers = {f"x{number}": number for number in range(9_000)}
         repository.create(BACKUPS, "0", backup("0", **numbers))
         unwanted = [q.Not(is_(f"*x{number}", number + 1)) for number in range(99)]
@@ -415,7 +415,7 @@ class TestManyUnwanted:
 
 
 def test_search_is_stopped_at_its_time_limit(repository):
-    """1,000 documents times 100 conditions take longer than the shortest limit that there is."""
+    """1,000 documents times 100 conditions take longer than the shortest possible limit."""
     originals = [
         Original(str(key), backup(str(key), **{f"x{number}": key for number in range(40)}), 1, key)
         for key in range(1000)
@@ -426,7 +426,7 @@ def test_search_is_stopped_at_its_time_limit(repository):
     for _ in range(3):
         with pytest.raises(SearchTooLong):
             repository.search(BACKUPS, q.Query(unwanted, with_total=True, max_seconds=1e-6))
-    # This is no outage, and the connection is of use.
+    # The error is not treated as an outage, and the connection remains usable.
     assert repository.search(BACKUPS, q.Query(limit=1, max_seconds=60)).items
     repository.check()
 
@@ -461,7 +461,7 @@ class TestBetween:
             (10**30, -(10**30), []),
         ],
     )
-    def test_is_inclusive(self, repository, after, before, numbers):
+    def test_bounds_are_inclusive(self, repository, after, before, numbers):
         for number, stamp in enumerate(self.STAMPS):
             repository.create(BACKUPS, str(number), backup(str(number), time_stamp=stamp))
         repository.create(BACKUPS, "none", {})
@@ -470,7 +470,7 @@ class TestBetween:
         assert found(repository, q.Between(after, before), kind=BACKUPS) == list(map(str, numbers))
         assert found(repository, q.Not(q.Between(after, before)), kind=BACKUPS) == [*outside, "none"]
 
-    def test_kind_without_epoch(self, repository):
+    def test_kind_without_time_stamp_matches_nothing(self, repository):
         keep(repository, "one", time_stamp=5)
 
         assert found(repository, q.Between(None, None)) == []
@@ -501,7 +501,7 @@ class TestTogether:
             (q.Any((q.Not(is_("x", 1)), q.Not(is_("y", 1)))), "bcd"),
         ],
     )
-    def test_conditions(self, repository, condition, keys):
+    def test_combined_conditions(self, repository, condition, keys):
         assert found(repository, condition) == list(keys)
         assert found(repository, condition, ALWAYS) == list(keys)
         assert found(repository, condition, q.Not(condition)) == []
@@ -517,7 +517,7 @@ class TestTogether:
         assert found(repository, q.Any((*map(q.Not, each), is_("x", 1)))) == ["a", "b"]
         assert found(repository, q.Not(q.Any(tuple(map(q.Not, each))))) == list("abcd")
 
-    def test_deep(self, repository):
+    def test_maximum_depth(self, repository):
         condition = is_("x", 1)
         for _ in range(q.MAX_DEPTH // 4):
             condition = q.Not(q.Any((NEVER, q.All((ALWAYS, q.Not(condition))))))
@@ -526,7 +526,7 @@ class TestTogether:
 
 
 @pytest.mark.parametrize("status", ["completed", "scheduled", "", None, ...])
-def test_jobs_that_are_not_completed(repository, status):
+def test_search_can_exclude_completed_jobs(repository, status):
     schedule = {} if status is ... else {"status": status}
     keep(repository, "one", job_schedule=schedule)
     completed = is_("job_schedule.status", "completed")
@@ -554,7 +554,7 @@ def test_secrets_are_not_found(repository):
         assert found(repository, condition) == []
 
 
-def test_kinds_do_not_mix(repository):
+def test_search_finds_documents_of_one_kind(repository):
     keep(repository, "one")
     repository.create(BACKUPS, "two", backup("two"))
 

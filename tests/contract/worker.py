@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Another process on the same store: takes batches of calls from stdin, answers them on stdout.
+"""Make calls to a store: read batches of calls from stdin, and write their results to stdout.
 
 python -m tests.contract.worker <driver>
 """
