@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A client of a WSGI application, in the same process, which checks the form of every answer."""
+"""A client of a WSGI application in the same process. It checks the form of every response."""
 
 import io
 import json
@@ -137,7 +137,7 @@ _JSON = re.compile(r"application/(json|json-home)(; ?charset=utf-8)?", re.IGNORE
 
 
 def _check(method: str, answer: Answer) -> None:
-    """Check what is common to all answers."""
+    """Check the headers and the form that all responses have in common."""
     assert re.fullmatch(r"req-[A-Za-z0-9._-]+", answer.headers["x-openstack-request-id"])
     if answer.status == 204:
         assert answer.data == b""

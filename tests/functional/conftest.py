@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wired service, called in this process: over the embedded store, and over those of servers."""
+"""Fixtures: the complete service, called in this process, on the embedded store or on a server."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ Identity = Callable[[str], dict[str, str]]
 
 @pytest.fixture
 def conf() -> cfg.ConfigOpts:
-    """A configuration with nothing set and no file read."""
+    """An empty configuration, without files."""
     conf = cfg.ConfigOpts()
     opts.register(conf)
     conf([], project="freezer", default_config_files=[], default_config_dirs=[])
@@ -35,7 +35,7 @@ def conf() -> cfg.ConfigOpts:
 
 @pytest.fixture
 def store_file(tmp_path: Path) -> Path:
-    """The file of this test's own store."""
+    """The path of a SQLite store for this test."""
     return Path(find_driver("sqlite").make(tmp_path))
 
 
@@ -51,7 +51,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def fresh_store(engine: str, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
-    """Gives empty stores; on a server it is the same one, emptied."""
+    """A function that returns an empty store; on a server, always the same one, emptied."""
     opened: list[Repository] = []
 
     def fresh() -> Repository:

@@ -14,36 +14,36 @@ A file of ``conversations/`` is YAML: titles, and below each title requests and 
       by: bob
       404: Not Found - No document found with ID node1
 
-A step is a request line with its body (none: no body at all), and the status of the answer with its body.
-Paths without a leading slash lie below the version's. Beside these a step may have
+A step is a request line with its body, if any, and the status of the response with its body.
+Paths without a leading slash are below the path of the version. A step may also have these keys:
 
 ``by``
     the caller: ``user``, ``user@project``, ``user@project role,role``, ``bad-token``, or null without a token.
 ``with``
     headers of the request; null omits a header.
 ``headers``
-    headers of the answer; null for a missing one.
+    headers of the response; null for a missing one.
 ``each``
     a table. The step is repeated for each row, with ``$1``, ``$2`` ... for its columns; a row that is not a list
     has one column.
 ``only``
-    the version of the API that the step is for; the others skip it. Alone in a first step: for the conversation.
-    Files whose names begin with a version are for that one.
+    the only version of the API that runs the step. A first step of this key alone applies to the conversation.
+    Files whose names begin with a version are run with that version only.
 
-``$name`` is a variable. The first answer that has it sets its value; later it is replaced by the value, alone with
-its type, within a longer text as text.
+``$name`` is a variable. The first response in which it occurs sets its value; later it is replaced by that value,
+which keeps its type unless it is part of a longer text.
 
-An expected object has exactly the keys of the answer, except for the differences between v2 and v1
-(``versions.py``) in conversations for both; an expected list has exactly its items. An error is written in one
-line, ``title - description``. Tags compare differently:
+An expected object has exactly the keys of the response, except for the differences between v2 and v1
+(``versions.py``) in conversations for both; an expected list has exactly the same items. An error is written as
+``title - description`` in one line. Tags compare differently:
 
 ``!part {...}``       an object with at least these keys, objects within it likewise; ``!part [...]``: each item so
 ``!has [...]``        a list with at least these items, each ``!part``, in any order
-``!any``              anything;  ``!any $name`` gives it a name, and so do the next three
+``!any``              anything; ``!any $name`` sets a variable, as do the next three tags
 ``!id``               32 hexadecimal digits
 ``!int``              an integer
-``!now``              epoch seconds, of now
-``!match 'regex'``    a text that the pattern describes as a whole
+``!now``              the current time in epoch seconds
+``!match 'regex'``    a text that the whole pattern matches
 ``!count n``          a list of n items
 ``!absent``           in an object: the key is missing
 ``!ago n``            in a request: the epoch seconds of n seconds ago
@@ -74,12 +74,12 @@ Names = dict[str, Any]
 
 
 class Mismatch(AssertionError):
-    """The answer is not the expected one."""
+    """The response is not the expected one."""
 
 
 @dataclass(frozen=True)
 class Tagged:
-    """An expectation that is no plain JSON value."""
+    """An expectation other than a plain JSON value."""
 
     tag: str
     value: Any = None

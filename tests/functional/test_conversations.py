@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The conversations of ``conversations/``, held with the wired service. ``notation.py`` says how to read them."""
+"""Run the conversations of ``conversations/`` with the service. ``notation.py`` describes their format."""
 
 import pytest
 

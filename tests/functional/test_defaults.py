@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sample of the configuration file shows the values that hold in the wired service."""
+"""The sample configuration file shows the defaults that the service uses."""
 
 import re
 from collections.abc import Iterator

@@ -39,7 +39,7 @@ def test_example_is_accepted(client: Client, name: str) -> None:
 
 
 def test_all_examples_are_accepted_together(client: Client) -> None:
-    """The example jobs are for the example client, which supports them."""
+    """The example client supports the example jobs."""
     for name in sorted(EXAMPLES, key=lambda name: not name.startswith("client")):
         if name != FLAT or client.version is V1:
             _post(client, name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An interrupted request that is repeated has the same result as an undisturbed one.
+"""A request that was interrupted and is repeated has the same result as an undisturbed one.
 
 Each change of several documents is interrupted at each of its writes in turn: by the end of the process, and by a
 connection that is cut before or after the write.
@@ -44,7 +44,7 @@ MEMBERS = [
 
 
 class Change(NamedTuple):
-    """A request, and those that come before it; ``by`` asks for all of them."""
+    """A request of the user ``by``, and the requests before it."""
 
     request: tuple[Any, ...]
     earlier: Sequence[tuple[Any, ...]] = ()

@@ -63,7 +63,7 @@ def test_file_disables_the_service_for_load_balancers(switch: Path, client: Clie
 
 
 class TestStore:
-    """The check of the store, which is optional."""
+    """The optional check of the store."""
 
     @pytest.fixture
     def store(self, repository: Repository) -> Disturbed:
@@ -117,7 +117,7 @@ class TestStore:
 
         with ThreadPoolExecutor(8) as probes:
             answers = [probes.submit(health) for _ in range(8)]
-        # Each backend has its own line.
+        # The response has a line for each backend.
         assert {answer.result() for answer in answers} == {(503, b"OK\nSTORE NOT AVAILABLE")}
         # The store is checked once for all probes.
         assert looked.acquire(timeout=60)
@@ -130,7 +130,7 @@ class TestStore:
         readiness = Readiness(store.check)
         assert readiness.failure() is None
         with warnings.catch_warnings():
-            # Threads exist on purpose.
+            # Python warns about a fork with threads, which is intended here.
             warnings.simplefilter("ignore", DeprecationWarning)
             child = os.fork()
         if child == 0:
@@ -140,7 +140,7 @@ class TestStore:
 
 @pytest.mark.parametrize("where", ["configuration", "paste file"])
 class TestOptions:
-    """Options of the library, in both files; the paste file takes precedence."""
+    """Options of oslo.middleware in the configuration and paste files; the paste file takes precedence."""
 
     @pytest.fixture
     def check(

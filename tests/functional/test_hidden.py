@@ -19,7 +19,7 @@ KEY = "the-id"
 
 
 def _filled(kind: Kind) -> Document:
-    """A document with a value of its own in each property that the kind defines, and in keys beside them."""
+    """Return a document with a different value in each defined property, and in undefined keys."""
     numbers = itertools.count(710_001)
 
     def value(field: Field) -> Any:

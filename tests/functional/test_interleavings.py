@@ -2,7 +2,8 @@
 """Concurrent requests for one job, in many orders of their calls to the store: afterwards the job and the sessions
 agree.
 
-An order is the same in every run. Most of the known ones once made a job and its sessions disagree.
+A number selects an order, which is the same in every run. Most of the known orders once made a job and its
+sessions disagree.
 """
 
 from functools import partial
@@ -48,7 +49,7 @@ CASES = {
     "left while the session ends": ([leave(3), end(3), join(4)], (0, 1)),
     "joined and left while the job goes": ([leave(3), DELETE_JOB, join(3), join(2)], (0, 1)),
 }
-"""Requests, and orders of them that are tried always. The job is in session 3 before, of those from 0 to 5."""
+"""Concurrent requests, and the orders that are always tested. Initially the job is in session 3 of 0 to 5."""
 
 
 @in_v1

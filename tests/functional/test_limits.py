@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limits of documents: a request costs in proportion to its body."""
+"""Limits of documents, so that the cost of a request is proportional to its body."""
 
 import json
 import time
@@ -248,7 +248,7 @@ def test_long_member_ids_are_counted(client: Client) -> None:
     assert is_too_large(client("POST", session, replacement))
 
 
-def test_text_of_a_schedule_is_short(client: Client) -> None:
+def test_length_of_a_schedule_text_is_limited(client: Client) -> None:
     for kind, part in (("jobs", "job_schedule"), ("sessions", "schedule")):
         body = {**BODIES[kind](""), part: {"schedule_month": "x" * 1025}}
         assert client("POST", kind, body).error[:2] == (400, "Bad request format")

@@ -68,7 +68,7 @@ Running = Callable[..., Callable[[], list[Answer]]]
 
 @pytest.fixture
 def running(client: Client, held: Held) -> Iterator[Running]:
-    """Start lists of alice that wait in the store; the result lets them continue and returns their answers."""
+    """Start lists of alice that wait in the store; the result lets them continue and returns their responses."""
     with ExitStack() as stack:
 
         def run(*paths: str, by: str = "alice") -> Callable[[], list[Answer]]:
@@ -95,7 +95,7 @@ def running(client: Client, held: Held) -> Iterator[Running]:
         yield run
 
 
-def test_list_beyond_the_share_is_429(
+def test_list_above_the_limit_is_429(
     client: Client, held: Held, running: Running, caplog: pytest.LogCaptureFixture
 ) -> None:
     finish = running("jobs", "backups?limit=1", "clients", "jobs?all_projects=true")
@@ -106,7 +106,7 @@ def test_list_beyond_the_share_is_429(
     assert [text for text in caplog.messages if "max_concurrent_lists" in text] == [
         f"Refused a request of project {client.version.place('alice')[1]}: {TEXT}"
     ]
-    # Every user of the project shares it, other projects have their own.
+    # The limit is shared by all users of the project, not by other projects.
     assert client("GET", "jobs", by="bob@other").status == 200
     assert [answer.status for answer in finish()] == [200] * 4
     assert client("GET", "jobs").status == 200
@@ -132,12 +132,14 @@ def test_poll_is_never_429(client: Client, running: Running, change: dict[str, s
         {"match": [{"_all": json.dumps([{"client_id": "a"}])}], "match_not": [{"status": "completed"}]},
     ],
 )
-def test_search_that_asks_for_more_is_no_poll(client: Client, running: Running, search: dict[str, Any]) -> None:
+def test_search_with_other_parameters_is_not_a_poll(
+    client: Client, running: Running, search: dict[str, Any]
+) -> None:
     running(*["jobs"] * 4)
     assert client("GET", "jobs", search).status == 429
 
 
-def test_poll_does_not_use_up_the_share(client: Client, held: Held, running: Running) -> None:
+def test_poll_is_not_counted_in_the_limit(client: Client, held: Held, running: Running) -> None:
     running(*[f"jobs?search={quote(json.dumps(POLL))}"] * 8)
     assert client("GET", "jobs").status == 200
 
@@ -155,7 +157,7 @@ def test_other_requests_are_never_429(client: Client, running: Running) -> None:
     assert client("GET", "").status in (200, 404)
 
 
-def test_share_is_checked_before_parameters(client: Client, running: Running) -> None:
+def test_limit_is_checked_before_parameters(client: Client, running: Running) -> None:
     wrong = ("jobs?limit=0", "jobs?with_count=x", "jobs?marker=x", "jobs?search=x", "jobs?search=[]")
     for path in wrong:
         assert client("GET", path).status == 400

@@ -38,7 +38,7 @@ REQUESTS = {
     "delete the session": ([JOIN], ("DELETE", "sessions/s1")),
     "replace the session": ([JOIN], ("POST", "sessions/s1", SESSION)),
 }
-"""Requests that change a membership, each with those that come before it."""
+"""Requests that change a membership, each with the requests before it."""
 
 START = {"start": {"job_id": "j1", "current_tag": 3}}
 NEXT = {
@@ -55,7 +55,7 @@ NEXT = {
     "deletion of the sessions": [("DELETE", "sessions/s1"), ("DELETE", "sessions/s2")],
     "deletion of the job": [("DELETE", "jobs/j1")],
 }
-"""Requests that come next, each of which is enough to make the documents agree."""
+"""Alternative next requests; each completes the interrupted change."""
 OFTEN = ("PATCH of the job", "PATCH of the sessions", "session actions")
 
 
@@ -79,7 +79,7 @@ class Service:
         assert self.ask(method, path, body, by=by).status < 300
 
     def memberships(self) -> tuple[list[str], list[str]]:
-        """The ids of the sessions that have an entry of the job, and of the one that the job names."""
+        """Return the ids of the sessions that have an entry of the job, and of the session that the job names."""
         answers = [self.ask("GET", f"sessions/s{number}") for number in (1, 2, 3)]
         holders = [answer.json["session_id"] for answer in answers if "j1" in answer.json.get("jobs", ())]
         named = self.ask("GET", "jobs/j1").json.get("session_id")
@@ -97,7 +97,7 @@ def services(
 
 
 def _interrupted(services: Services, name: str) -> Iterator[Service]:
-    """Services in which the request was interrupted before and after each of its writes in turn."""
+    """Yield services in which the request was interrupted before or after one of its writes."""
     earlier, request = REQUESTS[name]
     count = 0
     for planned in ("before", "after"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The notation of conversations detects mismatches."""
+"""Check that conversations fail if the response is not the expected one."""
 
 from typing import Any
 
@@ -72,7 +72,7 @@ def test_matching_expectation_passes(client: Client, expected: str) -> None:
         "!part {client: {deep: {a: $n, b: $n}}}",
     ],
 )
-def test_other_expectation_is_a_mismatch(client: Client, expected: str) -> None:
+def test_wrong_value_is_a_mismatch(client: Client, expected: str) -> None:
     with pytest.raises(Mismatch):
         _hold(client, f"- GET clients/node1:\n  200: {expected}\n")
 
@@ -91,7 +91,7 @@ def test_other_expectation_is_a_mismatch(client: Client, expected: str) -> None:
         "- GET clients/node1:\n  with: {Accept: text/html}\n  200: !any",
     ],
 )
-def test_other_answer_is_a_mismatch(client: Client, step: str) -> None:
+def test_wrong_response_is_a_mismatch(client: Client, step: str) -> None:
     with pytest.raises(Mismatch):
         _hold(client, step)
 

@@ -85,7 +85,7 @@ def test_link_above_2_kib_omits_unknown_parameters_first(client: Client, ids: li
     assert _ids(client("GET", follow)) == [id_ for id_ in ids if id_.endswith("1")][2:]
 
 
-def test_search_in_a_body_has_to_be_repeated(client: Client, ids: list[str]) -> None:
+def test_link_does_not_contain_a_search_in_a_body(client: Client, ids: list[str]) -> None:
     pages = list(_pages(client, "clients?limit=1", {"match": [{"rack": "r3"}]}))
     assert _joined(pages) == [id_ for id_ in ids if id_.endswith("3")]
 

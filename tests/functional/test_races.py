@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Concurrent requests: a rival's request runs between the reads and the writes of another one.
+"""Concurrent requests: a second request runs between the reads and the writes of the first.
 
 ``disturbed`` sets when; the rival uses the same store.
 """
@@ -35,7 +35,7 @@ Rival = Callable[..., Callable[[], Answer]]
 
 @pytest.fixture
 def rival(conf: cfg.ConfigOpts, repository: Repository, version: Version, identity: Identity) -> Rival:
-    """Returns a function that sends a successful request later. The client of the jobs is registered."""
+    """Return a function whose result sends a request that has to succeed. The jobs' client is registered."""
     other = Client(app.build_standalone(conf, repository), version, identity)
 
     def later(method: str, path: str, body: Any = NO_BODY, *, by: str = "alice") -> Callable[[], Answer]:
@@ -203,7 +203,7 @@ WANTED = {**JOB, "job_actions": [{**BACKUP, "action_id": "a1"}, {"freezer_action
 
 
 class TestJobActions:
-    """Another request takes the id of an action between plan and write."""
+    """Another request creates an action with the same id after a job's actions were planned."""
 
     def _create(self, client: Client, rival: Rival) -> list[str]:
         answer = client("POST", "jobs/j1", WANTED)
@@ -374,7 +374,7 @@ class TestCentralClients:
         (known,) = client("GET", "clients", {"match": [{"client_id": "all"}]}).json["clients"]
         assert known["client"]["description"] == "d"
 
-    def test_concurrent_ordinary_registration_is_united(
+    def test_concurrent_ordinary_registration_is_merged(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         ordinary = {"client_id": "all", "description": "d"}

@@ -26,7 +26,7 @@ LIBRARY, ARCHIVE = "library", "archive"
 
 @dataclass(frozen=True)
 class Persona:
-    """An identity of Keystone's middleware."""
+    """An identity as Keystone's middleware sets it."""
 
     user: str
     roles: str
@@ -79,7 +79,7 @@ GROUPS = {
 }
 
 NOT_OF_ROUTES = {"projects:any", "jobs:get_all_projects", "clients:create_central"}
-"""Rules that are checked besides that of the route, see ``test_v2.py``."""
+"""Rules that are checked in addition to the rule of the route, see ``test_v2.py``."""
 
 # Version 1 is scoped by user within the token's project: documents of another project do not exist.
 EXPECTED = """
@@ -96,7 +96,7 @@ system-scoped                 403   403     403
 unscoped                      403   403     403
 """
 
-# Version 2 is scoped by project: that of the URL, which is the token's own or another one.
+# Version 2 is scoped by the project of the URL: the token's own, or another one.
 EXPECTED_IN_V2 = """
                               read  report  change
 reader                        yes   403     403
@@ -184,7 +184,7 @@ def ask(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Ask:
 
 
 class Documents:
-    """A document of each kind; new ones with every ``fill``, as most requests change them."""
+    """Documents of each kind; each ``fill`` creates new ones, as most requests change them."""
 
     def __init__(self, ask: Ask, owner: Persona) -> None:
         self._ask = ask
@@ -247,7 +247,7 @@ def answers(
     *,
     reached: bool = True,
 ) -> dict[str, int]:
-    """Return the answers by route. ``reached``: requests of the owner change the documents."""
+    """Return the statuses by route. ``reached``: whether the requests can change the owner's documents."""
     found = {}
     for route in routes:
         answer = ask(persona, route.method, documents.path(route), documents.body(route))

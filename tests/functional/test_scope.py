@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""v1's documents without a project, as an import stores them: any token of their user reaches them."""
+"""Imported v1 documents without a project are accessible with any token of their user."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def test_document_without_project_is_visible_with_any_token_of_user(client: Clie
 
 
 @pytest.mark.parametrize("kind", ["clients", "jobs", "actions", "sessions"])
-def test_document_without_project_stays_without_one(client: Client, repository: Repository, kind: str) -> None:
+def test_change_does_not_add_a_project_to_a_document(client: Client, repository: Repository, kind: str) -> None:
     assert client("PATCH", f"{kind}/old", {"description": "d"}, by="alice@archive").status == 200
     assert len(client("GET", kind, by="alice@library").json[kind]) == 1
     (definition,) = (definition for definition in KINDS if definition.name == kind)
@@ -59,7 +59,7 @@ def test_client_keyed_by_user_is_found_and_not_registered_twice(client: Client) 
     assert len(client("GET", "clients").json["clients"]) == 1
 
 
-def test_client_of_the_project_comes_before_one_without(client: Client, repository: Repository) -> None:
+def test_client_of_the_project_precedes_client_without_project(client: Client, repository: Repository) -> None:
     kind = next(kind for kind in KINDS if kind.name == "clients")
     key = Scope("user_id", "alice", "alice", "library").client_key("old")
     new = {"client": {"client_id": "old", "description": "new"}, "user_id": "alice", "project_id": "library"}
@@ -80,7 +80,7 @@ def test_session_without_project_releases_only_jobs_without_project(client: Clie
     assert client("GET", "jobs/new").json["session_id"] == "old"
 
 
-def test_session_of_a_project_is_not_joined_by_a_job_without(client: Client) -> None:
+def test_job_without_project_cannot_join_a_session_of_a_project(client: Client) -> None:
     assert client("POST", "sessions/new", {"session_tag": 0}).status == 201
     assert client("PUT", "sessions/new/jobs/old").status == 404
     assert client("PUT", "sessions/old/jobs/old").status == 204

@@ -72,7 +72,7 @@ def test_search_finds_only_process_ids_that_the_list_shows(
         for client_id, is_central in ((f"of-{project}", True), ("own", False), (f"{project}-own", False)):
             body = {"client_id": client_id, "is_central": is_central}
             assert client("POST", "clients", body, by=scheduler).status == 201
-    # Central in one project, ordinary in the other.
+    # The client is central in one project and ordinary in the other.
     assert client("POST", "clients", {"client_id": "both"}, by="member@archive member").status == 201
     body = {"client_id": "both", "is_central": True}
     assert client("POST", "clients", body, by="scheduler@library service,member").status == 201

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The differences between the two versions of the API in tests of both.
+"""Differences between v1 and v2, for tests that run with both.
 
 ``alice`` is in the project ``library``. In v1, which separates users, all users are; in v2, which separates
 projects, each other user has their own project.
@@ -30,7 +30,7 @@ class Version:
     prefix: str
     project_of: Callable[[str], str]
     id_of: Callable[[str], str] = str
-    """The id of a project, where it is not the name."""
+    """Return the id of the project with this name."""
     adds: Mapping[str, Callable[[Any], bool]] = field(default_factory=dict)
     lacks: frozenset[str] = frozenset()
 
@@ -38,11 +38,11 @@ class Version:
         return self.name
 
     def base(self, by: str | None) -> str:
-        """What comes before the paths that this caller asks for."""
+        """Return the prefix of the paths in requests of this caller."""
         return self.prefix.format(project_id=self.id_of(self.place(by or "alice")[1]))
 
     def place(self, by: str) -> tuple[str, str, str]:
-        """User, project and roles of ``user``, ``user@project`` or ``user@project role,role``."""
+        """Return user, project and roles of ``user``, ``user@project`` or ``user@project role,role``."""
         place, _, roles = by.partition(" ")
         user, _, project = place.partition("@")
         return user, project or self.project_of(user), roles
