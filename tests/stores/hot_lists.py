@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lists that clients ask for most, and the index that has to give each of them in its order."""
+"""The most frequent lists of clients, and the index that returns each of them in order."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers that are down, or are no store: the service starts, the commands end, and the log has the reason."""
+"""If the server is down or not a store, the service starts, commands end, and the reason is logged."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def test_service_starts_while_its_server_is_down(store, caplog, text):
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     conf([])
-    # As the service logs: the library appends an error that is just being handled.
+    # oslo.log appends an exception that is being handled, so log as the service does.
     caplog.handler.setFormatter(formatters.ContextFormatter(config=conf))
     store(text).prepare()
     assert "The store cannot be used yet; requests are answered with 503 until it can be." in caplog.messages[-1]

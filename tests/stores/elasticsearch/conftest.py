@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Places on real servers: Elasticsearch 9, or all four servers where they may differ."""
+"""Stores on real servers: Elasticsearch 9, or all four servers where they may differ."""
 
 from collections.abc import Iterator
 
@@ -18,5 +18,5 @@ def place(search_servers: SearchServers) -> Iterator[Place]:
 
 @pytest.fixture(params=on(*SEARCH))
 def every_place(search_servers: SearchServers, request: pytest.FixtureRequest) -> Iterator[Place]:
-    """An empty place on each server."""
+    """An empty store on each server."""
     yield from opened(search_servers, request.param[:-1], request.param[-1])

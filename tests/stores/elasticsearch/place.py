@@ -34,10 +34,10 @@ def _release(**changed: Kind) -> Layouts:
 
 
 WITHOUT_A_LIST = _release(jobs=replace(JOBS, hot=JOBS.hot[:2]))
-"""The release before the list by host, whose mapping lacks two fields."""
+"""The layout of a release without the list of jobs by host: its mapping lacks two fields."""
 
 WITH_ANOTHER_FIELD = _release(jobs=replace(JOBS, hot=(*JOBS.hot, HotList(("user_name",)))))
-"""A release with a field that was dropped since, so that its documents must be copied."""
+"""The layout of a release with a field that was removed later, so that its documents must be copied."""
 
 
 class Counted(Connection):
@@ -63,7 +63,7 @@ class Counted(Connection):
 
 
 class Marked(Counted):
-    """Remembers which of its calls blocks the index that is copied."""
+    """Records which of its calls blocks the index that is copied."""
 
     blocking = -1
 

@@ -148,7 +148,7 @@ def test_two_own_indices_of_an_alias_are_refused(place, name):
     assert place.indices() == {}
 
 
-def test_index_without_its_alias_is_refused(place, name):
+def test_index_that_lost_its_alias_is_refused(place, name):
     place.sync()
     alias = {"index": name(JOBS_1), "alias": name("{}-jobs")}
     place.request("POST", "/_aliases", {"actions": [{"remove": alias}]})
@@ -243,7 +243,7 @@ def test_number_of_replicas_can_be_changed(place):
     assert {shown["replicas"] for shown in place.admin().show().values()} == {2}
 
 
-def test_pending_and_shortcomings(place):
+def test_pending_changes_and_missing_replicas_are_reported(place):
     assert place.admin().pending(["jobs"]) == [place.named("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(kinds=ALL)
     assert place.admin().pending(ALL) == []

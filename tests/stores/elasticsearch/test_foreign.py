@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Additions of index templates, other programs and operators to indices are detected."""
+"""Detect additions to indices by index templates, other programs and operators."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def template(request: pytest.FixtureRequest, every_place: Place) -> Iterator[Tem
 
 @pytest.fixture
 def one_template(place: Place) -> Iterator[Template]:
-    """Create a composable one on one server."""
+    """Create a composable template on one server."""
     yield from _template(place, KINDS_OF_TEMPLATES[0])
 
 
@@ -91,7 +91,7 @@ class TestOnEveryEngine:
         assert place.admin().foreign(ALL) == []
         place.request("DELETE", "/_ingest/pipeline/{}")
 
-    def test_index_without_templates_has_nothing_foreign(self, every_place: Place) -> None:
+    def test_index_without_templates_has_no_additions(self, every_place: Place) -> None:
         every_place.sync(WITH_ANOTHER_FIELD)
         every_place.fill(WITH_ANOTHER_FIELD["jobs"], 20)
         every_place.sync(kinds=ALL)
@@ -180,7 +180,7 @@ def test_closed_index_is_unavailable_and_logged(every_place: Place, caplog: pyte
     place.sync()
 
 
-def test_later_changes_of_others_are_reported(place: Place) -> None:
+def test_settings_changed_by_others_are_reported(place: Place) -> None:
     place.sync()
     place.request("PUT", "/_ingest/pipeline/{}", {"processors": []})
     changes = {"index": {"default_pipeline": place.named("{}"), "blocks.read_only": True, "hidden": True}}

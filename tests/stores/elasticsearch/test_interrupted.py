@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A copy that is killed or paused at any call it makes: another process takes over and nothing is lost."""
+"""If a copy is killed or paused at any of its calls, another process takes over and no document is lost."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ def prepared(place, *, abandoned=False):
 
 
 def copied(place, repository, happening):
-    """Copy. Just before the block, change, create and delete documents, unless ``happening`` returns true."""
+    """Copy. Change, create and delete documents just before the block, unless ``happening`` returns true."""
 
     def _happening(made):
         ended = happening(made)
@@ -62,7 +62,7 @@ def in_store(repository):
 
 
 def written(repository):
-    """Return what a write created while the copy is interrupted, nothing if the write was refused."""
+    """Write while the copy is interrupted, and return the created documents: none if the write was refused."""
     try:
         keep(repository, "meanwhile")
     except Unavailable:
@@ -92,7 +92,7 @@ def interrupted(place, ending, chosen, *, abandoned=False):
         place.sync(max_blocked=MAX_BLOCKED)
         found = in_store(repository)
         if not acknowledged and "meanwhile" in found:
-            # The store was slow: a write that got no answer in time may have been carried out.
+            # If the store was slow, it may have performed a write without responding in time.
             acknowledged = {"meanwhile": (1, job("meanwhile"))}
         expected |= acknowledged
         assert found == expected, whole.calls[last]
@@ -104,7 +104,7 @@ def interrupted(place, ending, chosen, *, abandoned=False):
 @pytest.mark.parametrize("abandoned", [False, True])
 def test_sync_completes_a_copy_killed_at_any_call(place, abandoned):
     def _chosen(calls):
-        # Only a write changes the store, so it is enough to interrupt before the call after each write.
+        # Only writes change the store, so interrupt only before the calls that follow a write.
         return [0, *(number for number in range(1, len(calls)) if is_write(calls[number - 1]))]
 
     killed = list(interrupted(place, lambda: os._exit(9), _chosen, abandoned=abandoned))

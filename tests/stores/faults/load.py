@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that write while the store fails, remember what was acknowledged, and verify it later."""
+"""Clients that write while the store fails, and check later that all acknowledged writes are stored."""
 
 import itertools
 import threading

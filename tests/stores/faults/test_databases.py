@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database server stops, hangs, is killed, or refuses, in the middle of a load."""
+"""The database server stops, hangs, is killed or refuses requests under load."""
 
 import re
 import time
@@ -34,7 +34,7 @@ _AWAY: dict[str, tuple[Callable[[SQLServer], None], Callable[[SQLServer], object
 
 @pytest.fixture(scope="module", params=on(*SQL))
 def server(request: pytest.FixtureRequest, sql_servers: SQLServers) -> Iterator[SQLServer]:
-    """A server that may be harmed; each test leaves it running. What it has acknowledged is on the disk."""
+    """A server that tests may harm and leave running. Acknowledged writes are on its disk."""
     with sql_servers.own(request.param) as server:
         yield server
 
@@ -158,7 +158,7 @@ def test_galera_node_is_not_ready_for_a_while(sql_servers: SQLServers, start_ser
 def test_server_has_no_free_connection(sql_servers: SQLServers, start_services: Start, name: str) -> None:
     few = ["--max-connections=12"] if name == "mariadb" else ["-c", "max_connections=12"]
     with sql_servers.own(name, *few) as server, ExitStack() as taken:
-        # Four processes that keep no more than they need, lest some keep all and leave none to the others.
+        # Small pools, so that none of the four processes uses up the connections of the others.
         services = start_services(server, max_pool_size=1)
         with Load(services) as load:
             load.go_on(10)
@@ -174,7 +174,7 @@ def test_server_has_no_free_connection(sql_servers: SQLServers, start_services: 
 
 
 def _take_all(server: SQLServer, taken: ExitStack) -> None:
-    """Take every connection that is free, and those of the service as well as soon as they are."""
+    """Take all free connections, and those of the service as soon as they become free."""
     first = server.connect()
     taken.callback(first.close)
     while True:
@@ -184,7 +184,7 @@ def _take_all(server: SQLServer, taken: ExitStack) -> None:
             return
 
 
-def test_full_disk(sql_servers: SQLServers, start_services: Start) -> None:
+def test_write_to_a_full_disk_is_503(sql_servers: SQLServers, start_services: Start) -> None:
     """A tablespace that cannot grow simulates a full disk."""
     full = ("--innodb-file-per-table=0", "--innodb-data-file-path=ibdata1:12M:autoextend:max:16M")
     with sql_servers.own("mariadb", *full) as server:

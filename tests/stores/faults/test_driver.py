@@ -80,7 +80,7 @@ LOST: list[Trouble] = ["drop", "cut", "hang"]
 
 
 class TestLostResponse:
-    """The store performed the write, but its response was lost. The retry does not conflict with it."""
+    """The store performed the write, but its response was lost. The retry recognizes the first attempt."""
 
     @pytest.mark.parametrize("how", LOST)
     def test_creation_is_recognized(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
@@ -199,7 +199,7 @@ def test_forked_process_has_its_own_connections(repository: ElasticRepository) -
     child.join()
 
     assert child.exitcode == 0
-    # As in the child.
+    # As in a forked child process.
     repository._connection.reopen()
     assert found(repository) == ["parent", "child"]
 
@@ -226,7 +226,7 @@ FOREIGN = {
 
 
 def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the levels of the messages of the service."""
+    """Return the levels of the service's log messages."""
     return [record.levelname for record in caplog.records if record.name.startswith("freezer_api")]
 
 
@@ -261,7 +261,7 @@ class TestForeignResponse:
                 call(repository)
             assert logged(caplog) == ["ERROR"]
 
-    def test_first_contact_is_unavailable_and_logged(
+    def test_foreign_response_to_the_first_request_is_logged(
         self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
         repository = ElasticRepository(connect(retries=0), prefix)
@@ -397,7 +397,7 @@ class TestDetection:
             connect().detect_engine()
         assert "credentials" in caught.value.reason
 
-    def test_unsupported_at_first_contact_is_logged(
+    def test_unsupported_server_at_the_first_request_is_logged(
         self, proxy: Proxy, repository: ElasticRepository, caplog: pytest.LogCaptureFixture
     ) -> None:
         proxy.once(page("200 OK", '{"version": {"number": "7.17.9"}}'))
@@ -428,7 +428,7 @@ def test_response_without_json_is_retried(proxy: Proxy, repository: ElasticRepos
 
 
 class TestIndex:
-    def test_is_missing(self, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    def test_missing_index_is_unavailable(self, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
         repository = ElasticRepository(connect(), f"t{uuid.uuid4().hex}")
         for ask in (
             lambda: repository.get(JOBS, "one"),
@@ -441,7 +441,9 @@ class TestIndex:
                 ask()
             assert "run 'freezer-manage db sync'" in caplog.text
 
-    def test_is_of_an_older_release(self, connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    def test_index_of_an_older_release_is_unavailable(
+        self, connect: Connect, caplog: pytest.LogCaptureFixture
+    ) -> None:
         prefix = f"t{uuid.uuid4().hex}"
         older = ElasticAdmin(connect(deadline=30.0), prefix, layouts={"jobs": Layout(replace(JOBS, hot=()))})
         older.sync(["jobs"], erase=lambda _question: False)

@@ -38,7 +38,7 @@ HEALTH_BOUND = 1.0
 
 
 class Store(NamedTuple):
-    """``arguments`` start a service on it. ``hang`` stops it for the length of a context."""
+    """A store. ``arguments`` start a service on it; ``hang`` is a context in which it hangs."""
 
     arguments: tuple[str, ...]
     config: Path | None
@@ -152,7 +152,7 @@ class Clients:
 
     @property
     def are_settled(self) -> bool:
-        """Whether the initial queue, when all clients start at once, is gone."""
+        """Whether the initial queue of requests has been processed."""
         return max(self._latest) < 0.4 * self._store.bound
 
     @contextmanager
@@ -193,7 +193,7 @@ class Clients:
                 if self._over.is_set():
                     return
                 self._ask(client, "GET", path)
-                # As clients do, and to leave processor time to the service.
+                # Pause as clients do, to leave processor time to the service.
                 self._over.wait(self._store.pause)
 
     def _ask_for_the_health(self) -> None:

@@ -30,13 +30,13 @@ def address(server: SQLServer) -> str:
 
 @pytest.fixture
 def admin(server: SQLServer, address: str) -> Callable[..., list[Any]]:
-    """Runs the administrator's statements in the store's database."""
+    """A function that runs statements of the administrator in the store's database."""
     return lambda *statements: server.run(*statements, database=make_url(address).database)
 
 
 @pytest.fixture
 def opened(address: str) -> Iterator[Callable[..., SQLRepository]]:
-    """Opens the store with this pooling."""
+    """A function that opens the store with these options of the pool."""
     repositories: list[SQLRepository] = []
 
     def _open(**pooling: Any) -> SQLRepository:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables in every kind of database: what creates and removes them, alone or with other processes."""
+"""Create, upgrade and remove the tables of every kind of database, alone or concurrently."""
 
 import os
 import signal
@@ -71,13 +71,13 @@ def made(database):
 
 @pytest.fixture
 def opened(name, database):
-    """Opens the repository in it."""
+    """A function that opens the repository in the database."""
     return lambda: closing(find_driver(name).open_repository(database))
 
 
 @pytest.fixture
 def is_complete(made, opened):
-    """Checks that all tables are current and can be used."""
+    """A function that checks that all tables are current and usable."""
 
     def _is_complete():
         with made.engine.connect() as connection:

@@ -26,7 +26,7 @@ def server(sql_servers: SQLServers) -> SQLServer:
 
 @pytest.fixture(params=["", "ANSI", "no_backslash_escapes , ansi", "ORACLE"])
 def repository(request: pytest.FixtureRequest, server: SQLServer, address: str) -> Iterator[SQLRepository]:
-    """A store in this mode. The server's own is not strict, and reads much in another way."""
+    """A store in this mode. The server's default mode is not strict and parses statements differently."""
     ((before,),) = server.run("SELECT @@GLOBAL.sql_mode")
     server.run("SET GLOBAL sql_mode = 'ORACLE,NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE'")
     repository = open_server(databases.driver(address, sql_mode=request.param), Pooling())
@@ -41,7 +41,7 @@ def test_long_value_is_refused(repository: SQLRepository) -> None:
     assert found(repository) == []
 
 
-def test_values_are_read_as_written(repository: SQLRepository) -> None:
+def test_values_are_returned_unchanged(repository: SQLRepository) -> None:
     made = repository.create(JOBS, "one", job("one", n=AWKWARD, user_id=""))
     assert repository.get(JOBS, "one") == made
     repository.replace(JOBS, "one", job("one", n=AWKWARD, user_id=AWKWARD), made.token)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists on the servers: one round trip each, and an index that gives the rows in order."""
+"""Each list is one round trip to the server, and reads its rows in order from an index."""
 
 import json
 import uuid
@@ -20,7 +20,7 @@ def filled(server):
     address = databases.make(server.name)
     repository = databases.open_repository(address)
     for n in range(300):
-        # As large as real ones and hardly compressible: of a small table all rows are read.
+        # Documents of realistic size that compress badly. A server reads a small table as a whole.
         more = {"description": " ".join(uuid.uuid4().hex for _ in range(40))}
         owner = {"user_id": f"u{n % 30}", "project_id": f"p{n % 30}"}
         keep(repository, f"job{n}", **owner, client_id=f"c{n % 7}", **more)
@@ -47,7 +47,7 @@ def plan(filled):
         sent.clear()
         call()
         ((statement, parameters),) = sent
-        # Of two in one message the last one.
+        # If a message has two statements, the last one.
         statement = statement.rpartition("; ")[2]
         with filled._access.engine.connect() as connection:
             if _is_mariadb(filled):
@@ -122,14 +122,14 @@ def test_server_receives_no_other_statements(repository, server):
     before = _count_statements(repository, server)
     for _ in range(100):
         repository.get(JOBS, "one")
-    # Connecting, and reading the counter, are counted as well.
+    # The counter includes the statements that connect and that read the counter.
     assert _count_statements(repository, server) - before < 100 + 30
 
 
 def _count_statements(repository, server):
     if server.name == "mariadb":
         return int(server.run("SHOW GLOBAL STATUS LIKE 'Questions'")[0][1])
-    # It counts transactions, of which every statement is one, when a session becomes idle.
+    # PostgreSQL counts transactions, one for each statement, when a session becomes idle.
     repository._access.engine.dispose()
     counted = "SELECT pg_stat_clear_snapshot(), xact_commit FROM pg_stat_database WHERE datname LIKE 'freezer%'"
     return sum(row[1] for row in server.run(counted))

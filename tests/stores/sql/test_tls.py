@@ -50,7 +50,7 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def opened(name, sql_servers, tmp_path_factory):
-    """Starts a server with a certificate for this address; returns its URL and the certificate."""
+    """A function that starts a server with a certificate for this address, and returns its URL and certificate."""
     servers = []
 
     def _open(address):
@@ -83,7 +83,7 @@ def right(opened):
 
 @pytest.fixture(scope="module")
 def wrong(opened):
-    """The certificate is that of another host."""
+    """The server's certificate is for another host."""
     return opened("127.0.0.2")
 
 

@@ -52,7 +52,7 @@ def on_mariadb(server):
 
 @pytest.fixture
 def before_next(repository):
-    """Calls a function once, before the next statement is sent."""
+    """A function that schedules one call before the next statement is sent."""
 
     def _arrange(function):
         functions = [function]
@@ -120,14 +120,14 @@ def _wait_until_closed(repository):
 
 
 class TestThread:
-    def test_keeps_its_connection(self, repository, on_mariadb):
+    def test_thread_keeps_its_connection_to_the_server(self, repository, on_mariadb):
         assert _connection_id(repository, on_mariadb) == _connection_id(repository, on_mariadb)
 
-    def test_replaces_an_old_connection(self, opened, on_mariadb):
+    def test_thread_replaces_an_old_connection(self, opened, on_mariadb):
         repository = opened(recycle=0)
         assert len({_connection_id(repository, on_mariadb) for _ in range(3)}) > 1
 
-    def test_without_a_connection_of_its_own_gets_one(self, opened, monkeypatch, caplog):
+    def test_thread_beyond_the_pool_waits_for_a_connection(self, opened, monkeypatch, caplog):
         monkeypatch.setattr(servers, "_MAX_POOL_TIMEOUT", 20)
         repository = opened(size=2, max_overflow=0, timeout=20)
         with ThreadPoolExecutor(4) as threads:
@@ -150,7 +150,7 @@ def _read_together(repository, barrier):
 
 class TestLocks:
     def test_deadlock_is_retried(self, repository, server, address, admin, on_mariadb, caplog):
-        """The server rolls one of the two back, mostly the service's; the test repeats until it does."""
+        """The server rolls back one of two transactions; repeat until it is the service's."""
         inserts = []
 
         @event.listens_for(repository._access.engine, "before_cursor_execute")
@@ -189,7 +189,7 @@ class TestLocks:
 
     @pytest.mark.parametrize("retries", [0, 3, -1])
     def test_lock_conflict_is_retried_as_configured(self, opened, server, address, on_mariadb, caplog, retries):
-        """As often as ``db_max_retries`` says; -1 is until the deadline."""
+        """The option is ``db_max_retries``; -1 means until the deadline."""
         repository = opened(retries=retries)
         keep(repository, "one")
         setting = "innodb_lock_wait_timeout = 0" if on_mariadb else "lock_timeout = 1"
@@ -217,7 +217,7 @@ class TestLocks:
         (connection,) = used
         assert (connection._read_timeout if on_mariadb else connection.timeout) < 1
 
-    def test_full_pool(self, opened, caplog):
+    def test_full_pool_is_unavailable(self, opened, caplog):
         repository = opened(size=1, max_overflow=0, timeout=0.05)
 
         def _read_meanwhile(_connection):
@@ -232,7 +232,7 @@ class TestLocks:
 
 
 def _begun(server, address, on_mariadb):
-    """A transaction of another client with much work: of two, the server rolls back the one with less."""
+    """A large transaction of another client: in a deadlock, the server rolls back the smaller transaction."""
     other = server.connect(make_url(address).database)
     with other.cursor() as cursor:
         if on_mariadb:
@@ -245,7 +245,7 @@ def _begun(server, address, on_mariadb):
 
 
 def _deadlocked(repository, server, other, key, on_mariadb):
-    """Create a document, which waits for the key while the other transaction, which has it, waits for the lock."""
+    """Cause a deadlock: create a document whose key the other transaction has, while it waits for the lock."""
     name = "`key`" if on_mariadb else "key"
     rows = "".join(f", ('other{n}', 1, 1, true, '', '', '')" for n in range(200))
     locking = (
@@ -288,7 +288,7 @@ def _until(condition):
 
 
 class TestServer:
-    def test_closes_the_connection_during_a_statement(self, repository, server, on_mariadb):
+    def test_connection_closed_during_a_statement_is_unavailable(self, repository, server, on_mariadb):
         sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
         repository.check()
         with ThreadPoolExecutor(1) as thread:
@@ -298,7 +298,7 @@ class TestServer:
             with pytest.raises(Unavailable):
                 sleeping.result(20)
 
-    def test_closes_every_new_connection(self, address, server):
+    def test_server_that_closes_every_new_connection_is_unavailable(self, address, server):
         repository = databases.open_repository(address)
         access = repository._access
 
@@ -311,7 +311,7 @@ class TestServer:
             repository.get(JOBS, "one")
         repository.close()
 
-    def test_slow_statement_is_given_up(self, repository, on_mariadb, caplog):
+    def test_slow_statement_is_unavailable_at_its_deadline(self, repository, on_mariadb, caplog):
         sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
         begun = time.monotonic()
         with pytest.raises(Unavailable):
@@ -319,7 +319,7 @@ class TestServer:
         assert time.monotonic() - begun < 5
         assert repository.get(JOBS, "one") is None
 
-    def test_stops_a_slow_statement_itself(self, repository, on_mariadb):
+    def test_statement_stopped_by_the_server_is_unavailable(self, repository, on_mariadb):
         seconds = "SET SESSION max_statement_time = 0.1" if on_mariadb else "SET statement_timeout = 100"
         sleep = (
             "SELECT count(*) FROM seq_1_to_90000 a, seq_1_to_90000 b WHERE a.seq + b.seq = 1"
@@ -334,7 +334,7 @@ class TestServer:
         with pytest.raises(Unavailable):
             repository._access._call(_sleep)
 
-    def test_is_unreachable(self, address, caplog):
+    def test_unreachable_server_is_unavailable_and_logged(self, address, caplog):
         repository = databases.open_repository(_unreachable(address))
         for call in (
             repository.check,
@@ -347,7 +347,7 @@ class TestServer:
         assert databases.PASSWORD not in caplog.text
         repository.close()
 
-    def test_without_tls_is_refused_if_tls_is_required(self, address, on_mariadb, caplog):
+    def test_server_without_tls_is_refused_if_tls_is_required(self, address, on_mariadb, caplog):
         wanted = "ssl_ca" if on_mariadb else "sslmode=verify-full&sslrootcert"
         joined = "&" if "?" in address else "?"
         repository = databases.open_repository(f"{address}{joined}{wanted}={CERTIFICATE}")
@@ -360,7 +360,7 @@ class TestServer:
         )
 
     @pytest.mark.parametrize("query", ["first", "later"])
-    def test_sends_garbage(self, address, on_mariadb, query, caplog):
+    def test_server_that_sends_garbage_is_unavailable(self, address, on_mariadb, query, caplog):
         garbage = b"\5\0\0\1\xfe\xff\xff\xff\xff" if on_mariadb else b"\xff" * 100
         first = b"max_allowed_packet" if on_mariadb else b"statement_timeout"
         begin = first if query == "first" else b"FROM freezer_jobs"
@@ -391,7 +391,7 @@ class TestServer:
             repository.check()
             repository.close()
 
-    def test_is_read_only(self, repository, server, calls, on_mariadb):
+    def test_read_only_server_refuses_only_writes(self, repository, server, calls, on_mariadb):
         if on_mariadb:
             server.run("SET GLOBAL read_only = 1")
         else:
@@ -411,7 +411,7 @@ class TestServer:
             )
         calls["replace"]()
 
-    def test_has_no_tables_yet(self, address, repository):
+    def test_missing_tables_are_unavailable(self, address, repository):
         made = databases.admin(address)
         made.remove(["backups", "clients", "jobs", "actions", "sessions"])
         for call in (
@@ -426,7 +426,7 @@ class TestServer:
         repository.check()
         assert repository.create(JOBS, "one", job("one")).version == 1
 
-    def test_has_another_layout(self, repository, admin):
+    def test_tables_of_another_layout_are_unavailable(self, repository, admin):
         admin(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
         try:
             with pytest.raises(Unavailable, match="layout"):
@@ -434,7 +434,7 @@ class TestServer:
         finally:
             admin(f"UPDATE {VERSION_TABLE} SET version_num = '{HEAD}'")
 
-    def test_with_unreadable_layout_does_not_prevent_the_start(self, server, on_mariadb, caplog):
+    def test_unreadable_layout_does_not_prevent_the_start(self, server, on_mariadb, caplog):
         url = server.create_database("untellable")
         view = (
             "CREATE DEFINER=missing@nowhere VIEW freezer_schema_version AS SELECT '1' AS version_num"
@@ -451,7 +451,7 @@ class TestServer:
         assert caplog.messages[0].startswith(away if on_mariadb else "The SQL store failed: ")
         assert caplog.messages[1].startswith("The store cannot be used yet")
 
-    def test_has_no_version_of_its_layout(self, repository, server, admin, caplog):
+    def test_missing_version_of_the_layout_is_unavailable(self, repository, server, admin, caplog):
         """Creations on MariaDB lock the row."""
         admin(f"DELETE FROM {VERSION_TABLE}")
         try:
@@ -544,7 +544,7 @@ def _raises(server, code, text="because"):
 
 
 def _failure(repository, statement):
-    """Return the error of the statement, and whether its connection stays in use."""
+    """Return the error of the statement, and whether its connection can still be used."""
     connection = repository._access._connections.take()
     repository._access._local.end = time.monotonic() + 9
     with pytest.raises(errors.DBError) as caught:
@@ -559,7 +559,7 @@ def _connected(repository):
 
 @pytest.mark.usefixtures("_connected")
 @pytest.mark.parametrize("kind", list(CODES["mariadb"]))
-def test_error_codes(repository, server, kind):
+def test_error_codes_are_classified(repository, server, kind):
     for code in CODES[server.name].get(kind, ()):
         failure, is_kept = _failure(repository, _raises(server, code))
         assert type(failure) is kind, code
@@ -609,7 +609,7 @@ class TestDocumentLargerThanAPacket:
     @pytest.mark.parametrize(
         "limit", [1 << 20, pytest.param(64 << 10, marks=pytest.mark.slow), None], indirect=True
     )
-    def test_is_refused_at_once_and_nothing_is_lost(self, limit, repository, opened, caplog):
+    def test_document_larger_than_a_packet_is_refused_at_once(self, limit, repository, opened, caplog):
         kept = repository.create(JOBS, "one", job("one"))
         quoted = "'" * (limit * 3 // 4)
         for long in ("x" * limit, quoted):
@@ -625,11 +625,11 @@ class TestDocumentLargerThanAPacket:
                 assert line.endswith(f" bytes, and max_allowed_packet is {limit}")
                 assert repository.get(JOBS, "one") == kept
         assert found(repository) == ["one"]
-        # The connection stayed open.
+        # The connection is still open.
         assert repository._access.engine.pool.checkedout() == 1
 
     @pytest.mark.parametrize("limit", [256 << 10], indirect=True)
-    def test_is_measured_as_the_server_does(self, limit, repository):
+    def test_limit_of_a_statement_is_that_of_the_server(self, limit, repository):
         repository.check()
         connection = repository._access._connections.take()
         driver = connection.connection.dbapi_connection
@@ -644,7 +644,7 @@ class TestDocumentLargerThanAPacket:
             connection.exec_driver_sql(f"{statement} ")
 
     @pytest.mark.parametrize("limit", [1 << 20], indirect=True)
-    def test_others_are_restored(self, limit, repository):
+    def test_restore_splits_documents_into_several_packets(self, limit, repository):
         text = "x" * (limit // 3)
         assert (
             repository.restore(JOBS, [Original(f"j{n}", job(f"j{n}", n=text), 1, n) for n in range(5)])
@@ -673,7 +673,7 @@ class TestErrors:
                 repository._access._call(action)
             assert SECRET not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}{caplog.text}"
 
-    def test_text_that_is_not_unicode(self, repository, caplog):
+    def test_sql_store_refuses_text_that_is_not_unicode(self, repository, caplog):
         with pytest.raises(StoreFailed):
             repository.create(JOBS, "one", job("one", n=f"{SECRET}\ud800"))
         assert caplog.messages == ["The SQL store failed: UnicodeEncodeError"]

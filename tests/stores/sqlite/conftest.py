@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(path: Path) -> Iterator[Callable[..., SQLRepository]]:
-    """Opens the store with these options."""
+    """A function that opens the store with these options."""
     repositories: list[SQLRepository] = []
 
     def _open(**options: Any) -> SQLRepository:
@@ -40,7 +40,7 @@ def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
 
 @pytest.fixture
 def statements(repository: SQLRepository) -> list[str]:
-    """The statements that reading sends, with their parameters in place."""
+    """The SELECT statements that were sent, with their parameters inserted."""
     statements: list[str] = []
 
     @event.listens_for(repository._access.reading, "connect")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A thread reads over one connection for as long as that is usable."""
+"""Each thread reads over its own connection as long as the connection is usable."""
 
 import gc
 import threading

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables in a SQLite file, and the file."""
+"""The tables in a SQLite file, and the permissions of the file."""
 
 import sqlite3
 import stat
@@ -34,7 +34,7 @@ def engine(fresh):
 
 
 def layout(path):
-    """Every table and index as SQLite understood it, but for white space and the version table."""
+    """Return every table and index as SQLite stores it, without white space and the version table."""
     with closing(sqlite3.connect(path)) as connection:
         rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE tbl_name != ?", (VERSION_TABLE,))
         return {name: sql and " ".join(sql.split()) for name, sql in rows}
@@ -48,7 +48,7 @@ def defined_layout(path):
     return layout(path)
 
 
-def test_migrations_create_the_very_statements_of_the_definitions(engine, fresh, tmp_path):
+def test_migrations_create_the_tables_of_the_definitions(engine, fresh, tmp_path):
     admin.sync(engine)
     assert layout(fresh) == defined_layout(tmp_path / "defined.sqlite")
 
@@ -90,7 +90,7 @@ def test_connecting_waits_for_a_process_that_creates_the_file(fresh):
     with closing(sqlite3.connect(fresh, isolation_level=None)) as other, ThreadPoolExecutor(1) as thread:
         other.execute("BEGIN IMMEDIATE")
         opened = thread.submit(engine.connect)
-        # Long enough for a first attempt.
+        # Wait long enough for a first attempt.
         wait([opened], timeout=0.2)
         other.execute("COMMIT")
         opened.result(60).close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists read the rows that they show and no others: an index gives them in order."""
+"""Lists read only the rows that they return, in order, from an index."""
 
 import gc
 import sqlite3
@@ -83,7 +83,7 @@ def test_database_selects_the_rows_of_the_page(repository, statements):
 
 
 def test_statements_are_compiled_once(repository, monkeypatch):
-    """Other values and other free names, the same statement."""
+    """Queries with other values and other free names use the same statement."""
 
     def _call_all(number):
         words = tuple(f"word{n}" for n in range(20 + number))
@@ -106,7 +106,7 @@ def test_statements_are_compiled_once(repository, monkeypatch):
 
 
 def test_large_statements_are_not_kept(repository):
-    """A condition takes several KiB, and a search may have a hundred."""
+    """A compiled condition takes several KiB of memory, and a search may have a hundred conditions."""
     references = []
     for number in range(40):
         conditions = tuple(is_(f"*k{n}", n) for n in range(60 + number))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Troubles of a SQLite file: other writers, broken files, full disks, forks, a file system that hangs."""
+"""Failures of a SQLite file: other writers, broken files, full disks, forks, a hanging file system."""
 
 import os
 import re
@@ -121,7 +121,7 @@ class TestOtherWriters:
 
         assert repository.search(JOBS, q.Query(limit=1, with_total=True)).total > 30
 
-    def test_threads_that_never_rest_do_not_starve_each_other(self, opened):
+    def test_busy_threads_do_not_starve_each_other(self, opened):
         repository, written, end = opened(), [0] * 8, threading.Event()
 
         def write(number):
@@ -266,7 +266,7 @@ class TestTheFile:
         path.write_bytes(backup.read_bytes())
         assert repository.get(JOBS, "one") is not None
 
-    def test_full_disk(self, repository, calls, path):
+    def test_write_to_a_full_disk_is_unavailable(self, repository, calls, path):
         limit = path.stat().st_size // 4096 + 10
         repository._access.writing.dispose()
 
@@ -284,7 +284,7 @@ class TestTheFile:
 
 
 class TestErrors:
-    def test_text_that_is_not_unicode(self, repository):
+    def test_text_that_is_not_unicode_is_store_failed(self, repository):
         with pytest.raises(StoreFailed) as caught:
             repository.create(JOBS, "one", job("one", n=f"{SECRET}\ud800"))
 
@@ -310,7 +310,7 @@ class TestErrors:
         assert repository.get(JOBS, "one") == current
         repository.create(JOBS, "two", job("two"))
 
-    def test_too_many_conditions(self, repository, caplog):
+    def test_search_with_too_many_conditions_is_store_failed(self, repository, caplog):
         conditions = tuple(is_(SECRET, f"{SECRET}{n}") for n in range(2000))
 
         with pytest.raises(StoreFailed) as caught:
@@ -388,7 +388,7 @@ class TestForks:
         with repository._access.reading.connect() as connection:
             assert connection.connection.driver_connection is not mine
         assert mine.execute("SELECT count(*) FROM freezer_jobs").fetchone() == (1,)
-        # This is the parent: it may close what it has.
+        # In the parent, which may close its connections.
         connections._POOLS_OF_PARENT.pop().dispose()
 
 
