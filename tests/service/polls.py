@@ -29,7 +29,7 @@ class Life:
 
 @dataclass
 class Ledger:
-    """The lives of all jobs, by id."""
+    """The lifetimes of all jobs, by id."""
 
     lives: dict[str, Life] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -39,7 +39,7 @@ class Ledger:
             self.lives[job_id] = Life(time.monotonic())
 
     def take(self, choice: int) -> str | None:
-        """Return a matching job, which only this caller may end."""
+        """Return a matching job, reserved for the caller, who may complete or delete it."""
         with self._lock:
             living = [job_id for job_id, life in self.lives.items() if life.until == float("inf")]
             if len(living) <= PAGE:
@@ -58,7 +58,7 @@ class Poll:
     seen: list[str]
 
     def faults(self, lives: dict[str, Life]) -> Iterator[str]:
-        """Return jobs that were missed or repeated."""
+        """Return descriptions of jobs that a poll missed or repeated."""
         count = Counter(self.seen)
         for job_id, times in count.items():
             if times > 1:

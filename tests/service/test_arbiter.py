@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The arbiter at a stop and at a reload, without processes."""
+"""Stops and reloads of the arbiter, without worker processes."""
 
 import logging
 import os
@@ -60,7 +60,7 @@ def test_reload_replaces_the_application_and_closes_the_old_one(listener: socket
     [
         (ConfigurationError("the reason"), "the reason"),
         (RuntimeError("the reason"), "the reason"),
-        # oslo.config may end the process.
+        # oslo.config may raise SystemExit.
         (SystemExit(1), "a value is invalid, see stderr"),
     ],
 )

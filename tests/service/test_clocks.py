@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists are in the order of creation although the clocks of two services on one store differ."""
+"""Lists are in the order of creation even if the clocks of two services on one store differ."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.service import Service
 pytestmark = pytest.mark.slow
 
 LIBRARIES = "usr/lib/*/faketime/libfaketimeMT.so.1"
-"""Path in Debian's package."""
+"""The path of libfaketime in Debian's package."""
 
 
 def test_clock_an_hour_behind_does_not_change_the_order(
@@ -24,7 +24,7 @@ def test_clock_an_hour_behind_does_not_change_the_order(
     with monkeypatch.context() as patch:
         patch.setenv("LD_PRELOAD", str(library))
         patch.setenv("FAKETIME", "+1h")
-        # The service watches its workers by times of files.
+        # Do not change the times of files, by which the arbiter detects hanging workers.
         patch.setenv("NO_FAKE_STAT", "1")
         ahead = start_service(config=store)
     behind = start_service(config=store)

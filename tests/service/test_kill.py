@@ -19,7 +19,7 @@ ROUNDS = 60
 
 
 class Writer(threading.Thread):
-    """Creates, changes and deletes jobs until the service is gone, and records acknowledged writes."""
+    """Creates, changes and deletes jobs until the service is killed, and records acknowledged writes."""
 
     def __init__(self, service: Service, name: str, count: threading.Semaphore) -> None:
         super().__init__(name=name)

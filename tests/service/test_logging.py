@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Destinations of the log: options, logging files of deployers, and files that cannot be used."""
+"""Destinations of the log: options, deployers' logging files, and invalid logging files."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 from tests.compat.deployers import DEPLOYERS
 from tests.support.service import MANAGE
 
-# Sets up logging as every start does, and logs a line like that of a request.
+# A program that sets up logging as the service does, and logs lines.
 PROGRAM = """
 import logging, sys
 from oslo_config import cfg
@@ -49,7 +49,7 @@ def test_file_replaces_stderr(tmp_path: Path, options: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["freezer", "freezer_api"])
-def test_logging_file_of_deployers_applies_to_either_logger(tmp_path: Path, name: str) -> None:
+def test_logging_file_of_deployers_applies_to_both_logger_names(tmp_path: Path, name: str) -> None:
     file = tmp_path / "logging.conf"
     text = (DEPLOYERS / "helm-logging.conf").read_text()
     for line in ("[logger_freezer]", "root,freezer", "qualname = freezer"):
@@ -68,7 +68,7 @@ def test_journal_without_its_package_is_a_warning(tmp_path: Path) -> None:
     assert "a line for the operator" in said
 
 
-def test_missing_log_directory_is_one_line(tmp_path: Path) -> None:
+def test_missing_log_directory_is_reported_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(subprocess.CalledProcessError) as failed:
         logged(tmp_path, f"log_dir = {tmp_path}/nowhere")
     assert failed.value.stderr.splitlines()[-1].startswith(
@@ -119,7 +119,9 @@ BROKEN = [
     ("before", "after", "reason"),
     [BROKEN[0], *(pytest.param(*broken, marks=pytest.mark.slow) for broken in BROKEN[1:])],
 )
-def test_unusable_logging_file_is_one_line(tmp_path: Path, before: str, after: str, reason: str) -> None:
+def test_invalid_logging_file_is_reported_in_one_line(
+    tmp_path: Path, before: str, after: str, reason: str
+) -> None:
     file, configuration = tmp_path / "logging.conf", tmp_path / "freezer.conf"
     assert before in LOGGING_FILE
     file.write_text(LOGGING_FILE.replace(before, after))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Polls in pages while several processes change the jobs.
 
-In pages by offset, a job that matches throughout is neither missed nor repeated while others create and patch
+With pages by offset, a job that matches throughout is neither missed nor repeated while others create and patch
 jobs; in pages by marker, also while others complete and delete jobs. ``make soak`` runs this longer.
 """
 
@@ -65,7 +65,7 @@ def _delete(connection: HTTPConnection, jobs: str, ledger: Ledger, chance: rando
 
 
 def _replace(connection: HTTPConnection, jobs: str, ledger: Ledger, chance: random.Random) -> None:
-    """Replace a job, which keeps its place in the order."""
+    """Replace a job, which keeps its position in lists."""
     job = {**JOB, "description": str(chance.random())}
     assert send(connection, "POST", f"{jobs}/{chance.choice(list(ledger.lives))}", job).status == 201
 
@@ -128,6 +128,6 @@ class TestPolls:
         (["b", "c", "c"], ["c came 2 times", "a was missed"]),
     ],
 )
-def test_faults_of_a_poll_are_found(seen: list[str], faults: list[str]) -> None:
+def test_missed_and_repeated_jobs_of_a_poll_are_detected(seen: list[str], faults: list[str]) -> None:
     lives = {job_id: Life(1.0) for job_id in "abc"} | {"late": Life(5.5), "gone": Life(1.0, until=5.5)}
     assert list(Poll(5.0, 6.0, seen).faults(lives)) == faults

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tools of oslo.policy find the rules of the service and the policy file by entry points."""
+"""The tools of oslo.policy find the service's rules and policy file by entry points."""
 
 import json
 import subprocess

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every way to start reports an invalid option and its file in one line, and warns of obsolete options."""
+"""Every command reports an invalid option with its file in one line, and warns of obsolete options."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def _started(how: str, file: Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("how", STARTS)
 @pytest.mark.parametrize(("text", "option"), WRONG)
-def test_invalid_value_is_one_line(tmp_path: Path, how: str, text: str, option: str) -> None:
+def test_invalid_value_is_reported_in_one_line(tmp_path: Path, how: str, text: str, option: str) -> None:
     file = tmp_path / "freezer.conf"
     file.write_text(f"{text}\n")
     done = _started(how, file)
@@ -58,7 +58,7 @@ LIBRARIES = [
 
 @pytest.mark.parametrize(("text", "reason"), LIBRARIES)
 @pytest.mark.slow
-def test_invalid_value_of_a_library_is_one_line(tmp_path: Path, text: str, reason: str) -> None:
+def test_invalid_option_of_a_library_is_reported_in_one_line(tmp_path: Path, text: str, reason: str) -> None:
     file = tmp_path / "freezer.conf"
     file.write_text(f"{text}\n")
     done = _started("freezer-api", file)

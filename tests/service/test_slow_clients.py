@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that send slowly or do not read do not delay the requests of other clients."""
+"""Clients that send slowly or do not read their responses do not delay other clients."""
 
 import json
 import socket
@@ -104,7 +104,7 @@ def test_clients_that_do_not_read_do_not_delay_others(start_patient, connect) ->
     for _ in range(32):
         connect(service, read_buffer=4096).sendall(request)
     serves_others(service)
-    # A client that is merely late gets all of its response.
+    # A client that reads late still gets its whole response.
     late = connect(service, read_buffer=4096)
     late.sendall(request)
     serves_others(service)
@@ -113,7 +113,7 @@ def test_clients_that_do_not_read_do_not_delay_others(start_patient, connect) ->
     assert service.stop() == 0
 
 
-def test_request_that_does_not_arrive_is_refused(start_service, connect, tmp_path: Path) -> None:
+def test_incomplete_request_is_refused_at_its_timeout(start_service, connect, tmp_path: Path) -> None:
     file = tmp_path / "freezer.conf"
     file.write_text("[api]\nrequest_head_timeout = 1\nrequest_body_timeout = 1\n")
     service: Service = start_service("data", "--config-file", str(file), "--threads", "4")

@@ -23,7 +23,7 @@ def refused(*arguments: str, command: Sequence[str] = COMMAND) -> str:
     assert (done.returncode, done.stdout) == (1, ""), done
     *others, line = done.stderr.splitlines()
     assert line.startswith("freezer-api: ")
-    # Standalone mode logs nothing before.
+    # In standalone mode this is the only line.
     assert not others or command == PRODUCTION
     return line
 
@@ -139,7 +139,9 @@ def test_public_address_without_authtoken_is_refused(tmp_path: Path, data: Path,
         ("[database]\nconnection = sqlite:////no/such.sqlite", "/no/such.sqlite"),
     ],
 )
-def test_data_dir_beside_another_store_is_refused(tmp_path: Path, data: Path, text: str, store: str) -> None:
+def test_data_dir_in_addition_to_another_store_is_refused(
+    tmp_path: Path, data: Path, text: str, store: str
+) -> None:
     configuration = tmp_path / "freezer.conf"
     configuration.write_text(f"{text}\n")
     line = refused("--data-dir", str(data), "--port", "0", "--config-file", str(configuration))

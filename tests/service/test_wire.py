@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bytes on the wire: every request, malformed ones too, gets a response, and errors are JSON."""
+"""Every request, even a malformed one, gets a response, and errors are JSON."""
 
 import json
 import socket
@@ -31,7 +31,7 @@ class Wire:
             self._socket.sendall(b"".join(parts))
 
     def shut_down(self) -> None:
-        """Close the side of the client."""
+        """Close the client's side of the connection."""
         self._socket.shutdown(socket.SHUT_WR)
 
     def answer(self) -> tuple[int, bytes]:
@@ -192,7 +192,7 @@ def test_fault_15_identity_headers_of_clients_are_ignored(wire: Wire, service: S
     ],
 )
 def test_requests_of_web_pages_and_proxies_are_refused(wire: Wire, head: bytes, status: int) -> None:
-    """A browser sends a form, or a ``fetch`` without preflight, as text/plain."""
+    """Browsers send forms and ``fetch`` without preflight as text/plain."""
     wire.send(b"POST /v1/jobs ", head, b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(JOB), JOB)
     answered, body = wire.answer()
     assert answered == status, body

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker, in the process of the tests, with each kind of client."""
+"""The worker, run in the process of the tests, with slow, broken and disconnecting clients."""
 
 import gc
 import http.client
@@ -28,7 +28,7 @@ from tests.support.http_client import read_all
 WAIT_TIMEOUT = 30.0
 """Seconds that a test waits for a condition before it fails."""
 SHORT_TIMEOUT = 0.5
-"""Seconds of timeouts that expire in a test."""
+"""Seconds; the timeouts that are expected to expire in a test."""
 MAX_BODY_SIZE = 200_000
 """Bytes."""
 BIG_SIZE = 16 * 1024 * 1024
@@ -136,7 +136,7 @@ class Running:
         assert not self.worker.pending_conns
 
     def wait_unsent(self) -> None:
-        """Wait until a client does not take the rest of its response."""
+        """Wait until the worker waits for a client to read the rest of its response."""
         self.until(lambda: any(connection.sock.unsent for connection in [*self.worker.pending_conns]))
 
     def stop(self) -> None:
@@ -162,7 +162,7 @@ def run(monkeypatch) -> Iterator[Callable[..., Running]]:
     log = logging.getLogger("gunicorn.error")
     for name in ("propagate", "parent", "level"):
         monkeypatch.setattr(log, name, getattr(log, name))
-    # Each stop with a kept connection takes at least this long.
+    # A stop with a kept connection takes at least this long.
     monkeypatch.setattr(gthread, "STOP_KEEPALIVE_LINGER", 0.05)
     with ExitStack() as stack:
 
@@ -332,7 +332,9 @@ def test_health_check_does_not_wait_for_threads(served: Running) -> None:
 @pytest.mark.parametrize(
     ("sent", "status"), [(b"", b""), (b"GET / HT", b"HTTP/1.1 408"), (post("/", body=b"ab")[:-1], b"HTTP/1.1 408")]
 )
-def test_late_request_is_408_if_it_has_begun(impatient: Running, sent: bytes, status: bytes) -> None:
+def test_request_begun_but_incomplete_at_its_timeout_is_408(
+    impatient: Running, sent: bytes, status: bytes
+) -> None:
     assert read_all(impatient.connect(sent))[:12] == status
     impatient.wait_idle()
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the servers that tests talk to are started: real processes on loopback, each on a port of its own."""
+"""Start the servers for tests: real processes on loopback, each on its own port."""

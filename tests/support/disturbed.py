@@ -7,7 +7,7 @@
     store.before("create", "actions", rival)      # the next creation of an action
     store.after("write", "*", cut, skip=1)        # the second write of anything
 
-The callable may raise. :func:`cut` raises what a driver raises when the connection is lost. :func:`killed` raises
+The callable may raise. :func:`cut` raises the error of a driver whose connection is lost. :func:`killed` raises
 an exception that no handler catches, as if the process had been killed. It happens once, or ``times`` times.
 """
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A pytest plugin: the servers of the run, and their logs when a test fails.
 
-Each worker of pytest-xdist has its own servers; ``tests.support.needs`` sends all tests of one to one worker.
+Each worker of pytest-xdist has its own servers; ``tests.support.needs`` runs all tests of a server in one worker.
 """
 
 from collections.abc import Generator
@@ -22,7 +22,7 @@ def search_servers() -> search.SearchServers:
 
 @pytest.fixture(scope="session")
 def sql_servers() -> sql.SQLServers:
-    """Real database servers, likewise."""
+    """Real database servers, started at first use and stopped at the end of the run."""
     return sql.SHARED
 
 

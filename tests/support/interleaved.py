@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class _Turns:
-    """Between two calls of one thread any number of calls of the others may happen."""
+    """Chooses the thread that makes the next call. Other threads may make any number of calls in between."""
 
     def __init__(self, seed: int, threads: int) -> None:
         self._random = random.Random(seed)
@@ -45,7 +45,7 @@ class _Turns:
             self._choose()
 
     def _choose(self) -> None:
-        # Only when all threads have come to their next calls, because which one comes first is random.
+        # Choose only when all threads wait for their next call, because the order in which they arrive is random.
         if self._waiting and len(self._waiting) == self._at_work:
             self._next = self._random.choice(sorted(self._waiting))
             self._changed.notify_all()

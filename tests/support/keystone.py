@@ -213,7 +213,7 @@ class Keystone:
         return self._tokens[key]
 
     def new_token(self, user: str, project: str | None, *roles: str) -> str:
-        """Return such a token that no other test uses."""
+        """Return a new token like that of :meth:`token`, which no other test uses."""
         user_id = self.user(user)
         if project is not None:
             self._grant(f"/projects/{self.project(project)}", user_id, roles)
@@ -284,7 +284,7 @@ class Keystone:
         return service
 
     def unregister(self, service: str) -> None:
-        """Remove it from the catalog."""
+        """Remove the service from the catalog."""
         self.ask("DELETE", f"/services/{service}")
 
     def section(self) -> str:

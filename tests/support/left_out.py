@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest plugin: a test is skipped without what it needs, or fails under CI. Each reason is reported once."""
+"""A pytest plugin that skips tests for which this machine lacks something, or fails them under CI."""
 
 import os
 from collections import Counter

@@ -11,7 +11,7 @@ SQL = ("mariadb", "postgresql")
 STORES = ("sqlite", *SEARCH, *SQL)
 
 _SERVERS = (*SEARCH, "keystone", *SQL)
-"""The most expensive to start come first."""
+"""The servers, the slowest to start first."""
 
 
 def on(*stores: str, slow: Iterable[str] = ()) -> list[ParameterSet]:
@@ -71,6 +71,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_repeated(item: pytest.Item) -> bool:
-    """Return whether the test would run on a server's store although no store has a part in it."""
+    """Return whether the test would run on a server's store although its result does not depend on the store."""
     stores = {mark.args[0] for mark in item.iter_markers("store")}
     return item.get_closest_marker("any_store") is not None and bool(stores - {"sqlite"})

@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Literal, Self
 
 Trouble = Literal["pass", "hang", "drop", "cut", "delay", "refuse"]
-"""What happens to a response. ``hang``: it never arrives, and the connection stays open; ``drop``: the connection
+"""A disturbance of a response. ``hang``: it never arrives, and the connection stays open; ``drop``: the connection
 ends instead; ``cut``: the connection ends in the middle of it; ``delay``: it is late; ``refuse``: the connection
-ends before the request. Bytes are sent instead of the response.
+ends before the request. If the value is bytes, they are sent instead of the response.
 """
 
 
@@ -91,7 +91,7 @@ class Proxy:
         return data
 
     def once(self, trouble: Trouble | bytes, *, to: bytes = b"") -> None:
-        """Cause ``trouble`` for the next response, or the next to a request that starts with ``to``."""
+        """Cause ``trouble`` for the next response to a request that starts with ``to``, by default any request."""
         troubles = iter([trouble])
 
         def _trouble(answer: bytes) -> Trouble | bytes:

@@ -44,7 +44,7 @@ def assembled(version: Version, jdk: Jdk) -> Path:
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    """Hold the lock of the cache, as processes cannot share Maven's repository."""
+    """Hold the lock of the cache, because processes cannot share Maven's repository."""
     with (cache() / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

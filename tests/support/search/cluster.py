@@ -32,7 +32,7 @@ rootLogger.appenderRef.console.ref = console
 
 @dataclass(frozen=True)
 class Wish:
-    """What to start: a major or exact version, with any further settings of the nodes."""
+    """The server to start: a major or exact version, and further settings of the nodes."""
 
     engine: str
     version: str
@@ -51,7 +51,7 @@ class Cluster(Server):
 
     @classmethod
     def make(cls, wish: Wish, folder: Path) -> Self:
-        """Prepare everything but the processes."""
+        """Prepare the nodes without starting their processes."""
         version = choose(wish.engine, wish.version, secure=wish.secure)
         java = jdk.find(version)
         home = assembled(version, java)

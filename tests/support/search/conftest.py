@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin, for when these tests run alone."""
+"""Load the plugin when only these tests are run."""
 
 import pytest
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tests.support.search import Failed
 
 _TIED = [sys.executable, "-I", "-S", str(Path(__file__).with_name("tied.py"))]
-# A tied process dies with the *thread* that started it, so one thread that never ends starts all of them.
+# A tied process ends with the *thread* that started it, so one thread that never ends starts all of them.
 _STARTER = ThreadPoolExecutor(1, "search-servers")
 # Below the range that the system uses for outgoing connections, so that the port of a stopped node stays free.
 # Each worker of pytest-xdist has its own ports.

@@ -14,7 +14,7 @@ from tests.support.search.cluster import Cluster, Wish
 from tests.support.search.node import Node
 from tests.support.search.versions import Version, choose
 
-# A server that lives for a minute is not worth optimizing: half the processor time of a start.
+# Use only the fast compiler, which halves the processor time of a start: the servers run for minutes.
 _SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
 
 
@@ -30,7 +30,7 @@ class SearchServers:
         self._left_out: dict[Version, Missing] = {}
 
     def open(self, temporary: pytest.TempPathFactory) -> None:
-        """Set where configuration, data and logs are written."""
+        """Set the directory for configuration, data and logs."""
         self._temporary = temporary
 
     def server(self, engine: str, version: str, *, secure: bool = False) -> Cluster:
@@ -85,7 +85,7 @@ class SearchServers:
         self._shared.clear()
 
     def remember_logs(self) -> None:
-        """Note where the logs end, before a test."""
+        """Remember the sizes of the logs at the start of a test."""
         self._log_sizes = {node: _size(node.log) for node in self._nodes()}
 
     def logged(self) -> list[tuple[str, str]]:

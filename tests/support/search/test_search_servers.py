@@ -34,8 +34,8 @@ time.sleep(600)
 
 
 @pytest.mark.parametrize("state", ["running", "paused"])
-def test_node_dies_with_a_killed_starter(tmp_path: Path, state: str) -> None:
-    """It does not die with the thread that started it."""
+def test_node_ends_with_the_killed_process_that_started_it(tmp_path: Path, state: str) -> None:
+    """The node does not end with the thread that started it."""
     starter = subprocess.Popen([sys.executable, "-c", _START, tmp_path, state], cwd=ROOT, stdout=subprocess.PIPE)
     assert starter.stdout is not None
     node = int(starter.stdout.readline())

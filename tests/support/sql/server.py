@@ -109,13 +109,13 @@ class SQLServer(ABC):
         return self._process is not None and self._process.poll() is None
 
     def start(self, *options: str) -> Self:
-        """Start the server on its port and data, and wait until it answers."""
+        """Start the server on its port and data, and wait until it accepts connections."""
         command = [*_TIED, str(os.getpid()), *self._command(), *self._options, *options]
         self._process = _STARTER.submit(self._spawn, command).result()
         end = time.monotonic() + 60
         while True:
             try:
-                # The drivers leave a socket open if the connection is refused.
+                # The drivers leave a socket open if the server refuses the connection.
                 socket.create_connection(("127.0.0.1", self.port)).close()
                 # A node of a cluster accepts connections before it executes statements.
                 self._greet()
@@ -237,7 +237,7 @@ class MariaDB(SQLServer):
             user="root",
             database=database,
             autocommit=True,
-            # To read the authorities of this machine takes longer than anything else.
+            # Reading the certificate authorities of this machine would take most of the start.
             ssl_disabled=not self.tls,
             **options,
         )
@@ -248,7 +248,7 @@ class MariaDB(SQLServer):
         self.run(f"CREATE USER IF NOT EXISTS {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
 
     def create_database(self, name: str) -> str:
-        # As deployment tools create it: three bytes for a character, compared without case.
+        # Create it as deployment tools do: three bytes for a character, compared without case.
         rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX"
         self.run(
             f"CREATE DATABASE {name} CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci",
@@ -273,7 +273,7 @@ class PostgreSQL(SQLServer):
         newest = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda bin_: int(bin_.parent.name))
         self._server = _found("postgres", *map(str, newest[-1:]))
         initdb = _found("initdb", *map(str, newest[-1:]))
-        # It refuses to run as root, and another account has no access to the directories of the tests.
+        # PostgreSQL refuses to run as root, and another account has no access to the directories of the tests.
         self._data = Path(tempfile.mkdtemp(prefix="freezer-postgresql-"))
         password = self._data / "password"
         password.write_text("root")

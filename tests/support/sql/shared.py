@@ -67,7 +67,7 @@ class SQLServers:
         self._shared.clear()
 
     def remember_logs(self) -> None:
-        """Remember the sizes of the logs at the begin of a test."""
+        """Remember the sizes of the logs at the start of a test."""
         self._log_sizes = {server.log: _size(server.log) for server in self._made}
 
     def logged(self) -> list[tuple[str, str]]:
