@@ -68,7 +68,7 @@ class TestIs:
             ("[]", []),
         ],
     )
-    def test_compares_type_and_value_alone_and_in_lists(self, repository, asked, numbers):
+    def test_type_and_value_are_compared_alone_and_in_lists(self, repository, asked, numbers):
         keep_values(repository, self.VALUES)
 
         for name in ("backup_metadata.x", "*x"):
@@ -80,13 +80,13 @@ class TestIs:
         assert found(repository, q.Is(("*x",), PRESENT), kind=BACKUPS) == []
         assert found(repository, q.Is((), Value("string", "a")), kind=BACKUPS) == []
 
-    def test_compares_whole_values(self, repository):
+    def test_whole_values_are_compared(self, repository):
         keep_values(repository, ["a", "ab", "b", "a b", "a%", "a_", "A", "a\0", "a\x1f", "\x1fa", " a", "a*", "á"])
 
         for asked, number in (("a", "0"), ("a%", "4"), ("a_", "5"), ("a\0", "7"), ("a\x1f", "8"), ("a*", "11")):
             assert found(repository, is_("*x", asked), kind=BACKUPS) == [number]
 
-    def test_compares_whole_names(self, repository):
+    def test_whole_names_are_compared(self, repository):
         documents = [
             {"x": {"y": "a"}},
             {"x.y": "a"},

@@ -89,7 +89,7 @@ def test_expired_token_is_401(client: Client, keystone: Keystone) -> None:
 
 
 class TestServiceTokens:
-    """A service that acts for a user sends its own token beside the user's, which may have expired meanwhile."""
+    """A service that acts for a user sends its own token too, because the user's may have expired."""
 
     def test_service_token_accepts_an_expired_user_token(self, client: Client, keystone: Keystone) -> None:
         service = {"X-Service-Token": keystone.token("nova", "service", "service")}
@@ -100,7 +100,7 @@ class TestServiceTokens:
         assert _ask(client, token, **{"X-Service-Token": keystone.token("bob", "library", "member")}).status == 401
         assert _ask(client, token, **{"X-Service-Token": "rubbish"}).status == 401
 
-    def test_roles_of_the_service_are_not_the_users(self, client: Client, keystone: Keystone) -> None:
+    def test_roles_of_the_service_do_not_apply_to_the_user(self, client: Client, keystone: Keystone) -> None:
         reader = keystone.token("eve", "library", "reader")
         service = {"X-Service-Token": keystone.token("nova", "service", "service")}
         answer = client("POST", "backups", BACKUP, by=None, headers={"X-Auth-Token": reader, **service})
@@ -108,7 +108,7 @@ class TestServiceTokens:
 
 
 class TestAccessRules:
-    """Application credentials with access rules, by the rules that ``doc/source/install/keystone.rst`` shows."""
+    """Application credentials with the access rules in ``doc/source/install/keystone.rst``."""
 
     RULES = (("GET", "/v2/*/jobs"), ("GET", "/v2/*/jobs/"), ("POST", "/v2/*/jobs/*/event"), ("GET", "/v1/jobs/"))
 
@@ -118,7 +118,7 @@ class TestAccessRules:
         yield
         keystone.unregister(service)
 
-    def test_rules_are_evaluated_without_an_option_in_the_file(self, client: Client, keystone: Keystone) -> None:
+    def test_access_rules_need_no_option_in_the_file(self, client: Client, keystone: Keystone) -> None:
         token = {"X-Auth-Token": keystone.restricted_token("gina", "library", *self.RULES)}
         project = keystone.project("library")
 

@@ -92,7 +92,7 @@ def trusts(keystone: Keystone) -> Iterator[Callable[[str], dict[str, Trust]]]:
         return {
             trust["id"]: keystone.ask("GET", f"/OS-TRUST/trusts/{trust['id']}", token=token)["trust"]
             for trust in listed
-            # Trusts to oneself are those of other tests' short tokens, and are listed after they have expired.
+            # Trusts to oneself belong to short tokens of other tests, and are listed even when expired.
             if trust["trustee_user_id"] != trust["trustor_user_id"]
         }
 
@@ -332,11 +332,11 @@ OTHER_WORK: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", OTHER_WORK)
 class TestOtherWork:
-    """A trust never stays for work that another user put into the job."""
+    """A job whose work another user changed never keeps the trust of the first user."""
 
     LIBRARY: ClassVar = {"action_id": "a2", "freezer_action": {"action": "exec", "command": "id"}}
 
-    def test_in_version_2(self, client: Client, trusts: Any, name: str) -> None:
+    def test_other_work_replaces_the_trust_in_version_2(self, client: Client, trusts: Any, name: str) -> None:
         client("POST", "actions", self.LIBRARY, by=ALICE)
         for method, job_id in (("PATCH", "j1"), ("POST", "j2")):
             of_alice = _trust(client, _create(client, job_id=job_id))
@@ -346,7 +346,9 @@ class TestOtherWork:
             assert left != of_alice
             assert left in ([None] if name == "another client" else trusts("bob"))
 
-    def test_in_version_1(self, client: Client, speak: Speak, trusts: Any, name: str) -> None:
+    def test_other_work_releases_the_trust_in_version_1(
+        self, client: Client, speak: Speak, trusts: Any, name: str
+    ) -> None:
         v1 = speak(version=V1)
         client("POST", "actions", self.LIBRARY, by=ALICE)
         restore = {"job_actions": [{"freezer_action": {"action": "restore"}}]}
@@ -364,7 +366,7 @@ class TestOtherWork:
             assert _trust(client, job_id) is None
 
 
-def test_a_token_in_either_header_delegates(client: Client, keystone: Keystone, trusts: Any) -> None:
+def test_token_in_either_header_can_delegate(client: Client, keystone: Keystone, trusts: Any) -> None:
     token = keystone.token("alice", "trusting", "member")
     for headers in (
         {"X-Storage-Token": token},
@@ -395,7 +397,7 @@ class TestVersion1:
         assert v1("DELETE", "jobs/j1", by=ALICE).status == 204
         assert trusts("alice") == {}
 
-    def test_own_jobs_have_no_trust(self, client: Client, speak: Speak, trusts: Any) -> None:
+    def test_job_created_in_v1_has_no_trust(self, client: Client, speak: Speak, trusts: Any) -> None:
         assert speak(version=V1)("POST", "jobs/j1", JOB, by=ALICE).status == 201
         assert _trust(client, "j1") is None
         assert trusts("alice") == {}
@@ -408,7 +410,7 @@ class TestOptions:
         assert _trust(client, _create(client)) is None
         assert trusts("alice") == {}
 
-    def test_enforced(self, speak: Speak, trusts: Any) -> None:
+    def test_enforced_trusts_apply_to_ordinary_clients(self, speak: Speak, trusts: Any) -> None:
         client = speak("enforce_trusts = true")
         _register(client)
         assert _trust(client, _create(client, client_id="node1")) in trusts("alice")
@@ -422,7 +424,7 @@ class TestOptions:
         assert {role["name"] for role in trust["roles"]} >= roles
         assert option == "" or len(trust["roles"]) == 1
 
-    def test_account_of_another_section(self, speak: Speak, keystone: Keystone, trusts: Any) -> None:
+    def test_trustee_is_the_account_of_auth_section(self, speak: Speak, keystone: Keystone, trusts: Any) -> None:
         keystone.token("central", "service", "service")
         section = keystone.section().replace("keystone_authtoken", "central").replace("= freezer", "= central")
         client = speak("auth_section = central", more=section)
@@ -469,7 +471,7 @@ class TestFailures:
         _register(client)
         return client
 
-    def test_unknown_roles(self, speak: Speak, trusts: Any) -> None:
+    def test_unknown_role_is_422(self, speak: Speak, trusts: Any) -> None:
         client = speak("trusts_delegated_roles = member,no-such-role")
         _register(client)
         assert self._refused(client) == (
@@ -479,7 +481,7 @@ class TestFailures:
         )
         assert trusts("alice") == {}
 
-    def test_role_that_the_caller_lacks(self, speak: Speak, keystone: Keystone) -> None:
+    def test_role_that_the_caller_lacks_is_422(self, speak: Speak, keystone: Keystone) -> None:
         keystone.role("conductor")
         client = speak("trusts_delegated_roles = conductor")
         _register(client)
@@ -495,7 +497,7 @@ class TestFailures:
             ("username = freezer", ""),
         ],
     )
-    def test_unusable_account(self, speak: Speak, keystone: Keystone, old: str, new: str) -> None:
+    def test_account_that_cannot_log_in_is_422(self, speak: Speak, keystone: Keystone, old: str, new: str) -> None:
         client = self._with_account(speak, keystone, old, new)
         assert self._refused(client) == (
             422,
@@ -503,12 +505,12 @@ class TestFailures:
             "Cannot deduce trustee user from auth_section",
         )
 
-    def test_admin_without_a_role_in_the_project(self, client: Client, keystone: Keystone) -> None:
+    def test_admin_without_a_role_in_the_project_is_422(self, client: Client, keystone: Keystone) -> None:
         project = keystone.project("trusting")
         answer = client("POST", f"/v2/{project}/jobs/j1", JOB, by="root@operators admin")
         assert answer.error[:2] == (422, "Missing required credentials")
 
-    def test_admin_with_a_role_in_the_project(self, client: Client, keystone: Keystone) -> None:
+    def test_admin_with_a_role_in_the_project_can_delegate(self, client: Client, keystone: Keystone) -> None:
         keystone.token("chief", "trusting", "member")
         project = keystone.project("trusting")
         answer = client("POST", f"/v2/{project}/jobs/j1", JOB, by="chief@operators admin")
@@ -530,7 +532,7 @@ class TestFailures:
         assert answer.error[:2] == (422, "Missing required credentials")
         keystone.ask("DELETE", f"{path}/{created['id']}", token=token)
 
-    def test_fault_101_unreachable_keystone(self, speak: Speak, keystone: Keystone) -> None:
+    def test_fault_101_unreachable_keystone_is_503(self, speak: Speak, keystone: Keystone) -> None:
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
             nowhere = f"auth_url = http://127.0.0.1:{held.getsockname()[1]}/v3"
@@ -541,6 +543,6 @@ class TestFailures:
                 "The identity service is not available, try again later",
             )
 
-    def test_fault_101_failing_keystone(self, speak: Speak, keystone: Keystone, broken: str) -> None:
+    def test_fault_101_failing_keystone_is_503(self, speak: Speak, keystone: Keystone, broken: str) -> None:
         client = self._with_account(speak, keystone, f"auth_url = {keystone.url}", f"auth_url = {broken}")
         assert self._refused(client)[:2] == (503, "Service Unavailable")

@@ -33,7 +33,7 @@ class Environment:
         return str(self.directory / "bin" / name)
 
     def run(self, name: str, *arguments: str, code: int = 0) -> str:
-        """What one of its programs prints; it has to end with this code."""
+        """Run a program of the environment, check its exit code, and return its output."""
         done = subprocess.run(
             [self.command(name), *arguments],
             capture_output=True,
@@ -47,18 +47,18 @@ class Environment:
         return done.stdout
 
     def install(self, *arguments: str) -> None:
-        # pip's cache is the user's: nothing is fetched twice.
+        # Use the pip cache of the user, so that nothing is downloaded twice.
         cache = self.variables.get("PIP_CACHE_DIR") or str(Path.home() / ".cache/pip")
         self.run("python", "-m", "pip", "install", "--quiet", "--cache-dir", cache, *arguments)
 
     def files(self) -> set[str]:
-        """Without what Python compiled, and without directories: pip leaves an empty ``etc``."""
+        """Return its files, without directories and compiled modules. pip leaves an empty ``etc``."""
         found = (path.relative_to(self.directory) for path in self.directory.rglob("*") if path.is_file())
         return {str(path) for path in found if "__pycache__" not in path.parts}
 
 
 class UserInstallation(Environment):
-    """What ``pip install --user`` makes."""
+    """A user installation, as ``pip install --user`` creates it."""
 
     def _make(self, python: Path) -> None:
         (self.directory / "bin").mkdir(parents=True)
@@ -70,7 +70,7 @@ class UserInstallation(Environment):
 
 
 class Installed(Service):
-    """`freezer-api` of an environment on a free port, with these arguments."""
+    """A process of the environment's `freezer-api` on a free port, with these arguments."""
 
     environment: Environment
 
@@ -84,7 +84,7 @@ class Installed(Service):
         return self.in_environment("freezer-api", *self.arguments)
 
     def in_environment(self, name: str, *arguments: str) -> list[str]:
-        """The command that runs one of its programs, at home."""
+        """Return the command that runs a program of the environment in its home directory."""
         variables = [f"{name}={value}" for name, value in self.environment.variables.items()]
         return [
             "env",
@@ -107,7 +107,7 @@ def running(environment: Environment, *arguments: str) -> Iterator[Installed]:
 
 
 def write_config(environment: Environment) -> Path:
-    """Write the smallest configuration for the installed paste file; the service finds it by its place."""
+    """Write a minimal configuration that names no paste file: the service finds the installed one."""
     config = environment.home / "freezer.conf"
     keystone = "http://127.0.0.1:5000"
     account = f"auth_type = password\nauth_url = {keystone}\nwww_authenticate_uri = {keystone}\n"
@@ -116,7 +116,7 @@ def write_config(environment: Environment) -> Path:
 
 
 def check_it_has_a_paste_file(environment: Environment) -> None:
-    """Check that the service finds a paste file that was neither copied nor named."""
+    """Check that the service finds the installed paste file without configuration."""
     config = write_config(environment)
     place = ("--bind-host", "127.0.0.1", "--bind-port", "0")
     with running(environment, "--config-file", str(config), *place) as service:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m tests.packaging.interpreters VERSION: prints where a Python of this version is, 3.12 for example."""
+"""python -m tests.packaging.interpreters VERSION: print the path of a Python of this version, such as 3.12."""
 
 import glob
 import os
@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 VERSIONS = ("3.11", "3.12", "3.13")
-"""Those that the package says it runs on."""
+"""Python versions that the package supports."""
 
 _ASKED = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
 
 
 def find(version: str) -> Path | None:
-    """The first that runs and can make virtual environments: this one, on the path, or one of pyenv's."""
+    """Return the first usable Python of this version: the running one, one on the path, or one of pyenv."""
     return next((found for found in _candidates(version) if _is(found, version)), None)
 
 
@@ -29,7 +29,7 @@ def _candidates(version: str) -> Iterator[Path]:
 
 
 def _is(python: Path, version: str) -> bool:
-    """A name on the path may be pyenv's stand-in for a version that is not chosen."""
+    """Return whether this Python has the version and can create environments; a shim of pyenv may fail."""
     if shutil.which(python) is None:
         return False
     answer = subprocess.run([python, "-c", _ASKED], capture_output=True, text=True, check=False)

@@ -69,7 +69,7 @@ def test_databases(extra: str, server: str, with_extra: With, sql_servers: SQLSe
     check_store(with_extra(extra), f"[database]\nconnection = {sql_servers.database(server)}\n")
 
 
-def test_journal(with_extra: With) -> None:
+def test_journal_extra_logs_to_the_journal(with_extra: With) -> None:
     environment = with_extra("journal")
     config = environment.home / "freezer.conf"
     config.write_text("[DEFAULT]\nuse_journal = true\n")

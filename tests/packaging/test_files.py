@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is in the source archive and in the wheel, and what the wheel says of itself."""
+"""The contents of the source archive and the wheel, and the metadata of the wheel."""
 
 import configparser
 import re
@@ -23,12 +23,12 @@ PROMISED = {
     "oslo.policy.policies": {"freezer-api"},
     "paste.app_factory": {"service_v1"},
 }
-"""The names by which others find something in the package."""
+"""The entry points of the package by group."""
 
 
 @pytest.fixture(scope="module")
 def information(built: Built) -> str:
-    """The wheel's own directory."""
+    """The directory in the wheel with its metadata."""
     name, version, *_ = built.wheel.name.split("-")
     return f"{name}-{version}.dist-info"
 
@@ -42,11 +42,11 @@ def metadata(built: Built, information: str) -> Message:
 def test_archive_contains_all_files_of_the_source(built: Built) -> None:
     archived = {name for name in built.archived() if not name.startswith("freezer_api.egg-info/")}
     assert archived == {*files(), "AUTHORS", "ChangeLog", "PKG-INFO"} - {".gitignore"}
-    # kolla copies it as it is.
+    # kolla copies this file unchanged.
     assert "etc/freezer/freezer-paste.ini" in archived
 
 
-def test_the_wheel_is_the_package_and_its_files(built: Built, information: str) -> None:
+def test_wheel_contains_the_package_and_its_files(built: Built, information: str) -> None:
     data = information.replace(".dist-info", ".data")
     packed = [name for name in built.packed() if not name.startswith(f"{information}/")]
     package = [name for name in files() if name.startswith("freezer_api/")]
@@ -59,7 +59,7 @@ def test_the_wheel_is_the_package_and_its_files(built: Built, information: str) 
 
 
 @pytest.mark.filterwarnings("ignore:'cgi' is deprecated")  # by WebOb, a dependency of oslo.middleware
-def test_promised_modules_exist_and_can_be_imported(built: Built, information: str) -> None:
+def test_entry_points_exist_and_can_be_imported(built: Built, information: str) -> None:
     config = configparser.ConfigParser(delimiters="=")
     config.optionxform = str  # type: ignore[assignment,method-assign]
     with ZipFile(built.wheel) as wheel:
@@ -79,7 +79,7 @@ def test_version_is_a_dev_version_of_the_release_in_setup_cfg(built: Built, meta
     assert built.archive.name == f"freezer_api-{metadata['Version']}.tar.gz"
 
 
-def test_the_metadata(metadata: Message) -> None:
+def test_metadata_of_the_wheel(metadata: Message) -> None:
     assert metadata["Name"] == "freezer-api"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License"] == "Apache-2.0"

@@ -98,7 +98,7 @@ def test_archive_and_wheel_install_the_same_files(built: Built, version: str, tm
     brought = []
     for distribution in (built.wheel, built.archive):
         environment.install("--no-deps", str(distribution))
-        # pbr writes pbr.json only into wheels that a builder makes.
+        # pbr writes pbr.json only into wheels that a build frontend creates.
         brought.append({file for file in environment.files() - before if not file.endswith("/pbr.json")})
         environment.run("python", "-m", "pip", "uninstall", "--quiet", "--yes", "freezer-api")
         assert environment.files() == before

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the command line only, the store in ``--data-dir``, and the first line of the log."""
+"""Options that exist only on the command line, the store in ``--data-dir``, and the first log line."""
 
 import logging
 import warnings
@@ -20,7 +20,7 @@ with warnings.catch_warnings():
 
 @pytest.mark.parametrize("line", ["standalone = true", "data_dir = /tmp", "port = 1"])
 def test_command_line_options_in_a_file_are_refused(tmp_path: Path, line: str) -> None:
-    """A reload reads files again, when the service may listen on a public address."""
+    """A reload reads the files again, while the service may listen on a public address."""
     file = tmp_path / "freezer.conf"
     file.write_text(f"[DEFAULT]\n{line}\n")
     name = line.partition(" ")[0]

@@ -215,7 +215,7 @@ EACH, TOGETHER = [("a", "1"), ("b", "2")], [("a,b", "1,2")]
     ],
 )
 def test_postgresql_hosts_are_tried_one_by_one(query, hosts):
-    """Unless the library has to choose among them."""
+    """Unless libpq has to choose among the hosts."""
     driver = PostgreSQL(urls.parsed(f"postgresql://u@/f?{query}"))
     assert [(host.get("host"), host.get("port")) for host in driver._hosts] == hosts
     assert {host["dbname"] for host in driver._hosts} == {"f"}

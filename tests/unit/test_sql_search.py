@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many conditions become one, as written for each database. The contract tests ask the databases."""
+"""The SQL of combined conditions for each database. The contract tests execute it."""
 
 import re
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which store a configuration selects, its options, and that secrets are not shown."""
+"""The store that a configuration selects, and its options, without secrets in messages."""
 
 import contextlib
 import logging

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many lists of one project a worker serves at once."""
+"""The number of concurrent lists of one project in a worker."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_default_is_half_of_the_threads(option: int | None, threads: int | None,
     assert max_lists(option, threads) == most
 
 
-def test_share_of_one_project_leaves_others_alone() -> None:
+def test_limit_of_one_project_does_not_affect_others() -> None:
     list_limiter = ListLimiter(2)
     with list_limiter.acquire("a"), list_limiter.acquire("a"), list_limiter.acquire("b"):
         with pytest.raises(TooManyLists, match=r"\[api\] max_concurrent_lists"), list_limiter.acquire("a"):
@@ -34,7 +34,7 @@ def test_share_of_one_project_leaves_others_alone() -> None:
             pass
 
 
-def test_share_is_released_when_the_list_fails() -> None:
+def test_failed_list_is_no_longer_counted() -> None:
     list_limiter = ListLimiter(1)
     for _ in range(3):
         with pytest.raises(KeyError), list_limiter.acquire("a"):

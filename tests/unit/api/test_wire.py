@@ -10,7 +10,7 @@ from freezer_api.errors import Malformed
 
 
 class Broken:
-    """The body of a connection that is gone."""
+    """The body of a request whose client has disconnected."""
 
     def read(self, _size: int) -> bytes:
         raise OSError("connection reset by peer")

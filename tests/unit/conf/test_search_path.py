@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where configuration files are found if none is named, and the files that the configuration names."""
+"""Find configuration files in the default places, and the files that the configuration names."""
 
 from pathlib import Path
 

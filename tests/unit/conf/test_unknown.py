@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unknown groups and options: one line for each, none for those of other programs."""
+"""Each unknown group or option is reported in one line, except those of other programs."""
 
 import re
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def _find(*files: Path) -> list[str]:
 
 @pytest.fixture
 def find(read_config: ReadConfig) -> Find:
-    """Return a function that returns the lines for a file of this text, without what all lines have in common."""
+    """Return a function that returns the lines for a file of this text, without the part common to all lines."""
 
     def _find(text: str, **options: bool) -> list[str]:
         conf = read_config(text, opts.register_stores)

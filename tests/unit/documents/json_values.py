@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""JSON values as strategies, and a watch over the inputs of pure functions."""
+"""Strategies for JSON values, and a check that pure functions do not modify their inputs."""
 
 import copy
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ OBJECTS = objects(VALUES)
 
 
 def is_identical(left: Any, right: Any) -> bool:
-    """Equal in every type, too: 1 is not 1.0."""
+    """Return whether two values are equal in value, type and order of keys: 1 is not 1.0."""
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
@@ -43,7 +43,7 @@ def unchanged(*inputs: Any) -> Iterator[None]:
 
 
 def nested(levels: int, bottom: Any = 1) -> Any:
-    """A value of so many levels, objects and lists by turns."""
+    """Return a value with this number of levels, alternately objects and lists."""
     value = bottom
     for level in range(levels):
         value = {"a": value} if level % 2 else [value]

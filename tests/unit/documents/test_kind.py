@@ -12,7 +12,7 @@ from freezer_api.documents.schedules import SCHEDULE_FIELDS
 from freezer_api.documents.sessions import SESSIONS
 
 HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}
-"""What v1 does not show."""
+"""Paths that v1 does not show."""
 
 
 @pytest.mark.parametrize(

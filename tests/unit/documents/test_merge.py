@@ -47,7 +47,7 @@ def test_merging_twice_equals_merging_once(document: Any, patch: Any) -> None:
 
 
 def holds(merged: Any, part: Any) -> bool:
-    """Whether nothing of an object is missing, at any depth."""
+    """Return whether an object has all keys and values of another one, at any depth."""
     if isinstance(merged, dict) and isinstance(part, dict):
         return all(key in merged and holds(merged[key], value) for key, value in part.items())
     return is_identical(merged, part)

@@ -44,7 +44,7 @@ def finds(kind: Kind, document: Any, name: str, value: Any, hidden: Any = None) 
 
 
 def has(kind: Kind, document: Any, name: str) -> bool:
-    """Whether the document has anything but null at this name."""
+    """Return whether the document has a value other than null at this name."""
     names = kind.resolve(name, V1[kind.name])
     return any(entry.name in names and entry.value != NULL for entry in search_index(kind, document).entries)
 
@@ -446,7 +446,7 @@ LARGE = {
 def test_index_of_a_document_is_bounded(metadata: Any) -> None:
     index = search_index(BACKUPS, backup(**metadata, hostname="h9", container="c9"))
     assert max(size(index)) < 2 * 1024 * 1024
-    # Defined fields come first, wherever they are in the document, and the service's own are always included.
+    # Defined fields come first, regardless of their order, and those that the service sets are always included.
     assert Entry("backup_metadata.hostname", Value("string", "h9")) in index.entries
     assert {"h9", "c9"} <= index.words
     assert Entry("project_id", Value("string", "p1")) in index.entries

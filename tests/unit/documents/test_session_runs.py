@@ -147,7 +147,7 @@ class SessionRuns(RuleBasedStateMachine):
 
     @rule(tag=st.integers(0, 8))
     def patch_the_tag(self, tag: int) -> None:
-        """A patched tag is only a new number: it makes no old entry a new one, nor the other way round."""
+        """A PATCH of the tag changes only the tag, not which members have joined the current run."""
         self.session = deep_merge(self.session, sessions.patch_of({"session_tag": tag}))
         self.tag = tag
 
@@ -177,7 +177,7 @@ TestSessionRuns.settings = settings(max_examples=settings().max_examples * 3, st
 
 
 class RunsWithoutPatches(SessionRuns):
-    """Among members alone the tag never falls, and rises by one, once in a window."""
+    """Without PATCHes the tag never decreases, and increases by one at most once in a hold-off window."""
 
     patch_the_tag = None
 

@@ -133,7 +133,7 @@ FORMS = {
     "session": (sessions.FORM, {}),
     "session replacement": (sessions.REPLACE_FORM, {"session_tag": 0}),
 }
-"""Every form, with the least that it accepts."""
+"""Every form with the smallest document that it accepts."""
 
 each_form = pytest.mark.parametrize(("form", "least"), FORMS.values(), ids=FORMS)
 
@@ -148,7 +148,7 @@ NASTY = st.sampled_from(ODD)
 
 
 def around(schema: Any) -> st.SearchStrategy[Any]:
-    """Values that fit the schema, nearly fit it, or do not at all."""
+    """Return a strategy for values that are valid, almost valid, or invalid by the schema."""
     values = NASTY | VALUES
     if "enum" in schema:
         values |= st.sampled_from(schema["enum"])
@@ -189,7 +189,7 @@ def test_compiled_validator_agrees_with_jsonschema(form: Form, least: Any) -> No
 
 
 def places(schema: Any, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
-    """Every place in a form where a value may stand, with the way to it."""
+    """Yield the path of each value that the schema describes."""
     yield way
     for name, inner in schema.get("properties", {}).items():
         yield from places(inner, (*way, name))

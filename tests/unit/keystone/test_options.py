@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The options of ``[keystone_authtoken]``, their old names, and those that the middleware cannot do without."""
+"""The options of ``[keystone_authtoken]``: old names, defaults and required options."""
 
 import sys
 import warnings
@@ -89,7 +89,7 @@ def test_missing_package_is_refused_at_start(
     module: str,
     package: str,
 ) -> None:
-    # As if it were not installed.
+    # Simulate a missing package.
     monkeypatch.setitem(sys.modules, module, None)
     account = "auth_type = password\nauth_url = http://127.0.0.1:1"
     conf = read_config(f"[keystone_authtoken]\n{option}\n{account}\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies that the application leaves unread: how much of them is read, and for how long."""
+"""Unread request bodies are discarded up to a limit of size and time."""
 
 from collections.abc import Iterable
 from io import BytesIO
@@ -11,7 +11,7 @@ from freezer_api.middleware import drain
 
 
 class Endless:
-    """A body that goes on as long as it is read."""
+    """An endless body."""
 
     def __init__(self) -> None:
         self.read_size = 0
@@ -55,7 +55,7 @@ def test_broken_body_ends_the_drain() -> None:
     ("environ", "left"),
     [({"CONTENT_LENGTH": "4"}, b""), ({"wsgi.input_terminated": True}, b""), ({}, b"body")],
 )
-def test_drained_app_leaves_nothing_where_a_body_has_an_end(environ: dict[str, Any], left: bytes) -> None:
+def test_body_with_a_known_end_is_read_after_a_refusal(environ: dict[str, Any], left: bytes) -> None:
     body = BytesIO(b"body")
     response = drain.DrainBody(refuse)({"wsgi.input": body, **environ}, None)
     assert (list(response), body.read()) == ([b"refused"], left)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What log lines and calls of the store know of the request that a thread serves."""
+"""The context of a request in log lines and in calls to the store."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ from freezer_api.middleware.request_log import WAITED, LogContext, RequestLog
 from freezer_api.repository.outages import Outages
 
 
-def test_the_context_knows_the_caller_when_a_line_is_written() -> None:
+def test_log_line_has_the_current_caller() -> None:
     seen: list[dict[str, Any]] = []
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -26,7 +26,7 @@ def test_the_context_knows_the_caller_when_a_line_is_written() -> None:
         return []
 
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/jobs", "HTTP_X_OPENSTACK_REQUEST_ID": "mine"}
-    # In a thread of its own, where no other test has left a context.
+    # Use a new thread, which has no context of another test.
     thread = threading.Thread(target=lambda: RequestLog(app)(environ, lambda *_: None))
     thread.start()
     thread.join()
@@ -50,7 +50,7 @@ def logged_between_requests() -> dict[str, Any]:
     return current.get_logging_values()
 
 
-def test_the_context_of_a_request_ends_with_it() -> None:
+def test_context_is_removed_after_the_request() -> None:
     def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("200 OK", [])
         return []
@@ -60,7 +60,7 @@ def test_the_context_of_a_request_ends_with_it() -> None:
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_a_filter_that_fails_is_answered_and_logged_with_its_request(
+def test_error_in_a_filter_is_500_and_logged_with_the_request_id(
     caplog: pytest.LogCaptureFixture, begun: bool
 ) -> None:
     seen: list[Any] = []
@@ -97,9 +97,7 @@ def test_a_filter_that_fails_is_answered_and_logged_with_its_request(
 
 
 @pytest.mark.parametrize(("waited", "seconds"), [({}, 4.0), ({WAITED: 1.0}, 3.0)])
-def test_store_has_less_time_when_the_request_waited_for_a_thread(
-    waited: dict[str, float], seconds: float
-) -> None:
+def test_wait_for_a_thread_reduces_the_deadline_of_the_store(waited: dict[str, float], seconds: float) -> None:
     allowed = []
 
     def app(_environ: dict[str, Any], start_response: Any) -> list[bytes]:

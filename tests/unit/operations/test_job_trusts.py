@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When a trust is created and revoked; ``tests/keystone`` has a real Keystone."""
+"""Creation and revocation of trusts; ``tests/keystone`` tests them with a real Keystone."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -64,7 +64,7 @@ def trusts(repository: Repository, notary: Notary) -> JobTrusts:
 
 
 def _failed(trusts: JobTrusts, old: Document | None) -> Document | None:
-    """The job that would have been written."""
+    """Return the job of an operation whose write fails."""
     new = None
     with suppress(Unavailable), trusts.delegation(PROJECT, ALICE) as delegation:
         new = delegation.apply_trust(old, JOB, CENTRAL)
@@ -76,7 +76,7 @@ def test_job_of_central_client_gets_one_trust(trusts: JobTrusts, notary: Notary)
     with trusts.delegation(PROJECT, ALICE) as delegation:
         first, again = (delegation.apply_trust(None, JOB, CENTRAL) for _ in range(2))
     assert first == again == with_trust(JOB, "trust0", "alice")
-    # The job was not written after all.
+    # The write of the job failed.
     assert notary.ended == ["trust0"]
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A page ends early where its documents are large, never before ten of them, and is read in parts."""
+"""A page of large documents ends early, but not before ten documents, and is read in parts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,7 +54,9 @@ def keys(page: Page) -> list[str]:
         (1000, 2 * BATCH_SIZE, 2 * BATCH_SIZE),
     ],
 )
-def test_page_ends_where_the_bytes_end(repository: Repository, limit: int, documents: int, expected: int) -> None:
+def test_page_ends_at_the_limit_of_bytes(
+    repository: Repository, limit: int, documents: int, expected: int
+) -> None:
     query = Query(limit=limit, with_total=True)
     page = bounded_page(repository, JOBS, query, documents * SIZE)
     assert keys(page) == KEYS[:expected]

@@ -56,7 +56,7 @@ def test_changed_file_takes_effect_in_time(rules: Enforcement, policy_file: Path
     assert _allows(rules)
     policy_file.write_text('"jobs:get": "!"\n')
     clock.now += RELOAD_INTERVAL - 0.1
-    # No decision for this caller is cached, and still the file is not read.
+    # The decision for this caller is not cached, but the file is not read again yet.
     assert _allows(rules, replace(ALICE, user_id="bob"))
     clock.now += 0.2
     assert not _allows(rules)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which policy files are read, and the errors in those that cannot be used."""
+"""Find and parse policy files, and report errors in them."""
 
 from pathlib import Path
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A call that does not return in time is left behind, and other calls are refused until it has returned."""
+"""After a call times out, other calls are refused until its thread has returned."""
 
 import threading
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def calls(recovered: threading.Event) -> Iterator[BoundedCalls]:
 
 @pytest.fixture
 def hang() -> Iterator[threading.Event]:
-    """Set to let hanging work return."""
+    """An event that lets hanging work return when set."""
     event = threading.Event()
     yield event
     event.set()
@@ -49,7 +49,7 @@ def test_sequential_calls_share_one_thread_until_close(calls: BoundedCalls) -> N
     assert calls.call(lambda: 1, 30.0) == 1
 
 
-def test_hanging_call_is_left_behind_until_it_returns(
+def test_other_calls_are_refused_until_a_hanging_call_returns(
     calls: BoundedCalls, recovered: threading.Event, hang: threading.Event
 ) -> None:
     with pytest.raises(StillRunning):
@@ -92,11 +92,11 @@ def test_recovery_is_reported_when_the_last_call_has_returned(
     assert recovered.wait(30)
 
 
-def test_interrupted_caller_leaves_the_work_behind(
+def test_work_continues_after_its_caller_is_interrupted(
     calls: BoundedCalls, recovered: threading.Event, hang: threading.Event
 ) -> None:
     class Interrupted:
-        """In the place of the queue at which the caller waits: a signal's handler raises there."""
+        """Replaces the queue on which the caller waits, and raises as a signal handler would."""
 
         def get(self, timeout: float) -> None:
             raise KeyboardInterrupt

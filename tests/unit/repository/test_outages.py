@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An outage is remembered, one call at a time probes the store, and the calls of a request share a deadline."""
+"""During an outage one call at a time probes the store, and the calls of a request share a deadline."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -70,7 +70,7 @@ def test_call_during_an_outage_is_a_probe_of_a_second(outages: Outages, clock: C
         assert call.end == clock.now + 4.0
 
 
-def test_outage_of_writing_leaves_reading_alone(outages: Outages, clock: Clock) -> None:
+def test_outage_of_writes_does_not_affect_reads(outages: Outages, clock: Clock) -> None:
     fail(outages, clock, WRITING)
     succeed(outages, clock, READING)
     assert outages.has(WRITING)
@@ -124,7 +124,7 @@ def test_slow_call_while_others_are_answered_begins_no_outage(
     assert caplog.messages == ["The store did not answer a request within 4.0 s, but answered others: it is slow"]
 
 
-def test_refusal_begins_an_outage_however_recent_the_last_answer(outages: Outages, clock: Clock) -> None:
+def test_refused_connection_begins_an_outage_at_once(outages: Outages, clock: Clock) -> None:
     succeed(outages, clock)
     fail(outages, clock, after=0.001, everywhere=True)
     assert outages.has(WRITING)
@@ -167,7 +167,7 @@ def test_slow_calls_of_a_queued_request_have_time_for_an_attempt(outages: Outage
 def test_queued_request_does_not_wait_for_a_probe(
     outages: Outages, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A request that waits for the probe would wait for this thread, to the end of the test run.
+    # A request that waited for the probe would wait for this thread for ever.
     monkeypatch.setattr(module, "PROBE_WAIT_TIMEOUT", 3600.0)
     fail(outages, clock, everywhere=True)
     with outages.call(READING, 4.0), one_request(3600.0), pytest.raises(Unavailable):
