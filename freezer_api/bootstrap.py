@@ -118,7 +118,7 @@ _NEEDED = {
     "use_journal": ("systemd", "systemd-python"),
     "publish_errors": ("oslo_messaging", "oslo.messaging"),
 }
-"""Options of the log that need an optional package: its module and its name."""
+"""Options of the log that need an optional package, with the module and the name of the package."""
 
 
 def _describe_log_error(file: str | None, error: Exception) -> str:

@@ -35,7 +35,7 @@ ELASTICSEARCH_DRIVERS = (
     "freezer_api.db.elasticsearch.driver.ElasticSearchDB",
 )
 SQL_DRIVERS = ("sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver")
-# kolla wrote the second name for years.
+# kolla used the second name for years.
 _SQL_BACKENDS = ("sqlalchemy", "sqlachemy")
 
 _ADMIN_DEADLINE = 30.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The list of versions, and the home document of each."""
+"""The list of versions, and the JSON home document of each version."""
 
 import re
 from collections.abc import Collection, Mapping

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from freezer_api.errors import TooManyLists
 
 MIN_THREADS = 4
-"""A worker with fewer threads has no limit by default: half of them would be one list at a time."""
+"""By default a worker with fewer threads has no limit, because half of them would be only one list."""
 
 
 def max_lists(option: int | None, threads: int | None) -> int | None:

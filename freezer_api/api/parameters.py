@@ -37,7 +37,7 @@ def parameter(req: falcon.Request, name: str) -> str | None:
 
 
 def integer(req: falcon.Request, name: str, default: int, minimum: int) -> int:
-    """Return an integer, of a comma list the last; the maximum is that of 64 bits."""
+    """Return an integer, limited to 64 bits. In a list with commas, the last item applies."""
     value = parameter(req, name)
     if value is None:
         return default

@@ -207,7 +207,7 @@ class _Reader:
 
 
 def _may_hold(field: Field, word: str) -> bool:
-    """Return whether a valid value of the field may contain this word."""
+    """Return whether a valid value of the field can contain this word."""
     values = field.schema.get("enum")
     if values is not None:
         return word in values

@@ -103,7 +103,7 @@ def _is_central(value: Value) -> q.Condition:
 
 
 def _all_filled(prefix: str, defaults: Document) -> dict[str, Meaning]:
-    """Leave out ``description``: it is found by its words, and a filled one has none."""
+    """Return the meanings of paths with defaults, except ``description``, whose default has no words."""
     searched = {name: default for name, default in defaults.items() if name != "description"}
     return {prefix + name: _filled(prefix + name, default) for name, default in searched.items()}
 

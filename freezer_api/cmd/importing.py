@@ -21,10 +21,10 @@ from freezer_api.repository.protocol import Repository
 from freezer_api.stores import Store
 
 KIND_NAMES = ("actions", "clients", "jobs", "sessions", "backups")
-"""In the order of the import: documents come before those that name them."""
+"""The kinds in the order of the import: documents are imported before those that refer to them."""
 
 CONFIGURED = "database"
-"""The word that stands for the URL in ``[database] connection``."""
+"""The argument that means the URL in ``[database] connection``."""
 
 _CHOICES = [choice.value for choice in OnConflict]
 

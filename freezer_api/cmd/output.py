@@ -17,6 +17,6 @@ def printed() -> Iterator[None]:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        # At its end the process would try to write the buffered output again.
+        # Otherwise the process would try to write the buffered output again when it ends.
         sys.stdout = None
         raise CommandError(f"cannot write to stdout: {error.strerror}") from None

@@ -18,7 +18,7 @@ LIBRARIES = {
     "oslo_middleware_tracing": "oslo.middleware",
     "oslo_policy": "oslo.policy",
 }
-"""The groups of libraries, and the namespaces that list their options."""
+"""The namespaces that list the options of libraries, by group."""
 
 
 @cache

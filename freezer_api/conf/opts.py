@@ -225,7 +225,7 @@ DATABASE: list[cfg.Opt] = [
         help="Number of connections that each worker process keeps open. Defaults to its threads. 0: no limit.",
     ),
 ]
-"""The options of oslo.db that have an effect here; ``obsolete.OPTIONS`` has the others."""
+"""The options of oslo.db that this service uses; ``obsolete.OPTIONS`` contains the others."""
 
 
 def _once_in_storage(name: str) -> list[cfg.DeprecatedOpt]:
@@ -358,7 +358,7 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
 
     logging = _library_options(
         "oslo.log",
-        # No record of this service is about an instance.
+        # Log records of this service never refer to an instance.
         without=("instance_format", "instance_uuid_format"),
         default_log_levels=default_log_levels(),
         use_stderr=True,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Actions: what a job does. They are stored in a library of the caller and copied into jobs."""
+"""Actions, the steps of a job. They are stored in the caller's library and copied into jobs."""
 
 from dataclasses import replace
 from typing import Any
@@ -64,7 +64,7 @@ RETRY_FIELDS = (
     Field("max_retries", INTEGER, Index.LONG),
     Field("max_retries_interval", INTEGER, Index.LONG),
 )
-"""How often a job tries an action; stored beside the definition."""
+"""The retries of an action, stored next to its definition."""
 
 RETRY_DEFAULTS: Document = {"mandatory": False, "max_retries": 5, "max_retries_interval": 6}
 """The values that v2 stores and shows for missing keys."""

@@ -77,7 +77,7 @@ def list_of(schema: Schema) -> Schema:
 
 
 class Index(Enum):
-    """How a field is searched."""
+    """The ways to search a field."""
 
     KEYWORD = "keyword"
     TEXT = "text"
@@ -88,7 +88,7 @@ class Index(Enum):
     BOOLEAN = "boolean"
     DATE = "date"
     ASIDE = "aside"
-    """Only found by its name, not by words of the document, because not every caller may see it."""
+    """Found only by the name of the field, not by words of the document, because not every caller may see it."""
     OFF = "off"
     """Not searchable."""
     MEMBERS = "members"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs: what a client does and when."""
+"""Jobs: the actions of a client, and their schedule."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -41,7 +41,7 @@ _SCHEDULE_FIELDS = tuple(
 )
 
 _ADDED = ("session_id", "session_tag", "job_schedule")
-"""Of bounded size, and changed by events, sessions and schedulers."""
+"""The properties of bounded size that events, sessions and schedulers change."""
 
 
 def _sent(job: Document) -> Document:

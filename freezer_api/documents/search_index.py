@@ -36,7 +36,7 @@ _OVERHEAD = 12
 """Bytes of an item of the index, without its texts."""
 
 REVISION = 2
-"""Incremented when the same definition results in other entries, values or words than before."""
+"""The version of this algorithm. Increment it when a change of the code results in a different index."""
 
 Scalar = str | int | float | bool | None
 
@@ -54,7 +54,7 @@ class Value(NamedTuple):
 
 NULL = Value("null", "")
 PRESENT = Value("present", "")
-"""An existing value that is equal to no other: an object, an empty list, or a value that is too long."""
+"""A value that exists but equals no searched value: an object, an empty list, or a value that is too long."""
 
 
 class Entry(NamedTuple):
@@ -225,14 +225,14 @@ class _Builder:
             self._add_text(None if isinstance(value, list) else value, field, path)
 
     def _count_value(self) -> bool:
-        """Count a value; return whether it is searchable."""
+        """Count a value, and return whether it is within the limit of searchable values."""
         if not self._is_own:
             self._values_left -= 1
             self._is_full = self._is_full or self._values_left < 0
         return self._is_own or not self._is_full
 
     def _fits(self, *texts: str) -> bool:
-        """Count an item of the index that consists of these texts; return whether it is included."""
+        """Add the size of these texts, and return whether they fit into the index."""
         self._size_left -= sum(map(_length, texts)) + _OVERHEAD
         self._is_full = self._is_full or self._size_left < 0
         return self._is_own or self._size_left >= 0

@@ -232,7 +232,7 @@ def _joined_run(session: Document, job_id: str, now: int) -> Document:
 
 
 def ended(session: Document, request: End, now: int) -> Document:
-    """Return the session after a member's end; ``now`` in epoch seconds. Raises ``Invalid`` without a member.
+    """Return the session after a member's end at ``now`` (epoch seconds). Raises ``Invalid`` for other jobs.
 
     A member that joined the current run ends it with any tag, another one only with the current tag: the late end
     of an earlier run does not affect the current one.

@@ -23,7 +23,7 @@ from freezer_api.errors import Invalid
 _DRAFT = "http://json-schema.org/draft-04/schema#"
 _MAX_MESSAGE_LENGTH = 500
 _MAX_ERRORS = 100
-"""A body can break a rule in a hundred thousand places; errors at the root come first."""
+"""The maximum number of errors that are examined, those at the root first: a body may have 100,000."""
 
 _PHRASES = {
     "type": "is not of type {}",
@@ -35,7 +35,7 @@ _PHRASES = {
     "minimum": "is less than the minimum of {}",
     "maximum": "is greater than the maximum of {}",
 }
-"""What is wrong with a value, by the keyword of the schema; ``{}`` is the keyword's value."""
+"""The message for each violated keyword of a schema; ``{}`` is the keyword's value."""
 
 
 class Form:

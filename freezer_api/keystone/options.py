@@ -15,7 +15,7 @@ from freezer_api.conf import obsolete, reading
 GROUP = "keystone_authtoken"
 
 _OLD_NAMES = [option.name for option in obsolete.OPTIONS if option.group == GROUP and option.today]
-"""Names that the middleware no longer accepts, and that deployers' files still have."""
+"""Names that deployers' files still contain, but the middleware no longer accepts."""
 
 _DEFAULTS = {
     # A request must not wait longer for Keystone than its caller waits for the response.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keystone's middleware as filters of this service's pipelines: ``authtoken``, and what ``audit`` needs."""
+"""Keystone's middleware as filters of this service: ``authtoken``, and the requirements of ``audit``."""
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
@@ -48,7 +48,7 @@ def _check_auth_type(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
 def _check_packages(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
     """Refuse settings whose package is missing: the middleware would start, and fail at each request."""
     value = {**conf[options.GROUP], **settings}
-    # Older releases know neither.
+    # Older releases have neither option.
     binary = any(_is_true(value.get(name)) for name in ("memcache_sasl_enabled", "memcache_tls_enabled"))
     servers = ("bmemcached", "python-binary-memcached") if binary else ("memcache", "python-memcached")
     needed = {

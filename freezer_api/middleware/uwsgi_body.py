@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read chunked bodies under uWSGI, which leaves that to applications."""
+"""Read chunked bodies under uWSGI, which does not decode them."""
 
 from collections.abc import Callable, Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment

@@ -103,7 +103,7 @@ class Clients:
         raise _taken(client_id)
 
     def _unite(self, scope: Scope, client_id: str) -> Stored | None:
-        """Unite the project's clients of this id that are the same; return the strongest, None if none exists."""
+        """Merge duplicates among the project's clients of this id, and return the preferred one, or None."""
         project = scope.around({"project_id": scope.project_id})
         found = self._lookup.all_own(project, client_id)
         return unite(self._repository, found) if found else None

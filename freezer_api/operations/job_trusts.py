@@ -22,7 +22,7 @@ from freezer_api.repository.query import Is, Query
 
 @dataclass(frozen=True)
 class Delegator:
-    """The user who delegates rights; ``about`` is Keystone's data of the token."""
+    """The user who delegates rights; ``about`` is the data that Keystone returned for the token."""
 
     user_id: str
     project_id: str | None

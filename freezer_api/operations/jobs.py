@@ -126,7 +126,7 @@ class Jobs(DocumentOperations):
     def _delegate(
         self, scope: Scope, old: Document | None, new: Document, delegation: TrustDelegation
     ) -> Document:
-        """Check the new job, and return it with the trust that it needs; the same work keeps its trust."""
+        """Check the new job, and return it with the trust that it needs. Unchanged work keeps its trust."""
         if old is not None and _is_same_work(old, new, actions.identical_definition):
             return jobs.with_credentials_of(new, old)
         self._check_change(scope, old, new)

@@ -88,8 +88,8 @@ class Membership:
             if changed is not None and sessions.retriggers(session, changed.document):
                 raise Conflict(f"Session with ID {changed.key} was changed by another request")
         elif not jobs.pending_sessions(now.document):
-            # This is not a later change of the membership, which would be pending, but a PATCH of the job that was
-            # based on an older state.
+            # A later change of the membership would be pending. So this is a PATCH of the job that was based on an
+            # older state.
             raise Conflict(f"Job with ID {job_id} was changed by another request")
 
     def complete(self, scope: Scope, job_id: str, written: Collection[str] = ()) -> None:

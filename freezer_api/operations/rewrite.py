@@ -13,7 +13,7 @@ from freezer_api.errors import Conflict
 from freezer_api.repository.protocol import Repository, Stored
 
 MAX_ATTEMPTS = 100
-"""One of several concurrent changes of a document succeeds in each round."""
+"""Attempts of a change. In each round, one of several concurrent changes of a document succeeds."""
 
 _MIN_PAUSE, _MAX_PAUSE = 0.0005, 0.05
 """Seconds."""

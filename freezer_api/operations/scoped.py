@@ -152,7 +152,7 @@ class ScopedDocuments:
         return retry_on_conflict(attempt)
 
     def _create_or_conflict(self, scope: Scope, id_: str, document: Document) -> Stored:
-        """Create the document. Raises ``Conflict`` if it exists in the meantime: the next attempt reads it."""
+        """Create the document. Raises ``Conflict`` if it exists meanwhile, so that the next attempt reads it."""
         try:
             return self.create(scope, id_, document)
         except AlreadyExists as error:

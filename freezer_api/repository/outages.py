@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bounds on the time that a request waits for its store, and a memory of outages.
+"""Limit the time that a request waits for its store, and detect outages.
 
 Once a call got no response, calls to that place of the store are refused at once, except for one probe at a time,
 which takes at most a second. The first response ends the outage. So a store that hangs blocks neither the threads
@@ -19,7 +19,7 @@ from freezer_api.repository.forks import call_after_fork
 LOG = logging.getLogger(__name__)
 
 EVERYWHERE = ""
-"""The place of an outage of the whole store."""
+"""The place in an outage of the whole store."""
 
 READING, WRITING, CHECKING = "reading", "writing", "the health check"
 """Places of a SQL store, which may refuse writes but answer reads."""
@@ -28,7 +28,7 @@ PROBE_TIMEOUT = 1.0
 """Seconds that a call may take during an outage."""
 
 PROBE_WAIT_TIMEOUT = 0.1
-"""Seconds that other calls wait for the end of a probe. If the store answers, a probe takes less."""
+"""Seconds that other calls wait for the end of a probe. A successful probe takes less."""
 
 _SLOW = 1.0
 """Seconds after which a call is slow; a quarter of its limit, if that is less."""
@@ -139,7 +139,7 @@ class Outages:
         if request is not None and request.end is not None:
             allowed = min(allowed, request.end - begun)
             if allowed < min(_SLOW, seconds / 4):
-                # Too short to detect an outage.
+                # The call was too short to detect an outage.
                 raise Unavailable
         try:
             yield Call(self, place, begun=begun, seconds=allowed, is_probe=is_probe)

@@ -228,7 +228,7 @@ class Connection(TConn):  # type: ignore[misc]
         new = self._received[start:]
         unreader = self.parser.unreader
         unreader.too_large = len(self._received) > MAX_HEAD_SIZE
-        # The parser starts at the first byte, so it waits for the end of the head, or for an earlier error.
+        # Parse only when the head is complete or invalid, because the parser starts at the first byte each time.
         if (
             b"\r\n\r\n" in new
             or new.count(b"\n") != new.count(b"\r\n")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each route does: read the body, ask the operation, show the outcome. Shared by all versions."""
+"""Handlers of the routes, the same for all versions: read the body, call the operation, return the result."""

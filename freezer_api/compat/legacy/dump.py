@@ -19,7 +19,7 @@ STDIN = "-"
 
 _KINDS = {kind.name: kind for kind in KINDS}
 _MAX_VERSION = 2**30
-"""The version of documents with a larger one; a store counts to twice this."""
+"""The maximum version of an imported document; larger ones are reduced to it. A store can count to twice this."""
 
 
 class Dump:

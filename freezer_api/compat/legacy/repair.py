@@ -95,7 +95,7 @@ def _client_key(document: Document) -> str:
     )
     if clients.is_central(document):
         return central_key(client_id)
-    # The key of a user alone also where the import is given a project: a repeated import meets its own documents.
+    # The key never contains the project of the import's map, so that a repeated import finds its own documents.
     by, owner = ("project_id", project_id) if project_id else ("user_id", user_id)
     return Scope(by, owner or "", user_id or "", project_id or None).client_key(client_id)
 

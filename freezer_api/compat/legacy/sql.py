@@ -25,7 +25,7 @@ REVISIONS = frozenset(
         *("4f8c679a1d3b", "a1b2c3d4e5f6", "5c9d21e87f34", "7a3b9c1d2e4f"),
     }
 )
-"""Those of sqlalchemy-migrate, by number, and those of alembic."""
+"""Revisions of sqlalchemy-migrate, which are numbers, and of alembic."""
 
 _BATCH_SIZE = 200
 """Rows of a page."""
@@ -151,7 +151,7 @@ class Database:
         return self._has("jobs", "job_actions")
 
     def _unlisted(self, kind: Kind) -> Iterator[Found]:
-        """Yield actions that only jobs hold."""
+        """Yield actions that are stored only in jobs."""
         given: set[Any] = set()
         for page in self._pages("jobs"):
             entries = [(row, entry) for row in page for entry in _library_entries(row)]

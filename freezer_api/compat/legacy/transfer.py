@@ -162,7 +162,7 @@ class Transfer:
 
 
 def refusal(refused: Refused) -> str:
-    """Return the line that reports it, with the id but nothing else of the document."""
+    """Return the log line for a finding, with the id of the document but none of its content."""
     what = "" if refused.kind is None else f"{refused.kind.title.lower()} "
     return f"Refused {what}{shown_id(refused.label)}: {refused.reason}"
 

@@ -20,7 +20,7 @@ _SHAPES: Mapping[str, Shape] = {
     "_cluster": {"cluster_name": str, "number_of_data_nodes": int},
     "_nodes": {"cluster_name": str, "nodes": dict},
 }
-"""The shape of a response, by the segment of the path that begins with an underscore."""
+"""The expected shape of a response, by the segment of the path that begins with an underscore."""
 
 _INDEX_SHAPES: Mapping[str, Shape] = {
     "_alias": {"aliases": dict},

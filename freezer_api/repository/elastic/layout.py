@@ -24,7 +24,7 @@ RELEASE = 1
 """The number of the layout. An index with a higher number was created by a newer release."""
 
 REFRESH_INTERVAL = "20ms"
-"""The longest time between a write and its visibility to searches: see doc/adr/0011."""
+"""The maximum time between a write and its visibility to searches: see doc/adr/0011."""
 
 _KEYWORD = {"type": "keyword"}
 _KEPT = {"type": "keyword", "index": False, "doc_values": False}

@@ -25,7 +25,7 @@ def bounded(text: str) -> str:
 
 
 word = value = bounded
-"""Words and whole values have separate fields, so their terms have no mark."""
+"""Terms of words and of whole values, which need no mark because these have separate fields."""
 
 
 def _term(mark: str, name: str, text: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the repository needs from a database."""
+"""The interface between the repository and a database."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -10,7 +10,7 @@ from freezer_api.documents.kind import Kind
 
 
 class KeyExists(Exception):
-    """There is a row with this key."""
+    """A row with this key exists."""
 
 
 class Access(Protocol):

@@ -82,7 +82,7 @@ def alembic_config(connection: Connection, max_values: int = MAX_VALUES) -> "Con
 
 
 class Place(Protocol):
-    """Where the database is: a file or a server."""
+    """The location of the database: a file or a server."""
 
     def exists(self) -> bool:
         """Return whether there is a database to connect to."""
@@ -93,7 +93,7 @@ class Place(Protocol):
         ...
 
     def command_errors(self) -> AbstractContextManager[None]:
-        """Within it every error becomes ``CommandError``, with one line."""
+        """Return a context in which every error is raised as ``CommandError`` with one line."""
         ...
 
 
@@ -184,7 +184,7 @@ class SQLAdmin:
 
 def _remove(connection: Connection, kinds: Sequence[str], *, everything: bool) -> None:
     if everything:
-        # First, so that a later sync completes what an interruption leaves.
+        # Delete the version first, so that the next sync creates missing tables after an interruption.
         VERSIONS.drop(connection, checkfirst=True)
         METADATA.drop_all(connection)
     else:

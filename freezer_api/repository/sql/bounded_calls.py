@@ -64,7 +64,7 @@ class BoundedCalls:
                 raise error
             return result  # type: ignore[no-any-return]
         finally:
-            # The error refers to this frame.
+            # Break the reference cycle: the error refers to this frame.
             del error
 
     def _note_return(self, worker: "_Worker") -> None:
@@ -95,7 +95,7 @@ class _Worker:
                 # So that log lines have the request id.
                 context.update_store()
             self.outcomes.put(_outcome(work))
-            # Else an idle thread keeps the last request in memory.
+            # Otherwise an idle thread would keep the last request in memory.
             del task, work, context
 
 

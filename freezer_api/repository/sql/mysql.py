@@ -248,7 +248,7 @@ def _arguments(url: URL) -> dict[str, Any]:
         "host": url.host or "localhost",
         "port": url.port or _DEFAULT_PORT,
         "user": url.username,
-        # The package would encode it in Latin-1.
+        # PyMySQL would encode the password in Latin-1.
         "password": (url.password or "").encode(),
         "database": url.database,
         "ssl": _tls(tls) if tls and not disabled else None,

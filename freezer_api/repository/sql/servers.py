@@ -71,7 +71,7 @@ class Driver(Protocol):
 
     @property
     def protocol_errors(self) -> tuple[type[Exception], ...]:
-        """Errors other than its own that the package raises if it cannot parse what the server sends."""
+        """Errors of other classes that the package raises if it cannot parse a response of the server."""
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -105,7 +105,7 @@ def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> En
     def _classify(context: ExceptionContext) -> None:
         error = context.original_exception
         if context.sqlalchemy_exception is None and not isinstance(error, driver.protocol_errors):
-            # An error of neither the package nor the statement.
+            # The error was raised neither by the package nor for the statement.
             return
         if context.is_pre_ping:
             context.is_disconnect = True
@@ -421,6 +421,6 @@ class _Server:
         try:
             yield
         except (errors.DBError, CommandError, ProgrammingError) as error:
-            # ProgrammingError: a table of MySQL is missing.
+            # MySQL reports a missing table as ProgrammingError.
             reason = error.orig if isinstance(error, ProgrammingError) else error
             raise CommandError(f"cannot use {self._name}: {errors.one_line(reason)}") from None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SQLite file as a store: its connections, its only writer at a time, and the meaning of its errors."""
+"""A SQLite file as a store: connections, serialized writes, and the classification of errors."""
 
 import logging
 import math
@@ -60,13 +60,13 @@ _PRAGMAS = (
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -8000",
     "PRAGMA temp_store = MEMORY",
-    # Bytes to which a write-ahead log shrinks that was once larger.
+    # Bytes to which a larger write-ahead log is truncated.
     "PRAGMA journal_size_limit = 67108864",
 )
 
 _BUSY_TIMEOUT = 0.003
 """Seconds for which SQLite itself waits for a writer in another process, before this process retries. With a
-longer timeout SQLite pauses up to 100 ms between two attempts, and a process beside busy others starves.
+longer timeout SQLite pauses up to 100 ms between two attempts, so a process starves if others are busy.
 """
 
 _PROGRESS_INTERVAL = 2_000
@@ -260,7 +260,7 @@ def sqlite_admin(path: Path, max_values: int = MAX_VALUES) -> SQLAdmin:
 
 
 class _File:
-    """The file at ``path``, in a directory for its owner alone."""
+    """The file at ``path``, in a directory that only its owner can access."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -295,7 +295,7 @@ def _create_engine(
 
     def _connect() -> sqlite3.Connection:
         if create:
-            # Readable for its owner alone; SQLite gives the files beside it the same mode.
+            # Only the owner can read the file. SQLite creates its WAL and other files with the same mode.
             os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(
             uri, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
