@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`make bench`: what requests cost, beside a Falcon hello-world under the same server and the bare SQL."""
+"""`make bench`: compare the cost of requests with a Falcon hello-world and with bare calls to the store."""

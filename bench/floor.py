@@ -53,7 +53,7 @@ class Bare(Generic[Call]):
 
     @property
     def trips(self) -> float:
-        """Calls per request."""
+        """Mean number of calls per request."""
         return mean(map(len, self.asked))
 
     def cpu(self, count: int, connections: int) -> float:

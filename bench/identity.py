@@ -108,7 +108,7 @@ def measured(stacks: dict[str, Stack], environ: dict[str, Any]) -> dict[str, flo
 
 
 def _with_identity(inner: Stack, identity: Keystone) -> Stack:
-    """Add the headers that authtoken sets, for stacks without it."""
+    """Add the headers that authtoken sets, for stacks without authtoken."""
     headers = {
         "HTTP_X_IDENTITY_STATUS": "Confirmed",
         "HTTP_X_USER_ID": identity.user("alice"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure: all servers run at the same time, and each scenario is sent to them in turn.
+"""Measure servers that run at the same time: each scenario is sent to them in turn.
 
 So other load on the machine affects all of them alike. Results are medians of the rounds.
 """
@@ -25,10 +25,10 @@ from bench.wire import Load, Request, send
 Name = tuple[str, int]
 
 WRITE_DIVISOR = 5
-"""Writes have fewer requests by this factor, because each waits for the disk."""
+"""The number of requests is divided by this for writes, because each waits for the disk."""
 WRITE_SAMPLE_SIZE = 20
 WARM_UP_DIVISOR = 10
-"""The requests before a measurement are fewer by this factor."""
+"""The number of requests is divided by this before a measurement, to warm up."""
 
 
 @dataclass(frozen=True)

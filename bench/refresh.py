@@ -35,7 +35,7 @@ _COLUMNS = ("writers", "writes/s", "p50 ms", "p99 ms", "lists/s", "list p50", "r
 
 @dataclass(frozen=True)
 class Strategy:
-    """A refresh interval of the index and a ``refresh`` parameter of writes."""
+    """A strategy: the refresh interval of the index, and the ``refresh`` parameter of writes."""
 
     name: str
     interval: str

@@ -13,9 +13,9 @@ from bench.wire import Request
 
 PAGE = 10
 WRITE_DELAY = 25
-"""Milliseconds that a write waits for a refresh, about."""
+"""Approximate milliseconds that a write waits for a refresh."""
 SAMPLE_SIZE = 1000
-"""Documents that are read in turn."""
+"""Number of documents that are read one after the other."""
 
 
 V1, V2 = "/v1", "/v2/demo"
@@ -23,7 +23,7 @@ V1, V2 = "/v1", "/v2/demo"
 
 @dataclass(frozen=True)
 class Scenario:
-    """``requests`` is endless, unless each of its requests can be sent only once.
+    """A kind of request. ``requests`` is endless, unless each of its requests can be sent only once.
 
     ``of_v2`` is the name of the same scenario in v2.
     """
@@ -116,7 +116,7 @@ def _start(base: str, fleet: Fleet) -> Iterator[Request]:
 
 HELLO = Scenario("hello", 200, _hello)
 HELLO_WAITS = Scenario("hello waits", 200, _hello_waits, writes=True)
-"""The baseline of writes: after a wait the caches of the processor are cold."""
+"""The baseline of writes, which wait too: after a wait the caches of the processor are cold."""
 GET = Scenario("get", 200, partial(_get, V1))
 LIST = Scenario("list", 200, partial(_list, V1))
 POLL = Scenario("poll", 200, partial(_poll(0), V1))

@@ -60,7 +60,7 @@ def _memory(process: Path) -> int:
 
 @contextmanager
 def running(command: Sequence[str], log: Path) -> Iterator[Server]:
-    """Start ``command``, whose first line has to be its address; stop it in every case."""
+    """Start ``command``, whose first line of output has to be its address, and stop it at the end."""
     with log.open("w") as errors:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True

@@ -3,8 +3,8 @@
 
 ``python -m bench.stops`` starts the server with a minimal application many times on loopback, several at once,
 and sends it SIGTERM, or SIGHUP with ``--reload``, while clients send requests. A request is *lost* if its
-connection was established and no complete response came. The end of a kept connection in place of a response is
-counted on its own: HTTP lets a server do that at any time, and clients send such a request again.
+connection was established and no complete response came. A kept connection that is closed instead of
+a response is counted separately: HTTP allows that at any time, and clients repeat such a request.
 """
 
 import argparse

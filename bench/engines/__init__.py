@@ -14,7 +14,7 @@ from bench.wire import Request
 
 @dataclass(frozen=True)
 class Aims:
-    """Upper bounds, by scenario if they differ."""
+    """Upper bounds of results, by scenario where they differ."""
 
     of_floor: Mapping[str, float]
     """CPU time of a request divided by that of the hello-world and the bare calls."""
@@ -45,14 +45,14 @@ class Store(Protocol):
         """The arguments of the service that select this store."""
 
     def bare(self, requests: Sequence[Request], status: int) -> Bare[Any]:
-        """Serve each request once, which has to return ``status``, and return its calls to the store."""
+        """Serve each request once, check its ``status``, and return its calls to the store."""
 
     def counts(self) -> Counts | None:
-        """Return None for a store without refreshes."""
+        """Return the counters of the store, None if it has no refreshes."""
 
 
 class Engine(Protocol):
-    """``floor`` is the name of the bare calls in the report."""
+    """A kind of store. ``floor`` is the name of its bare calls in the report."""
 
     floor: ClassVar[str]
     floor_of_writes: ClassVar[bool]
@@ -70,7 +70,7 @@ ENGINES = ("sqlite", "elasticsearch", "opensearch", "mariadb", "postgresql")
 
 
 def opened(name: str, version: str, directory: Path) -> AbstractContextManager[Engine]:
-    """Return the engine; entering it starts the server that it needs, leaving it stops that."""
+    """Return a context with the engine, which starts the engine's server and stops it at the end."""
     if name == "sqlite":
         from bench.engines import sqlite
 

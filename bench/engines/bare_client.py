@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bare calls to a search server, through the vendor's typed client."""
+"""Bare calls to a search server, with the typed client of the vendor."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ class Call:
     arguments: dict[str, Any]
 
     def make(self, client: Elasticsearch) -> object:
-        """Execute it; a creation creates a new document each time."""
+        """Execute the call; a creation creates a new document each time."""
         arguments = self.arguments
         if self.method == "create":
             key = uuid.uuid4().hex
@@ -65,16 +65,14 @@ def call(method: str, target: str, body: dict[str, Any] | None) -> Call:
 
 @contextmanager
 def opened(place: Place, engine: str) -> Iterator[Callable[[Call], object]]:
-    """Calls on one connection."""
+    """Return a context with a function that executes calls on one connection."""
     transport = _Transport if engine == ELASTICSEARCH.name else _OpenSearchTransport
     with Elasticsearch(place.host, basic_auth=place.credentials, transport_class=transport) as client:
         yield lambda call: call.make(client)
 
 
 class _Transport(Transport):
-    """Says what it speaks as the service does: a server takes the media types of its own client and of the one
-    before, the client has but its own.
-    """
+    """Send the media types of the service. The client's own may be too new for the server."""
 
     _spoken = HttpHeaders(ELASTICSEARCH.headers)
 

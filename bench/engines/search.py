@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Elasticsearch and OpenSearch: an existing server, or one that is started for the run."""
+"""Elasticsearch and OpenSearch, on an existing server or on one that is started for the run."""
 
 import os
 import uuid
