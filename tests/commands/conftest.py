@@ -82,7 +82,7 @@ def config(tmp_path: Path, file: Path) -> tuple[str, ...]:
 
 @pytest.fixture
 def made(config: tuple[str, ...], manage: Manage) -> tuple[str, ...]:
-    """The same after ``db sync``."""
+    """The arguments that name a configuration with this store, after ``db sync``."""
     assert manage(*config, "db", "sync").code == 0
     return config
 

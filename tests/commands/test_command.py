@@ -53,7 +53,7 @@ def test_no_arguments_is_a_usage_error_with_help(manage):
         (["-m"], "expected one argument"),
     ],
 )
-def test_usage_errors(manage, config, arguments, expected):
+def test_invalid_arguments_are_usage_errors(manage, config, arguments, expected):
     done = manage(*config, *arguments)
     assert (done.code, done.stdout) == (2, "")
     assert expected in done.stderr
@@ -95,7 +95,7 @@ def test_sync_can_be_repeated(manage, config, word):
 
 @pytest.mark.parametrize("flags", [["-y"], ["-e"], ["--yes", "--erase"], ["--noyes", "--noerase"], ["-i", "x"]])
 @pytest.mark.parametrize("after", [False, True])
-def test_flags_are_accepted_before_and_after_db(manage, config, flags, after):
+def test_options_are_accepted_before_and_after_db(manage, config, flags, after):
     arguments = [*config, "db", "sync", *flags] if after else [*flags, *config, "db", "sync"]
     assert manage(*arguments) == (0, MADE, "")
 
@@ -127,12 +127,12 @@ def test_show_is_one_json_document(manage, made):
 
 
 @pytest.mark.parametrize("word", ["show", "remove"])
-def test_show_and_remove_of_nothing(manage, config, file, word):
+def test_show_and_remove_without_a_store(manage, config, file, word):
     assert manage(*config, "db", word) == (0, NOTHING, "")
     assert not file.exists()
 
 
-def test_settings_of_the_sql_store(manage, made):
+def test_sql_store_has_no_settings_to_update(manage, made):
     assert manage(*made, "db", "update-settings") == (0, "The SQL store has no settings to update\n", "")
 
 
@@ -248,7 +248,7 @@ def test_store_of_a_newer_release_is_unchanged(manage, made, file):
     ],
 )
 def test_log_is_never_written_to_stdout(tmp_path, file, manage, options):
-    """As in openstack-helm, whose logging configuration of the service writes to stdout."""
+    """In openstack-helm, the logging configuration of the service writes to stdout."""
     text = f"[DEFAULT]\nhost_href = x\n{options}\n[database]\nconnection = sqlite:///{file}\n"
     config = configured(tmp_path / "freezer.conf", text)
     assert manage(*configured(tmp_path / "quiet.conf", text.replace(options, "")), "db", "sync").code == 0

@@ -23,7 +23,7 @@ def _has_open(process: "subprocess.Popen[str]", file: Path) -> bool:
     try:
         return any(os.readlink(link) == str(file) for link in Path(f"/proc/{process.pid}/fd").iterdir())
     except FileNotFoundError:
-        # It has closed one in the meantime.
+        # The command has closed one connection in the meantime.
         return False
 
 

@@ -209,7 +209,7 @@ def test_authtoken_without_auth_type_fails(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 class TestSQLite:
-    def test_embedded_store_is_left_to_the_service(self, configure: Configure, tmp_path: Path) -> None:
+    def test_check_does_not_create_the_embedded_store(self, configure: Configure, tmp_path: Path) -> None:
         done = run(*configure(""), "upgrade", "check", "--json", XDG_DATA_HOME=str(tmp_path))
         assert done.code == 1
         assert "No option selects a store" in done.stdout
@@ -232,7 +232,7 @@ class TestSQLite:
 
 
 def test_database_server_that_is_down_fails_at_once(configure: Configure) -> None:
-    """Although ``max_retries`` of deployers' files makes ``freezer-manage`` wait for it."""
+    """The check does not wait, although ``max_retries`` in deployers' files makes ``freezer-manage`` wait."""
     url = f"mysql+pymysql://freezer:{SECRET}@127.0.0.1:1/freezer"
     result, details = problems(*configure(f"[database]\nconnection = {url}\nmax_retries = -1"))["Store Layout"]
     assert result == 2

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Apache with the sites of a stack, and nothing else in it."""
+"""An Apache with only the sites of a stack."""
 
 import os
 import signal

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stack: the files of devstack on a machine, in a directory, and the plugin that runs phase by phase."""
+"""A stack: a directory with the files that devstack creates, in which the plugin runs phase by phase."""
 
 import configparser
 import getpass

@@ -351,7 +351,7 @@ class TestElasticsearch:
     def stack(self, make_stack):
         return make_stack(FREEZER_BACKEND="elasticsearch", ELASTICSEARCH_TIMEOUT="1")
 
-    def test_default_version_is_tested(self):
+    def test_default_version_is_one_that_tests_use(self):
         assert choose("elasticsearch", "9").exact == VERSION
         assert f"ELASTICSEARCH_VERSION:-{VERSION}" in (PLUGIN / "settings").read_text()
 
@@ -384,7 +384,7 @@ class TestElasticsearch:
         assert f"cannot stat '{stack.root}/nowhere'" in done.log
         assert f"elasticsearch-{VERSION}-amd64.deb could not be installed" in done.log
 
-    def test_other_version_replaces_the_first(self, stack):
+    def test_other_version_replaces_the_installed_one(self, stack):
         stack.succeed(*STACK[:2])
         stack.publish("9.6.0")
         stack.succeed(*STACK[:2], ELASTICSEARCH_VERSION="9.6.0")
@@ -393,7 +393,7 @@ class TestElasticsearch:
             "elasticsearch-9.6.0-amd64.deb",
         ]
 
-    def test_fedora(self, stack):
+    def test_elasticsearch_is_installed_on_fedora(self, stack):
         machine = os.uname().machine
         stack.publish(VERSION, f"elasticsearch-{{}}-{machine}.rpm")
         for _ in range(2):

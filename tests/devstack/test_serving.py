@@ -98,7 +98,7 @@ def served(request, make_stack, apache, environment, keystone):
             "KEYSTONE_SERVICE_URI": keystone.url,
             "SERVICE_PASSWORD": "freezer",
             "SERVICE_LISTEN_ADDRESS": "127.0.0.1",
-            # In devstack this is port 80.
+            # The port is 80 in devstack.
             "SERVICE_HOST": f"127.0.0.1:{web.port}" if server_type == "uwsgi" else "127.0.0.1",
             "FREEZER_API_PORT": str(*free_ports(1)),
             "GLOBAL_VENV": "True",
@@ -153,7 +153,7 @@ def test_service_is_at_its_endpoint_until_unstack(served, keystone, server_type,
     assert upgrade_check(stack) == 0
     assert endpoint.is_there
     stack.succeed("unstack", prefix=ordinary())
-    # Apache stops it when running requests have completed.
+    # Apache stops when running requests have completed.
     while endpoint.is_there:
         time.sleep(0.05)
     assert list((stack.root / "processes").iterdir()) == []

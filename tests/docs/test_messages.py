@@ -27,7 +27,7 @@ _BESIDE = {
     "[<>] <> in <> is unknown and ignored; is it <>?",
     "[<>] in <> is unknown and ignored, with all that is in it; is it [<>]?",
 }
-"""Messages of these expressions that appear nowhere as arguments."""
+"""Messages of these expressions that are not arguments of any call."""
 _FORM = "<>: <>"
 """Format of ``reading.option_error``, whose messages are collected from its calls."""
 _TERM = re.compile(r"^``(.+)``$", re.MULTILINE)

@@ -23,7 +23,7 @@ from tests.support.service import Service
 
 DIRECTORY = console.ROOT / "doc" / "source" / "api"
 PAGES = [DIRECTORY / f"{name}.rst" for name in ("clients", "jobs", "actions", "sessions", "backups", "search")]
-"""In the order in which the examples run."""
+"""The pages, in the order in which the examples are run."""
 
 _SECTION = re.compile(r"\.\. freezer-operation:: (\w+) (\S+)\n(.*?)(?=\n=+\n|\Z)", re.DOTALL)
 OPERATIONS = list(operations())
@@ -128,7 +128,7 @@ _REST = {
     ("clients", "is_central"): "a PATCH drops it",
     ("clients", "client_id"): "a PATCH drops it",
 }
-"""Properties that are not validated by their schema alone."""
+"""Properties that the service validates by more than their schema."""
 
 
 def _accepts(one: Operation, body: Any) -> bool:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Directories and servers for the tests of hosting."""
+"""Fixtures: directories and servers for the tests of hosting."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

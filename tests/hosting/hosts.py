@@ -29,7 +29,7 @@ MODULES = Path("/usr/lib/apache2/modules")
 """Of Debian's Apache."""
 
 OPEN_PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
-"""Without Keystone: tokens are not verified, and only this machine is served."""
+"""A paste pipeline without Keystone: tokens are not verified, and only this machine is served."""
 
 
 def program(name: str) -> str:
@@ -220,7 +220,7 @@ class Gunicorn(Host):
 
     def command(self) -> Sequence[str]:
         bind = ("--bind", f"127.0.0.1:{self.port}", "--no-control-socket", "--workers", "2")
-        # The default is 4094.
+        # gunicorn's default is 4094, less than the service accepts.
         limit = ("--limit-request-line", "8190")
         return [sys.executable, "-m", "gunicorn", *bind, *limit, *self.arguments, "freezer_api.wsgi:application"]
 

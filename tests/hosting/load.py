@@ -65,7 +65,7 @@ class Load:
                     connection.connect()
             except ConnectionError:
                 self.outcomes.refused += 1
-                # The service is gone.
+                # The service has ended.
                 return
             if not self._one(connection, f"job-{next(self._numbers)}", new=new):
                 connection.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients get responses that are sent before the body is read, through every proxy, too."""
+"""Clients get responses that are sent before the body is read, even through proxies."""
 
 import http.client
 import socket
@@ -77,7 +77,7 @@ def outcome(url: str, path: str, headers: dict[str, str], size: int, *, chunked:
 
 
 def outcomes(url: str, token: str, *, chunked: bool = False) -> tuple[Counter[str], Counter[str]]:
-    """Return the outcomes, and those that are expected."""
+    """Return the outcomes and the expected outcomes."""
     cases = [
         (path, headers, size, status)
         for _ in range(ROUNDS)
@@ -119,7 +119,7 @@ def test_early_response_does_not_wait_for_the_body(place: Place, started: Callab
         answer = wire.recv(65536)
         assert answer.startswith(b"HTTP/1.1 401 ")
         assert b"connection: close" in answer.lower()
-        # Data that the client still sends does not reset the connection.
+        # The server does not reset the connection because of data that the client still sends.
         wire.sendall(b" " * 1000)
         while wire.recv(65536):
             pass

@@ -57,7 +57,7 @@ def test_versions_are_listed(host: Host) -> None:
     assert links == [f"{host.url}/v2/", f"{host.url}/v1/"]
 
 
-def test_no_log_holds_a_query_string(host: Host) -> None:
+def test_logs_contain_no_query_string(host: Host) -> None:
     if type(host) not in (hosts.UWSGI, hosts.ModWSGI, hosts.ApacheBeforeUWSGI, hosts.FreezerAPI):
         pytest.skip("only shipped files define what is logged")
     word = f"tulip{uuid.uuid4().hex}"
@@ -187,7 +187,7 @@ def test_identity_headers_of_clients_are_ignored(host: Host) -> None:
             "X_Project_Id: root",
         )
         answer = raw(host.url, f"GET {target} HTTP/1.1", "Host: localhost", *forged)
-        # 404: the job of another user. 400: the server refuses such names.
+        # 404: the job belongs to another user. 400: the server refuses such header names.
         assert re.match(rb"HTTP/1\.[01] (404|400) ", answer), answer
 
 

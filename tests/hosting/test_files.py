@@ -35,7 +35,7 @@ from tests.support.http_client import ask
 
 COMMAND = str(Path(sys.executable).with_name("freezer-api"))
 UNITS = sorted((ROOT / "etc/systemd").iterdir())
-# Of each line the first word, and the rest, which may go on over line ends.
+# The first word of each instruction, and the rest, which may continue on the next lines.
 _INSTRUCTION = re.compile(r"^([A-Z]+) ((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
 
 
@@ -74,7 +74,7 @@ def test_commands_of_a_unit_exist(unit: Path) -> None:
     if "ExecReload" in service:
         reload = service["ExecReload"].split()[0]
         assert shutil.which(reload) or program(reload)
-    # Longer than the timeout of running requests.
+    # systemd waits longer than the timeout of running requests.
     assert int(service["TimeoutStopSec"]) > 25
 
 
@@ -216,7 +216,7 @@ def test_health_check_of_the_image(place: Place, started: Callable[[Host], Host]
 
 @pytest.mark.slow
 def test_build_steps_of_the_image(tmp_path: Path) -> None:
-    """Run them on a clone without the excluded files."""
+    """Run the build steps on a clone without the excluded files."""
     if not (ROOT / ".git").exists():
         pytest.skip("images are built from a checkout only")
     subprocess.run(["git", "clone", "-q", str(ROOT), str(tmp_path / "src")], check=True, timeout=60)

@@ -75,7 +75,7 @@ def test_sigterm_under_load_loses_no_request(service: Production, keep: bool, ti
         stored = jobs_of(service) - known
         outcomes = load.outcomes
         assert not outcomes.lost
-        # Answered means stored. What was cut off before an answer never began, so it can be sent again.
+        # Every acknowledged job is stored. A connection that was closed before a response did not begin a request.
         assert stored == set(outcomes.answered)
         assert service.stop() == 0
         (service.data_dir / "freezer.sqlite").unlink()
@@ -201,7 +201,7 @@ def kill_one(service: Production) -> None:
 
 
 @pytest.mark.slow
-def test_stop_right_after_the_start(service: Production) -> None:
+def test_service_can_be_stopped_right_after_the_start(service: Production) -> None:
     for _ in range(3):
         service.start()
         assert service.stop() == 0
@@ -255,7 +255,7 @@ def test_second_ctrl_c_does_not_wait_for_requests(service: Production) -> None:
     for _ in range(2):
         os.killpg(service.process.pid, signal.SIGINT)
         wait_until(lambda: stopped_listening(service))
-    # Long before the timeout of the request.
+    # The stop ends long before the timeout of the request.
     assert service._ended(20) == 0
     slow.close()
 
@@ -294,7 +294,7 @@ def test_stop_during_a_reload_does_not_wait_for_old_workers(service: Production)
 
 
 @pytest.mark.slow
-def test_stop_during_a_hanging_reload(service: Production, config: Path, tmp_path: Path) -> None:
+def test_stop_ends_a_hanging_reload(service: Production, config: Path, tmp_path: Path) -> None:
     service.start()
     pipe = tmp_path / "hangs.pem"
     os.mkfifo(pipe)
@@ -303,21 +303,21 @@ def test_stop_during_a_hanging_reload(service: Production, config: Path, tmp_pat
     opened: list[int] = []
 
     def is_read() -> bool:
-        # Fails while no process has opened the pipe to read it.
+        # Opening the pipe fails until a process has opened it for reading.
         with suppress(OSError):
             opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
         return bool(opened)
 
     wait_until(is_read)
     service.process.terminate()
-    # The reload never ends by itself.
+    # The reload does not end without a signal.
     assert service._ended(20) == 0
     os.close(opened[0])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("host", ["::1", "localhost"])
-def test_addresses(config: Path, tmp_path: Path, host: str) -> None:
+def test_service_listens_on_the_configured_addresses(config: Path, tmp_path: Path, host: str) -> None:
     command = [*PRODUCTION, "--config-file", str(config), "--data-dir", str(tmp_path / "data")]
     process = subprocess.Popen(
         [*command, "--bind-host", host, "--bind-port", "0"],
@@ -377,7 +377,7 @@ def test_reload_replaces_the_certificate(service: Production, config: Path, cert
     answer = ask(f"{url}/", context=before)
     assert answer.json()["versions"][0]["links"][0]["href"] == f"{url}/v2/"
     assert ask(f"{url}/v1/jobs", "POST", JOB, context=before).status == 201
-    # A request without TLS gets no response, and does no harm.
+    # A request without TLS gets no response and does not affect other requests.
     with pytest.raises(ConnectionError):
         ask(f"http://127.0.0.1:{service.port}/")
     make_certificates(certificates)

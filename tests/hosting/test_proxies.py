@@ -54,7 +54,7 @@ TRUSTED = "[oslo_middleware]\nenable_proxy_headers_parsing = true"
 
 @pytest.fixture
 def place(keystone: Keystone) -> Iterator[Place]:
-    """A place with the shipped paste file: without Keystone, requests of proxies are refused."""
+    """A configuration with the shipped paste file, because without Keystone requests of proxies are refused."""
     made = Place()
     made.configure((ETC / "freezer-paste.ini").read_text(), keystone.section() + TRUSTED)
     yield made
@@ -114,7 +114,7 @@ def test_headers_of_an_untrusted_proxy_are_ignored(
     place.configure((ETC / "freezer-paste.ini").read_text(), keystone.section())
     service = started(FreezerAPI(place))
     proxy = started(Nginx(place, stripped(service), "/backup"))
-    # The address that the proxy sends as Host.
+    # The proxy sends this address as Host.
     assert hrefs(ask(f"{proxy.url}/")) == ["http://127.0.0.1/v2/", "http://127.0.0.1/v1/"]
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "X-Forwarded-For": "192.0.2.7"}
     answer = ask(f"{service.url}/", headers=forged | {"X-Forwarded-Prefix": "/evil", "Forwarded": "host=evil"})

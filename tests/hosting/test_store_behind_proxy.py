@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real nginx in front of the store: what it refuses for its size is 413 at once."""
+"""A real nginx in front of the store: a document that is too large for it is 413 at once."""
 
 import uuid
 from collections.abc import Callable, Iterator

@@ -49,7 +49,7 @@ def clone(directory: Path) -> Path:
 
 
 class Built(NamedTuple):
-    """A source archive, and the wheel that is built from it."""
+    """A source archive and the wheel built from it."""
 
     archive: Path
     wheel: Path

@@ -59,7 +59,7 @@ class Service:
 
     @property
     def index(self) -> str:
-        """The prefix of its indices."""
+        """The prefix of the store's indices."""
         assert self.config is not None
         match = re.search(r"^index = (\w+)$", self.config.read_text(), re.MULTILINE)
         assert match

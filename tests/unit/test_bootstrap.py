@@ -36,7 +36,7 @@ def test_command_line_options_take_effect() -> None:
     assert (conf.standalone, conf.data_dir, conf.port) == (True, "/tmp", 1)
 
 
-def test_a_store_in_a_data_directory_has_the_configured_number_of_values(tmp_path: Path) -> None:
+def test_store_in_data_dir_has_the_configured_number_of_values(tmp_path: Path) -> None:
     conf, file = cfg.ConfigOpts(), tmp_path / "freezer.conf"
     file.write_text("[api]\nmax_searchable_values = 7\n")
     bootstrap.configure(conf, ["--config-file", str(file), "--standalone", "--data-dir", str(tmp_path)])

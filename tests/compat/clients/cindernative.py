@@ -77,7 +77,7 @@ ids = [backed_up(None), backed_up("volumes")]
 assert records() == set(ids), records()
 job.process_agent_output(json.dumps({"deleted_freezer_backup_ids": ids[:1]}))
 assert records() == set(ids[1:]), records()
-# A record that is gone does not stop the rotation.
+# A missing record does not stop the rotation.
 job.process_agent_output(json.dumps({"deleted_freezer_backup_ids": ids}))
 assert records() == set(), records()
 print("done")

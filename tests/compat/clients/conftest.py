@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service as operators run it, in Keystone's catalog, and the environments of clients."""
+"""Fixtures: the service in Keystone's catalog, run as operators do, and the environments of clients."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +16,7 @@ OURS = Path(__file__).parents[3] / "etc/freezer/freezer-paste.ini"
 
 
 def programs_of(name: str, requirements: tuple[str, ...]) -> Path:
-    """The ``bin`` of an environment with these packages."""
+    """Return the ``bin`` directory of an environment with these packages."""
     try:
         return environment(name, requirements) / "bin"
     except Missing as missing:

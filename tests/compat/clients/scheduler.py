@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A ``freezer-scheduler`` of today as a process, with the agent that it starts."""
+"""A current ``freezer-scheduler`` as a process, with the agents that it starts."""
 
 import os
 import re
@@ -10,12 +10,12 @@ from pathlib import Path
 from tests.support.keystone import Keystone
 
 REQUIREMENTS = ("freezer==19.0.0", "python-freezerclient==6.5.0")
-# The newest client that speaks v1, and a scheduler of its time.
+# The last client that supports v1, and a scheduler of the same time.
 V1_REQUIREMENTS = ("freezer==18.0.0", "python-freezerclient==6.3.0", "setuptools<81")
 
 
 class Scheduler:
-    """Polls every second for the jobs of ``client_id``, as the user of the project."""
+    """A scheduler that polls every second for the jobs of ``client_id``, as the user of the project."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ os_user_domain_name = Default
 """
         self._identity: dict[str, str] = {}
         if v1:
-            # That release has all of them in one section, and hands nothing of the identity to its agents.
+            # This release reads all options from one section, and does not pass the identity to its agents.
             found = re.findall(r"^(os_\w+) = (.*)$", settings, re.MULTILINE)
             self._identity = {name.upper(): value for name, value in found}
             settings = settings.replace("[scheduler]\n", "").replace("[service_auth]\n", "")
@@ -86,18 +86,18 @@ os_user_domain_name = Default
 
     def end(self) -> None:
         if self._process is not None:
-            # Its agents, too.
+            # Kill its agents, too.
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(20)
             self._process = None
 
     def said(self) -> str:
-        """What it logged, for failures."""
+        """Return the end of its logs, for messages of failed tests."""
         return "\n".join(path.read_text()[-4000:] for path in self.directory.glob("*.log"))
 
 
 def same_tree(left: Path, right: Path) -> bool:
-    """Whether two directories hold the same files with the same bytes."""
+    """Return whether two directories contain the same files with the same content."""
     files = {path.relative_to(left) for path in left.rglob("*") if path.is_file()}
     others = {path.relative_to(right) for path in right.rglob("*") if path.is_file()}
     return files == others and all((left / name).read_bytes() == (right / name).read_bytes() for name in files)

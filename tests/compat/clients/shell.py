@@ -16,6 +16,6 @@ shell = importlib.import_module(sys.argv[1])
 for line in sys.stdin:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        # cliff takes stdout when it starts, and logs to the stderr of that moment.
+        # cliff uses the stdout and stderr that exist when it starts.
         code = shell.main(json.loads(line))
     print(json.dumps({"code": code, "out": out.getvalue(), "err": err.getvalue()}), flush=True)

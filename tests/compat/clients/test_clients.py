@@ -19,7 +19,7 @@ HERE = Path(__file__).parent
 PROJECT = "workshop"
 OWN, OPENSTACK = "freezerclient.shell", "openstackclient.shell"
 REQUIREMENTS = {
-    # The newest that speaks v1 needs pkg_resources.
+    # The last release that supports v1 needs pkg_resources.
     "v1": ("python-freezerclient==6.3.0", "setuptools<81"),
     "v2": ("python-freezerclient==6.5.0", "python-openstackclient==10.5.0"),
 }
@@ -59,7 +59,7 @@ class Shell(NamedTuple):
 
 
 @pytest.mark.parametrize("version", REQUIREMENTS)
-def test_library(service: Production, keystone: Keystone, version: str) -> None:
+def test_all_methods_of_the_library_succeed(service: Production, keystone: Keystone, version: str) -> None:
     user = f"lib-{version}"
     keystone.token(user, user, "member")
     command = [_bin(version) / "python", HERE / "library.py", version, keystone.url, user, user]
@@ -113,7 +113,7 @@ def file(tmp_path: Path) -> Callable[[Any], str]:
     return write
 
 
-def test_shell(shell: Shell, file: Callable[[Any], str]) -> None:
+def test_all_commands_of_the_shell_succeed(shell: Shell, file: Callable[[Any], str]) -> None:
     run, own = shell.run, shell.name
     node, copy, nightly, together = f"node-{own}", f"copy-{own}", f"nightly-{own}", f"all-{own}"
     client = {"client_id": node, "hostname": "node.example.org"}
@@ -172,7 +172,7 @@ def test_shell(shell: Shell, file: Callable[[Any], str]) -> None:
     ],
     ids=["member", "reader is refused"],
 )
-def test_program_of_v1(
+def test_v1_command_exits_with_result_or_error(
     service: Production, keystone: Keystone, role: str, words: tuple[str, ...], code: int, expected: str
 ) -> None:
     user = f"only-{role}"

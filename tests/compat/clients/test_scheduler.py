@@ -28,7 +28,7 @@ REPEAT_INTERVAL = 15
 
 @pytest.fixture(scope="session")
 def programs() -> Path:
-    """The ``bin`` of the scheduler's environment."""
+    """The ``bin`` directory of the scheduler's environment."""
     return programs_of("freezer", REQUIREMENTS)
 
 
@@ -104,7 +104,7 @@ def user(service: Production, keystone: Keystone) -> User:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """A directory with something in it."""
+    """A directory with files to back up."""
     directory = tmp_path / "source"
     (directory / "deep/er").mkdir(parents=True)
     (directory / "letters").write_text("to whom it may concern\n")

@@ -44,7 +44,7 @@ def _logged(service: Production) -> str:
     return service.log.read_text() + (service.data_dir.parent / "logs/freezer-api.log").read_text()
 
 
-def test_no_secret_in_any_log(service: Production, keystone: Keystone) -> None:
+def test_no_log_contains_a_secret(service: Production, keystone: Keystone) -> None:
     token = keystone.new_token("quinn", "workshop", "member")
     other = keystone.token("rose", "workshop", "member")
     revoked = keystone.new_token("quinn", "workshop", "member")
@@ -68,7 +68,7 @@ def test_no_secret_in_any_log(service: Production, keystone: Keystone) -> None:
     request = urllib.request.Request(f"{service.url}/v1/jobs", headers={"X-Storage-Token": in_storage})
     with urllib.request.urlopen(request) as answer:
         assert answer.status == 200
-    # Without its table the store fails to write the job.
+    # Without the table the store cannot write the job.
     with sqlite3.connect(service.data_dir / "freezer.sqlite") as connection:
         tables = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         (jobs,) = (name for name in tables if re.fullmatch("(freezer_)?jobs", name))
@@ -86,7 +86,7 @@ def test_no_secret_in_any_log(service: Production, keystone: Keystone) -> None:
         assert secret not in logged
 
 
-def test_one_line_for_each_request(service: Production, keystone: Keystone) -> None:
+def test_each_request_is_logged_in_one_line(service: Production, keystone: Keystone) -> None:
     token = keystone.token("quinn", "workshop", "member")
     request = urllib.request.Request(f"{service.url}/v1/jobs/?limit=5", headers={"X-Auth-Token": token})
     request.add_header("X-Openstack-Request-ID", "req-of-mine")
@@ -99,7 +99,7 @@ def test_one_line_for_each_request(service: Production, keystone: Keystone) -> N
     lines = [line for line in service.log.read_text().splitlines() if " freezer_api.access " in line]
     user, project = keystone.user("quinn"), keystone.project("workshop")
     assert re.search(
-        # The part that oslo.log adds to every line names the user as well.
+        # The context that oslo.log adds to every line also contains the user.
         rf"INFO freezer_api\.access \[None req-of-mine {user} {project} - - \S+ \S+\] "
         rf"127\.0\.0\.1 GET /v1/jobs/ 200 \d+\.\dms req-of-mine user={user} project={project}",
         lines[0],

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 REQUIREMENTS = ("freezer-tempest-plugin==3.5.0", "tempest==47.0.0")
 TESTS = 34
-"""What the plugin has in ``tests/freezer_api``."""
+"""The modules in the plugin's ``tests/freezer_api``."""
 
 _CONFIGURATION = """
 [DEFAULT]

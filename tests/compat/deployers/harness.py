@@ -89,7 +89,7 @@ class Answer:
 
 
 class Serving:
-    """A process that serves. ``output``: its stdout and stderr, complete after its end."""
+    """A process that serves requests. ``output``: its stdout and stderr, complete after its end."""
 
     def __init__(self, command: tuple[str, ...], environment: dict[str, str], directory: Path) -> None:
         self._command = command

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small deployment of the original: rows of its tables, the same as hits, and the imported documents.
+"""A small deployment of the original: rows of its tables, equivalent hits, and the imported documents.
 
 Ann uses v1, and so has no project; Bob uses v2 in the project ``red``.
 """

@@ -312,7 +312,7 @@ def test_project_map_gives_projects_to_users(manage, made, file, dump, tmp_path)
 
     assert done == (0, summary({"clients": 1, "jobs": 4}), NO_PROJECT.format(1))
     assert owners == {"1": "red", "2": "blue", "3": None, "4": "own"}
-    # A repeated import with the map corrects the first.
+    # A second import, with the map, corrects the first.
     projects.write_text("\ufeffeve: green")
     done = manage(*made, "import", "--from-dump", name, "--project-map", str(projects), "--on-conflict", "replace")
     assert {key: document.get("project_id") for key, _, document in stored(file, "jobs")}["3"] == "green"

@@ -53,7 +53,7 @@ def test_service_that_starts_before_its_store_recovers(node: Cluster, start_serv
     assert "The store cannot be used yet" in service.log.read_text()
 
 
-def test_indices_that_are_missing_are_named_in_the_log(node: Cluster, start_services: Start) -> None:
+def test_missing_indices_are_named_in_the_log(node: Cluster, start_services: Start) -> None:
     service, _ = start_services(node.url)
     _, indices = node.access.request("GET", f"{node.url}/{service.index}-*")
     for index in indices:

@@ -35,7 +35,7 @@ from .json_values import OBJECTS, VALUES, is_identical, nested
         ('"\N{GRINNING FACE}ß"'.encode(), "\N{GRINNING FACE}ß"),
     ],
 )
-def test_reads_json(data: bytes, value: Any) -> None:
+def test_json_is_parsed(data: bytes, value: Any) -> None:
     assert is_identical(parse(data), value)
 
 

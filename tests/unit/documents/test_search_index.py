@@ -184,7 +184,7 @@ CLIENT = {
         (SESSIONS, {"*free": {"x": 1}}, "x", 1, True),
     ],
 )
-def test_finds_by_name(kind: Kind, document: Any, name: str, value: Any, found: bool) -> None:
+def test_value_is_found_by_name(kind: Kind, document: Any, name: str, value: Any, found: bool) -> None:
     with unchanged(document):
         assert finds(kind, document, name, value) is found
 
