@@ -157,7 +157,7 @@ def set_up_logging(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) ->
         conf.set_override(name, False)
     set_log_defaults(conf, *quiet)
     if conf.log_dir and not conf.log_file:
-        # The library would use the name of the WSGI server.
+        # By default oslo.log would name the file after the WSGI server.
         conf.set_override("log_file", f"{program}.log")
     # Other programs read the stdout of commands, so a logging file cannot send the log there.
     place = redirect_stdout(sys.stderr) if program != PROGRAM else nullcontext()

@@ -43,7 +43,7 @@ class _Checks:
     def process_resource(
         self, req: falcon.Request, _resp: falcon.Response, resource: Any, _params: dict[str, Any]
     ) -> None:
-        # Falcon itself responds to unknown methods with 400.
+        # Without this check Falcon would respond to unknown methods with 400.
         if req.method not in resource.methods:
             raise falcon.HTTPMethodNotAllowed(resource.methods)
 

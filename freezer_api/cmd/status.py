@@ -135,7 +135,7 @@ class Checks(upgradecheck.UpgradeCommands):
                 self._admin.close()
 
     def admin(self) -> StoreAdmin:
-        """Return the administration of the store that ``_store`` reached."""
+        """Return the administration of the store that the check ``_store`` has reached."""
         if self._admin is None:
             raise _Unchecked("Not checked: the store cannot be reached")
         return self._admin

@@ -36,7 +36,7 @@ _WITHOUT_EFFECT = {
 
 _RENAMED = {
     "storage": {"db": "[storage] driver", "endpoint": "[elasticsearch] hosts"},
-    # The library reads it, too, but is silent if both are set.
+    # oslo.db still reads idle_timeout, but does not warn if both options are set.
     "database": {"idle_timeout": "[database] connection_recycle_time"},
     "keystone_authtoken": {
         "auth_uri": "[keystone_authtoken] www_authenticate_uri",

@@ -154,7 +154,7 @@ def _without_nulls(item: Any) -> Any:
 def with_defaults(document: Document, limits: Limits) -> Document:
     """Replace ``action_defaults`` by its values in each definition that lacks the key or has null.
 
-    The size of the result is checked before anything is copied: a small body can ask for a lot.
+    The size of the result is checked before anything is copied: a small body can result in a large job.
     """
     if "action_defaults" not in document:
         return document

@@ -29,11 +29,11 @@ from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
 DEFAULT_HOLD_OFF = 30
-"""Seconds, for bodies without one."""
+"""Seconds; the default hold-off of new sessions."""
 STORED_HOLD_OFF = 60
-"""Seconds, for stored sessions without one."""
+"""Seconds; the hold-off of stored sessions that have none."""
 NEVER_STARTED = 0
-"""A session whose ``time_start`` is not later has not started."""
+"""The maximum ``time_start`` of a session that has never started."""
 MAX_CLOCK_DIFFERENCE = 300
 """Seconds that ``time_start`` may be in the future, as clocks of processes differ or step back."""
 EARLIER = "_earlier"

@@ -42,7 +42,7 @@ def register(conf: cfg.ConfigOpts) -> None:
         conf.register_opts(opts, group=group)
     loading.register_auth_conf_options(conf, GROUP)
     for name in _OLD_NAMES:
-        # Some releases of the middleware still register some of them.
+        # Some releases of the middleware still register some of the old names.
         with suppress(cfg.DuplicateOptError):
             conf.register_opt(cfg.StrOpt(name, secret=True), group=GROUP)
     for name, value in (_DEFAULTS | _translated(conf)).items():

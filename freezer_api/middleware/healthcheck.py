@@ -132,7 +132,7 @@ class Readiness:
 
 
 def _check_in_context(check: Callable[[], None], context: RequestContext | None) -> None:
-    """Run the check with the request's context, whose id log lines have."""
+    """Run the check in the request's context, so that log lines have the id of the request."""
     if context is not None:
         context.update_store()
     check()

@@ -58,7 +58,7 @@ class RequestLog:
             log_unexpected(environ["REQUEST_METHOD"], _path(environ), error)
             return refuse(start, "500 Internal Server Error", *UNEXPECTED)
         finally:
-            # Log lines of the server between two requests of this thread must not have the id of this one.
+            # Later log lines of the server in this thread must not have the id of this request.
             _NO_REQUEST.update_store()
 
 
@@ -107,7 +107,7 @@ def _path(environ: WSGIEnvironment) -> str:
 
 def _log(environ: WSGIEnvironment, status: str, request_id: str, seconds: float) -> None:
     path = _path(environ)
-    # Behind a trusted proxy this is the list of the proxy; the first address is the client's.
+    # A trusted proxy sets REMOTE_ADDR to a list of addresses, of which the first is the client's.
     address = environ.get("REMOTE_ADDR", "").partition(",")[0].strip()
     values = (
         address if _ADDRESS.fullmatch(address) else "-",

@@ -92,7 +92,7 @@ class Enforcement:
                     self._read()
                 except ConfigurationError as error:
                     LOG.error("Keeping the current policy rules: %s", error)  # noqa: TRY400 - the message is complete
-            # A new dictionary: a request that still evaluates the old rules writes its decision into the old one.
+            # Replace the dictionary, because a concurrent request may still add a decision of the old rules to it.
             self._decisions = {}
             self._until = self._clock() + RELOAD_INTERVAL
 

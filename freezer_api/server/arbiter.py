@@ -95,7 +95,7 @@ def drop_new_handshakes(listener: socket.socket) -> None:
     the next process.
     """
     if sys.platform == "linux":
-        # Without the filter few connections are lost.
+        # If the filter cannot be set, a few connections may be lost.
         with suppress(OSError):
             program = struct.pack("HP", len(_INSTRUCTIONS), _FILTER.buffer_info()[0])
             listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)

@@ -98,7 +98,7 @@ def _context(conf: cfg.ConfigOpts) -> ssl.SSLContext:
         if given[name] is not None:
             _check_readable(conf, name)
     try:
-        # An empty passphrase: OpenSSL would ask for one on the terminal.
+        # Pass an empty passphrase, because otherwise OpenSSL would ask for one on the terminal.
         context.load_cert_chain(given.cert_file, given.key_file, password="")
     except (ssl.SSLError, OSError) as error:
         raise option_error(conf, "ssl", "cert_file", f"cannot be used with its key, {_reason(error)}") from None

@@ -88,7 +88,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def init_signals(self) -> None:
         super().init_signals()
-        # Terminals send these to every process; the arbiter handles them.
+        # A terminal sends these signals to every process, but only the arbiter handles them.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         # The arbiter blocks signals while it forks.
@@ -195,7 +195,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             connection.sock.sendall(_error_response("408 Request Timeout", "The request did not arrive in time."))
         self._send(connection)
 
-    # --- Responding: overridden, as gunicorn's versions wait for the client in a thread, and in the main thread.
+    # --- Responding: overridden, as gunicorn's versions wait for clients in a thread and in the main thread.
 
     def finish_request(self, connection: Connection, future: "Future[Any]") -> None:
         """Send the part of the response that the client has not read yet, when the thread has finished."""

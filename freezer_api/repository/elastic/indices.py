@@ -29,7 +29,7 @@ def alias_of(prefix: str, kind: Kind) -> str:
 
 
 def write_alias_of(index: str) -> str:
-    """Return the alias for changes to documents of this index. It is removed with the index."""
+    """Return the alias for changes to documents of this index, which is removed with the index."""
     return f"{index}-write"
 
 
@@ -146,7 +146,7 @@ def _lacks_fields_only(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
     )
 
 
-# An index of another origin may have no _meta. With ``dynamic`` the store's response is never empty.
+# An index of another origin may have no _meta. The filter includes ``dynamic``, so that no response is empty.
 _MARKS = "filter_path=*.mappings._meta,*.mappings.dynamic,error.type,status"
 
 

@@ -84,7 +84,7 @@ class Layout:
             "number_of_shards": 1,
             "number_of_replicas": replicas,
             "refresh_interval": REFRESH_INTERVAL,
-            # They override those of an index template.
+            # These settings override those of an index template.
             "default_pipeline": "_none",
             "final_pipeline": "_none",
             "sort.field": ["created", "key"],

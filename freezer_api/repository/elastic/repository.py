@@ -37,7 +37,7 @@ MAX_TERMS = 65_536
 """The engine's limit of values in one ``terms`` clause."""
 
 _MAX_ID_BYTES = 512
-"""The engine's limit of an ``_id``."""
+"""Bytes; the engine's limit of an ``_id``."""
 
 _NEWEST = {"size": 1, "sort": [{"created": "desc"}], "_source": False, "track_total_hits": False}
 """The search for the newest document."""
@@ -378,5 +378,5 @@ def _quoted(key: str) -> str:
 
 
 def _is_possible(key: str) -> bool:
-    """Return whether the engine accepts the key. It refuses a request with another one."""
+    """Return whether the engine accepts the key as an ``_id``."""
     return is_text(key) and 0 < len(key.encode("utf-8")) <= _MAX_ID_BYTES

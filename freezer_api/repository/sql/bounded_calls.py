@@ -37,7 +37,7 @@ class BoundedCalls:
 
     @property
     def are_stuck(self) -> bool:
-        """Whether a call goes on after its time limit."""
+        """Whether a call is still running after its time limit."""
         return bool(self._overdue)
 
     def call(self, work: Callable[[], _Result], seconds: float) -> _Result:

@@ -217,10 +217,10 @@ _LOCK_CLASS = 0x667A7200
 """The first number of our advisory locks in PostgreSQL, which other programs in the database do not use."""
 
 _SCHEMA_LOCK = 0
-"""The second number of the lock of ``freezer-manage``; creations have others."""
+"""The second number of the lock of ``freezer-manage``; creations use other numbers."""
 
 _SCHEMA_LOCK_TIMEOUT = 600
-"""Seconds, on a server."""
+"""Seconds to wait for the lock on a server."""
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ def build_creation(dialect: str, table: Table, lock: Table) -> Creation:
     if dialect == POSTGRESQL:
         newest = select(func.max(table.c.created) + 1).scalar_subquery()
         statement = insert(table).values(created=func.greatest(now, newest)).returning(table.c.created)
-        # A statement does not see what is committed while it waits; the next one in the same transaction does.
+        # A statement does not see rows committed while it waits for a lock; the next one in the transaction does.
         locking = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_lock_number(table)}); "
         return Creation(statement.execution_options(first=locking), lambda result: result.scalar())
     others = table.alias("others")

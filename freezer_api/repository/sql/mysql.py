@@ -158,7 +158,7 @@ class MySQL:
         event.listen(engine, "before_cursor_execute", _check_size)
 
     def with_time_limit(self, statement: str, seconds: float) -> str:
-        # MariaDB executes the first comment, MySQL the second.
+        # MariaDB executes the content of the first comment, MySQL that of the second.
         milliseconds = max(1, int(seconds * 1000))
         return (
             f"/*M!100101 SET STATEMENT max_statement_time = {milliseconds / 1000} FOR */ "
@@ -267,7 +267,7 @@ def _tls(query: Mapping[str, str]) -> ssl.SSLContext:
     switches = {name: _is_true(query[name]) for name in _TLS_SWITCHES if name in query}
     identity = switches.get("ssl_check_hostname", switches.get("ssl_verify_identity"))
     context = _context(query)
-    # Certificates that servers create for themselves lack what this flag requires.
+    # Certificates that servers generate themselves lack extensions that this flag requires.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = False
     if identity or switches.get("ssl_verify_cert", "ssl_ca" in query or "ssl_capath" in query):

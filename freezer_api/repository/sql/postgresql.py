@@ -157,7 +157,7 @@ class PostgreSQL:
             return _classify_without_code(error)
         kind = _KINDS.get(code) or _KINDS.get(code[:2])
         if kind is None:
-            # The text may quote a value.
+            # The message is left out, because it may quote a value.
             return errors.DBError(f"{type(error).__name__} {code}")
         return (
             errors.DBDuplicateEntry()

@@ -36,10 +36,10 @@ _COLUMNS = {"entries": "entries", "words": "texts", "values": "texts"}
 """The columns that hold the terms of a query's fields."""
 
 _MAX_SINGLE_WORDS = 16
-"""Words with a parameter each in the statement; further words are one JSON list."""
+"""The maximum number of words with their own parameters; further words are passed as one JSON list."""
 
 _MAX_SINGLE_PARTS = 4
-"""Parts with a search each. A search for a list takes as long as these, whatever its length."""
+"""The maximum number of parts that are searched separately. A search for a list takes about as long as these."""
 
 _CHUNK_SIZE = 8000
 """Bytes of the parts of one list. MariaDB does not accept much longer regular expressions."""

@@ -193,7 +193,7 @@ class ServerAccess:
         return statement if seconds is None else self._driver.with_time_limit(statement, seconds), parameters
 
     def _limit_ping(self, connection: Any, _record: ConnectionPoolEntry) -> None:
-        """Limit the ping when a connection leaves the pool: its last call may have had a minute."""
+        """Limit the ping when a connection leaves the pool: the timeout of its last call may have been longer."""
         if connection is not None:
             self._driver.set_timeout(connection, _CHECK_TIMEOUT)
 

@@ -86,7 +86,7 @@ _BROKEN = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
-"""After these errors a connection is not used again: the next one may find a file that was repaired."""
+"""Errors after which the connection is replaced, because the file may be repaired meanwhile."""
 
 _UNAVAILABLE = _BROKEN | {
     sqlite3.SQLITE_BUSY,
@@ -404,7 +404,7 @@ def _code(error: BaseException) -> int:
 
 def _classify(error: BaseException) -> FreezerError:
     """Return the error to raise in place of the driver's, whose message is logged only."""
-    # The file or a table.
+    # The file or a table is missing.
     is_missing = str(error).startswith("no such ") or _code(error) == sqlite3.SQLITE_CANTOPEN
     if is_missing or _code(error) in _UNAVAILABLE:
         hint = "; if the store is new, run 'freezer-manage db sync'" if is_missing else ""
