@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 class Maker:
-    """Generates the same documents for the same numbers of jobs and sessions; ``fleet`` has their ids then."""
+    """Generates documents, which depend only on the numbers of jobs and sessions; then ``fleet`` has their ids."""
 
     def __init__(self, count: int, session_count: int) -> None:
         self._count = count

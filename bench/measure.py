@@ -154,7 +154,7 @@ class _Bench:
         return [(scenario, jobs) for scenario in wanted for jobs in self._services]
 
     def prepare(self, *, writes: bool) -> None:
-        """Record the calls of requests to the stores, those of writes only if requested."""
+        """Record the store calls of requests; those of writes only if requested."""
         _report_progress("recording the calls of requests")
         for scenario, jobs in self._measurements(writes=False) + (
             self._measurements(writes=True) if writes else []

@@ -31,7 +31,7 @@ def fill(place: Place, maker: Maker) -> None:
     with closing(place.connect(Connection)) as connection:
         _set(connection, place, _FAST_SETTINGS)
         _put_all(place, maker)
-        # The settings of the layout, which contains only the first of the two.
+        # Restore the settings of the layout. It contains only the first one, so the other gets its default.
         ordinary = next(iter(LAYOUTS.values())).settings(0)
         _set(connection, place, {name: ordinary.get(name) for name in _FAST_SETTINGS})
         for what in ("_refresh", "_flush"):
