@@ -27,7 +27,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.enviro
 
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
-    """The commands restrict it for their process, which is that of the tests where these call them."""
+    """Restore the umask, which commands restrict when a test calls them in its process."""
     before = os.umask(0o022)
     yield
     os.umask(before)

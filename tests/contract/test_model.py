@@ -303,7 +303,7 @@ def test_store_agrees_with_the_model(lasting, kind, data):
 
 
 def _keep(repository, kind, documents):
-    """Documents by key, in the order of creation. Keys are not in that order, and some documents were replaced."""
+    """Documents by key in the order of creation, which differs from that of keys. Some were replaced."""
     kept = {}
     for number, document in enumerate(documents):
         key = f"k{number * 5 % 7}"

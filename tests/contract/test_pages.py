@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order of a search, its pages, its total."""
+"""The order, pages and total of a search."""
 
 import pytest
 

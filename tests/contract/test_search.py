@@ -21,7 +21,7 @@ def backup(key, **metadata):
 
 
 def keep_values(repository, values):
-    """Backups, each with one of the values as its free key ``x``; keys are the numbers of the values."""
+    """Create a backup for each value, which is stored under the key ``x``; the key of the backup is its index."""
     for number, value in enumerate(values):
         repository.create(BACKUPS, str(number), backup(str(number), x=value))
 
@@ -313,7 +313,7 @@ class TestWords:
         assert found(repository, q.HasWords(None, ("strasse", "àéî"))) == ["one"]
 
     @pytest.mark.parametrize("path", [None, "description"])
-    def test_many(self, repository, path):
+    def test_maximum_number_of_words_is_accepted(self, repository, path):
         words = tuple(f"w{n}" for n in range(q.MAX_WORDS))
         keep(repository, "one", description=" ".join((*words, "more")))
         keep(repository, "two", description=" ".join(words[:-1]))
@@ -382,7 +382,7 @@ class TestManyUnwanted:
         both = [q.Not(q.HasWords(None, ("four", "note"))), q.Not(q.HasWords(None, ("five",)))]
         assert found(repository, *names, *words, *both, q.Not(q.HasValue("six")), kind=BACKUPS) == ["3"]
 
-    def test_members(self, repository):
+    def test_excluded_members(self, repository):
         for number in range(8):
             session = {"session_id": f"s{number}", "user_id": "ann", "jobs": {f"j{number}": {}, "all": {}}}
             repository.create(SESSIONS, f"s{number}", session)
@@ -431,7 +431,7 @@ def test_search_is_stopped_at_its_time_limit(repository):
     repository.check()
 
 
-def test_members(repository):
+def test_members_are_found_by_their_id(repository):
     repository.create(SESSIONS, "one", {"jobs": {"j1": {}, "j2": {"status": "j3"}}})
     repository.create(SESSIONS, "two", {"jobs": {"j2": {}}, "x": "j1"})
     repository.create(SESSIONS, "three", {})
@@ -501,7 +501,7 @@ class TestTogether:
             (q.Any((q.Not(is_("x", 1)), q.Not(is_("y", 1)))), "bcd"),
         ],
     )
-    def test_combined_conditions(self, repository, condition, keys):
+    def test_conditions_can_be_combined(self, repository, condition, keys):
         assert found(repository, condition) == list(keys)
         assert found(repository, condition, ALWAYS) == list(keys)
         assert found(repository, condition, q.Not(condition)) == []
@@ -510,14 +510,14 @@ class TestTogether:
         assert found(repository, is_("x", 1), is_("y", 1), is_("user_id", "ann")) == ["a"]
         assert found(repository, is_("x", 1), is_("user_id", "bob")) == []
 
-    def test_many(self, repository):
+    def test_maximum_number_of_conditions_is_accepted(self, repository):
         each = tuple(q.Not(is_(f"name{n}", n, f"*name{n}")) for n in range(q.MAX_CONDITIONS - 1))
 
         assert found(repository, *each, is_("x", 1)) == ["a", "b"]
         assert found(repository, q.Any((*map(q.Not, each), is_("x", 1)))) == ["a", "b"]
         assert found(repository, q.Not(q.Any(tuple(map(q.Not, each))))) == list("abcd")
 
-    def test_maximum_depth(self, repository):
+    def test_maximum_depth_of_conditions_is_accepted(self, repository):
         condition = is_("x", 1)
         for _ in range(q.MAX_DEPTH // 4):
             condition = q.Not(q.Any((NEVER, q.All((ALWAYS, q.Not(condition))))))
@@ -562,7 +562,7 @@ def test_search_finds_documents_of_one_kind(repository):
     assert keys_of(repository.search(SESSIONS, q.Query())) == []
 
 
-def test_scope_of_a_user_is_one_project_and_documents_without(repository):
+def test_scope_of_a_user_includes_documents_without_a_project(repository):
     owners = [("ann", "red"), ("ann", "blue"), ("ann", None), ("bob", "red"), ("bob", None), ("ann", "")]
     for number, (user_id, project_id) in enumerate(owners):
         repository.create(JOBS, str(number), {**job(str(number)), "user_id": user_id, "project_id": project_id})

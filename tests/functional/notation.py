@@ -132,7 +132,7 @@ class Conversation:
         return self.steps[0]["only"] if self.steps[0].keys() == {"only"} else None
 
     def is_for(self, version: Version) -> bool:
-        """Whether the conversation is one for clients of this version."""
+        """Return whether the conversation is for clients of this version."""
         return self.only in (None, version.name)
 
     def hold(self, client: Client) -> None:

@@ -87,7 +87,7 @@ CHANGES_OF_V2 = {
 
 
 class World:
-    """A service on a store of its own."""
+    """A service on its own store."""
 
     def __init__(self, conf: cfg.ConfigOpts, store: Repository, version: Version, identity: Identity) -> None:
         self._store = store

@@ -163,7 +163,7 @@ class TestOptions:
 
         return checked
 
-    def test_detailed_answer(self, where: str, check: Callable[[str], Client]) -> None:
+    def test_details_depend_on_the_source_address(self, where: str, check: Callable[[str], Client]) -> None:
         client = check("detailed = true\nallowed_source_ranges = 127.0.0.0/8, 192.0.2.0/24")
         client.peer = "127.0.0.1"
         body = client.unchecked("GET", "/healthcheck", by=None).json

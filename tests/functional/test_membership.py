@@ -60,7 +60,7 @@ OFTEN = ("PATCH of the job", "PATCH of the sessions", "session actions")
 
 
 class Service:
-    """A service on a store of its own, with one job and three sessions."""
+    """A service on its own store, with one job and three sessions."""
 
     def __init__(self, conf: cfg.ConfigOpts, store: Repository, version: Version, identity: Identity) -> None:
         self.store = store

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Concurrent registrations of one client by v1, v2 and as a central client: one client exists afterwards.
 
-An order of the calls to the store is the same in every run.
+Each tested order of calls to the store is the same in every run.
 """
 
 from functools import partial
@@ -46,7 +46,7 @@ def register(client: Client, path: str, body: dict[str, Any], client_id: str) ->
 
 
 def listed(client: Client, client_id: str) -> list[dict[str, Any]]:
-    """The client as both versions list it."""
+    """Return the client as listed by both versions."""
     found = []
     for path in ("/v1/clients", "/v2/library/clients"):
         answer = client("GET", path, {"match": [{"client_id": client_id}]}, by=BY)

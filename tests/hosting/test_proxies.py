@@ -102,7 +102,7 @@ def test_links_have_the_prefix_that_the_proxy_removes(
         f"{proxy.url}/v1/jobs", "GET", None, token | {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
     )
     assert " 127.0.0.1 GET /backup/v1/jobs 200" in last_access(service)
-    # Clients that connect without the proxy are trusted, too: this is the meaning of the option.
+    # With this option, clients that connect without the proxy are trusted, too.
     ask(f"{service.url}/v1/jobs", "GET", None, token | {"X-Forwarded-For": "192.0.2.7, 127.0.0.1"})
     assert " 192.0.2.7 GET /v1/jobs 200" in last_access(service)
 

@@ -404,7 +404,7 @@ class TestVersion1:
 
 
 class TestOptions:
-    def test_disabled(self, speak: Speak, trusts: Any) -> None:
+    def test_disabled_trusts_are_not_created(self, speak: Speak, trusts: Any) -> None:
         client = speak("enabled = false")
         _register(client)
         assert _trust(client, _create(client)) is None
@@ -416,7 +416,7 @@ class TestOptions:
         assert _trust(client, _create(client, client_id="node1")) in trusts("alice")
 
     @pytest.mark.parametrize(("option", "roles"), [("reader", {"reader"}), ("", {"member", "reader", "other"})])
-    def test_roles(self, speak: Speak, trusts: Any, option: str, roles: set[str]) -> None:
+    def test_trust_has_the_configured_roles(self, speak: Speak, trusts: Any, option: str, roles: set[str]) -> None:
         client = speak(f"trusts_delegated_roles = {option}")
         _register(client)
         _create(client, "alice@trusting member,reader,other")

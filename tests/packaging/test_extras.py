@@ -83,7 +83,7 @@ def test_journal_extra_logs_to_the_journal(with_extra: With) -> None:
     assert "use_journal needs the package systemd-python" in service.log.read_text()
 
 
-def test_audit(with_extra: With) -> None:
+def test_audit_extra_installs_oslo_messaging(with_extra: With) -> None:
     environment = with_extra("audit")
     check = "from keystonemiddleware.audit import _notifier; assert _notifier.oslo_messaging"
     environment.run("python", "-c", check)

@@ -55,7 +55,7 @@ def _check(service: Service, writer: Writer) -> None:
     for job, pid in writer.present.items():
         status, body = service.request("GET", f"/v1/jobs/{job}")
         assert status == 200, job
-        # The change during which the service was killed may be stored or not.
+        # If the service was killed during a change, the change may or may not be stored.
         assert body["job_schedule"].get("current_pid", -1) in (pid, pid + 1), job
     for job in writer.deleted:
         assert service.request("GET", f"/v1/jobs/{job}")[0] == 404, job

@@ -21,7 +21,7 @@ _POSITION = q.Position(1, 10, "x")
 
 
 class HotList(NamedTuple):
-    """``equal``: columns of the index that the conditions compare, ``more``: the other ones in its name."""
+    """A list. ``equal``: the columns of its index that the conditions compare; ``more``: the other columns."""
 
     kind: Kind
     conditions: tuple[q.Condition, ...]

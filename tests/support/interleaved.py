@@ -30,7 +30,7 @@ class _Turns:
         self._changed = threading.Condition()
 
     def wait(self, number: int) -> None:
-        """Wait for the turn of the thread of this number."""
+        """Wait until it is the turn of the thread with this number."""
         with self._changed:
             self._waiting.append(number)
             self._choose()

@@ -256,7 +256,7 @@ class Keystone:
         return self.authenticate(user, user, {"OS-TRUST:trust": {"id": trust["id"]}})
 
     def restricted_token(self, user: str, project: str, *rules: tuple[str, str]) -> str:
-        """Return a token of a new application credential with access rules: methods and paths."""
+        """Return a token of a new application credential with these access rules (methods and paths)."""
         own = self.new_token(user, project, "member")
         credential = {
             "name": uuid.uuid4().hex,

@@ -16,7 +16,7 @@ _FORBIDDEN = {
     *("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"),
 }
 _running: list[list[str]] = []
-"""Has the forbidden events of the current test; empty outside of these tests."""
+"""The forbidden events of the current test, in a list; empty outside of these tests."""
 
 
 def _audit(event: str, arguments: tuple[object, ...]) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The page of the original's faults and the tests cite the same numbers."""
+"""The tests and the page about the original's faults cite the same numbers."""
 
 import re
 from pathlib import Path

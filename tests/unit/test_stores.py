@@ -185,7 +185,7 @@ def test_every_option_has_its_old_name(store, group, caplog):
     assert any('from group "storage"' in message for message in caplog.messages) == (group == "storage")
 
 
-def test_defaults(options):
+def test_defaults_of_elasticsearch_options(options):
     found = options()
     assert (found.hosts, found.authorization, found.verify_certs) == (("http://127.0.0.1:9200",), None, True)
     assert (found.index, found.number_of_replicas) == ("freezer", 0)
@@ -267,7 +267,7 @@ def test_credentials_are_sent_but_not_shown(store, caplog, lines, header):
         ("hosts = http://es\nverify_certs = false", ""),
     ],
 )
-def test_warning_about_certificates(options, caplog, lines, warning):
+def test_unsafe_certificate_options_are_logged(options, caplog, lines, warning):
     assert options(lines).verify_certs == ("verify_certs = false" not in lines)
     assert warning in caplog.text
     assert len(caplog.records) == bool(warning)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SQL database of the original: every revision of its tables, and rows in them."""
+"""SQL databases of the original, with the tables of any revision and with rows."""
 
 import json
 from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ from tests.compat.legacy import sample
 
 @pytest.fixture
 def read(tmp_path):
-    """Read a dump with this text, and return its documents by kind and the strays."""
+    """Read a dump with this text, and return its documents by kind, and the entries of unknown kind."""
 
     def _read(text):
         file = tmp_path / "dump.json"
@@ -106,7 +106,7 @@ VERSIONS = [(odd, 1) for odd in (None, 0, -3, "7", 2.5, True)] + [(1, 1), (9, 9)
 
 
 @pytest.mark.parametrize(("given", "kept"), VERSIONS)
-def test_versions(read, given, kept):
+def test_version_is_kept_within_limits(read, given, kept):
     items, _strays = read(lines({"_type": "jobs", "_id": "x", "_version": given, "_source": {}}))
 
     assert items["jobs"] == [("x", {"job_id": "x"}, kept, None)]

@@ -213,7 +213,7 @@ def test_only_chosen_kinds_are_imported(manage, made, file, old):
     }
 
 
-def test_stdin(made, dump):
+def test_dump_can_be_read_from_stdin(made, dump):
     with open(dump()) as stdin:
         done = subprocess.run(
             [*COMMAND, *made, "import", "--from-dump", "-"],
@@ -233,7 +233,7 @@ def job(id_, **source):
     return hit("jobs", id_, client_id="web1", **source)
 
 
-def test_lists_are_in_order_of_creation_then_of_the_dump(manage, made, file, dump):
+def test_lists_are_ordered_by_creation_time_then_as_in_the_dump(manage, made, file, dump):
     times = {"e": 50, "d": None, "c": 40, "b": 0, "a": 45}
     name = dump(*(job(id_, job_schedule={"time_created": time}) for id_, time in times.items()))
     manage(*made, "import", "--from-dump", name)

@@ -73,7 +73,7 @@ REPAIRED = [
 
 
 @pytest.mark.parametrize(("kind", "document", "expected"), REPAIRED)
-def test_repairs(kind, document, expected):
+def test_invalid_document_is_repaired(kind, document, expected):
     assert after(kind, document) == expected
     assert after(kind, expected) == expected
 
@@ -151,7 +151,7 @@ def test_documents_get_the_project_of_their_user(kind):
         (None, None),
     ],
 )
-def test_time_of_creation_of_a_job(schedule, time):
+def test_creation_time_of_a_job_is_that_of_its_schedule(schedule, time):
     assert time_of(JOBS, {"job_schedule": schedule}) == time
     assert time_of(SESSIONS, {"job_schedule": schedule}) is None
 

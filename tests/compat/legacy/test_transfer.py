@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import while the store fails or others change it."""
+"""Import into a store that fails or that other processes change."""
 
 import pytest
 
@@ -19,7 +19,7 @@ BACKUPS, *_ = KINDS
 
 @pytest.fixture
 def make(tmp_path):
-    """Create a store that may be disturbed."""
+    """Create a store whose calls can be disturbed."""
     driver = find_driver("sqlite")
     opened = []
 

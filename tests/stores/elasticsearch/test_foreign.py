@@ -23,7 +23,7 @@ KINDS_OF_TEMPLATES = ["composable", "legacy"]
 
 @pytest.fixture(params=KINDS_OF_TEMPLATES)
 def template(request: pytest.FixtureRequest, every_place: Place) -> Iterator[Template]:
-    """Create an index template that matches the names of the place, until the end of the test."""
+    """Create an index template that matches the indices of the store, until the end of the test."""
     yield from _template(every_place, request.param)
 
 

@@ -251,7 +251,7 @@ class TestForeignResponse:
         for call in calls:
             repository = ElasticRepository(connect(retries=0, deadline=10.0), prefix)
             proxy.always("pass")
-            # Only the jobs have an index. This lets the connection of the check detect the engine.
+            # Only jobs have an index, so the check fails, but its connection detects the engine.
             with suppress(Unavailable):
                 repository.check()
             assert repository.get(JOBS, "one") == current

@@ -46,7 +46,7 @@ class Store(NamedTuple):
     bound: float = 10.0
     """Seconds within which every request is answered."""
     writers: int = CLIENTS
-    """Clients that write. The others read only."""
+    """Number of clients that write; the others only read."""
     pause: float = 0.5
     """Seconds between requests of a client."""
 

@@ -662,7 +662,7 @@ def test_commands_know_the_largest_statement(address, server, on_mariadb):
 
 
 class TestErrors:
-    def test_messages_contain_no_values(self, repository, caplog):
+    def test_errors_and_logs_contain_no_values(self, repository, caplog):
         for action in (
             lambda connection: connection.exec_driver_sql(f"SELECT '{SECRET}' FROM FROM"),
             lambda connection: connection.exec_driver_sql(

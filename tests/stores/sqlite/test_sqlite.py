@@ -319,7 +319,7 @@ class TestErrors:
         assert SECRET not in f"{caught.value}{caught.value.__cause__}{caplog.text}"
         assert len(caplog.records) == 1
 
-    def test_outage_is_one_line_of_the_log(self, repository, path, caplog):
+    def test_outage_is_logged_in_one_line(self, repository, path, caplog):
         keep(repository, "one")
         calls = every_call(repository)
         with running(LOCK, path):

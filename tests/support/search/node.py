@@ -100,7 +100,7 @@ class Node:
         return not self.alive
 
     def logged(self, since: int = 0, lines: int = 40) -> str:
-        """Return the last lines that were logged after that many bytes."""
+        """Return the last lines that were logged after this number of bytes."""
         if not self.log.exists():
             return ""
         with self.log.open("rb") as log:

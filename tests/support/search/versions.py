@@ -54,7 +54,7 @@ _ELASTICSEARCH = (
     Module("transport-netty4", "org.elasticsearch.transport.netty4.Netty4Plugin", ("transport-netty4",)),
 )
 
-# The security module is the transport too, so both jars are in one directory.
+# The security module also contains the transport, so both jars are in one directory.
 _SECURITY = (
     Module("x-pack-core", "org.elasticsearch.xpack.core.XPackPlugin", ("x-pack-core",)),
     Module(

@@ -32,7 +32,7 @@ USER, PASSWORD = "freezer", "p@ss/w:rd"
 QUOTED_PASSWORD = "p%40ss%2Fw%3Ard"
 
 _TIED = [sys.executable, "-I", "-S", str(Path(tied.__file__))]
-# A tied process dies with the *thread* that started it, so one lasting thread starts them all.
+# A tied process ends with the *thread* that started it, so one thread that never ends starts all of them.
 _STARTER = ThreadPoolExecutor(1, "sql-servers")
 
 

@@ -44,7 +44,7 @@ def test_failed_list_is_no_longer_counted() -> None:
     assert not list_limiter._running
 
 
-def test_no_limit() -> None:
+def test_lists_can_be_unlimited() -> None:
     list_limiter = ListLimiter(None)
     with list_limiter.acquire("a"), list_limiter.acquire("a"), list_limiter.acquire(None):
         pass

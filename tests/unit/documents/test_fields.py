@@ -17,7 +17,7 @@ from freezer_api.documents.fields import Field, is_id, list_of, object_schema, w
         ("a b", False),
     ],
 )
-def test_is_id(text: str, expected: bool) -> None:
+def test_characters_and_length_of_ids(text: str, expected: bool) -> None:
     assert is_id(text) is expected
 
 
@@ -28,7 +28,7 @@ TREE = (
 )
 
 
-def test_object_schema() -> None:
+def test_schema_of_an_object_is_derived_from_its_fields() -> None:
     assert object_schema(TREE, closed=True, required=("a",)) == {
         "type": "object",
         "required": ["a"],

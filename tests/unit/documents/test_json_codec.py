@@ -98,13 +98,13 @@ def test_fast_parser_agrees_with_exact_parser(data: bytes) -> None:
 
 class TestNesting:
     @pytest.mark.parametrize("levels", [0, 1, 64, MAX_NESTING])
-    def test_is_kept(self, levels: int) -> None:
+    def test_nested_value_is_parsed_unchanged(self, levels: int) -> None:
         value = nested(levels)
         assert parse(json.dumps(value).encode()) == value
         assert parse(json.dumps([[], *[{}] * MAX_NESTING]).encode()) == [[], *[{}] * MAX_NESTING]
 
     @pytest.mark.parametrize("bottom", [[], {}, 1, 10**30])
-    def test_is_bounded(self, bottom: Any) -> None:
+    def test_too_many_levels_are_refused(self, bottom: Any) -> None:
         levels = MAX_NESTING - isinstance(bottom, list | dict)
         assert parse(json.dumps(nested(levels, bottom)).encode()) == nested(levels, bottom)
         with pytest.raises(Malformed, match=f"^More than {MAX_NESTING} levels of nesting$"):
@@ -128,24 +128,24 @@ class TestStored:
     @pytest.mark.parametrize(
         "number", [2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**999, 1.0, 1e22, 5e-324]
     )
-    def test_numbers(self, number: Any) -> None:
+    def test_stored_numbers_are_exact(self, number: Any) -> None:
         document = {"a": [number, 1, 1.0, "é", True, None]}
         assert is_identical(decode(encode(document)), document)
 
     @pytest.mark.parametrize("levels", [64, MAX_NESTING, 400])
-    def test_depth(self, levels: int) -> None:
+    def test_deep_document_can_be_stored(self, levels: int) -> None:
         assert decode(encode({"a": nested(levels)})) == {"a": nested(levels)}
 
-    def test_is_plain_json(self) -> None:
+    def test_stored_text_is_plain_json(self) -> None:
         assert json.loads(encode({"ä": 2**70})) == {"ä": 2**70}
 
 
 class TestAnswer:
     @given(VALUES)
-    def test_is_json(self, value: Any) -> None:
+    def test_response_is_json(self, value: Any) -> None:
         assert is_identical(json.loads(answer(value)), value)
 
-    def test_survives_half_a_surrogate_pair(self) -> None:
+    def test_response_may_contain_half_a_surrogate_pair(self) -> None:
         assert json.loads(answer({"description": "\ud800"})) == {"description": "\ud800"}
 
 
@@ -160,5 +160,5 @@ class TestAnswer:
         ("x" * 101, "x" * 100 + "..."),
     ],
 )
-def test_one_line(shown: str, line: str) -> None:
+def test_value_in_a_message_is_one_line(shown: str, line: str) -> None:
     assert one_line(shown) == line

@@ -58,7 +58,7 @@ HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if fie
         (SESSIONS, "", ("*",)),
     ],
 )
-def test_resolve_name_in_v1(kind: Kind, name: str, names: tuple[str, ...]) -> None:
+def test_name_is_resolved_to_index_names_in_v1(kind: Kind, name: str, names: tuple[str, ...]) -> None:
     assert kind.resolve(name, HIDDEN[kind.name]) == names
 
 

@@ -23,7 +23,7 @@ from .json_values import OBJECTS, VALUES, is_identical, nested, unchanged
         ({"a": [1]}, {"a": []}, {"a": []}),
     ],
 )
-def test_merges(document: Any, patch: Any, merged: Any) -> None:
+def test_objects_are_merged_at_every_depth(document: Any, patch: Any, merged: Any) -> None:
     with unchanged(document, patch):
         assert is_identical(deep_merge(document, patch), merged)
 
@@ -87,7 +87,7 @@ def test_merged_document_has_patch_and_all_keys(document: Any, patch: Any) -> No
         ({"a": None}, {"b": None}, False),
     ],
 )
-def test_same(left: Any, right: Any, are_same: bool) -> None:
+def test_values_are_compared_with_their_types(left: Any, right: Any, are_same: bool) -> None:
     assert same(left, right) is are_same
     assert same(right, left) is are_same
 

@@ -318,7 +318,7 @@ def test_lengths_and_numbers_are_bounded() -> None:
         ("備份 éa", ["備份", "éa"]),
     ],
 )
-def test_words(text: str, words: list[str]) -> None:
+def test_text_is_split_into_words(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
@@ -341,7 +341,7 @@ def test_words(text: str, words: list[str]) -> None:
         ("x" * 1025, PRESENT),
     ],
 )
-def test_values(scalar: Any, value: Any) -> None:
+def test_scalar_is_indexed_as_comparable_value(scalar: Any, value: Any) -> None:
     assert as_value(scalar) == Value(*value)
 
 
@@ -396,7 +396,7 @@ def test_digit_strings_are_numbers_in_a_time_stamp(text: str, value: Any) -> Non
         ({}, None),
     ],
 )
-def test_epochs(scalar: Any, epoch: int | None) -> None:
+def test_epoch_is_an_integer_of_64_bits(scalar: Any, epoch: int | None) -> None:
     assert as_epoch(scalar) == epoch
     assert not isinstance(as_epoch(scalar), float)
 

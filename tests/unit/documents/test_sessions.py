@@ -62,7 +62,9 @@ class TestStart:
             (-3600, 30, 4, "out-of-sync", 5),
         ],
     )
-    def test_answer_and_tag(self, age: Any, hold_off: Any, tag: int, answer: str, new_tag: int) -> None:
+    def test_tag_and_window_determine_the_answer(
+        self, age: Any, hold_off: Any, tag: int, answer: str, new_tag: int
+    ) -> None:
         before = session()
         if age is not None:
             before["time_start"] = NOW - age
@@ -145,7 +147,7 @@ class TestEnd:
         ("overall", "late", "then"),
         [("success", "fail", "fail"), ("success", "success", "success"), ("fail", "success", "fail")],
     )
-    def test_after_completion(self, overall: str, late: str, then: str) -> None:
+    def test_late_end_can_only_change_success_to_failure(self, overall: str, late: str, then: str) -> None:
         jobs = {"j1": done(overall), "j2": done("success")}
         before = session(status="completed", jobs=jobs, time_end=1, result=overall)
         after = sessions.ended(before, End("j1", late, 5), NOW)
@@ -242,5 +244,5 @@ class TestMembers:
         ({}, {"schedule": {"schedule_day": "1"}}, True),
     ],
 )
-def test_retriggers(old: Any, new: Any, expected: bool) -> None:
+def test_change_of_triggers_is_detected(old: Any, new: Any, expected: bool) -> None:
     assert sessions.retriggers(old, new) is expected

@@ -43,7 +43,7 @@ def message_of(form: Form, document: Any) -> str:
         {"id": "a", "inner": {"count": 1}, "items": [{"count": 2, "unknown": nested(128)}]},
     ],
 )
-def test_accepts(document: Any) -> None:
+def test_valid_document_is_accepted(document: Any) -> None:
     FORM.check(document)
 
 

@@ -174,7 +174,7 @@ def test_queued_request_does_not_wait_for_a_probe(
         succeed(outages, clock)
 
 
-def test_quick_calls_of_one_request_may_be_thousands(outages: Outages, clock: Clock) -> None:
+def test_request_may_make_thousands_of_quick_calls(outages: Outages, clock: Clock) -> None:
     with one_request():
         succeed(outages, clock, after=3.0)
         for _ in range(1000):
