@@ -46,7 +46,7 @@ def _serve(serve: Any, request: Request, status: int) -> None:
 
 @dataclass(frozen=True)
 class Bare(Generic[Call]):
-    """The calls of each request. ``opened`` connects to the store and returns a function that executes a call."""
+    """The calls of each request. ``opened`` is a context with a function that executes a call to the store."""
 
     asked: Sequence[Sequence[Call]]
     opened: Callable[[], AbstractContextManager[Callable[[Call], object]]]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A run in the background ignores Ctrl-C, and so would the commands that tests interrupt.
+    # A background process ignores SIGINT, and so would the commands that tests interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The first is imported by others, and pytest can rewrite its assertions only before.

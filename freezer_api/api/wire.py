@@ -75,11 +75,11 @@ class Exchange:
         return Delegator(self.caller.user_id, self.caller.project_id, token, about)
 
     def require(self, rule: str) -> None:
-        """Raise ``Forbidden`` unless the rule allows the caller the request in the project of the scope."""
+        """Raise ``Forbidden`` unless the rule allows this request of the caller in the project of the scope."""
         self._enforcement.require(rule, self.caller, self.scope.project_id)
 
     def may(self, rule: str) -> bool:
-        """Return whether the rule allows the caller the request."""
+        """Return whether the rule allows this request of the caller."""
         return self._enforcement.allows(rule, self.caller, self.scope.project_id)
 
     def flag(self, name: str) -> bool:

@@ -73,7 +73,7 @@ _KINDS: dict[frozenset[int], type[errors.DBError]] = {
 }
 
 _PACKET_OVERHEAD = 2
-"""Bytes: a packet is smaller than the limit, and begins with the command."""
+"""Bytes of a packet that are not available to the statement: it begins with the command."""
 
 _STRICT = "STRICT_ALL_TABLES"
 _ORACLE = "ORACLE"

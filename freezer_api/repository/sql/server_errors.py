@@ -24,7 +24,7 @@ __all__ = [
 
 
 class Refused(DBError):  # type: ignore[misc]
-    """The server did not execute the statement, and may do so later."""
+    """The server did not execute the statement; a later attempt may succeed."""
 
 
 class NodeNotReady(DBDeadlock):  # type: ignore[misc]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A cindernative backup and its rotation by the classes of freezer-scheduler. Prints ``done``.
 
-Only the agent, which needs Cinder, is missing: what it prints is written down here, as freezer 19.0.0 makes it.
+The agent, which needs Cinder, is replaced by its output, copied from freezer 19.0.0.
 """
 
 import json

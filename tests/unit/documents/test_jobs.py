@@ -79,7 +79,7 @@ def test_job_names_a_session_or_none(session_id: Any, is_bound: bool, is_unbound
     assert not jobs.is_bound_to({}, "s1")
 
 
-def test_leaving_a_session() -> None:
+def test_leaving_a_session_clears_its_id_and_tag() -> None:
     with unchanged(BOUND):
         assert jobs.removed_from_session(BOUND) == {
             **BOUND,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decisions are cached for some seconds."""
+"""Policy decisions are cached for some seconds, and changed files take effect afterwards."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +52,9 @@ def _allows(rules: Enforcement, caller: Caller = ALICE, project_id: str | None =
     return True
 
 
-def test_changed_file_takes_effect_in_time(rules: Enforcement, policy_file: Path, clock: Clock) -> None:
+def test_changed_file_takes_effect_within_the_interval(
+    rules: Enforcement, policy_file: Path, clock: Clock
+) -> None:
     assert _allows(rules)
     policy_file.write_text('"jobs:get": "!"\n')
     clock.now += RELOAD_INTERVAL - 0.1
