@@ -221,5 +221,11 @@ def test_postgresql_hosts_are_tried_one_by_one(query, hosts):
     assert {host["dbname"] for host in driver._hosts} == {"f"}
 
 
+def test_postgresql_time_limit_is_for_one_statement():
+    driver = PostgreSQL(urls.parsed("postgresql://u@h/f"))
+    assert driver.with_time_limit("SELECT 1", 0.5) == "SET LOCAL statement_timeout = 500; SELECT 1"
+    assert driver.with_time_limit("SELECT 1", 1e-6) == "SET LOCAL statement_timeout = 1; SELECT 1"
+
+
 def test_mysql_unix_socket():
     assert arguments(url="mysql:///f?unix_socket=/run/mysqld.sock")["unix_socket"] == "/run/mysqld.sock"

@@ -5,6 +5,7 @@ import pytest
 
 from freezer_api.errors import StoreFailed, Unavailable
 from freezer_api.repository.elastic.repository import ElasticRepository
+from freezer_api.repository.elastic.transport import Connection
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job, keep
 from tests.stores.elasticsearch.place import WITHOUT_A_LIST, Counted
@@ -107,3 +108,19 @@ def test_creation_reports_index_that_was_removed_after_its_search(place, caplog)
 
     assert "run 'freezer-manage db sync'" in caplog.text
     assert place.indices() == {}
+
+
+class Repeating(Connection):
+    """Sends each PUT again, as after a lost response."""
+
+    def answer(self, method, target, body=None):
+        first = super().answer(method, target, body)
+        return super().answer(method, target, body)._replace(repeated=True) if method == "PUT" else first
+
+
+def test_repeated_creation_returns_the_document_of_the_first_attempt(place):
+    place.sync()
+    repository = ElasticRepository(place.connect(Repeating), place.prefix)
+    created = repository.create(JOBS, "one", job("one"))
+
+    assert created == repository.get(JOBS, "one")
