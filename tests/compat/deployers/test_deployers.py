@@ -30,8 +30,9 @@ def machine(tmp_path: Path, connection: str) -> Machine:
 
 @pytest.fixture
 def search(search_servers: SearchServers) -> Iterator[Server]:
-    """Return a server without indices. Those of the files are removed at the end."""
+    """Return a server without indices of the default prefix, which other tests use, too."""
     server = search_servers.server("elasticsearch", "9")
+    _clear(server)
     yield server
     _clear(server)
 
