@@ -150,10 +150,11 @@ class ElasticsearchStore:
         connection = self._connect(4, deadline=max(_ADMIN_DEADLINE, self.options.deadline))
         try:
             self._check_server(connection)
-        except Exception as error:
+        except ConfigurationError:
             connection.close()
-            if not isinstance(error, Unavailable):
-                raise
+            raise
+        except Unavailable:
+            connection.close()
             where = self.options.source
             raise CommandError(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
         return ElasticAdmin(
