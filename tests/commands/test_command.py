@@ -60,7 +60,7 @@ def test_invalid_arguments_are_usage_errors(manage, config, arguments, expected)
 
 
 @pytest.mark.parametrize("argument", ["--help", "-h", "--version"])
-def test_help_and_version(manage, argument):
+def test_help_and_version_are_printed_to_stdout(manage, argument):
     done = manage(argument)
     assert done.code == 0
     assert done.stdout
@@ -102,32 +102,32 @@ def test_options_are_accepted_before_and_after_db(manage, config, flags, after):
 
 @pytest.mark.parametrize("flag", ["-m", "--mapping"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_one_kind_alone(manage, config, flag, kind):
+def test_mapping_option_limits_sync_to_one_kind(manage, config, flag, kind):
     assert manage(*config, flag, kind, "db", "sync") == (0, f"Creating or Updating {kind} is True\n", "")
 
 
 @pytest.mark.parametrize("flags", [["-t", "db", "sync"], ["db", "sync", "--test-only"], ["-t", "x", "db", "sync"]])
-def test_test_only_prints_the_plan(manage, config, file, flags):
+def test_test_only_option_prints_the_plan_and_creates_nothing(manage, config, file, flags):
     done = manage(*config, *flags)
     assert done == (0, "".join(f"freezer_{kind}: would be created\n" for kind in KINDS), "")
     assert not file.parent.exists()
 
 
-def test_test_only_of_an_existing_store(manage, made):
+def test_test_only_option_changes_no_existing_store(manage, made):
     assert manage(*made, "-t", "db", "sync").stdout == "".join(f"freezer_{kind}: is current\n" for kind in KINDS)
     assert manage(*made, "-t", "db", "remove") == (0, "".join(f"{kind}: would be removed\n" for kind in KINDS), "")
     assert manage(*made, "-t", "-y", "db", "update-settings") == (0, "The settings would be updated\n", "")
     assert manage(*made, "db", "show").stdout != NOTHING
 
 
-def test_show_is_one_json_document(manage, made):
+def test_show_prints_one_json_document(manage, made):
     done = manage(*made, "--debug", "db", "show")
     assert done.code == 0
     assert "freezer_jobs" in json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("word", ["show", "remove"])
-def test_show_and_remove_without_a_store(manage, config, file, word):
+def test_show_and_remove_without_a_store_succeed(manage, config, file, word):
     assert manage(*config, "db", word) == (0, NOTHING, "")
     assert not file.exists()
 
@@ -159,13 +159,13 @@ def test_answer_no_removes_nothing(manage, typed, made, answer):
     assert "freezer_jobs" in manage(*made, "db", "show").stdout
 
 
-def test_without_a_terminal_nothing_is_removed(manage, made):
+def test_remove_without_a_terminal_removes_nothing(manage, made):
     done = manage(*made, "db", "remove")
     assert (done.code, done.stdout) == (1, "")
     assert "use --yes" in done.stderr
 
 
-def test_with_stdin_closed_nothing_is_removed(made):
+def test_remove_with_closed_stdin_removes_nothing(made):
     done = ended(start(*made, "db", "remove", command=("/bin/sh", "-c", 'exec "$0" "$@" <&-', *COMMAND)))
     assert (done.code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
@@ -173,7 +173,7 @@ def test_with_stdin_closed_nothing_is_removed(made):
 
 
 @pytest.mark.parametrize("word", ["sync", "show"])
-def test_full_stdout_is_reported(made, word):
+def test_output_to_a_full_device_is_an_error(made, word):
     done = ended(start(*made, "db", word, command=("/bin/sh", "-c", 'exec "$0" "$@" >/dev/full', *COMMAND)))
     assert done == (1, "", "freezer-manage: cannot write to stdout: No space left on device\n")
 
@@ -216,16 +216,16 @@ def test_three_processes_create_one_store(config):
     assert [ended(process) for process in running] == [(0, MADE, "")] * 3
 
 
-def test_process_returns_the_exit_code(config):
+def test_exit_code_of_the_process_is_that_of_the_command(config):
     assert ended(start(*config, "db", "destroy")).code == 2
     assert ended(start("--config-file", "/no/such.conf", "db", "sync")).code == 1
 
 
-def test_only_the_owner_can_read_the_file(made, file):
+def test_sqlite_file_is_readable_by_its_owner_only(made, file):
     assert os.stat(file).st_mode & 0o077 == 0
 
 
-def test_documents_of_one_kind_are_removed(manage, made):
+def test_mapping_option_limits_remove_to_one_kind(manage, made):
     assert manage(*made, "-y", "-m", "jobs", "db", "remove") == (0, "Deleting jobs is True\n", "")
     assert "freezer_jobs" in manage(*made, "db", "show").stdout
 
@@ -257,7 +257,7 @@ def test_log_is_never_written_to_stdout(tmp_path, file, manage, options):
     assert "host_href" in done.stderr
 
 
-def test_sync_unites_clients_and_reports_those_of_several_users(manage, made, file):
+def test_sync_merges_duplicate_clients_of_a_user_and_reports_others(manage, made, file):
     def client(client_id, user_id, version):
         by, owner = ("user_id", user_id) if version == 1 else ("project_id", "red")
         key = Scope(by, owner, user_id, "red").client_key(client_id)

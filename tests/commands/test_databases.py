@@ -31,7 +31,7 @@ def config(tmp_path, url):
     return configured(tmp_path / "freezer.conf", f"[database]\nconnection = {url}\nmax_retries = 0\n")
 
 
-def test_sync_show_and_remove_on_an_empty_database(config, manage):
+def test_tables_are_created_shown_and_removed(config, manage):
     assert manage(*config, "db", "show").stdout == "No Tables/Mappings found!\n"
     planned = manage(*config, "-t", "db", "sync")
     assert (planned.code, planned.stdout.splitlines()[0]) == (0, "freezer_backups: would be created")
@@ -46,7 +46,7 @@ def test_sync_show_and_remove_on_an_empty_database(config, manage):
     assert manage(*config, "db", "sync")[:2] == (0, SYNCED)
 
 
-def test_tables_of_the_original_are_unchanged(config, manage, name, url, sql_servers):
+def test_sync_keeps_tables_of_the_original_and_reports_them(config, manage, name, url, sql_servers):
     account = "freezer" if name == "postgresql" else "freezer@'127.0.0.1'"
     sql_servers.server(name).run(
         "CREATE TABLE clients (id VARCHAR(36) PRIMARY KEY)",

@@ -32,7 +32,7 @@ def store(place, tmp_path):
     return _store
 
 
-def test_sync_show_update_settings_and_remove(manage, place, store):
+def test_indices_are_created_shown_updated_and_removed(manage, place, store):
     config = store()
     assert manage(*config, "db", "show") == (0, NOTHING, "")
     assert manage(*config, "db", "update-settings").code == 1
@@ -50,7 +50,7 @@ def test_sync_show_update_settings_and_remove(manage, place, store):
     assert place.indices() == {}
 
 
-def test_index_and_mapping_options(manage, place, store):
+def test_index_and_mapping_options_select_the_indices(manage, place, store):
     config = store("number_of_replicas = 1")
     assert manage(*config, "-i", f"{place.prefix}-x", "-m", "jobs", "db", "sync").code == 0
     assert list(place.indices()) == [f"{place.prefix}-x-jobs-000001"]
@@ -60,7 +60,7 @@ def test_index_and_mapping_options(manage, place, store):
     assert list(place.indices()) == [f"{place.prefix}-x-jobs-000001"]
 
 
-def test_foreign_index_is_removed_by_erase_after_a_question(manage, typed, place, store):
+def test_erase_asks_before_it_removes_a_foreign_index(manage, typed, place, store):
     place.request("PUT", "/{}-jobs")
     config = store()
     refused = manage(*config, "-y", "-m", "jobs", "db", "sync")
@@ -74,7 +74,7 @@ def test_foreign_index_is_removed_by_erase_after_a_question(manage, typed, place
     assert list(place.indices()) == [f"{place.prefix}-jobs-000001"]
 
 
-def test_yes_and_erase_keep_documents(manage, place, store):
+def test_sync_with_yes_and_erase_keeps_documents_of_a_current_store(manage, place, store):
     config = store()
     manage(*config, "db", "sync")
     keep(place.repository(), "one")
@@ -82,14 +82,14 @@ def test_yes_and_erase_keep_documents(manage, place, store):
     assert found(place.repository()) == ["one"]
 
 
-def test_three_processes_create_one_store(place, store):
+def test_three_concurrent_syncs_create_one_store(place, store):
     running = [start(*store(), "db", "sync") for _ in range(3)]
     assert [ended(process)[:2] for process in running] == [(0, MADE)] * 3
     place.repository().check()
     assert len(place.indices()) == 5
 
 
-def test_three_processes_copy_one_store(place, store):
+def test_three_concurrent_syncs_copy_each_index_once(place, store):
     place.sync(WITH_ANOTHER_FIELD, kinds=ALL)
     place.fill(WITH_ANOTHER_FIELD["jobs"], 1500)
     before = documents(place.repository())
@@ -174,7 +174,7 @@ def test_unsupported_server_is_refused_in_one_line(manage, tmp_path, answering, 
     assert manage(*config, "db", "sync") == (1, "", f"freezer-manage: {where}: {expected}\n")
 
 
-def test_sync_fails_only_for_harmful_additions(manage, place, store):
+def test_sync_warns_of_added_aliases_and_fails_for_read_only_indices(manage, place, store):
     config = store()
     manage(*config, "db", "sync")
     index = f"{place.prefix}-jobs-000001"
@@ -189,7 +189,7 @@ def test_sync_fails_only_for_harmful_additions(manage, place, store):
 
 
 @pytest.mark.parametrize("word", ["sync", "show", "remove", "update-settings"])
-def test_response_of_a_proxy_ends_in_one_line(manage, place, tmp_path, word):
+def test_response_of_a_proxy_ends_the_command_with_one_line(manage, place, tmp_path, word):
     foreign = page("404 Not Found", '{"message": "no route"}')
     place.sync(kinds=ALL)
     with Proxy(place.url) as proxy:

@@ -28,7 +28,9 @@ def _has_open(process: "subprocess.Popen[str]", file: Path) -> bool:
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_import_that_waits_for_its_dump(made: tuple[str, ...], file: Path, number: int, code: int) -> None:
+def test_signal_ends_an_import_that_waits_for_its_dump(
+    made: tuple[str, ...], file: Path, number: int, code: int
+) -> None:
     process = start(*made, "import", "--from-dump", "-", stdin=subprocess.PIPE)
     until(lambda: _has_open(process, file))
     process.send_signal(number)
@@ -38,7 +40,7 @@ def test_import_that_waits_for_its_dump(made: tuple[str, ...], file: Path, numbe
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_import_that_writes_reports_progress_and_can_be_repeated(
+def test_import_ended_by_a_signal_can_be_repeated(
     made: tuple[str, ...], tmp_path: Path, number: int, code: int
 ) -> None:
     total = 20_000
@@ -68,7 +70,7 @@ def test_import_that_writes_reports_progress_and_can_be_repeated(
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 @pytest.mark.parametrize("command", [(*COMMAND, "db", "show"), (*STATUS, "upgrade", "check")], ids=lambda c: c[2])
-def test_command_that_waits_for_its_store(
+def test_signal_ends_a_command_that_waits_for_its_store(
     tmp_path: Path, command: tuple[str, ...], number: int, code: int
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -95,7 +95,7 @@ def test_successful_checks_have_no_details(manage: Manage, configure: Configure,
     assert "| Upgrade Check Results " in table.stdout
 
 
-def test_problems_name_option_and_file(configure: Configure, tmp_path: Path) -> None:
+def test_details_of_a_problem_contain_option_and_file(configure: Configure, tmp_path: Path) -> None:
     policy = tmp_path / "policy.json"
     policy.write_bytes((DEPLOYERS / "e1-policy.json").read_bytes())
     config = configure(
@@ -121,7 +121,7 @@ def test_problems_name_option_and_file(configure: Configure, tmp_path: Path) -> 
     assert {found["Store Layout"][0], found["Replicas"][0]} == {1}
 
 
-def test_options_of_the_service_are_not_offered() -> None:
+def test_help_does_not_list_options_of_the_service() -> None:
     shown = run("--help").stdout
     assert "--config-file" in shown
     for name in ("--bind-host", "--bind-port", "--workers", "--threads", "--standalone"):
@@ -138,7 +138,7 @@ def test_options_of_the_service_are_not_offered() -> None:
         pytest.param(("--version",), 0, marks=pytest.mark.slow),
     ],
 )
-def test_usage(arguments: tuple[str, ...], code: int) -> None:
+def test_usage_errors_exit_with_2_and_unreadable_files_with_255(arguments: tuple[str, ...], code: int) -> None:
     done = run(*arguments)
     assert done.code == code
     assert "Traceback" not in done.stderr
@@ -183,7 +183,7 @@ JSON_CHECK = "Policy File JSON to YAML Migration"
         ),
     ],
 )
-def test_policy_and_paste_files(
+def test_check_of_policy_and_paste_files_reports_problems(
     configure: Configure,
     tmp_path: Path,
     text: str,
@@ -215,13 +215,15 @@ class TestSQLite:
         assert "No option selects a store" in done.stdout
         assert not (tmp_path / "freezer-api").exists()
 
-    def test_file_without_database_fails(self, configure: Configure, file: Path) -> None:
+    def test_check_fails_for_a_file_that_is_not_a_database(self, configure: Configure, file: Path) -> None:
         file.parent.mkdir()
         file.write_bytes(b"garbage " * 1000)
         found = problems(*configure(f"[database]\nconnection = sqlite:///{file}"))
         assert found["Store Layout"] == (2, f"cannot use the data file {file}: file is not a database")
 
-    def test_layout_of_a_newer_release_fails(self, manage: Manage, configure: Configure, file: Path) -> None:
+    def test_check_fails_for_a_layout_of_a_newer_release(
+        self, manage: Manage, configure: Configure, file: Path
+    ) -> None:
         config = configure(f"[database]\nconnection = sqlite:///{file}")
         assert manage(*config, "db", "sync").code == 0
         connection = sqlite3.connect(file)
@@ -231,7 +233,7 @@ class TestSQLite:
         assert "9999 is of a newer release" in str(problems(*config)["Store Layout"][1])
 
 
-def test_database_server_that_is_down_fails_at_once(configure: Configure) -> None:
+def test_check_fails_at_once_if_the_database_server_is_down(configure: Configure) -> None:
     """The check does not wait, although ``max_retries`` in deployers' files makes ``freezer-manage`` wait."""
     url = f"mysql+pymysql://freezer:{SECRET}@127.0.0.1:1/freezer"
     result, details = problems(*configure(f"[database]\nconnection = {url}\nmax_retries = -1"))["Store Layout"]
@@ -246,7 +248,7 @@ class TestElasticsearch:
             "\n".join(["[elasticsearch]", f"hosts = {place.url}", f"index = {place.prefix}", *options])
         )
 
-    def test_every_problem_of_the_store_can_be_solved(
+    def test_problems_of_the_store_disappear_when_they_are_fixed(
         self, manage: Manage, place: Place, config: Configure
     ) -> None:
         found = problems(*config("number_of_replicas = 1"))
@@ -276,7 +278,7 @@ class TestElasticsearch:
         }
 
     @pytest.mark.slow
-    def test_indices_of_another_release_fail(self, place: Place, config: Configure) -> None:
+    def test_check_fails_for_indices_of_another_release(self, place: Place, config: Configure) -> None:
         place.admin(WITH_ANOTHER_FIELD).sync(list(WITH_ANOTHER_FIELD), lambda _question: False)
         before = place.indices()
         (line,) = problems(*config()).items()
@@ -285,7 +287,7 @@ class TestElasticsearch:
         assert place.indices() == before
 
     @pytest.mark.slow
-    def test_store_that_is_down_fails(self, configure: Configure) -> None:
+    def test_check_fails_if_the_store_is_down(self, configure: Configure) -> None:
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
             url = f"http://freezer:{SECRET}@127.0.0.1:{held.getsockname()[1]}"
@@ -297,7 +299,7 @@ class TestElasticsearch:
         assert unchecked == {(1, "Not checked: the store cannot be reached")}
 
     @pytest.mark.slow
-    def test_unsupported_server_fails(self, configure: Configure) -> None:
+    def test_check_fails_for_an_unsupported_server(self, configure: Configure) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
             process = start(
@@ -320,7 +322,7 @@ class TestElasticsearch:
         assert "1.7.5" in done.stdout
 
 
-def test_users_with_jobs_and_clients_in_different_projects(
+def test_users_with_jobs_and_clients_in_different_projects_are_listed(
     manage: Manage, configure: Configure, file: Path
 ) -> None:
     config = configure(f"[database]\nconnection = sqlite:///{file}")

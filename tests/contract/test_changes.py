@@ -57,7 +57,7 @@ def test_same_key_in_two_kinds_refers_to_two_documents(repository):
     assert repository.get(ACTIONS, "one") == an_action
 
 
-def test_stored_document_is_a_copy(repository):
+def test_changes_of_the_callers_object_do_not_change_the_store(repository):
     document = job("one", list=[1])
     repository.create(JOBS, "one", document)
     document["list"].append(2)
@@ -66,7 +66,7 @@ def test_stored_document_is_a_copy(repository):
     assert repository.get(JOBS, "one").document["list"] == [1]
 
 
-def test_versions_count_from_one(repository):
+def test_version_starts_at_1_and_increases_by_1(repository):
     stored = repository.create(JOBS, "one", job("one"))
     versions, tokens = [stored.version], {stored.token}
     for n in range(4):
@@ -173,7 +173,7 @@ ODD_TEXTS = (
 
 
 @pytest.mark.parametrize("text", ODD_TEXTS, ids=ascii)
-def test_any_text_can_be_used_as_a_missing_key(repository, text):
+def test_get_of_any_missing_key_is_not_found(repository, text):
     one = repository.create(JOBS, "one", job("one"))
 
     assert repository.get(JOBS, text) is None

@@ -19,7 +19,7 @@ def test_now_is_the_time_in_seconds(repository):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
-def test_creation_follows_documents_of_the_future(repository, opened, kind):
+def test_new_document_is_last_although_others_have_a_later_time(repository, opened, kind):
     """As if the clock was set back an hour."""
     other = opened()
     repository.restore(kind, [Original("x", {}, 1, time.time_ns() // 1000 + HOUR)])
@@ -31,7 +31,7 @@ def test_creation_follows_documents_of_the_future(repository, opened, kind):
     assert found(repository, kind=kind) == ["x", "c", "b", "y", "a", "0"]
 
 
-def test_creation_follows_the_newest_document_not_the_last_restored(repository):
+def test_new_document_is_after_the_newest_not_the_last_restored_one(repository):
     newest = time.time_ns() // 1000 + HOUR
     repository.restore(JOBS, [original("newest", created=newest), original("x", created=newest - HOUR // 2)])
     keep(repository, "a")
@@ -39,7 +39,7 @@ def test_creation_follows_the_newest_document_not_the_last_restored(repository):
     assert found(repository) == ["x", "newest", "a"]
 
 
-def test_order_does_not_depend_on_clocks_of_instances(driver, opened):
+def test_order_is_that_of_creation_although_clocks_differ(driver, opened):
     """The clock of one instance is an hour behind, that of the other is set back."""
     behind, ahead = opened(), opened()
     now = time.time_ns() // 1000

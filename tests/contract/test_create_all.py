@@ -42,5 +42,5 @@ def test_documents_of_many_megabytes_are_created(repository):
     assert found(repository) == list(documents)
 
 
-def test_create_all_accepts_no_documents(repository):
+def test_create_all_of_no_documents_succeeds(repository):
     assert repository.create_all(JOBS, {}) == {}

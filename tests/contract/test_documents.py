@@ -82,7 +82,7 @@ def test_random_documents_are_returned_exactly(lasting, document):
         lasting.delete(BACKUPS, "one", stored.token)
 
 
-def test_search_ignores_the_order_of_keys(repository):
+def test_order_of_keys_does_not_affect_a_search(repository):
     repository.create(JOBS, "one", {"job_id": "one", "x": {"a": 1, "b": 2}})
     repository.create(JOBS, "two", {"x": {"b": 2, "a": 1}, "job_id": "two"})
 

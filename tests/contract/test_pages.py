@@ -47,14 +47,14 @@ def test_empty_store_has_an_empty_page(repository):
     assert (list(page.items), page.next, page.total) == ([], None, 0)
 
 
-def test_oldest_documents_come_first(repository, stored):
+def test_documents_are_listed_in_the_order_of_creation(repository, stored):
     page = ask(repository)
 
     assert list(page.items) == stored
     assert page.next is None
 
 
-def test_total_is_returned_on_request(repository, stored):
+def test_total_is_returned_only_on_request(repository, stored):
     assert ask(repository).total is None
     assert ask(repository, limit=2, offset=3, with_total=True).total == len(KEYS)
 
@@ -75,7 +75,7 @@ def test_pages_together_are_the_whole_list(repository, ranked, limit, more):
 
 
 @pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
-def test_offset_starts_at_the_position(repository, ranked, more):
+def test_offset_is_relative_to_the_position(repository, ranked, more):
     whole = RANKED if more else KEYS
     after = ask(repository, limit=2, **more).next
 
@@ -108,7 +108,7 @@ def test_position_of_a_deleted_document_is_valid(repository, ranked, limit, more
     assert keys_of(ask(repository, after=after, **more)) == whole[limit + 1 :]
 
 
-def test_position_does_not_move_with_changes_before_it(repository, stored):
+def test_changes_before_a_position_do_not_change_its_next_page(repository, stored):
     after = ask(repository, limit=3).next
     repository.delete(JOBS, "b", stored[1].token)
     keep(repository, "b", "new")
@@ -116,7 +116,7 @@ def test_position_does_not_move_with_changes_before_it(repository, stored):
     assert keys_of(ask(repository, after=after)) == ["a", "y", "c", "x", "b", "new"]
 
 
-def test_position_has_creation_time_and_key(repository, stored):
+def test_position_consists_of_rank_creation_time_and_key(repository, stored):
     positions = [ask(repository, limit=1, offset=n).next for n in range(len(KEYS) - 1)]
 
     assert [position.key for position in positions] == KEYS[:-1]
@@ -124,7 +124,7 @@ def test_position_has_creation_time_and_key(repository, stored):
     assert [position.created for position in positions] == sorted({position.created for position in positions})
 
 
-def test_positions_rank_exact_matches_first(repository, ranked):
+def test_exact_matches_have_a_lower_rank_than_others(repository, ranked):
     assert [ask(repository, limit=1, offset=n, exact_first=EXACT).next.rank for n in (0, 1, 2)] == [0, 0, 1]
 
 
@@ -158,7 +158,7 @@ def test_documents_created_at_the_same_time_are_ordered_by_key(repository, store
 
 
 @pytest.mark.parametrize("exact", ["", "\x1e", "nowhere", "x" * 5000, "full backup", "Full", "\ud800"])
-def test_exact_value_without_match_does_not_change_the_order(repository, ranked, exact):
+def test_exact_first_without_an_exact_match_keeps_the_order(repository, ranked, exact):
     assert keys_of(ask(repository, exact_first=exact)) == KEYS
     assert walk(repository, 2, exact_first=exact) == KEYS
 

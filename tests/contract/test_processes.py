@@ -30,7 +30,7 @@ def at_once(attempt):
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_one_of_many_threads_creates(repository, round_):
+def test_one_of_many_concurrent_threads_creates_the_document(repository, round_):
     outcomes = at_once(lambda number: repository.create(JOBS, "one", job("one", n=number)))
     (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Stored))
 
@@ -40,7 +40,7 @@ def test_one_of_many_threads_creates(repository, round_):
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_one_of_many_threads_replaces(repository, round_):
+def test_one_of_many_concurrent_threads_replaces_the_document(repository, round_):
     token = repository.create(JOBS, "one", job("one")).token
     outcomes = at_once(lambda number: repository.replace(JOBS, "one", job("one", n=number), token))
     (winner,) = (outcome for outcome in outcomes if isinstance(outcome, Stored))
@@ -50,7 +50,7 @@ def test_one_of_many_threads_replaces(repository, round_):
     assert winner.version == 2
 
 
-def test_one_of_many_threads_replaces_or_deletes(repository):
+def test_one_of_many_concurrent_replacements_and_deletions_succeeds(repository):
     token = repository.create(JOBS, "one", job("one")).token
 
     def _attempt(number):
@@ -64,7 +64,7 @@ def test_one_of_many_threads_replaces_or_deletes(repository):
     assert repository.get(JOBS, "one") == winner
 
 
-def test_no_increment_of_many_threads_is_lost(repository):
+def test_concurrent_increments_with_retries_are_all_stored(repository):
     repository.create(JOBS, "one", job("one", n=0))
 
     def _increment(_number):
@@ -88,7 +88,7 @@ def together(processes, *calls):
     return [process.answer() for process in processes]
 
 
-def test_one_of_many_processes_creates(repository, processes):
+def test_one_of_many_concurrent_processes_creates_the_document(repository, processes):
     keys = [f"job{n}" for n in range(40)]
     answers = together(processes, *(("create", "jobs", key, job(key)) for key in keys))
 
@@ -99,7 +99,7 @@ def test_one_of_many_processes_creates(repository, processes):
     assert found(repository) == keys
 
 
-def test_one_of_many_processes_replaces(repository, processes):
+def test_one_of_many_concurrent_processes_replaces_the_document(repository, processes):
     stored = keep(repository, *(f"job{n}" for n in range(40)))
     answers = together(processes, *(("replace", "jobs", one.key, {"n": one.key}, one.token) for one in stored))
 
@@ -109,7 +109,7 @@ def test_one_of_many_processes_replaces(repository, processes):
         assert repository.get(JOBS, before.key) == winner
 
 
-def test_one_of_many_processes_deletes(repository, processes):
+def test_one_of_many_concurrent_processes_deletes_the_document(repository, processes):
     stored = keep(repository, *(f"job{n}" for n in range(40)))
     answers = together(processes, *(("delete", "jobs", one.key, one.token) for one in stored))
 

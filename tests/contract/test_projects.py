@@ -65,7 +65,7 @@ def test_user_with_jobs_and_clients_in_different_projects_is_found(repository: R
     ]
 
 
-def test_search_ends_when_it_takes_too_long(repository: Repository) -> None:
+def test_search_for_users_ends_at_its_time_limit(repository: Repository) -> None:
     keep_all(repository)
     calls: list[int] = []
 

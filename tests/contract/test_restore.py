@@ -49,7 +49,7 @@ def test_restoring_again_changes_nothing(repository):
     assert found(repository) == [original.key for original in originals]
 
 
-def test_restore_accepts_no_documents(repository):
+def test_restore_of_no_documents_succeeds(repository):
     assert repository.restore(JOBS, []) == []
 
 
@@ -80,7 +80,7 @@ def test_restored_documents_can_be_changed(repository):
     assert found(repository) == found(repository, is_("n", 2)) == ["one"]
 
 
-def test_one_of_many_processes_restores_a_document(repository, processes):
+def test_one_of_many_concurrent_processes_restores_the_document(repository, processes):
     originals = [original(f"job{n}", created=n) for n in range(100)]
     answers = together(processes, *(("restore", "jobs", originals[n : n + 20]) for n in range(0, 100, 20)))
     outcomes = [[is_new for batch in answer for is_new in batch] for answer in answers]

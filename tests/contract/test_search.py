@@ -68,25 +68,25 @@ class TestIs:
             ("[]", []),
         ],
     )
-    def test_type_and_value_are_compared_alone_and_in_lists(self, repository, asked, numbers):
+    def test_value_matches_only_values_of_its_type_even_in_lists(self, repository, asked, numbers):
         keep_values(repository, self.VALUES)
 
         for name in ("backup_metadata.x", "*x"):
             assert found(repository, is_(name, asked), kind=BACKUPS) == list(map(str, numbers))
 
-    def test_no_value_equals_an_object(self, repository):
+    def test_object_matches_no_value(self, repository):
         keep_values(repository, self.VALUES)
 
         assert found(repository, q.Is(("*x",), PRESENT), kind=BACKUPS) == []
         assert found(repository, q.Is((), Value("string", "a")), kind=BACKUPS) == []
 
-    def test_whole_values_are_compared(self, repository):
+    def test_value_does_not_match_a_part_of_another_value(self, repository):
         keep_values(repository, ["a", "ab", "b", "a b", "a%", "a_", "A", "a\0", "a\x1f", "\x1fa", " a", "a*", "á"])
 
         for asked, number in (("a", "0"), ("a%", "4"), ("a_", "5"), ("a\0", "7"), ("a\x1f", "8"), ("a*", "11")):
             assert found(repository, is_("*x", asked), kind=BACKUPS) == [number]
 
-    def test_whole_names_are_compared(self, repository):
+    def test_name_does_not_match_a_part_of_another_name(self, repository):
         documents = [
             {"x": {"y": "a"}},
             {"x.y": "a"},
@@ -147,20 +147,20 @@ class TestIs:
         for value in (None, 1, "ANN", "ann ", "änn", "ann\0", "\N{GRINNING FACE}", "\ud800"):
             assert found(repository, is_("user_id", value)) == found(repository, is_("job_id", value)) == []
 
-    def test_missing_owner_equals_no_value(self, repository):
+    def test_missing_owner_matches_no_value(self, repository):
         repository.create(JOBS, "one", {"job_id": "one"})
 
         assert found(repository, is_("user_id", "ann")) == []
         assert found(repository, q.Not(is_("user_id", "ann"))) == ["one"]
         assert found(repository, q.Missing(("user_id",))) == ["one"]
 
-    def test_id_is_searched_instead_of_the_key(self, repository):
+    def test_client_is_found_by_its_client_id_and_not_by_its_key(self, repository):
         repository.create(CLIENTS, "key", {"client": {"client_id": "host"}, "user_id": "ann"})
 
         assert found(repository, is_("client.client_id", "host"), kind=CLIENTS) == ["key"]
         assert found(repository, is_("client.client_id", "key"), kind=CLIENTS) == []
 
-    def test_digit_strings_are_numbers_in_time_stamps(self, repository):
+    def test_digits_in_a_time_stamp_match_the_equal_number(self, repository):
         for key, value in (("a", "0012"), ("b", 12), ("c", "12x"), ("d", "13")):
             repository.create(BACKUPS, key, backup(key, time_stamp=value))
 
@@ -170,7 +170,7 @@ class TestIs:
 class TestAside:
     """Fields whose values are found by field name only, not by words of the document."""
 
-    def test_words_and_values_are_not_found_in_the_document(self, repository):
+    def test_value_of_an_aside_field_is_not_found_by_words(self, repository):
         repository.create(JOBS, "one", job("one", job_schedule={"current_pid": 31337}))
         repository.create(JOBS, "two", job("two", description="about 31337"))
         repository.create(BACKUPS, "three", {"user_name": "Ann Lee", "status": "creating", "backup_metadata": {}})
@@ -183,7 +183,7 @@ class TestAside:
         for word in ("ann", "lee", "creating"):
             assert found(repository, q.HasWords(None, (word,)), kind=BACKUPS) == []
 
-    def test_words_and_values_are_found_by_name(self, repository):
+    def test_value_of_an_aside_field_is_found_by_field_name(self, repository):
         repository.create(JOBS, "one", job("one", job_schedule={"current_pid": 31337}))
         repository.create(BACKUPS, "three", {"user_name": "Ann Lee", "status": "creating", "backup_metadata": {}})
 
@@ -215,7 +215,7 @@ class TestHasClient:
         repository.create(JOBS, "f", {"job_id": "f", "user_id": "ann", "project_id": "red"})
 
     @pytest.mark.usefixtures("jobs")
-    def test_jobs_match_clients_by_the_whole_id(self, repository):
+    def test_job_matches_only_the_client_with_its_whole_client_id(self, repository):
         red, blue = (q.HasClient(is_("project_id", project)) for project in ("red", "blue"))
         central = q.HasClient(is_("reach", "all_projects"))
 
@@ -248,7 +248,7 @@ class TestMissing:
         assert found(repository, q.Missing(("backup_metadata.x",)), kind=BACKUPS) == ["0", "6", "7", "absent"]
         assert found(repository, q.Missing(("*x",)), kind=BACKUPS) == ["0", "6", "7", "absent"]
 
-    def test_value_is_missing_at_all_of_the_names(self, repository):
+    def test_missing_with_several_names_needs_all_of_them_missing(self, repository):
         for key, document in {
             "a": {"x": 1},
             "b": {"y": 1},
@@ -267,7 +267,7 @@ class TestMissing:
         assert found(repository, q.Missing(("x",)), kind=BACKUPS) == []
         assert found(repository, q.Missing(("x.y",)), kind=BACKUPS) == ["one"]
 
-    def test_members_and_words_are_not_names(self, repository):
+    def test_missing_treats_members_and_words_as_no_names(self, repository):
         repository.create(SESSIONS, "one", {"jobs": {"job1": {"status": "x"}}, "description": "words here"})
 
         assert found(repository, q.Missing(("",)), kind=SESSIONS) == ["one"]
@@ -371,7 +371,7 @@ class TestManyUnwanted:
         found_ = found(repository, *(q.Not(is_("*x", text)) for text in unwanted), *never, kind=BACKUPS)
         assert found_ == [f"{number:03}" for number, text in enumerate(stored) if text not in unwanted]
 
-    def test_excluded_names_words_and_values_together(self, repository):
+    def test_exclusions_by_name_word_and_value_can_be_combined(self, repository):
         texts = ("one", "two", "three", "four", "five", "six")
         for number, text in enumerate(texts):
             repository.create(BACKUPS, str(number), backup(str(number), **{f"k{number}": number, "note": text}))
@@ -382,7 +382,7 @@ class TestManyUnwanted:
         both = [q.Not(q.HasWords(None, ("four", "note"))), q.Not(q.HasWords(None, ("five",)))]
         assert found(repository, *names, *words, *both, q.Not(q.HasValue("six")), kind=BACKUPS) == ["3"]
 
-    def test_excluded_members(self, repository):
+    def test_sessions_with_excluded_members_are_not_found(self, repository):
         for number in range(8):
             session = {"session_id": f"s{number}", "user_id": "ann", "jobs": {f"j{number}": {}, "all": {}}}
             repository.create(SESSIONS, f"s{number}", session)
@@ -390,7 +390,7 @@ class TestManyUnwanted:
             "s0"
         ]
 
-    def test_excluded_words_of_a_field_and_alternatives(self, repository):
+    def test_excluded_words_of_one_field_and_excluded_alternatives_work(self, repository):
         for number in range(8):
             client = {"client": {"client_id": f"c{number}", "description": f"host number{number}"}, "user_id": "a"}
             repository.create(CLIENTS, f"c{number}", client)
@@ -400,13 +400,13 @@ class TestManyUnwanted:
         assert found(repository, *either, kind=CLIENTS) == ["c6"]
         assert found(repository, *either, q.Not(NEVER), q.Not(q.Missing(("x",))), kind=CLIENTS) == []
 
-    def test_100_excluded_values_of_maximum_length(self, repository):
+    def test_100_excluded_values_of_maximum_length_are_accepted(self, repository):
         keep_values(repository, ["漢" * 1024, "b"])
         unwanted = [q.Not(is_("*x", f"{number:04}" + "漢" * 1020, "x" * 1000)) for number in range(100)]
         assert found(repository, *unwanted, kind=BACKUPS) == ["0", "1"]
         assert found(repository, *unwanted[1:], q.Not(is_("*x", "漢" * 1024)), kind=BACKUPS) == ["1"]
 
-    def test_excluded_values_in_a_long_document(self, repository):
+    def test_document_of_9000_values_is_excluded_by_any_of_them(self, repository):
         numbers = {f"x{number}": number for number in range(9_000)}
         repository.create(BACKUPS, "0", backup("0", **numbers))
         unwanted = [q.Not(is_(f"*x{number}", number + 1)) for number in range(99)]
@@ -431,7 +431,7 @@ def test_search_is_stopped_at_its_time_limit(repository):
     repository.check()
 
 
-def test_members_are_found_by_their_id(repository):
+def test_session_is_found_by_the_id_of_a_member(repository):
     repository.create(SESSIONS, "one", {"jobs": {"j1": {}, "j2": {"status": "j3"}}})
     repository.create(SESSIONS, "two", {"jobs": {"j2": {}}, "x": "j1"})
     repository.create(SESSIONS, "three", {})
@@ -506,7 +506,7 @@ class TestTogether:
         assert found(repository, condition, ALWAYS) == list(keys)
         assert found(repository, condition, q.Not(condition)) == []
 
-    def test_every_condition_must_hold(self, repository):
+    def test_document_must_match_all_conditions_of_a_search(self, repository):
         assert found(repository, is_("x", 1), is_("y", 1), is_("user_id", "ann")) == ["a"]
         assert found(repository, is_("x", 1), is_("user_id", "bob")) == []
 
@@ -554,7 +554,7 @@ def test_secrets_are_not_found(repository):
         assert found(repository, condition) == []
 
 
-def test_search_finds_documents_of_one_kind(repository):
+def test_search_finds_only_documents_of_its_kind(repository):
     keep(repository, "one")
     repository.create(BACKUPS, "two", backup("two"))
 

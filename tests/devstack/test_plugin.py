@@ -54,7 +54,7 @@ def has_elasticsearch(stack):
 
 
 class TestStack:
-    def test_options_of_the_configuration(self, stacked):
+    def test_configuration_has_the_options_of_the_stack(self, stacked):
         stack, _ = stacked
         store = {"database": {"connection": f"sqlite:///{stack.root}/db/freezer"}}
         if has_elasticsearch(stack):
@@ -90,7 +90,7 @@ class TestStack:
         shipped = REPOSITORY / "etc/freezer/freezer-paste.ini"
         assert stack.conf.with_name("freezer-paste.ini").read_text() == shipped.read_text()
 
-    def test_order_of_calls(self, stacked):
+    def test_plugin_calls_devstack_in_the_expected_order(self, stacked):
         stack, _ = stacked
         client = str(Path(stack.variables["DEST"]) / "python-freezerclient")
         uwsgi, elasticsearch = is_uwsgi(stack), has_elasticsearch(stack)
@@ -182,7 +182,7 @@ for path in "/healthcheck", "/", "/v1/jobs", "/v2/p/jobs":
         stack, _ = stacked
         assert apache(stack).check() == (0, "Syntax OK\n")
 
-    def test_command_of_uwsgi(self, stacked):
+    def test_uwsgi_is_started_with_the_file_of_the_stack(self, stacked):
         stack, _ = stacked
         commands = [call[2] for call in stack.called("run_process") if call[1] == "freezer-api"]
         assert len(commands) == (1 if is_uwsgi(stack) else 0)
@@ -193,7 +193,7 @@ for path in "/healthcheck", "/", "/v1/jobs", "/v2/p/jobs":
                 command,
             )
 
-    def test_health_check_is_awaited(self, stacked):
+    def test_start_waits_for_the_health_check(self, stacked):
         stack, _ = stacked
         place = "127.0.0.1/backup" if is_uwsgi(stack) else "127.0.0.1:9090"
         (wait,) = stack.called("test_with_retry")
@@ -202,7 +202,7 @@ for path in "/healthcheck", "/", "/v1/jobs", "/v2/p/jobs":
 
 
 class TestApache:
-    def test_lines_of_the_site(self, make_stack):
+    def test_apache_site_has_the_values_of_the_stack(self, make_stack):
         stack = make_stack("apache2", "sqlalchemy", SERVICE_HOST="192.0.2.7", FREEZER_API_PORT="9191")
         stack.succeed(*CONFIGURE, GLOBAL_VENV="True", DEVSTACK_VENV="/opt/stack/data/venv")
         home = " python-home=/opt/stack/data/venv"
@@ -237,14 +237,14 @@ class TestApache:
             f"Listen {host}:9090"
         ]
 
-    def test_warning_if_apache_cannot_find_the_configuration(self, make_stack):
+    def test_configuration_outside_the_search_path_is_a_warning(self, make_stack):
         stack = make_stack("apache2", "sqlalchemy")
         assert "only if OS_FREEZER_CONFIG_FILES" in stack.succeed(STACK[0])
         assert "OS_FREEZER_CONFIG_FILES" not in stack.succeed(STACK[0], FREEZER_API_CONF_DIR="/etc/freezer")
 
 
 class TestUwsgi:
-    def test_shipped_file_gets_the_values_of_the_stack(self, make_stack):
+    def test_uwsgi_file_is_the_shipped_one_with_the_values_of_the_stack(self, make_stack):
         stack = make_stack("uwsgi", "sqlalchemy", FREEZER_API_PORT="9191", FREEZER_API_SERVICE_PROTOCOL="https")
         stack.succeed(*CONFIGURE, SERVICE_LISTEN_ADDRESS="0.0.0.0")
         written = stack.options(stack.conf.with_name("uwsgi.conf"))["uwsgi"]
@@ -259,7 +259,7 @@ class TestUwsgi:
         url = "https://127.0.0.1/backup"
         assert stack.called("get_or_create_endpoint")[0][3:] == [url, url, url]
 
-    def test_site_uses_the_socket(self, make_stack):
+    def test_apache_site_has_the_socket_of_uwsgi(self, make_stack):
         stack = make_stack("uwsgi", "sqlalchemy")
         stack.succeed(*CONFIGURE)
         site = (stack.sites / "freezer-api-wsgi.conf").read_text()
@@ -282,7 +282,7 @@ class TestSecondRun:
         if phases == STACK:
             assert (stack.users / "arguments").read_text().splitlines()[-1] == "passwd freezer"
 
-    def test_other_type_of_server_replaces_the_first(self, make_stack):
+    def test_second_run_with_another_server_replaces_the_first_server(self, make_stack):
         stack = make_stack("apache2", "sqlalchemy")
         stack.succeed(*STACK)
         assert [site.name for site in stack.enabled.iterdir()] == ["freezer-api.conf"]
@@ -334,7 +334,7 @@ class TestUnstackAndClean:
         assert [file.name for file in others if not file.exists()] == []
         assert list(stack.conf.parent.iterdir()) == others[:1]
 
-    def test_elasticsearch_is_removed_after_a_change_of_backend(self, make_stack):
+    def test_clean_removes_elasticsearch_even_after_a_change_of_backend(self, make_stack):
         stack = make_stack("apache2", "elasticsearch")
         stack.succeed(*CONFIGURE)
         stack.succeed("unstack", FREEZER_BACKEND="sqlalchemy")
@@ -351,11 +351,11 @@ class TestElasticsearch:
     def stack(self, make_stack):
         return make_stack(FREEZER_BACKEND="elasticsearch", ELASTICSEARCH_TIMEOUT="1")
 
-    def test_default_version_is_one_that_tests_use(self):
+    def test_default_version_of_elasticsearch_is_tested(self):
         assert choose("elasticsearch", "9").exact == VERSION
         assert f"ELASTICSEARCH_VERSION:-{VERSION}" in (PLUGIN / "settings").read_text()
 
-    def test_incomplete_package_is_refused(self, stack):
+    def test_package_with_a_wrong_checksum_is_refused(self, stack):
         package = stack.publish(VERSION)
         package.write_text("half of it")
         done = stack.run(*STACK)
@@ -373,7 +373,7 @@ class TestElasticsearch:
         stack.succeed(*STACK[:2])
         assert len(stack.called("install_package")) == 2
 
-    def test_missing_package_is_an_error(self, stack):
+    def test_package_that_cannot_be_downloaded_is_an_error(self, stack):
         done = stack.run(*STACK, ELASTICSEARCH_VERSION="9.0.99")
         assert done.code == 1
         assert "elasticsearch-9.0.99-amd64.deb could not be downloaded" in done.log
@@ -405,18 +405,18 @@ class TestElasticsearch:
         done = stack.run(*STACK[:2], DISTRIBUTION="plan9")
         assert (done.code, "no support for Elasticsearch" in done.log) == (1, True)
 
-    def test_heap_is_limited(self, stack):
+    def test_heap_of_elasticsearch_has_the_configured_size(self, stack):
         stack.succeed(*STACK[:2], ELASTICSEARCH_HEAP="1g")
         options = stack.elasticsearch / "jvm.options.d/freezer-api.options"
         assert options.read_text() == "-Xms1g\n-Xmx1g\n"
 
-    def test_service_can_read_only_the_certificate(self, stack):
+    def test_service_can_read_only_the_ca_certificate_of_elasticsearch(self, stack):
         stack.succeed(*STACK[:2])
         modes = {name: (stack.elasticsearch / name).stat().st_mode & 0o7 for name in (".", "certs")}
         assert modes == {".": 0o1, "certs": 0o1}
         assert (stack.elasticsearch / "certs/http_ca.crt").stat().st_mode & 0o7 == 0o4
 
-    def test_installation_of_others_is_kept(self, stack):
+    def test_elasticsearch_that_was_already_installed_is_kept(self, stack):
         (stack.root / "packages/elasticsearch").write_text("9.1.0")
         log = stack.succeed(*CONFIGURE)
         assert "its user freezer must have the password DATABASE_PASSWORD" in log
@@ -429,7 +429,7 @@ class TestElasticsearch:
         assert "https://127.0.0.1:1 is not ready after 1 s: curl: (7" in done.log
         assert not [secret for secret in SECRETS if secret in done.log]
 
-    def test_refused_password_is_an_error(self, make_stack):
+    def test_password_that_elasticsearch_refuses_is_an_error(self, make_stack):
         stack = make_stack("apache2", "elasticsearch", ELASTICSEARCH_TIMEOUT="0")
         done = stack.run(*STACK, DATABASE_PASSWORD='quote"and\\slash')
         assert done.code == 1
@@ -444,7 +444,7 @@ class TestSettings:
             ("FREEZER_BACKEND", "it can be elasticsearch or sqlalchemy"),
         ],
     )
-    def test_unknown_word_is_an_error(self, stack, name, words):
+    def test_unknown_value_of_a_setting_is_an_error(self, stack, name, words):
         done = stack.run(*STACK, **{name: "sqlachemy"})
         assert done.code == 1
         assert f"{name} is sqlachemy; {words}" in done.log
@@ -465,12 +465,12 @@ class TestSettings:
         assert DATABASE_PASSWORD not in log
 
     @pytest.mark.parametrize("phases", [STACK, ("unstack",), ("clean",)])
-    def test_disabled_service_is_not_touched(self, stack, phases):
+    def test_disabled_service_is_neither_installed_nor_started(self, stack, phases):
         before = stack.files()
         stack.succeed(*phases, DISABLED_SERVICES="freezer-api")
         assert (stack.files(), stack.calls) == (before, [])
 
-    def test_sample_of_local_conf_works(self, make_stack, tmp_path):
+    def test_sample_of_local_conf_enables_the_plugin(self, make_stack, tmp_path):
         stack = make_stack(backend="elasticsearch")
         del stack.variables["FREEZER_BACKEND"]
         text = (PLUGIN / "local.conf.sample").read_text()
@@ -485,7 +485,7 @@ class TestSettings:
         assert stack.options()["storage"]["driver"] == "elasticsearch"
 
 
-def test_readme_has_every_variable_with_its_default():
+def test_readme_lists_every_variable_with_its_default():
     rows = re.findall(r"^   \* - (.+)\n     - (.+)\n", (PLUGIN / "README.rst").read_text(), re.MULTILINE)
     documented = {
         name: default.strip("`") for names, default in rows for name in re.findall(r"``([A-Z_]+)``", names)

@@ -136,7 +136,7 @@ def upgrade_check(stack):
         ("uwsgi", "sqlite"),
     ],
 )
-def test_service_is_at_its_endpoint_until_unstack(served, keystone, server_type, store):
+def test_registered_endpoint_serves_until_unstack(served, keystone, server_type, store):
     stack, endpoint = served(server_type, store)
     _, versions = endpoint.request("GET", "/", token="")
     links = {link["href"] for version in versions["versions"] for link in version["links"]}
@@ -159,7 +159,7 @@ def test_service_is_at_its_endpoint_until_unstack(served, keystone, server_type,
     assert list((stack.root / "processes").iterdir()) == []
 
 
-def test_command_starts_with_the_configuration(make_stack, tmp_path):
+def test_freezer_api_starts_with_the_configuration_of_the_stack(make_stack, tmp_path):
     stack = make_stack("uwsgi", "sqlalchemy")
     stack.succeed(*STACK)
     service = Production(tmp_path / "data", "--workers", "1", config=stack.conf)

@@ -53,7 +53,7 @@ def test_list_of_decisions_is_complete() -> None:
     assert listed == sorted(path.name for path in directory.glob("0*.rst"))
 
 
-def test_first_commands_are_make_targets() -> None:
+def test_commands_for_contributors_are_make_targets() -> None:
     makefile = (console.ROOT / "Makefile").read_text()
     for command in ("run", "test"):
         assert f"$ make {command}" in README.read_text()

@@ -78,7 +78,7 @@ def _recorded() -> dict[tuple[str, str], set[int]]:
     return found
 
 
-def test_statuses_are_those_of_recorded_requests() -> None:
+def test_documented_statuses_are_those_of_recorded_requests() -> None:
     """Every documented status was recorded, and every other recorded status is a general error."""
     recorded = _recorded()
     for one in OPERATIONS:

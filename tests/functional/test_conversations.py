@@ -11,5 +11,5 @@ HELD = [(version, conversation) for conversation in load() for version in (V1, V
 
 
 @pytest.mark.parametrize(("version", "conversation"), HELD, ids=str)
-def test_conversation(conversation: Conversation, client: Client) -> None:
+def test_responses_of_the_conversation_are_the_expected_ones(conversation: Conversation, client: Client) -> None:
     conversation.hold(client)

@@ -47,7 +47,7 @@ def test_all_examples_are_accepted_together(client: Client) -> None:
     assert {job["client_id"] for job in jobs} == {"51704a4a7d4c43f7a3c0a0ff12f1e7a1_node1.example.org"}
 
 
-def test_action_defaults_example_is_expanded(client: Client) -> None:
+def test_example_of_action_defaults_fills_missing_keys(client: Client) -> None:
     kind, id_ = _post(client, "job-action-defaults.json")
     first, second = client("GET", f"{kind}/{id_}").json["job_actions"]
     assert first["freezer_action"]["container"] == "freezer_homes"

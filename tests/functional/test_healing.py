@@ -138,7 +138,7 @@ ENDINGS = ("killed after", "cut after", "cut before")
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("name", CHANGES)
-def test_repeated_request_completes_interrupted_one(worlds: Worlds, name: str, ending: str) -> None:
+def test_repeated_request_completes_the_interrupted_one(worlds: Worlds, name: str, ending: str) -> None:
     _is_completed(worlds, CHANGES[name], ending)
 
 
@@ -178,7 +178,7 @@ def test_failed_job_write_removes_its_actions_fault_40(worlds: Worlds) -> None:
     assert {**world.state(), "clients": []} == {"jobs": [], "sessions": [], "actions": [], "clients": []}
 
 
-def test_written_job_without_answer_keeps_its_actions(worlds: Worlds) -> None:
+def test_job_whose_response_was_lost_keeps_its_actions(worlds: Worlds) -> None:
     change = CHANGES["a job with actions is created"]
     world = worlds(change)
     world.disturbed.after("create", "jobs", cut)
@@ -198,7 +198,7 @@ def test_actions_remain_if_the_store_stays_unreachable(worlds: Worlds) -> None:
     assert len(world.state()["actions"]) == 2
 
 
-def test_repeated_creation_shares_the_actions(worlds: Worlds) -> None:
+def test_repeated_creation_uses_the_same_actions(worlds: Worlds) -> None:
     request = ("POST", "jobs", {**JOB, "job_actions": TWO_ACTIONS})
     world = worlds(Change(request))
     world.disturbed.after("create_all", "actions", killed)

@@ -77,7 +77,7 @@ class TestStore:
         assert (answer.status, answer.data) == (503, b"STORE NOT AVAILABLE")
         assert client.unchecked("GET", "/healthcheck", by=None, headers=TEXT).status == 200
 
-    def test_option_adds_store_check(
+    def test_option_in_the_configuration_adds_the_store_check(
         self, tmp_path: Path, conf: cfg.ConfigOpts, store: Disturbed, version: Version, identity: Identity
     ) -> None:
         configuration = tmp_path / "freezer-api.conf"
@@ -86,7 +86,7 @@ class TestStore:
         service = app.build_standalone(conf, store)
         self._checks_the_store(Client(service, version, identity), store)
 
-    def test_paste_file_adds_store_check(
+    def test_option_in_the_paste_file_adds_the_store_check(
         self, tmp_path: Path, conf: cfg.ConfigOpts, store: Disturbed, version: Version, identity: Identity
     ) -> None:
         paste = tmp_path / "freezer-paste.ini"
@@ -163,7 +163,9 @@ class TestOptions:
 
         return checked
 
-    def test_details_depend_on_the_source_address(self, where: str, check: Callable[[str], Client]) -> None:
+    def test_details_are_shown_to_allowed_source_addresses(
+        self, where: str, check: Callable[[str], Client]
+    ) -> None:
         client = check("detailed = true\nallowed_source_ranges = 127.0.0.0/8, 192.0.2.0/24")
         client.peer = "127.0.0.1"
         body = client.unchecked("GET", "/healthcheck", by=None).json
@@ -178,6 +180,6 @@ class TestOptions:
         assert client.unchecked("GET", "/healthcheck", by=None).status == 404
 
 
-def test_default_disable_by_file_path(conf: cfg.ConfigOpts, repository: Repository) -> None:
+def test_default_file_disables_the_service(conf: cfg.ConfigOpts, repository: Repository) -> None:
     app.build_standalone(conf, repository)
     assert conf.healthcheck.disable_by_file_path == "/etc/freezer/healthcheck_disable"

@@ -33,7 +33,7 @@ def _report(client: Client, **changes: str | None) -> Answer:
 
 
 @in_v1
-def test_confirmed_user_owns_the_backup(client: Client) -> None:
+def test_backup_is_owned_by_the_authenticated_user(client: Client) -> None:
     created = _report(client, X_User_Name="Alice")
     assert created.status == 201
     backup = client("GET", f"backups/{created.json['backup_id']}", headers=CONFIRMED).json
@@ -41,7 +41,7 @@ def test_confirmed_user_owns_the_backup(client: Client) -> None:
 
 
 @in_v1
-def test_user_name_is_utf_8(client: Client) -> None:
+def test_user_name_is_decoded_as_utf_8(client: Client) -> None:
     created = _report(client, X_User_Name="Zoë".encode().decode("latin-1"))
     assert client("GET", f"backups/{created.json['backup_id']}", headers=CONFIRMED).json["user_name"] == "Zoë"
 

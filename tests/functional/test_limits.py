@@ -129,7 +129,9 @@ def test_second_registration_cannot_grow_above_the_size(
 
 
 @pytest.mark.parametrize("key", ["text", "action"])
-def test_action_defaults_are_counted_before_they_are_copied(client: Client, generous: Client, key: str) -> None:
+def test_size_with_action_defaults_is_checked_before_they_are_copied(
+    client: Client, generous: Client, key: str
+) -> None:
     body = {**job(3), "action_defaults": {"text": TEXT, "action": "restore"}}
     known = generous("POST", "jobs", job(1)).json["job_id"]
     before = library(client)
@@ -156,7 +158,7 @@ def test_small_body_of_action_defaults_takes_little_memory(client: Client, gener
     assert peak < 30 * len(data)
 
 
-def test_stored_actions_are_counted_before_they_are_copied(client: Client, generous: Client) -> None:
+def test_size_with_stored_actions_is_checked_before_they_are_copied(client: Client, generous: Client) -> None:
     stored = generous("POST", "actions", BODIES["actions"](TEXT)).json["action_id"]
     by_name = {"client_id": "node1", "job_actions": [{"action_id": stored}] * 2}
     known = generous("POST", "jobs", job(1)).json["job_id"]
@@ -166,7 +168,7 @@ def test_stored_actions_are_counted_before_they_are_copied(client: Client, gener
     assert client("POST", "jobs", {**by_name, "job_actions": [{"action_id": stored}]}).status == 201
 
 
-def test_job_naming_one_large_action_often_reads_it_rarely(
+def test_large_action_named_400_times_is_read_less_than_10_times(
     conf: cfg.ConfigOpts, client: Client, generous: Client, repository: Repository, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stored = generous("POST", "actions", BODIES["actions"]("x" * 900_000)).json["action_id"]
@@ -190,7 +192,7 @@ def test_number_of_actions_is_limited(client: Client, generous: Client) -> None:
     assert library(client) == before + 1
 
 
-def test_job_above_the_limits_may_change_without_growing(client: Client, generous: Client) -> None:
+def test_job_above_the_limits_may_change_if_it_does_not_grow(client: Client, generous: Client) -> None:
     large = job(8, text="x" * 1000)
     path = f"jobs/{generous('POST', 'jobs', large).json['job_id']}"
     stored = client("GET", path).json
@@ -269,7 +271,7 @@ def test_refusals_are_logged_once_a_minute_for_each_project(
 
 
 @pytest.mark.slow
-def test_creating_a_job_is_linear_in_its_actions(
+def test_time_to_create_a_job_is_linear_in_its_actions(
     conf: cfg.ConfigOpts,
     generous: Client,
     repository: Repository,

@@ -167,7 +167,7 @@ def test_limit_is_checked_before_parameters(client: Client, running: Running) ->
     assert client("GET", "jobs", b"x" * (2 << 20)).status == 429
 
 
-def test_share_is_released_after_errors(client: Client, held: Held) -> None:
+def test_failed_list_is_no_longer_counted_in_the_limit(client: Client, held: Held) -> None:
     held.error = RuntimeError()
     for _ in range(5):
         assert client("GET", "jobs?limit=0").status == 400
@@ -195,7 +195,7 @@ def test_search_that_takes_too_long_is_503(
 
 
 @pytest.mark.parametrize(("option", "seconds"), [(5.0, 5.0), (0.5, 0.5), (0.0, None)])
-def test_time_limit_is_the_configured_one(
+def test_search_gets_the_configured_time_limit(
     conf: cfg.ConfigOpts,
     repository: Repository,
     version: Version,

@@ -200,7 +200,7 @@ def test_join_of_deleted_job_leaves_no_entry(services: Services) -> None:
     assert service.memberships() == ([], [])
 
 
-def test_removal_undoes_patch_of_older_state(services: Services) -> None:
+def test_removal_clears_session_id_that_a_late_patch_restored(services: Services) -> None:
     service = services()
     service.done(*JOIN)
     patch = ("PATCH", "jobs/j1", {"session_id": "s1", "session_tag": 3})
@@ -267,7 +267,7 @@ def test_schedule_change_reads_only_jobs_that_name_the_session(services: Service
 @in_v1
 @pytest.mark.parametrize("invented", [["s1"], ["s1", "s2"]])
 @pytest.mark.parametrize("joined", [False, True])
-def test_removal_of_invented_entry_changes_only_session(
+def test_removal_of_entry_without_a_join_changes_only_the_session(
     services: Services, invented: list[str], joined: bool
 ) -> None:
     service = services()

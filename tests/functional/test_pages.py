@@ -90,7 +90,7 @@ def test_link_does_not_contain_a_search_in_a_body(client: Client, ids: list[str]
     assert _joined(pages) == [id_ for id_ in ids if id_.endswith("3")]
 
 
-def test_exact_hits_come_first_across_pages(client: Client, ids: list[str]) -> None:
+def test_exact_matches_precede_others_across_pages(client: Client, ids: list[str]) -> None:
     """Exact matches are first, then the others, each in the order of creation."""
     for id_, text in (("x1", "about r3"), ("x2", "r3"), ("x3", "not r3")):
         client("POST", "clients", {"client_id": id_, "description": text})
@@ -98,7 +98,7 @@ def test_exact_hits_come_first_across_pages(client: Client, ids: list[str]) -> N
     assert _joined(_pages(client, "clients?limit=2", {"match": [{"_all": "r3"}]})) == [*exact, "x1", "x3"]
 
 
-def test_marker_of_deleted_document_works(client: Client, ids: list[str]) -> None:
+def test_list_continues_after_the_marker_of_a_deleted_document(client: Client, ids: list[str]) -> None:
     first = client("GET", "clients?limit=5")
     client("DELETE", f"clients/{ids[4]}")
     client("DELETE", f"clients/{ids[5]}")
@@ -107,7 +107,7 @@ def test_marker_of_deleted_document_works(client: Client, ids: list[str]) -> Non
     assert _ids(client("GET", after)) == ids[6:11]
 
 
-def test_new_documents_are_last(client: Client, ids: list[str]) -> None:
+def test_documents_created_during_paging_are_listed_last(client: Client, ids: list[str]) -> None:
     first = client("GET", "clients?limit=20")
     client("POST", "clients", {"client_id": "late"})
     client("PATCH", f"clients/{ids[0]}", {"description": "changed"})
@@ -115,7 +115,7 @@ def test_new_documents_are_last(client: Client, ids: list[str]) -> None:
     assert _ids(client("GET", "clients?limit=1")) == ids[:1]
 
 
-def test_any_offset_works_fault_28(client: Client, ids: list[str]) -> None:
+def test_offset_beyond_the_end_is_an_empty_page_fault_28(client: Client, ids: list[str]) -> None:
     assert _ids(client("GET", "clients?offset=24")) == ids[24:]
     assert _ids(client("GET", "clients?offset=10001&limit=500")) == []
     assert _ids(client("GET", f"clients?offset={2**63 - 1}")) == []
@@ -130,7 +130,7 @@ class TestLargestLimit:
     def three(self, conf: cfg.ConfigOpts) -> None:
         conf.set_override("max_limit", 3, group="api")
 
-    def test_max_limit_is_configurable(self, client: Client, ids: list[str]) -> None:
+    def test_configured_max_limit_is_default_and_maximum(self, client: Client, ids: list[str]) -> None:
         for limit in ("", "?limit=3", "?limit=4", "?limit=500"):
             answer = client("GET", f"clients{limit}")
             assert _ids(answer) == ids[:3]

@@ -116,7 +116,9 @@ def test_context_filter_refuses_unconfirmed_identity(compose: Compose, tmp_path:
     assert client("GET", "/", by=None).status == 300
 
 
-def test_configuration_of_the_server_is_used(conf: cfg.ConfigOpts, compose: Compose, tmp_path: Path) -> None:
+def test_application_uses_the_configuration_that_the_server_passes(
+    conf: cfg.ConfigOpts, compose: Compose, tmp_path: Path
+) -> None:
     from freezer_api import service
 
     compose(OURS)
@@ -132,7 +134,7 @@ def test_configuration_of_the_server_is_used(conf: cfg.ConfigOpts, compose: Comp
 
 class TestHealth:
     @pytest.mark.parametrize("name", FILES)
-    def test_disable_by_file_path_of_the_section_applies(
+    def test_disable_by_file_path_of_the_paste_file_takes_effect(
         self, name: str, compose: Compose, tmp_path: Path
     ) -> None:
         switch = tmp_path / "disabled"
@@ -153,7 +155,7 @@ class TestHealth:
         compose(OURS)
         assert not [record for record in caplog.records if record.name.startswith("freezer_api")]
 
-    def test_health_app_of_first_releases_works(self, compose: Compose, tmp_path: Path) -> None:
+    def test_health_app_of_the_first_releases_answers_200(self, compose: Compose, tmp_path: Path) -> None:
         text = FILES["e1"].read_text()
         (tmp_path / "paste.ini").write_text(text.replace("pipeline = healthcheck", "pipeline = HealthApp", 1))
         client = compose(tmp_path / "paste.ini")
@@ -239,11 +241,11 @@ class TestVersions:
         answer = client("GET", "/", by=None)
         return [version["links"][0]["href"].rstrip("/")[-2:] for version in answer.json["versions"]]
 
-    def test_versions_of_the_composite_are_offered(self, compose: Compose) -> None:
+    def test_root_lists_the_versions_of_the_composite_section(self, compose: Compose) -> None:
         assert self._offered(compose(FILES["helm-api"])) == ["v2", "v1"]
         assert self._offered(compose(FILES["e3"])) == ["v2"]
 
-    def test_disabled_version_is_not_offered(self, compose: Compose, tmp_path: Path) -> None:
+    def test_root_does_not_list_a_disabled_version(self, compose: Compose, tmp_path: Path) -> None:
         text = OURS.read_text().replace("/ = api", "/ = unauthenticated_api")
         # The section of a disabled version is not loaded.
         text = text.replace("freezer_api.service:freezer_appv1_factory", "no.such:factory")
@@ -261,7 +263,9 @@ class TestVersions:
         client = compose(tmp_path / "paste.ini", "enable_v1_api = false", loopback_only=True)
         assert client("GET", "/v1/jobs", by=None).status == 404
 
-    def test_version_may_be_mounted_at_any_path(self, compose: Compose, tmp_path: Path) -> None:
+    def test_version_mounted_at_another_path_serves_and_links_there(
+        self, compose: Compose, tmp_path: Path
+    ) -> None:
         text = OURS.read_text().replace("/ = api", "/backup/one = appv1\n/ = api")
         (tmp_path / "paste.ini").write_text(text.replace("authtoken context ", ""))
         client = compose(tmp_path / "paste.ini", loopback_only=True)
@@ -291,7 +295,7 @@ class TestUnusable:
             ("[pipeline:main]\npipeline =\n", "a pipeline is empty"),
         ],
     )
-    def test_unusable_paste_file_is_named_with_the_reason(
+    def test_unusable_paste_file_is_reported_with_the_reason(
         self, compose: Compose, tmp_path: Path, text: str, reason: str
     ) -> None:
         (tmp_path / "paste.ini").write_text(text)
@@ -320,7 +324,7 @@ class TestUnusable:
             compose(tmp_path / "paste.ini")
 
 
-def test_entry_point_of_old_files_works(compose: Compose, tmp_path: Path) -> None:
+def test_entry_point_of_old_paste_files_serves(compose: Compose, tmp_path: Path) -> None:
     (tmp_path / "paste.ini").write_text("[app:main]\nuse = egg:freezer-api#service_v1\n")
     client = compose(tmp_path / "paste.ini", loopback_only=True)
     assert client("GET", "jobs", by=None).json == {"jobs": []}

@@ -69,26 +69,28 @@ def _job(rival: Rival, job_id: str) -> dict[str, Any]:
 
 @pytest.mark.usefixtures("two_sessions")
 class TestMembership:
-    def test_session_is_deleted_after_a_job_joined(
+    def test_session_deleted_after_a_join_releases_the_job(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
         assert not _job(rival, "j1").get("session_id")
 
-    def test_session_is_deleted_before_it_has_the_entry(
+    def test_join_is_404_if_the_session_is_deleted_meanwhile(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.before("replace", "sessions", rival("DELETE", "sessions/s1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 404
         assert not _job(rival, "j1").get("session_id")
 
-    def test_job_is_deleted_while_it_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_job_deleted_after_its_entry_was_written_leaves_no_entry(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "jobs/j1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
         assert _members(rival, "s1") == set()
 
-    def test_job_is_deleted_before_it_names_the_session(
+    def test_join_is_404_if_the_job_is_deleted_meanwhile(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.before("get", "jobs", rival("DELETE", "jobs/j1"), skip=1)
@@ -96,13 +98,15 @@ class TestMembership:
         assert answer.error == (404, "Not Found", "No document found with ID j1")
         assert _members(rival, "s1") == set()
 
-    def test_job_is_removed_while_it_joins(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_job_removed_during_its_join_is_no_member(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1/jobs/j1"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
         assert _members(rival, "s1") == set()
         assert _job(rival, "j1").get("session_id", "") == ""
 
-    def test_job_is_removed_while_it_joins_and_joins_another_session(
+    def test_job_that_joins_another_session_during_its_join_is_in_that_one(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1/jobs/j1"))
@@ -114,7 +118,7 @@ class TestMembership:
 
     @pytest.mark.parametrize(("one", "other"), [("s1", "s2"), ("s2", "s1")])
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_concurrent_joins_leave_one_session_fault_78(
+    def test_job_that_joins_two_sessions_at_once_is_in_one_fault_78(
         self, client: Client, disturbed: Disturbed, rival: Rival, one: str, other: str, when: str
     ) -> None:
         getattr(disturbed, when)("replace", "sessions", rival("PUT", f"sessions/{other}/jobs/j1"))
@@ -125,7 +129,7 @@ class TestMembership:
         assert job["job_schedule"]["schedule_interval"] == f"{holders[0][1]} hours"
 
     @pytest.mark.parametrize(("method", "kind", "skip"), [("replace", "sessions", 0), ("get", "jobs", 1)])
-    def test_job_joins_again_while_it_is_removed(
+    def test_job_that_joins_again_during_its_removal_is_a_member(
         self, client: Client, disturbed: Disturbed, rival: Rival, method: str, kind: str, skip: int
     ) -> None:
         rival("PUT", "sessions/s1/jobs/j1")()
@@ -134,7 +138,7 @@ class TestMembership:
         assert _members(rival, "s1") == {"j1"}
         assert _job(rival, "j1")["session_id"] == "s1"
 
-    def test_job_joins_another_session_after_it_named_the_first(
+    def test_later_of_two_joins_determines_the_session_of_the_job(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.after("replace", "jobs", rival("PUT", "sessions/s2/jobs/j1"))
@@ -147,7 +151,7 @@ class TestMembership:
         ("when", "method", "kind"),
         [("before", "replace", "sessions"), ("after", "replace", "sessions"), ("after", "replace", "jobs")],
     )
-    def test_schedule_changes_while_a_job_joins_fault_89(
+    def test_joining_job_gets_a_concurrently_changed_schedule_fault_89(
         self, client: Client, disturbed: Disturbed, rival: Rival, when: str, method: str, kind: str
     ) -> None:
         new = {"schedule": {"schedule_interval": "9 hours"}}
@@ -156,7 +160,7 @@ class TestMembership:
         assert _job(rival, "j1")["job_schedule"]["schedule_interval"] == "9 hours"
 
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_job_joins_while_the_schedule_changes_fault_89(
+    def test_schedule_change_reaches_a_concurrently_joined_job_fault_89(
         self, client: Client, disturbed: Disturbed, rival: Rival, when: str
     ) -> None:
         getattr(disturbed, when)("replace", "sessions", rival("PUT", "sessions/s1/jobs/j1"))
@@ -164,7 +168,7 @@ class TestMembership:
         assert _job(rival, "j1")["job_schedule"]["schedule_interval"] == "9 hours"
 
     @pytest.mark.parametrize("when", ["before", "after"])
-    def test_job_joins_while_the_session_is_deleted_fault_79(
+    def test_deleted_session_releases_a_concurrently_joined_job_fault_79(
         self, client: Client, disturbed: Disturbed, rival: Rival, when: str
     ) -> None:
         rival("PUT", "sessions/s1/jobs/j2")()
@@ -174,19 +178,21 @@ class TestMembership:
         assert not _job(rival, "j1").get("session_id")
         assert not _job(rival, "j2").get("session_id")
 
-    def test_job_joins_while_it_is_deleted_fault_79(
+    def test_job_deleted_during_its_join_is_no_member_fault_79(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.before("delete", "jobs", rival("PUT", "sessions/s1/jobs/j1"))
         assert client("DELETE", "jobs/j1").status == 204
         assert _members(rival, "s1") == set()
 
-    def test_two_jobs_join_concurrently_fault_70(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_two_jobs_that_join_concurrently_are_members_fault_70(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.before("replace", "sessions", rival("PUT", "sessions/s1/jobs/j2"))
         assert client("PUT", "sessions/s1/jobs/j1").status == 204
         assert _members(rival, "s1") == {"j1", "j2"}
 
-    def test_two_members_start_concurrently_fault_69(
+    def test_two_concurrent_starts_raise_the_tag_once_fault_69(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         for job_id in ("j1", "j2"):
@@ -232,7 +238,7 @@ class TestJobActions:
         assert self._create(client, rival)[0] != "a1"
         assert rival("GET", "actions/a1", by="bob")().json["user_id"] == "bob"
 
-    def test_named_action_is_deleted_after_planning(
+    def test_job_keeps_an_action_that_is_deleted_meanwhile(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         rival("POST", "actions/a1", BACKUP)()
@@ -240,7 +246,7 @@ class TestJobActions:
         assert client("POST", "jobs/j1", {**JOB, "job_actions": [{"action_id": "a1"}]}).status == 201
         assert _job(rival, "j1")["job_actions"][0]["freezer_action"] == {"action": "backup"}
 
-    def test_job_is_deleted_while_it_gets_actions_fault_40(
+    def test_job_deleted_during_a_patch_leaves_no_new_actions_fault_40(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         rival("POST", "jobs/j1", JOB)()
@@ -271,7 +277,7 @@ class TestOneDocument:
         answer = client("POST", "actions", {"action_id": "a1", **BACKUP})
         assert answer.error == (409, "Document already existing", "Action already registered with ID a1")
 
-    def test_concurrent_registrations_of_a_client_fault_63(
+    def test_one_of_two_concurrent_registrations_is_409_fault_63(
         self, client: Client, disturbed: Disturbed, rival: Rival, version: Version
     ) -> None:
         disturbed.before("create", "clients", rival("POST", "clients", {"client_id": "node2"}))
@@ -297,9 +303,7 @@ class TestOneDocument:
         schedule = job["job_schedule"]
         assert (schedule["event"], schedule["status"], schedule["current_pid"]) == ("abort", "running", 7)
 
-    def test_concurrent_equal_events_are_one_change(
-        self, client: Client, disturbed: Disturbed, rival: Rival
-    ) -> None:
+    def test_concurrent_equal_events_write_once(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
         rival("POST", "jobs/j1", JOB)()
         disturbed.before("replace", "jobs", rival("POST", "jobs/j1/event", {"stop": None}))
         assert client("POST", "jobs/j1/event", {"stop": None}).json == {"result": "stop already requested"}
@@ -330,7 +334,9 @@ class TestOneDocument:
         disturbed.before("replace", "jobs", rival("DELETE", "jobs/j1"))
         assert client("PATCH", "jobs/j1", {"description": "mine"}).status == 404
 
-    def test_deletion_survives_concurrent_patch(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_deletion_of_a_concurrently_patched_job_succeeds(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.before("delete", "clients", rival("PATCH", "clients/node1", {"description": "d"}))
         assert client("DELETE", "clients/node1").status == 204
         assert rival("GET", "clients")().json["clients"] == []
@@ -362,19 +368,23 @@ class TestCentralClients:
 
     CENTRAL: ClassVar = {"client_id": "all", "is_central": True}
 
-    def test_other_project_registers_first(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_registration_is_409_if_another_project_registers_first(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.before("create", "clients", rival("POST", "clients", self.CENTRAL, by="root@other admin"))
         answer = client("POST", "clients", self.CENTRAL, by=SCHEDULER)
         assert answer.error[::2] == (409, "Client all is already registered by another project")
         assert client("GET", "clients/all").json["project_id"] == "other"
 
-    def test_two_registrations_of_one_project(self, client: Client, disturbed: Disturbed, rival: Rival) -> None:
+    def test_two_concurrent_registrations_of_a_project_are_one_client(
+        self, client: Client, disturbed: Disturbed, rival: Rival
+    ) -> None:
         disturbed.before("create", "clients", rival("POST", "clients", self.CENTRAL, by=SCHEDULER))
         assert client("POST", "clients", {**self.CENTRAL, "description": "d"}, by=SCHEDULER).status == 201
         (known,) = client("GET", "clients", {"match": [{"client_id": "all"}]}).json["clients"]
         assert known["client"]["description"] == "d"
 
-    def test_concurrent_ordinary_registration_is_merged(
+    def test_central_registration_replaces_a_concurrent_ordinary_one(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         ordinary = {"client_id": "all", "description": "d"}
@@ -384,7 +394,7 @@ class TestCentralClients:
         found = client("GET", "clients", {"match": [{"client_id": "all"}]}, by=SCHEDULER).json["clients"]
         assert [known["client"]["is_central"] for known in found] == [True]
 
-    def test_client_changes_while_it_becomes_central(
+    def test_client_patched_while_it_becomes_central_is_central(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         rival("POST", "clients", {"client_id": "all"}, by=SCHEDULER)()

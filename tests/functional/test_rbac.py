@@ -272,12 +272,14 @@ def should_be(
 class TestVersion2:
     @pytest.mark.parametrize("owner", [ALICE, BOB], ids=lambda owner: owner.user)
     @pytest.mark.parametrize("persona", PERSONAS)
-    def test_access_to_documents_of_the_project_fault_37(self, ask: Ask, persona: str, owner: Persona) -> None:
+    def test_access_to_documents_of_the_project_is_as_expected_fault_37(
+        self, ask: Ask, persona: str, owner: Persona
+    ) -> None:
         asked = answers(ask, replace(PERSONAS[persona], user=owner.user), Documents(ask, owner), ROUTES_OF_V2)
         assert asked == should_be(persona, OWN, ROUTES_OF_V2, EXPECTED_IN_V2)
 
     @pytest.mark.parametrize("persona", sorted({name for name, _, _ in expected(EXPECTED_FROM_ELSEWHERE)}))
-    def test_access_to_documents_of_another_project(self, ask: Ask, persona: str) -> None:
+    def test_access_to_documents_of_another_project_is_as_expected(self, ask: Ask, persona: str) -> None:
         elsewhere = replace(PERSONAS[persona], project=ARCHIVE)
         asked = answers(ask, elsewhere, Documents(ask, ALICE), ROUTES_OF_V2)
         assert asked == should_be(persona, OWN, ROUTES_OF_V2, EXPECTED_FROM_ELSEWHERE)
@@ -286,7 +288,7 @@ class TestVersion2:
 @in_v1
 @pytest.mark.parametrize("persona", PERSONAS)
 class TestVersion1:
-    def test_access_to_own_documents(self, ask: Ask, persona: str) -> None:
+    def test_access_to_own_documents_is_as_expected(self, ask: Ask, persona: str) -> None:
         documents = Documents(ask, ALICE)
         before = documents.as_they_are()
         if PERSONAS[persona].project == ARCHIVE:
@@ -295,7 +297,7 @@ class TestVersion1:
         else:
             assert answers(ask, PERSONAS[persona], documents) == should_be(persona, OWN)
 
-    def test_access_to_documents_of_another_user_in_the_project(self, ask: Ask, persona: str) -> None:
+    def test_access_to_documents_of_a_colleague_is_as_expected(self, ask: Ask, persona: str) -> None:
         documents = Documents(ask, BOB)
         before = documents.as_they_are()
         assert answers(ask, PERSONAS[persona], documents) == should_be(persona, FOREIGN)
@@ -307,7 +309,7 @@ def test_every_persona_is_in_the_tables() -> None:
         assert {name for name, _, _ in expected(table)} == PERSONAS.keys()
 
 
-def test_rules_have_their_original_names_and_one_group() -> None:
+def test_every_rule_has_its_original_name_and_one_group() -> None:
     grouped = set().union(*GROUPS.values())
     assert {route.rule for route in ROUTES_OF_V2} == grouped
     assert sum(map(len, GROUPS.values())) == len(grouped)

@@ -29,13 +29,13 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "CONNECT", 
 
 @pytest.mark.parametrize("slash", ["", "/"])
 @pytest.mark.parametrize("path", ROUTES)
-def test_route_offers_only_its_methods_fault_07(client: Client, path: str, slash: str) -> None:
+def test_other_methods_of_a_route_are_405_fault_07(client: Client, path: str, slash: str) -> None:
     offered = (ROUTES if client.version is V1 else ROUTES_OF_V2)[path].split(", ")
     _offers(client, client.base + path + slash, offered)
 
 
 @pytest.mark.parametrize("home", ["/v1", "/v1/", "/v2", "/v2/"])
-def test_home_document_offers_get_only(client: Client, home: str) -> None:
+def test_home_document_allows_only_get(client: Client, home: str) -> None:
     _offers(client, home, ["GET"])
 
 
@@ -60,7 +60,7 @@ def test_routes_are_401_with_an_invalid_token(client: Client, path: str) -> None
         assert client(method, client.base + path, by="bad-token").status == 401
 
 
-def test_list_of_versions_offers_get_only(client: Client) -> None:
+def test_list_of_versions_allows_only_get(client: Client) -> None:
     for method in METHODS[1:]:
         answer = client(method, "/", by=None)
         assert (answer.status, answer.headers["allow"]) == (405, "GET, OPTIONS")

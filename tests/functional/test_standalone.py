@@ -34,7 +34,7 @@ def _owner(client: Client, token: str | None, **headers: str) -> tuple[str, str]
 
 
 @pytest.mark.parametrize("token", [None, ""])
-def test_missing_token_is_user_demo(client: Client, token: str | None) -> None:
+def test_request_without_token_is_of_user_demo(client: Client, token: str | None) -> None:
     assert _owner(client, token) == ("demo", "demo")
 
 
@@ -51,7 +51,7 @@ def test_missing_token_is_user_demo(client: Client, token: str | None) -> None:
         (f"{ID_255}:{ID_255}", ID_255),
     ],
 )
-def test_token_names_the_user(client: Client, token: str, user: str) -> None:
+def test_token_determines_user_and_project(client: Client, token: str, user: str) -> None:
     assert _owner(client, token) == (user, user)
 
 
@@ -66,7 +66,7 @@ def test_token_in_x_storage_token_is_accepted(client: Client, token: str | None)
     assert _ask(client, token, X_Storage_Token="malformed").status == 401
 
 
-def test_x_auth_token_comes_before_x_storage_token(client: Client) -> None:
+def test_x_auth_token_takes_precedence_over_x_storage_token(client: Client) -> None:
     assert _owner(client, "alice:library", X_Storage_Token="bob:library") == ("alice", "alice")
     assert _ask(client, "malformed", X_Storage_Token="bob:library").status == 401
 
@@ -116,7 +116,7 @@ def test_identity_headers_of_clients_are_ignored_fault_15(client: Client) -> Non
     assert _ask(client, "malformed", **forged).status == 401
 
 
-def test_roles_are_those_of_the_token(client: Client) -> None:
+def test_token_determines_the_roles(client: Client) -> None:
     assert _ask(client, "alice:library:reader").status == 403
     assert _ask(client, "alice:library:READER").status == 403
     assert _ask(client, "alice:library: Member ").status == 201

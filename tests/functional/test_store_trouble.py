@@ -123,7 +123,7 @@ def test_unreachable_store_is_not_404_or_empty_list_fault_08(store: Disturbed, d
         assert disturbed_client("GET", path).error == AWAY
 
 
-def test_permanent_conflict_is_409(store: Disturbed, disturbed_client: Client) -> None:
+def test_change_that_conflicts_at_every_retry_is_409(store: Disturbed, disturbed_client: Client) -> None:
     disturbed_client("POST", "actions/a1", {"freezer_action": {"action": "backup"}})
     text = "Action with ID a1 was changed by another request"
     store.before("replace", "actions", _raise(Conflict(text)), times=MAX_ATTEMPTS)

@@ -53,7 +53,7 @@ def test_policy_file_with_open_rules_opens_no_other_project_fault_38(
 
 
 @pytest.mark.usefixtures("repository")
-def test_projects_any_rule_opens_other_projects(configure: Path, request: pytest.FixtureRequest) -> None:
+def test_rule_projects_any_gives_access_to_other_projects(configure: Path, request: pytest.FixtureRequest) -> None:
     configure.write_text(json.dumps({"projects:any": "role:auditor", "jobs:get_all": "role:auditor"}))
     client: Client = request.getfixturevalue("client")
     assert client("GET", f"{OTHER}/jobs", by="alice@library auditor").status == 200
@@ -101,7 +101,9 @@ def test_search_finds_only_process_ids_that_the_list_shows(
 
 
 @pytest.mark.usefixtures("repository")
-def test_create_central_rule_can_be_overridden(configure: Path, request: pytest.FixtureRequest) -> None:
+def test_policy_file_can_override_the_rule_for_central_clients(
+    configure: Path, request: pytest.FixtureRequest
+) -> None:
     configure.write_text(json.dumps({"clients:create_central": "role:operator"}))
     client: Client = request.getfixturevalue("client")
     central = {"client_id": "all", "is_central": True}

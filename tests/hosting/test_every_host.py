@@ -123,7 +123,7 @@ def test_error_has_the_request_id_of_the_client(host: Host) -> None:
     assert answer.headers["x-openstack-request-id"] == "req-of-mine"
 
 
-def test_options_and_unsupported_methods(host: Host) -> None:
+def test_options_is_answered_and_unsupported_methods_are_405(host: Host) -> None:
     options = ask(f"{host.url}/v1/jobs", "OPTIONS")
     assert (options.status, options.headers["allow"]) == (200, "GET, POST, OPTIONS")
     head = ask(f"{host.url}/v1/jobs", "HEAD")
@@ -131,7 +131,7 @@ def test_options_and_unsupported_methods(host: Host) -> None:
     assert ask(f"{host.url}/v1/jobs", "PUT", {}).refusal()[0] == 405
 
 
-def test_paths_and_links_to_the_next_page(host: Host) -> None:
+def test_unusual_paths_and_links_to_the_next_page_work(host: Host) -> None:
     assert ask(f"{host.url}//v1/jobs/?limit=1").status == 200
     assert ask(f"{host.url}/v1/jobs/a%20b").refusal()[0] == 404
     for _ in range(2):
@@ -154,7 +154,7 @@ def test_request_line_of_the_maximum_length_is_read(host: Host) -> None:
         assert ask(search).refusal() == (400, "Malformed JSON")
 
 
-def test_connection_is_kept_or_announced_as_closed(host: Host) -> None:
+def test_connection_is_kept_or_closed_with_a_header(host: Host) -> None:
     connection = connect(host.url)
     target = urlsplit(f"{host.url}/v1/jobs?limit=1").path
     try:

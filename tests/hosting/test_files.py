@@ -79,7 +79,7 @@ def test_commands_of_a_unit_exist(unit: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_unit_limits_memory_tasks_and_readers(unit: Path) -> None:
+def test_unit_limits_memory_and_tasks_and_restricts_directories(unit: Path) -> None:
     service = section_service(unit)
     assert (service["MemoryMax"], service["TasksMax"], service["UMask"]) == ("2G", "512", "0027")
     modes = {name: value for name, value in service.items() if name.endswith("DirectoryMode")}
@@ -204,7 +204,9 @@ def test_image_starts_the_service_without_root() -> None:
 
 
 @pytest.mark.slow
-def test_health_check_of_the_image(place: Place, started: Callable[[Host], Host]) -> None:
+def test_health_check_of_the_image_detects_a_stopped_service(
+    place: Place, started: Callable[[Host], Host]
+) -> None:
     host = started(FreezerAPI(place))
     (check,) = (json.loads(rest.partition("CMD ")[2]) for rest in of("HEALTHCHECK"))
     words = [word.replace(":9090/", f":{host.port}/") for word in check]
@@ -215,7 +217,7 @@ def test_health_check_of_the_image(place: Place, started: Callable[[Host], Host]
 
 
 @pytest.mark.slow
-def test_build_steps_of_the_image(tmp_path: Path) -> None:
+def test_build_steps_of_the_image_install_command_and_files(tmp_path: Path) -> None:
     """Run the build steps on a clone without the excluded files."""
     if not (ROOT / ".git").exists():
         pytest.skip("images are built from a checkout only")

@@ -338,7 +338,7 @@ def test_service_listens_on_the_configured_addresses(config: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
-def test_settings_of_gunicorn_take_effect(service: Production, config: Path, tmp_path: Path) -> None:
+def test_options_of_the_group_gunicorn_take_effect(service: Production, config: Path, tmp_path: Path) -> None:
     write(
         config,
         "[gunicorn]",

@@ -49,7 +49,7 @@ def test_document_belongs_to_the_user_of_the_token(client: Client, keystone: Key
 
 
 @pytest.mark.parametrize("roles", ["reader", "member", "admin", "service", "other"])
-def test_roles_come_from_keystone(client: Client, roles: str) -> None:
+def test_roles_of_the_token_determine_access(client: Client, roles: str) -> None:
     by = f"{roles}-user@archive {roles}"
     assert client("GET", "backups", by=by).status == (403 if roles == "other" else 200)
     may_report = roles not in ("reader", "other")
@@ -135,14 +135,18 @@ class TestAccessRules:
         assert status("POST", f"/v2/{project}/jobs") == 401
         assert status("GET", f"/v2/{project}/backups") == 401
 
-    def test_configured_service_type_is_used(self, serve: Serve, keystone: Keystone) -> None:
+    def test_access_rules_are_compared_with_the_configured_service_type(
+        self, serve: Serve, keystone: Keystone
+    ) -> None:
         token = {"X-Auth-Token": keystone.restricted_token("gina", "library", *self.RULES)}
         other = Client(serve(service_type="another"), V1, lambda _who: {})
         assert other.unchecked("GET", "/v1/jobs/", by=None, headers=token).status == 401
 
 
 @pytest.mark.parametrize("name", PASTE_FILES)
-def test_paste_file_serves_unchanged(serve: Serve, keystone: Keystone, name: str, identity) -> None:
+def test_paste_file_of_deployers_serves_with_keystone(
+    serve: Serve, keystone: Keystone, name: str, identity
+) -> None:
     client = Client(serve(PASTE_FILES[name]), V1, identity)
     if name == "e3-paste":
         assert client("GET", "jobs").status == 404
@@ -178,7 +182,7 @@ class TestOrder:
             ("POST", "jobs", "alice", "application/json", 400),
         ],
     )
-    def test_first_error_is_reported(
+    def test_status_is_that_of_the_first_failed_check(
         self, client: Client, method: str, path: str, by: str | None, accept: str, status: int
     ) -> None:
         answer = client.unchecked(method, path, self.BROKEN, by=by, headers={"Accept": accept})

@@ -287,7 +287,7 @@ class TestChanges:
         assert "user_credentials" not in client("GET", "jobs/j1", by=ALICE).json
         assert trusts("alice") == {}
 
-    def test_change_without_other_work_keeps_the_trust(self, client: Client, trusts: Any) -> None:
+    def test_change_that_keeps_the_actions_keeps_the_trust(self, client: Client, trusts: Any) -> None:
         _create(client, job_id="j1")
         (id_,) = trusts("alice")
         whole = client("GET", "jobs/j1", by=BOB).json
@@ -304,13 +304,15 @@ class TestChanges:
         assert trusts("bob") == {}
 
     @pytest.mark.parametrize("method", ["PATCH", "POST"])
-    def test_other_work_of_another_user_gets_their_trust(self, client: Client, trusts: Any, method: str) -> None:
+    def test_actions_changed_by_another_user_get_the_trust_of_that_user(
+        self, client: Client, trusts: Any, method: str
+    ) -> None:
         _create(client, job_id="j1")
         other = {**JOB, "job_actions": [{"freezer_action": {"action": "restore"}}]}
         assert client(method, "jobs/j1", other, by=BOB).status < 300
         assert list(trusts("bob")) == [_trust(client, "j1")]
 
-    def test_other_work_of_the_same_user_keeps_the_trust(self, client: Client, trusts: Any) -> None:
+    def test_actions_changed_by_the_same_user_keep_the_trust(self, client: Client, trusts: Any) -> None:
         _create(client, job_id="j1")
         (id_,) = trusts("alice")
         other = {"job_actions": [{"freezer_action": {"action": "restore"}}]}
@@ -336,7 +338,9 @@ class TestOtherWork:
 
     LIBRARY: ClassVar = {"action_id": "a2", "freezer_action": {"action": "exec", "command": "id"}}
 
-    def test_other_work_replaces_the_trust_in_version_2(self, client: Client, trusts: Any, name: str) -> None:
+    def test_actions_changed_by_another_user_replace_the_trust_in_v2(
+        self, client: Client, trusts: Any, name: str
+    ) -> None:
         client("POST", "actions", self.LIBRARY, by=ALICE)
         for method, job_id in (("PATCH", "j1"), ("POST", "j2")):
             of_alice = _trust(client, _create(client, job_id=job_id))
@@ -346,7 +350,7 @@ class TestOtherWork:
             assert left != of_alice
             assert left in ([None] if name == "another client" else trusts("bob"))
 
-    def test_other_work_releases_the_trust_in_version_1(
+    def test_actions_changed_by_another_user_release_the_trust_in_v1(
         self, client: Client, speak: Speak, trusts: Any, name: str
     ) -> None:
         v1 = speak(version=V1)

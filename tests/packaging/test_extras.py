@@ -53,7 +53,7 @@ def check_store(environment: Environment, section: str) -> None:
     environment.run("freezer-manage", "--yes", *store, "db", "remove")
 
 
-def test_elasticsearch(with_extra: With, search_servers: SearchServers) -> None:
+def test_elasticsearch_extra_stores_documents(with_extra: With, search_servers: SearchServers) -> None:
     url = search_servers.server("elasticsearch", "9").url
     check_store(with_extra("elasticsearch"), f"[elasticsearch]\nhosts = {url}\nindex = extras\n")
 
@@ -65,7 +65,9 @@ def test_elasticsearch(with_extra: With, search_servers: SearchServers) -> None:
         pytest.param("postgresql", "postgresql", marks=pytest.mark.store("postgresql")),
     ],
 )
-def test_databases(extra: str, server: str, with_extra: With, sql_servers: SQLServers) -> None:
+def test_database_extra_stores_documents(
+    extra: str, server: str, with_extra: With, sql_servers: SQLServers
+) -> None:
     check_store(with_extra(extra), f"[database]\nconnection = {sql_servers.database(server)}\n")
 
 
@@ -90,7 +92,7 @@ def test_audit_extra_installs_oslo_messaging(with_extra: With) -> None:
 
 
 @pytest.mark.parametrize("loaded", ["--module=freezer_api.wsgi:application", "--wsgi-file={bin}/freezer-api-wsgi"])
-def test_uwsgi(with_extra: With, loaded: str) -> None:
+def test_uwsgi_extra_serves_and_keeps_documents(with_extra: With, loaded: str) -> None:
     environment = with_extra("uwsgi")
     (environment.home / "paste.ini").write_text("[app:main]\nuse = egg:freezer-api#service_v1\n")
     config = environment.home / "freezer.conf"

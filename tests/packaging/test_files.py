@@ -72,14 +72,14 @@ def test_entry_points_exist_and_can_be_imported(built: Built, information: str) 
         assert callable(entry.load())
 
 
-def test_version_is_a_dev_version_of_the_release_in_setup_cfg(built: Built, metadata: Message) -> None:
+def test_version_is_a_dev_version_of_the_one_in_setup_cfg(built: Built, metadata: Message) -> None:
     named = re.search(r"^version = (\S+)$", (ROOT / "setup.cfg").read_text(), re.MULTILINE)
     assert named
     assert re.fullmatch(rf"{re.escape(named[1])}\.dev[1-9]\d*", metadata["Version"])
     assert built.archive.name == f"freezer_api-{metadata['Version']}.tar.gz"
 
 
-def test_metadata_of_the_wheel(metadata: Message) -> None:
+def test_metadata_of_the_wheel_has_name_python_licence_and_extras(metadata: Message) -> None:
     assert metadata["Name"] == "freezer-api"
     assert metadata["Requires-Python"] == ">=3.11"
     assert metadata["License"] == "Apache-2.0"

@@ -61,7 +61,7 @@ def test_build_after_a_tag_needs_the_next_version(cloned: Path) -> None:
 
 
 @pytest.mark.parametrize("tagged", [False, True])
-def test_version_of_a_shallow_clone(cloned: Path, tmp_path: Path, tagged: bool) -> None:
+def test_shallow_clone_has_a_dev_version(cloned: Path, tmp_path: Path, tagged: bool) -> None:
     if tagged:
         git(cloned, "tag", "--annotate", "--message", "Released", next_release())
     git(cloned, "clone", "--quiet", "--depth", "1", cloned.as_uri(), str(tmp_path / "shallow"))

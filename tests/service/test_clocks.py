@@ -15,7 +15,7 @@ LIBRARIES = "usr/lib/*/faketime/libfaketimeMT.so.1"
 """The path of libfaketime in Debian's package."""
 
 
-def test_clock_an_hour_behind_does_not_change_the_order(
+def test_clock_an_hour_behind_does_not_change_the_order_of_lists(
     store: Path | None, start_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = next(Path("/").glob(LIBRARIES), None)

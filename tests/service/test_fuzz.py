@@ -86,7 +86,7 @@ def ask(connection: HTTPConnection, method: str, path: str, body: Any = None) ->
 
 
 @pytest.mark.parametrize("kind", VALID)
-def test_random_documents(connection: HTTPConnection, kind: str) -> None:
+def test_random_documents_are_stored_unchanged_or_refused(connection: HTTPConnection, kind: str) -> None:
     @FUZZ
     @given(mutated(kind), values)
     def check(document: dict[str, Any], patch: Any) -> None:
@@ -112,7 +112,7 @@ def test_random_documents(connection: HTTPConnection, kind: str) -> None:
 
 @FUZZ
 @given(st.sampled_from(sorted(VALID)), st.dictionaries(words, values, max_size=3), st.integers(0, 4), values)
-def test_random_searches(
+def test_random_searches_are_answered_or_refused(
     connection: HTTPConnection, kind: str, pairs: dict[str, Any], form: int, other: Any
 ) -> None:
     search = [
@@ -135,7 +135,9 @@ def test_random_searches(
     st.sampled_from(["limit", "offset", "marker", "with_count", "search", "x"]),
     st.text(max_size=30) | st.integers().map(str) | st.sampled_from(["9" * 5000, "1,2", "-1", "0", "1e3", "٣"]),
 )
-def test_random_parameters(connection: HTTPConnection, kind: str, name: str, value: str) -> None:
+def test_random_parameters_are_accepted_or_400(
+    connection: HTTPConnection, kind: str, name: str, value: str
+) -> None:
     assert ask(connection, "GET", f"/v1/{kind}?{name}={quote(value)}")[0] in (200, 400)
 
 
@@ -150,5 +152,7 @@ def test_random_parameters(connection: HTTPConnection, kind: str, name: str, val
     ),
     st.binary(max_size=40) | st.sampled_from([b"[" * 5000, b'{"a":' * 2000, b"\xff\xfe", b"NaN", b'{"a":1e400}']),
 )
-def test_random_paths_and_bodies(connection: HTTPConnection, method: str, parts: list[str], body: bytes) -> None:
+def test_random_paths_and_bodies_cause_no_server_error(
+    connection: HTTPConnection, method: str, parts: list[str], body: bytes
+) -> None:
     ask(connection, method, "/v1/" + "/".join(parts), body)

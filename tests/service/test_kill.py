@@ -62,7 +62,9 @@ def _check(service: Service, writer: Writer) -> None:
 
 
 @pytest.mark.parametrize("round_", range(3))
-def test_kill_of_all_processes_loses_no_write(start_service, store: Path | None, round_: int) -> None:
+def test_sigkill_of_all_processes_loses_no_acknowledged_write(
+    start_service, store: Path | None, round_: int
+) -> None:
     service: Service = start_service(f"data-{round_}", config=store)
     count = threading.Semaphore(0)
     writers = [Writer(service, f"w{number}", count) for number in range(4)]

@@ -9,7 +9,7 @@ from freezer_api.server import application
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
-def test_any_address_accepts_both_families(address: str) -> None:
+def test_wildcard_address_accepts_ipv4_and_ipv6(address: str) -> None:
     with application.listen("::", 0) as listener:
         socket.create_connection((address, listener.getsockname()[1]), timeout=5).close()
 

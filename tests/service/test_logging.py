@@ -32,14 +32,14 @@ def logged(tmp_path: Path, text: str) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
-def test_default_is_stderr(tmp_path: Path) -> None:
+def test_log_is_written_to_stderr_by_default(tmp_path: Path) -> None:
     out, err = logged(tmp_path, "")
     assert not out
     assert "INFO freezer_api.access [-] a line for the operator" in err
 
 
 @pytest.mark.parametrize("options", ["log_dir = {}", "log_file = {}/freezer-api.log"])
-def test_file_replaces_stderr(tmp_path: Path, options: str) -> None:
+def test_configured_log_file_replaces_stderr(tmp_path: Path, options: str) -> None:
     (tmp_path / "log").mkdir()
     assert logged(tmp_path, options.format(tmp_path / "log")) == ("", "")
     # The file has the name of the service, not of the program.

@@ -41,7 +41,7 @@ def get(service: Service, path: str) -> dict:
 
 
 @pytest.mark.parametrize("round_", ROUNDS)
-def test_fault_69_concurrent_starts_raise_the_tag_once(service: Service, crowd: Crowd, round_: int) -> None:
+def test_fault_69_concurrent_starts_increase_the_tag_once(service: Service, crowd: Crowd, round_: int) -> None:
     session, members = create_session(service, jobs=8, session_tag=round_)
     starts = [
         ("POST", f"/v1/sessions/{session}/action", {"start": {"job_id": job, "current_tag": round_}})

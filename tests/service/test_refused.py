@@ -67,7 +67,7 @@ def test_invalid_option_of_a_library_is_reported_in_one_line(tmp_path: Path, tex
 
 
 @pytest.mark.parametrize("how", ["freezer-manage", pytest.param("wsgi", marks=pytest.mark.slow)])
-def test_obsolete_options_are_warnings(tmp_path: Path, how: str) -> None:
+def test_obsolete_options_are_reported_as_warnings(tmp_path: Path, how: str) -> None:
     paste = tmp_path / "paste.ini"
     paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
     file = tmp_path / "freezer.conf"

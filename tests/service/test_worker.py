@@ -245,7 +245,7 @@ def test_kept_connection_serves_several_requests(served: Running) -> None:
     served.wait_idle()
 
 
-def test_pipelined_requests_are_answered_in_order(served: Running) -> None:
+def test_pipelined_requests_are_answered_in_their_order(served: Running) -> None:
     wire = served.connect(post("/echo", body=b"first") + post("/echo", body=b"second")[:-3])
     assert answer(wire) == (200, b"first")
     wire.sendall(b"ond" + post("/echo", CLOSE, body=b"third"))
@@ -254,7 +254,7 @@ def test_pipelined_requests_are_answered_in_order(served: Running) -> None:
     served.wait_idle()
 
 
-def test_request_in_pieces_is_served(served: Running) -> None:
+def test_request_that_arrives_in_pieces_is_served(served: Running) -> None:
     whole = post("/echo", CLOSE, body=b"pieces")
     wire = served.connect(whole[:1])
     served.wait_received(wire)
@@ -380,7 +380,7 @@ def test_error_is_answered_in_json(served: Running, sent: bytes, status: int) ->
         post("/refused", "Content-Length: 8000000"),
     ],
 )
-def test_client_disconnects_within_its_request(
+def test_connection_is_closed_if_the_client_disconnects_in_its_request(
     served: Running, sent: bytes, disconnect: Callable[..., None]
 ) -> None:
     wire = served.connect(sent)
@@ -389,7 +389,7 @@ def test_client_disconnects_within_its_request(
     served.wait_idle()
 
 
-def test_client_shuts_down_within_its_request(served: Running) -> None:
+def test_connection_is_closed_after_a_half_closed_incomplete_request(served: Running) -> None:
     for sent in (b"GET / HT", post("/echo", body=b"x" * 1000)[:-1], chunked("/echo", b"x")):
         wire = served.connect(sent)
         wire.shutdown(socket.SHUT_WR)
@@ -397,7 +397,7 @@ def test_client_shuts_down_within_its_request(served: Running) -> None:
     served.wait_idle()
 
 
-def test_client_disconnects_before_the_response(served: Running) -> None:
+def test_connection_is_closed_if_the_client_resets_before_the_response(served: Running) -> None:
     wires = [served.connect(post("/gate")) for _ in range(2)]
     for wire in wires:
         assert served.app.entered.acquire(timeout=WAIT_TIMEOUT)
@@ -406,7 +406,7 @@ def test_client_disconnects_before_the_response(served: Running) -> None:
     served.wait_idle()
 
 
-def test_client_disconnects_within_the_response(served: Running) -> None:
+def test_connection_is_closed_if_the_client_resets_within_the_response(served: Running) -> None:
     wire = served.connect(post("/big"), read_buffer=4096)
     served.wait_unsent()
     reset(wire)
@@ -432,7 +432,7 @@ def test_client_that_does_not_read_is_disconnected(served: Running, monkeypatch)
     served.wait_idle()
 
 
-def test_oldest_slow_reader_is_cut_off(served: Running, monkeypatch, caplog) -> None:
+def test_oldest_slow_reader_is_disconnected_above_the_memory_limit(served: Running, monkeypatch, caplog) -> None:
     monkeypatch.setattr(worker, "MAX_UNSENT_SIZE", BIG_SIZE)
     first = served.connect(post("/big"), read_buffer=4096)
     served.wait_unsent()
@@ -473,7 +473,7 @@ def test_early_response_closes_the_connection(served: Running, monkeypatch) -> N
     served.wait_idle()
 
 
-def test_client_that_does_not_close_is_disconnected(served: Running, monkeypatch) -> None:
+def test_client_that_does_not_close_after_an_early_response_is_cut_off(served: Running, monkeypatch) -> None:
     monkeypatch.setattr(worker, "DRAIN_TIMEOUT", 0.05)
     refused_early(served, monkeypatch)
     served.wait_idle()

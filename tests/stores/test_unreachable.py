@@ -33,14 +33,14 @@ def test_service_starts_while_its_server_is_down(store, caplog, text):
     assert "p@ss" not in caplog.text
 
 
-def test_administration_of_an_unreachable_server_ends(database):
+def test_administration_of_an_unreachable_server_is_an_error(database):
     admin = database("max_retries = 0").admin()
     with pytest.raises(CommandError, match=r"^cannot use mysql://127.0.0.1:1/freezer: Can't connect"):
         admin.show()
     admin.close()
 
 
-def test_parameters_without_effect_are_named(database, tmp_path, caplog):
+def test_url_parameters_without_effect_are_logged(database, tmp_path, caplog):
     usual = "charset=utf8&read_timeout=10&connect_timeout=10&use_unicode=0&plugin=dbcounter"
     database(url=f"{URL}?{usual}&foo=p%40ss&read_default_file=/etc/mysql/my.cnf&autocommit=true").prepare()
     place = f"[database] connection in {tmp_path}/freezer.conf"

@@ -37,7 +37,7 @@ def store(tmp_path):
     return _store
 
 
-def test_url_alone_is_enough(store):
+def test_url_without_other_options_gets_the_defaults(store):
     found = store()
     assert isinstance(found, stores.SQLServerStore)
     assert (found.options.pooling, found.options.kept) == (Pooling(max_overflow=50), None)
@@ -107,7 +107,7 @@ def settings(**options):
     return MySQL(urls.parsed(URL), **options)._arguments["init_command"]
 
 
-def test_settings_of_a_mysql_session():
+def test_mysql_session_gets_the_configured_settings():
     assert settings(bounded=False) == (
         "SET SESSION time_zone = '+00:00', "
         "sql_mode = CONCAT(REPLACE(@@sql_mode, 'ORACLE', ''), ',STRICT_ALL_TABLES')"
@@ -144,7 +144,7 @@ def arguments(query="", url=URL):
         (f"ssl_ca={CLIENT}&ssl_disabled=false", ssl.CERT_REQUIRED, True),
     ],
 )
-def test_mysql_tls_parameters(query, verify, hostname):
+def test_tls_parameters_of_mysql_urls_are_translated(query, verify, hostname):
     tls = arguments(f"charset=utf8&{query}")["ssl"]
     assert (tls.verify_mode, tls.check_hostname) == (verify, hostname)
 
@@ -160,14 +160,14 @@ def test_mysql_tls_can_be_disabled():
     assert (found["ssl"], found["ssl_disabled"]) == (None, True)
 
 
-def test_mysql_tls_ciphers():
+def test_ssl_cipher_of_a_mysql_url_sets_the_ciphers():
     ciphers = arguments("ssl_cipher=ECDHE-RSA-AES256-GCM-SHA384")["ssl"].get_ciphers()
     assert [cipher["name"] for cipher in ciphers if cipher["protocol"] == "TLSv1.2"] == [
         "ECDHE-RSA-AES256-GCM-SHA384"
     ]
 
 
-def test_plugin_of_sqlalchemy_is_removed(store):
+def test_url_parameter_plugin_is_removed(store):
     assert "plugin" not in store(url=f"{POSTGRESQL}?plugin=dbcounter").options.url.query
 
 
@@ -227,5 +227,5 @@ def test_postgresql_time_limit_is_for_one_statement():
     assert driver.with_time_limit("SELECT 1", 1e-6) == "SET LOCAL statement_timeout = 1; SELECT 1"
 
 
-def test_mysql_unix_socket():
+def test_unix_socket_of_a_mysql_url_is_used():
     assert arguments(url="mysql:///f?unix_socket=/run/mysqld.sock")["unix_socket"] == "/run/mysqld.sock"

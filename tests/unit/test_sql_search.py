@@ -35,7 +35,7 @@ def _written(dialect: Dialect, *conditions: q.Condition) -> tuple[str, dict[str,
     return str(compiled), values
 
 
-def test_list_of_sqlite() -> None:
+def test_sqlite_compares_excluded_values_with_one_list() -> None:
     text, values = _written(SQLITE, *_unwanted(*TEXTS))
     assert text.count("json_each") == 2
     assert "instr" not in text
@@ -44,7 +44,7 @@ def test_list_of_sqlite() -> None:
     assert _written(SQLITE, *_unwanted(*TEXTS, *map(str, range(90))))[0] == text
 
 
-def test_array_of_postgresql() -> None:
+def test_postgresql_compares_excluded_values_with_one_array() -> None:
     text, values = _written(POSTGRESQL, *_unwanted(*TEXTS))
     assert "= ANY (CAST(" in text
     assert "position" not in text
@@ -52,7 +52,7 @@ def test_array_of_postgresql() -> None:
     assert listed[2:4] == ["x\x1es\x1db\\\\", "x\x1es\x1d\\303\\251"]
 
 
-def test_expression_of_mariadb() -> None:
+def test_mariadb_compares_excluded_values_with_one_expression() -> None:
     text, values = _written(MARIADB, *_unwanted(*TEXTS))
     assert "entries REGEXP" in text
     assert "instr" not in text
@@ -75,6 +75,6 @@ def test_few_excluded_values_are_separate_comparisons(dialect: Dialect) -> None:
     assert len(re.findall(r"instr\(|position\(", text)) == 4
 
 
-def test_lists_are_bounded() -> None:
+def test_mariadb_splits_long_expressions_of_excluded_values() -> None:
     text, _ = _written(MARIADB, *_unwanted(*(f"{number:04}" + "é" * 1000 for number in range(20))))
     assert text.count("REGEXP") == 7

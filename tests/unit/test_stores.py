@@ -208,7 +208,7 @@ def test_defaults_of_elasticsearch_options(options):
         ("use_ssl = false\nhosts = https://c", ("https://c:443",)),
     ],
 )
-def test_hosts_are_completed(options, lines, hosts):
+def test_missing_scheme_and_port_of_hosts_are_added(options, lines, hosts):
     assert options(lines).hosts == hosts
 
 

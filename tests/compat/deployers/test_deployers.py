@@ -63,7 +63,7 @@ BOTH = ["v2", "v1"]
         pytest.param("genestack", ["[DEFAULT] host_href", "idle_timeout"], marks=SLOW),
     ],
 )
-def test_charts(machine: Machine, name: str, warned: list[str]) -> None:
+def test_files_of_helm_charts_start_the_service(machine: Machine, name: str, warned: list[str]) -> None:
     config = machine.put(f"{name}-freezer.conf", "freezer.conf")
     machine.put("helm-logging.conf", "logging.conf")
     # The job that creates the store has neither a paste file nor a policy file.
@@ -81,7 +81,7 @@ def test_charts(machine: Machine, name: str, warned: list[str]) -> None:
 
 
 @SLOW
-def test_ansible(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_openstack_ansible_start_the_service(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     config = machine.put("osa-freezer-api.conf", "freezer-api.conf")
     machine.put("e3-paste.ini", "freezer-paste.ini")
     assert machine.manage(config, "db", "sync").returncode == 0
@@ -97,7 +97,7 @@ def test_ansible(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @SLOW
-def test_kolla_under_a_server_that_loads_a_file(machine: Machine) -> None:
+def test_files_of_kolla_start_the_service_loaded_from_a_file(machine: Machine) -> None:
     config = machine.put("kolla-freezer.conf", "freezer.conf")
     machine.put("kolla-paste.ini", "freezer-paste.ini")
     assert machine.manage(config, "db", "update").returncode == 0
@@ -111,7 +111,9 @@ def test_kolla_under_a_server_that_loads_a_file(machine: Machine) -> None:
 
 @SLOW
 @pytest.mark.parametrize(("name", "replicas"), [("kolla-es", 1), ("kolla-2018", 0)])
-def test_kolla_on_elasticsearch(machine: Machine, search: Server, name: str, replicas: int) -> None:
+def test_files_of_kolla_start_the_service_on_elasticsearch(
+    machine: Machine, search: Server, name: str, replicas: int
+) -> None:
     config = machine.put(f"{name}-freezer.conf", "freezer.conf", **{"http://127.0.0.1:9200": search.url})
     machine.put("kolla-paste.ini", "freezer-paste.ini")
     done = machine.manage(config, "db", "update")
@@ -144,7 +146,9 @@ class TestDevstack:
 
         return _put
 
-    def test_tls_and_a_password(self, machine: Machine, secure: Server, put: Callable[[], Path]) -> None:
+    def test_files_of_devstack_start_the_service_with_tls_and_password(
+        self, machine: Machine, secure: Server, put: Callable[[], Path]
+    ) -> None:
         config = put()
         authority = machine.root / "etc/elasticsearch/certs/http_ca.crt"
         missing = machine.manage(config, "db", "update")
@@ -169,7 +173,7 @@ class TestDevstack:
 
 @SLOW
 @pytest.mark.parametrize("era", ["e1", "e2-v1"])
-def test_first_releases(machine: Machine, search: Server, era: str) -> None:
+def test_files_of_the_first_releases_start_the_service(machine: Machine, search: Server, era: str) -> None:
     config = machine.put(f"{era}-freezer-api.conf", "freezer-api.conf", **{"http://127.0.0.1:9200": search.url})
     machine.put("e1-paste.ini" if era == "e1" else "kolla-paste.ini", "freezer-paste.ini")
     machine.put("e1-policy.json", "policy.json")
@@ -190,7 +194,7 @@ def test_first_releases(machine: Machine, search: Server, era: str) -> None:
 
 
 @SLOW
-def test_puppet(machine: Machine) -> None:
+def test_files_of_puppet_start_the_service(machine: Machine) -> None:
     config = machine.put("puppet-freezer.conf", "freezer.conf")
     assert machine.manage(config, "db", "sync").returncode == 0
     with machine.command(config).running() as service:

@@ -51,7 +51,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("text", FORMS.values(), ids=FORMS.keys())
-def test_every_form_gives_the_same_documents(read, text):
+def test_every_format_of_a_dump_gives_the_same_documents(read, text):
     items, strays = read(text)
 
     assert strays == []
@@ -72,7 +72,7 @@ BY_CONTENT = [
 
 
 @pytest.mark.parametrize("type_", [{}, {"_type": "_doc"}, {"_type": 7}])
-def test_kind_follows_from_the_content(read, type_):
+def test_kind_of_a_hit_is_detected_from_its_content(read, type_):
     items, strays = read(lines(*({**type_, "_id": "x", "_source": source} for _kind, source in BY_CONTENT)))
 
     assert strays == []
@@ -106,20 +106,20 @@ VERSIONS = [(odd, 1) for odd in (None, 0, -3, "7", 2.5, True)] + [(1, 1), (9, 9)
 
 
 @pytest.mark.parametrize(("given", "kept"), VERSIONS)
-def test_version_is_kept_within_limits(read, given, kept):
+def test_version_of_a_hit_is_kept_if_it_is_valid(read, given, kept):
     items, _strays = read(lines({"_type": "jobs", "_id": "x", "_version": given, "_source": {}}))
 
     assert items["jobs"] == [("x", {"job_id": "x"}, kept, None)]
 
 
-def test_id_in_the_document_takes_precedence(read):
+def test_id_in_the_document_takes_precedence_over_that_of_the_hit(read):
     items, _strays = read(lines({"_type": "jobs", "_id": "x", "_source": {"job_id": "y", "n": 2**70}}))
 
     assert items["jobs"] == [("x", {"job_id": "y", "n": 2**70}, 1, None)]
 
 
 @pytest.mark.parametrize("text", ['{\n  "hits": [', "{\n} {\n}", b"{\n\xff"])
-def test_invalid_response_on_many_lines_is_reported(read, text):
+def test_invalid_json_on_several_lines_is_reported(read, text):
     with pytest.raises(CommandError, match=r"cannot read .*dump\.json: "):
         read(text)
 

@@ -233,7 +233,7 @@ def job(id_, **source):
     return hit("jobs", id_, client_id="web1", **source)
 
 
-def test_lists_are_ordered_by_creation_time_then_as_in_the_dump(manage, made, file, dump):
+def test_lists_have_the_order_of_creation_times_then_of_the_dump(manage, made, file, dump):
     times = {"e": 50, "d": None, "c": 40, "b": 0, "a": 45}
     name = dump(*(job(id_, job_schedule={"time_created": time}) for id_, time in times.items()))
     manage(*made, "import", "--from-dump", name)
@@ -271,7 +271,7 @@ def test_refused_documents_are_listed_without_content(manage, made, file, dump):
     assert [key for key, *_ in stored(file, "jobs")] == ["good"]
 
 
-def test_refused_row_is_listed(manage, made, old):
+def test_refused_row_is_listed_with_the_reason(manage, made, old):
     rows = [row(id_, **sample.BOB, backup_metadata=Json(text)) for id_, text in (("b1", "{s3cret"), ("b2", "{}"))]
     done = manage(*made, "import", "--from-sql", old(rows={"backups": rows}))
 
@@ -284,7 +284,7 @@ def client(uuid, user_id="ann", **more):
     return hit("clients", uuid, user_id=user_id, client={"client_id": "web1", "uuid": uuid}, **more)
 
 
-def test_newest_of_several_registrations_is_imported(manage, made, file, old, dump):
+def test_only_the_newest_registration_of_a_client_is_imported(manage, made, file, old, dump):
     again = "Client web1 is registered more than once: only the newest is imported\n"
     name = dump(client("1"), client("2"), client("3", "bob"), client("4"), client("5", project_id="red"))
     done = manage(*made, "import", "--from-dump", name)
@@ -393,7 +393,7 @@ def test_unreadable_source_is_reported(manage, made, config, dump):
 
 
 @pytest.mark.parametrize("server", [None, *on("mariadb")])
-def test_database_of_the_original_can_be_reused(manage, tmp_path, old, server):
+def test_sync_in_the_database_of_the_original_prints_the_import_command(manage, tmp_path, old, server):
     """``db sync`` with the original's configuration prints the command that imports its documents."""
     url = old(server=server)
     made = configured(tmp_path / "same.conf", f"[database]\nconnection = {url}\n")
@@ -430,7 +430,7 @@ def many(old):
     return old(rows={**sample.rows(), "backups": rows})
 
 
-def test_service_serves_during_an_import(made, file, many, tmp_path):
+def test_service_answers_requests_during_an_import(made, file, many, tmp_path):
     service = Service(tmp_path / "data", "--workers", "1", config=Path(made[1])).start()
     try:
         process = start(*made, "import", "--from-sql", many)

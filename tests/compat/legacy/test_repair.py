@@ -112,7 +112,7 @@ def client(client_id="web1", **more):
     return {"user_id": "ann", **more, "client": {"client_id": client_id}}
 
 
-def test_client_has_the_key_of_a_registration():
+def test_imported_client_has_the_key_of_a_registered_one():
     by_user = Scope("user_id", "ann", "ann", None).client_key("web1")
     by_project = Scope("project_id", "red", "ann", "red").client_key("web1")
 
@@ -121,7 +121,7 @@ def test_client_has_the_key_of_a_registration():
     assert repaired(CLIENTS, client(project_id="red"), {"ann": "blue"}) == (by_project, client(project_id="red"))
 
 
-def test_central_client_of_v2_reaches_all_projects():
+def test_imported_central_client_of_v2_is_visible_to_all_projects():
     central = {"user_id": "ann", "client": {"client_id": "boss", "is_central": True}}
     key, document = repaired(CLIENTS, {**central, "project_id": "red"}, {})
 
@@ -134,7 +134,7 @@ def test_central_client_of_v2_reaches_all_projects():
 
 
 @pytest.mark.parametrize("kind", [BACKUPS, JOBS, ACTIONS, SESSIONS], ids=lambda kind: kind.name)
-def test_documents_get_the_project_of_their_user(kind):
+def test_documents_of_v1_get_the_project_that_the_map_has_for_the_user(kind):
     document = {**OWNED, kind.id_field: "x", "client_id": "web1", "jobs": {}}
 
     assert after(kind, document, {"ann": "red", "bob": "blue"}) == {**document, "project_id": "red"}
@@ -156,7 +156,7 @@ def test_creation_time_of_a_job_is_that_of_its_schedule(schedule, time):
     assert time_of(SESSIONS, {"job_schedule": schedule}) is None
 
 
-def test_column_may_hold_only_text_bytes_and_numbers():
+def test_column_that_is_neither_text_nor_number_is_refused():
     made = {"id": "b", "user_id": b"ann", "status": "error", "backup_metadata": None}
 
     assert rows.backup(made) == {"backup_id": "b", "user_id": "ann", "status": "error", "backup_metadata": {}}
@@ -248,7 +248,7 @@ def test_any_row_gives_a_valid_document_or_is_refused(kind, data):
 
 
 @given(items=st.lists(ITEMS, max_size=4), job_id=IDS)
-def test_items_get_the_same_ids_in_every_import(items, job_id):
+def test_generated_ids_are_the_same_in_every_import(items, job_id):
     row = {"id": job_id, "job_actions": json.dumps(items)}
 
     assert rows.job_items(row) == rows.job_items(row)

@@ -62,7 +62,7 @@ def test_every_revision_gives_the_same_documents(old, revision, server):
     ],
     ids=["sqlite", "mariadb"],
 )
-def test_created_is_the_time_of_the_row(old, server, times):
+def test_creation_time_of_a_document_is_that_of_its_row(old, server, times):
     rows = [row(f"b{n}", at, **sample.ANN, backup_metadata=Json({})) for n, at in enumerate(times)]
 
     items = found(old(rows={"backups": rows}, server=server), "backups")
@@ -78,7 +78,7 @@ def test_rows_are_read_page_by_page(old, server):
     assert [item.label for item in items] == [row["id"] for row in rows if not row["deleted"]]
 
 
-def test_jobs_of_many_pages_have_their_own_actions(old):
+def test_jobs_get_their_own_actions_even_on_later_pages(old):
     count = 450
     rows = {
         "actions": [
@@ -104,7 +104,7 @@ def jobs_with(*lists):
     }
 
 
-def test_actions_that_only_jobs_have_are_created_once(old):
+def test_action_that_exists_only_in_jobs_is_imported_once(old):
     item = {"freezer_action": {"action": "backup"}, "max_retries": 3, "mandatory": True, "more": 1}
     known, unknown, stranger = {**item, "action_id": "known"}, {**item, "action_id": "new"}, {"user_id": "eve"}
     url = old(
@@ -123,7 +123,7 @@ def test_actions_that_only_jobs_have_are_created_once(old):
     assert documents(url, "jobs")[0] == first
 
 
-def test_interrupted_upgrade_keeps_the_lists_of_jobs(old):
+def test_jobs_keep_their_actions_after_an_interrupted_upgrade(old):
     url = old("4f8c679a1d3b")
     change(url, "CREATE TABLE job_actions (id, created_at, deleted, job_id, action_id, position)")
 
@@ -203,7 +203,7 @@ def test_unreachable_server_is_reported(old, change, expected):
     assert not any(password in str(caught.value) for password in ("wr0ng", "p@ss", "p%40"))
 
 
-def test_source_is_unchanged(old, tmp_path):
+def test_import_does_not_change_its_source(old, tmp_path):
     url = old()
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     for kind in NAMES:
@@ -215,7 +215,7 @@ def test_source_is_unchanged(old, tmp_path):
 UNKNOWN = "UPDATE alembic_version SET version_num = 'future'"
 
 
-def test_unknown_revision_needs_yes(old):
+def test_unknown_revision_is_refused_without_the_option_yes(old):
     url = old()
     change(url, UNKNOWN)
 
@@ -246,7 +246,7 @@ def test_missing_revision_is_refused_like_an_unknown_one(old, revision, statemen
 
 @pytest.mark.parametrize("any_revision", [False, True])
 @pytest.mark.parametrize("revision", ["known", "unknown"])
-def test_missing_columns_are_named(old, revision, any_revision):
+def test_error_lists_the_missing_columns(old, revision, any_revision):
     url = old()
     change(url, "DROP TABLE sessions", "DROP TABLE job_actions", "ALTER TABLE backups DROP COLUMN user_id")
     if revision == "unknown":

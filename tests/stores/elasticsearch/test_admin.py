@@ -39,7 +39,7 @@ def test_current_store_is_unchanged(place):
     assert place.admin().show() == before
 
 
-def test_plan_changes_nothing(place, name):
+def test_plan_of_a_sync_changes_nothing(place, name):
     admin = place.admin()
     assert admin.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(WITHOUT_A_LIST)
@@ -54,7 +54,7 @@ def test_plan_changes_nothing(place, name):
     assert list(place.indices()) == [name(JOBS_1)]
 
 
-def test_new_field_is_added_in_place_and_finds_old_documents(place, name):
+def test_new_field_is_added_in_place_and_indexes_old_documents(place, name):
     place.sync(WITHOUT_A_LIST)
     place.fill(WITHOUT_A_LIST["jobs"], 450)
     repository = place.repository()
@@ -80,7 +80,7 @@ def test_sync_upgrades_documents_written_by_old_release(place):
 
 
 @pytest.mark.parametrize("layouts", [WITHOUT_A_LIST, WITH_ANOTHER_FIELD], ids=["in place", "copied"])
-def test_documents_indexed_again_have_the_configured_number_of_values(place, layouts):
+def test_reindexed_documents_have_the_configured_number_of_values(place, layouts):
     place.sync(layouts)
     place.fill(layouts["jobs"], 3)
     assert found(place.repository(), is_("n", 1)) == ["job1"]
@@ -91,7 +91,7 @@ def test_documents_indexed_again_have_the_configured_number_of_values(place, lay
     assert found(repository, is_("n", 1)) == []
 
 
-def test_sync_keeps_documents_replaced_meanwhile(place):
+def test_sync_keeps_documents_replaced_during_the_upgrade(place):
     place.sync(WITHOUT_A_LIST)
     place.fill(WITHOUT_A_LIST["jobs"], 450)
     repository = place.repository()
@@ -127,7 +127,7 @@ def test_foreign_index_with_the_name_is_unchanged(place, name, meta):
     assert list(place.indices()) == [name("{}-jobs")]
 
 
-def test_erase_removes_the_foreign_index_of_an_alias(place, name):
+def test_erase_removes_the_foreign_index_behind_the_alias(place, name):
     place.sync()
     keep(place.repository(), "one")
     place.request("PUT", "/{}-aaa", {"aliases": {name("{}-jobs"): {}}})
@@ -137,7 +137,7 @@ def test_erase_removes_the_foreign_index_of_an_alias(place, name):
     assert found(place.repository()) == ["one"]
 
 
-def test_two_own_indices_of_an_alias_are_refused(place, name):
+def test_alias_with_two_indices_of_the_service_is_refused(place, name):
     place.sync()
     mappings = place.request("GET", "/{}-jobs")[name(JOBS_1)]["mappings"]
     place.request("PUT", "/{}-jobs-000004", {"aliases": {name("{}-jobs"): {}}, "mappings": mappings})
@@ -190,7 +190,7 @@ def test_fault_99_indices_of_others_are_unchanged(place, name):
     assert name("{}-jobs-000008") in place.indices()
 
 
-def test_remove_of_kinds_and_sync_again(place):
+def test_sync_creates_the_removed_indices_of_some_kinds_again(place):
     place.sync(kinds=ALL)
     repository = place.repository()
     keep(repository, "one")
@@ -227,7 +227,7 @@ def test_show_describes_the_indices(place, name):
     }
 
 
-def test_index_removed_meanwhile_is_not_shown(place):
+def test_index_removed_during_the_call_is_not_shown(place):
     place.sync(kinds=ALL)
     connection = place.connect(Counted)
     connection.happening = lambda made: made == 1 and place.request("DELETE", "/{}-backups-000001")
@@ -243,7 +243,7 @@ def test_number_of_replicas_can_be_changed(place):
     assert {shown["replicas"] for shown in place.admin().show().values()} == {2}
 
 
-def test_pending_changes_and_missing_replicas_are_reported(place):
+def test_status_reports_pending_changes_and_missing_replicas(place):
     assert place.admin().pending(["jobs"]) == [place.named("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(kinds=ALL)
     assert place.admin().pending(ALL) == []
@@ -253,7 +253,7 @@ def test_pending_changes_and_missing_replicas_are_reported(place):
     assert lack == ("number_of_replicas is 1, but the cluster has 1 data node(s): each replica needs its own node")
 
 
-def test_refused_creation_reports_the_reason(place):
+def test_creation_that_the_server_refuses_is_reported_with_the_reason(place):
     broken = {**LAYOUTS, "jobs": Layout(replace(JOBS, name="jobs*"))}
     with pytest.raises(CommandError, match=r"refuses to create the index .*: invalid_index_name_exception"):
         place.admin(broken).sync(["jobs"], never)

@@ -71,7 +71,7 @@ class Writers:
         self._threads.shutdown()
 
 
-def test_nothing_is_lost_while_the_service_reads_and_writes(every_place):
+def test_no_write_is_lost_while_an_index_is_copied(every_place):
     place = every_place
     place.sync(OLD)
     place.fill(OLD["jobs"], 800, created=lambda number: 1_000_000 + number // 3)
@@ -127,7 +127,7 @@ def test_documents_are_found_by_the_fields_of_the_new_mapping(place):
     assert place.indices() == {place.named(SECOND): [place.named("{}-jobs"), place.named(f"{SECOND}-write")]}
 
 
-def test_empty_index_is_replaced(place):
+def test_empty_index_is_replaced_by_a_new_one(place):
     place.sync(OLD)
     place.sync()
     assert list(place.indices()) == [place.named(SECOND)]
@@ -266,7 +266,7 @@ def test_copy_is_abandoned_after_a_takeover_before_the_block(place):
     assert list(place.indices()) == [place.named("{}-jobs-000003")]
 
 
-def test_removal_of_a_copy_that_was_interrupted_is_completed(place):
+def test_next_sync_completes_an_interrupted_removal_of_a_copy(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     copy, index = begun(place), place.named(SECOND)
@@ -278,7 +278,7 @@ def test_removal_of_a_copy_that_was_interrupted_is_completed(place):
     assert list(place.indices()) == [place.named("{}-jobs-000003")]
 
 
-def test_copy_that_is_finished_meanwhile_is_kept(place):
+def test_copy_that_another_process_finished_is_kept(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     copy = begun(place)
@@ -302,7 +302,7 @@ def test_sync_of_a_current_store_removes_an_unfinished_copy(place):
     keep(place.repository(), "one")
 
 
-def test_concurrent_syncs_begin_one_copy(place):
+def test_only_one_of_two_concurrent_syncs_begins_a_copy(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     admin = place.admin()
@@ -325,7 +325,7 @@ class Lost(Urllib3HttpNode):
         return answer
 
 
-def test_swap_whose_response_was_lost_is_recognized(place):
+def test_swap_of_the_alias_whose_response_was_lost_is_recognized(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     Lost.lost = False

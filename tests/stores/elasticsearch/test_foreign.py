@@ -77,7 +77,9 @@ def check_that_it_works(place: Place) -> None:
 
 @pytest.mark.slow
 class TestOnEveryEngine:
-    def test_pipelines_of_a_template_have_no_effect(self, every_place: Place, template: Template) -> None:
+    def test_ingest_pipeline_of_an_index_template_has_no_effect(
+        self, every_place: Place, template: Template
+    ) -> None:
         place = every_place
         place.request("PUT", "/_ingest/pipeline/{}", {"processors": []})
         template(
@@ -99,7 +101,9 @@ class TestOnEveryEngine:
         assert every_place.admin().notes() == []
         assert every_place.admin().pending(ALL) == []
 
-    def test_harmless_additions_are_reported(self, every_place: Place, template: Template) -> None:
+    def test_harmless_additions_to_an_index_are_only_reported(
+        self, every_place: Place, template: Template
+    ) -> None:
         template({"settings": {"index": {"priority": 7}}, "aliases": {"everything": {}}})
         every_place.sync()
         check_that_it_works(every_place)
@@ -127,7 +131,7 @@ class TestOnEveryEngine:
         ],
         ids=lambda value: value if isinstance(value, str) else "",
     )
-    def test_harmful_additions_end_the_command(
+    def test_harmful_additions_to_an_index_end_the_command(
         self, every_place: Place, template: Template, body: Any, expected: str
     ) -> None:
         place = every_place
@@ -136,7 +140,7 @@ class TestOnEveryEngine:
             place.sync()
         assert place.named(expected) in str(refusal.value)
 
-    def test_dynamic_of_a_component_is_overridden(self, every_place: Place) -> None:
+    def test_dynamic_mapping_of_a_component_template_is_overridden(self, every_place: Place) -> None:
         for template in _template(every_place, "composable"):
             template(components={"dynamic": {"mappings": {"dynamic": True, "date_detection": False}}})
             with pytest.raises(CommandError, match="the mapping has date_detection"):
@@ -208,7 +212,7 @@ def test_filter_of_the_alias_is_reported(place: Place) -> None:
     assert expected == (place.named(f"{JOBS_1}: the alias {{}}-jobs has filter"), True)
 
 
-def test_field_of_a_template_is_removed_by_the_next_sync(place: Place, one_template: Template) -> None:
+def test_next_sync_removes_a_field_that_a_template_added(place: Place, one_template: Template) -> None:
     place.sync()
     keep(place.repository(), "one", "two")
     before = documents(place.repository())

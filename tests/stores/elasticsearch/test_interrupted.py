@@ -111,7 +111,7 @@ def test_sync_completes_a_copy_killed_at_any_call(place, abandoned):
     assert len(killed) >= 8
 
 
-def test_copy_paused_at_any_write_does_no_harm_when_resumed(place):
+def test_copy_resumed_after_a_takeover_changes_no_document(place):
     def _pause():
         os.kill(os.getpid(), signal.SIGSTOP)
         return True

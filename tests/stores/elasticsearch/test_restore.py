@@ -18,7 +18,7 @@ def block(place, blocked=True):
     place.request("PUT", "/{}-jobs/_settings", {"index.blocks.write": blocked})
 
 
-def test_documents_wait_while_the_index_is_copied(place):
+def test_restore_waits_while_the_index_is_blocked_by_a_copy(place):
     place.sync()
     block(place)
     pauses = []
@@ -33,7 +33,7 @@ def test_documents_wait_while_the_index_is_copied(place):
     assert found(repository) == ["job0", "job1", "job2"]
 
 
-def test_store_that_accepts_no_documents_is_unavailable(place, caplog):
+def test_restore_is_unavailable_if_the_store_accepts_no_document(place, caplog):
     place.sync()
     block(place)
     pauses = []
@@ -47,7 +47,7 @@ def test_store_that_accepts_no_documents_is_unavailable(place, caplog):
     assert found(repository) == []
 
 
-def test_only_refused_documents_are_sent_again(place):
+def test_restore_sends_only_refused_documents_again(place):
     place.sync()
     repository = place.repository()
     keep(repository, "job1")
@@ -58,7 +58,7 @@ def test_only_refused_documents_are_sent_again(place):
     assert sorted(found(repository)) == ["job0", "job1", "job2"]
 
 
-def test_restore_creates_no_index(place, caplog):
+def test_restore_does_not_create_a_missing_index(place, caplog):
     with pytest.raises(Unavailable):
         place.repository().restore(JOBS, ORIGINALS)
 
@@ -80,7 +80,7 @@ def test_refused_document_is_store_failed(place):
         place.repository().restore(JOBS, [Original("x" * 600, job("x"), 1, 1)])
 
 
-def test_creating_several_documents_does_not_wait_for_a_busy_store(place, caplog):
+def test_create_all_fails_at_once_if_the_store_is_busy(place, caplog):
     place.sync()
     block(place)
     pauses = []
@@ -94,7 +94,7 @@ def test_creating_several_documents_does_not_wait_for_a_busy_store(place, caplog
     assert repository.create_all(JOBS, {"one": job("one"), "two": job("two")}).keys() == {"one", "two"}
 
 
-def test_creation_reports_index_that_was_removed_after_its_search(place, caplog):
+def test_creation_is_unavailable_if_its_index_is_removed_meanwhile(place, caplog):
     place.sync()
 
     def _happening(made):

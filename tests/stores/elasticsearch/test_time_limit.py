@@ -24,7 +24,9 @@ SLOW = {
 
 
 @pytest.mark.parametrize("engine", on(*SEARCH, slow=set(SEARCH) - {"elasticsearch9"}))
-def test_search_stopped_by_the_server_is_too_long(engine: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_search_stopped_by_the_server_raises_search_too_long(
+    engine: str, caplog: pytest.LogCaptureFixture
+) -> None:
     repository = elastic.open_repository(elastic.make(engine))
     try:
         originals = [

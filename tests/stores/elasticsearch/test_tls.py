@@ -60,7 +60,7 @@ def test_client_certificate_is_accepted(secure, reached, caplog, key):
 
 
 @pytest.mark.parametrize("ca", ["", "ca_certs = {}"])
-def test_any_server_is_accepted_without_verify_certs(secure, reached, caplog, ca):
+def test_without_verify_certs_any_certificate_is_accepted(secure, reached, caplog, ca):
     assert_reached(reached(f"verify_certs = false\n{ca.format(secure.access.ca)}"), caplog)
 
 
@@ -101,7 +101,7 @@ def test_wrong_password_at_a_request_is_unavailable(secure, store, caplog):
     assert SECRET not in record.message
 
 
-def test_administration_over_tls(secure, store):
+def test_indices_are_created_shown_and_removed_over_tls(secure, store):
     text = (
         f"hosts = {secure.url}\nhttp_auth = {secure.access.user}:{secure.access.password}\n"
         f"ca_certs = {secure.access.ca}\nindex = tls-admin"

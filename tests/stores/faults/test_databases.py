@@ -64,7 +64,9 @@ def test_acknowledged_writes_survive_an_outage(server: SQLServer, start_services
     _no_secret(services)
 
 
-def test_server_closes_connections_repeatedly(server: SQLServer, start_services: Start) -> None:
+def test_acknowledged_writes_survive_repeatedly_closed_connections(
+    server: SQLServer, start_services: Start
+) -> None:
     services = start_services(server)
     with Load(services) as load:
         for _ in range(20):
@@ -75,7 +77,7 @@ def test_server_closes_connections_repeatedly(server: SQLServer, start_services:
     assert load.longest < BOUND
 
 
-def test_server_is_read_only_for_a_while(server: SQLServer, start_services: Start) -> None:
+def test_acknowledged_writes_survive_a_read_only_server(server: SQLServer, start_services: Start) -> None:
     on, off = (
         ("SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0")
         if server.name == "mariadb"
@@ -96,13 +98,15 @@ def test_server_is_read_only_for_a_while(server: SQLServer, start_services: Star
     assert load.longest < BOUND
 
 
-def test_stopped_server_is_503_with_retry_after(server: SQLServer, start_services: Start) -> None:
+def test_requests_are_503_with_retry_after_while_the_server_is_stopped(
+    server: SQLServer, start_services: Start
+) -> None:
     service, _ = start_services(server)
     check_a_store_that_is_away(service, server.stop, server.start)
     _no_secret([service])
 
 
-def test_service_may_start_before_its_server(server: SQLServer, start_services: Start) -> None:
+def test_service_started_before_its_server_recovers(server: SQLServer, start_services: Start) -> None:
     service, _ = start_services(server)
     server.stop()
     service.stop()
@@ -128,7 +132,9 @@ def test_sync_retries_without_limit_if_configured(server: SQLServer, tmp_path: P
 
 
 @pytest.mark.parametrize("how", ["ALL", "ALL_KILL"])
-def test_galera_node_is_not_ready_for_a_while(sql_servers: SQLServers, start_services: Start, how: str) -> None:
+def test_acknowledged_writes_survive_a_galera_node_that_is_not_ready(
+    sql_servers: SQLServers, start_services: Start, how: str
+) -> None:
     """The node reports the same error code as one that has lost its cluster."""
     if not GALERA.exists():
         leave_out(f"galera: there is no {GALERA}")
@@ -155,7 +161,9 @@ def test_galera_node_is_not_ready_for_a_while(sql_servers: SQLServers, start_ser
 
 
 @pytest.mark.parametrize("name", on(*SQL))
-def test_server_has_no_free_connection(sql_servers: SQLServers, start_services: Start, name: str) -> None:
+def test_acknowledged_writes_survive_a_server_without_free_connections(
+    sql_servers: SQLServers, start_services: Start, name: str
+) -> None:
     few = ["--max-connections=12"] if name == "mariadb" else ["-c", "max_connections=12"]
     with sql_servers.own(name, *few) as server, ExitStack() as taken:
         # Small pools, so that none of the four processes uses up the connections of the others.

@@ -83,7 +83,9 @@ class TestLostResponse:
     """The store performed the write, but its response was lost. The retry recognizes the first attempt."""
 
     @pytest.mark.parametrize("how", LOST)
-    def test_creation_is_recognized(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+    def test_creation_with_a_lost_response_succeeds(
+        self, proxy: Proxy, repository: ElasticRepository, how: Trouble
+    ) -> None:
         proxy.once(how, to=b"PUT")
         created = repository.create(JOBS, "one", job("one"))
 
@@ -92,7 +94,7 @@ class TestLostResponse:
         assert found(repository) == ["one"]
 
     @pytest.mark.parametrize("how", LOST)
-    def test_several_creations_are_recognized(
+    def test_several_creations_with_a_lost_response_succeed(
         self, proxy: Proxy, repository: ElasticRepository, how: Trouble
     ) -> None:
         proxy.once(how, to=b"POST /_bulk")
@@ -103,7 +105,9 @@ class TestLostResponse:
         assert found(repository) == ["one", "two"]
 
     @pytest.mark.parametrize("how", LOST)
-    def test_replacement_is_recognized(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+    def test_replacement_with_a_lost_response_succeeds(
+        self, proxy: Proxy, repository: ElasticRepository, how: Trouble
+    ) -> None:
         created = repository.create(JOBS, "one", job("one"))
         proxy.once(how)
         replaced = repository.replace(JOBS, "one", job("one", n=2), created.token)
@@ -113,7 +117,9 @@ class TestLostResponse:
         assert found(repository, q.HasWords(None, ("2",))) == ["one"]
 
     @pytest.mark.parametrize("how", LOST)
-    def test_deletion_is_recognized(self, proxy: Proxy, repository: ElasticRepository, how: Trouble) -> None:
+    def test_deletion_with_a_lost_response_succeeds(
+        self, proxy: Proxy, repository: ElasticRepository, how: Trouble
+    ) -> None:
         created = repository.create(JOBS, "one", job("one"))
         proxy.once(how)
         repository.delete(JOBS, "one", created.token)
@@ -122,7 +128,7 @@ class TestLostResponse:
         assert found(repository) == []
 
     @pytest.mark.parametrize("how", LOST)
-    def test_restored_documents_are_recognized(
+    def test_restore_with_a_lost_response_succeeds(
         self, proxy: Proxy, repository: ElasticRepository, how: Trouble
     ) -> None:
         there = repository.create(JOBS, "there", job("there"))
@@ -149,7 +155,9 @@ class TestLostResponse:
 
 @pytest.mark.parametrize("busy", [BUSY, GATEWAY], ids=["429", "502"])
 class TestBusyServer:
-    def test_request_is_retried(self, proxy: Proxy, repository: ElasticRepository, busy: bytes) -> None:
+    def test_request_is_retried_after_429_and_502(
+        self, proxy: Proxy, repository: ElasticRepository, busy: bytes
+    ) -> None:
         proxy.once(busy, to=b"PUT")
         assert repository.create(JOBS, "one", job("one")).version == 1
         proxy.once(busy)
@@ -180,7 +188,7 @@ def test_retries_are_limited_by_the_option(proxy: Proxy, connect: Connect, prefi
         hasty.search(JOBS, q.Query())
 
 
-def test_other_node_is_used_when_one_is_down(connect: Connect, proxy: Proxy, prefix: str) -> None:
+def test_requests_go_to_the_other_node_if_one_is_down(connect: Connect, proxy: Proxy, prefix: str) -> None:
     with Proxy(proxy.url) as away:
         away.always("refuse")
         repository = ElasticRepository(connect(away.url, proxy.url), prefix)
@@ -234,7 +242,7 @@ def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
 class TestForeignResponse:
     """A proxy in front of the store, or another server at its address, responds instead."""
 
-    def test_service_is_unavailable_and_logs(
+    def test_foreign_response_is_unavailable_and_logged(
         self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
         writer = ElasticRepository(connect(deadline=10.0), prefix)
@@ -272,7 +280,9 @@ class TestForeignResponse:
         proxy.always("pass")
         assert repository.get(JOBS, "one") is None
 
-    def test_command_is_unavailable(self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes) -> None:
+    def test_foreign_response_ends_a_command_as_unavailable(
+        self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes
+    ) -> None:
         admin = ElasticAdmin(connect(retries=0, deadline=10.0), prefix, replicas=1)
         admin.sync(["jobs"], erase=lambda _question: False)
         proxy.always(foreign)

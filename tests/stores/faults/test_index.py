@@ -18,7 +18,7 @@ def _set(node: Cluster, service: Service, settings: dict[str, object]) -> None:
     assert status == 200, answer
 
 
-def test_full_disk_refuses_only_writes(node: Cluster, start_services: Start) -> None:
+def test_writes_are_503_and_reads_work_on_a_full_disk(node: Cluster, start_services: Start) -> None:
     block = "index.blocks.read_only_allow_delete"
     services = start_services(node.url)
     with Load(services) as load:
@@ -56,7 +56,9 @@ def test_red_index_is_503_until_it_recovers(search_servers: SearchServers, start
 
 
 @pytest.mark.parametrize("engine", on("elasticsearch8", "elasticsearch9"))
-def test_replica_takes_over_when_the_master_is_killed(search_servers, start_services: Start, engine: str) -> None:
+def test_acknowledged_writes_survive_the_loss_of_the_master_node(
+    search_servers, start_services: Start, engine: str
+) -> None:
     with search_servers.cluster("elasticsearch", engine[-1], nodes=3) as cluster:
         services = start_services(",".join(cluster.urls), number_of_replicas=1)
         _wait_for_green(cluster)

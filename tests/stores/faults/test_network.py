@@ -15,7 +15,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("trouble", ["drop", "cut", "delay"])
-def test_occasional_trouble_is_retried_silently(node: Cluster, start_services: Start, trouble: Trouble) -> None:
+def test_occasional_network_errors_are_retried_without_a_log_line(
+    node: Cluster, start_services: Start, trouble: Trouble
+) -> None:
     with Proxy(node.url) as proxy:
         services = start_services(proxy.url)
         number = itertools.count()
@@ -28,7 +30,7 @@ def test_occasional_trouble_is_retried_silently(node: Cluster, start_services: S
         assert load.longest < BOUND
 
 
-def test_any_trouble_at_any_time_loses_nothing(node: Cluster, start_services: Start) -> None:
+def test_random_network_errors_lose_no_acknowledged_write(node: Cluster, start_services: Start) -> None:
     troubles: list[Trouble] = ["drop", "cut", "delay", "refuse", "drop", "cut", "hang"]
     chance = random.Random(4)
     with Proxy(node.url) as proxy:
@@ -43,7 +45,9 @@ def test_any_trouble_at_any_time_loses_nothing(node: Cluster, start_services: St
 
 
 @pytest.mark.parametrize("trouble", ["drop", "cut", "refuse", "hang"])
-def test_permanent_trouble_is_503_until_it_ends(node: Cluster, start_services: Start, trouble: Trouble) -> None:
+def test_requests_are_503_while_network_errors_last(
+    node: Cluster, start_services: Start, trouble: Trouble
+) -> None:
     with Proxy(node.url) as proxy:
         service, _ = start_services(proxy.url)
         assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("how", _AWAY)
-def test_nothing_acknowledged_is_lost_and_the_service_recovers(
+def test_acknowledged_writes_survive_an_outage_of_the_only_node(
     node: Cluster, start_services: Start, how: str
 ) -> None:
     go, come_back = _AWAY[how]
@@ -35,7 +35,7 @@ def test_nothing_acknowledged_is_lost_and_the_service_recovers(
     assert load.longest < BOUND
 
 
-def test_stopped_store_is_503_and_no_empty_list(node: Cluster, start_services: Start) -> None:
+def test_lists_are_503_and_not_empty_while_the_store_is_stopped(node: Cluster, start_services: Start) -> None:
     service, _ = start_services(node.url)
     check_a_store_that_is_away(service, node.stop, node.start)
 
@@ -53,7 +53,7 @@ def test_service_that_starts_before_its_store_recovers(node: Cluster, start_serv
     assert "The store cannot be used yet" in service.log.read_text()
 
 
-def test_missing_indices_are_named_in_the_log(node: Cluster, start_services: Start) -> None:
+def test_missing_indices_are_logged_by_name(node: Cluster, start_services: Start) -> None:
     service, _ = start_services(node.url)
     _, indices = node.access.request("GET", f"{node.url}/{service.index}-*")
     for index in indices:

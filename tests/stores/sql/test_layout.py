@@ -114,7 +114,7 @@ def start_sync(database, *, killed_at=0):
     )
 
 
-def test_sync_creates_the_tables_of_the_definitions_once(made, is_complete):
+def test_sync_creates_the_defined_tables_and_a_second_one_nothing(made, is_complete):
     assert made.show() is None
     assert made.plan(["jobs"]) == made.pending(["jobs"]) == ["freezer_jobs: would be created"]
     sync(made)
@@ -141,7 +141,7 @@ def test_documents_of_an_old_release_are_indexed_again(made, opened):
         assert len(found(repository, q.HasWords(None, ("host",)))) == 250
 
 
-def test_several_processes_create_the_tables_once(database, is_complete):
+def test_one_of_several_concurrent_syncs_creates_the_tables(database, is_complete):
     processes = [start_sync(database) for _ in range(3)]
     for process in processes:
         process.stdin.write("go\n")

@@ -35,7 +35,7 @@ def repository(request: pytest.FixtureRequest, server: SQLServer, address: str) 
     server.run(f"SET GLOBAL sql_mode = '{before}'")
 
 
-def test_long_value_is_refused(repository: SQLRepository) -> None:
+def test_value_too_long_for_its_column_is_refused(repository: SQLRepository) -> None:
     with pytest.raises(StoreFailed):
         repository.create(JOBS, "k" * 601, job("long"))
     assert found(repository) == []

@@ -28,7 +28,7 @@ def _create_many(repository: Repository, name: str) -> None:
         repository.create(JOBS, f"{name}{n}", job("any"))
 
 
-def test_reader_after_a_position_misses_no_creation(opened: Callable[[], Repository]) -> None:
+def test_reader_that_continues_after_a_position_misses_no_document(opened: Callable[[], Repository]) -> None:
     repository = opened()
     with ThreadPoolExecutor(4) as threads:
         writing = [threads.submit(_create_many, opened(), name) for name in "abcd"]

@@ -81,7 +81,7 @@ class TestLostConnection:
         calls["get"]()
         assert not caplog.records
 
-    def test_connection_in_pool_is_replaced_silently(self, opened, server, caplog):
+    def test_closed_connection_in_the_pool_is_replaced_silently(self, opened, server, caplog):
         repository = opened(size=1)
         for _ in range(2):
             repository.check()
@@ -90,13 +90,15 @@ class TestLostConnection:
         assert not caplog.records
 
     @pytest.mark.parametrize("name", READS)
-    def test_read_is_retried(self, server, calls, before_next, name, caplog):
+    def test_read_is_retried_after_a_lost_connection(self, server, calls, before_next, name, caplog):
         before_next(server.kill_connections)
         calls[name]()
         assert not caplog.records
 
     @pytest.mark.parametrize("name", WRITES)
-    def test_write_is_not_retried(self, repository, server, calls, before_next, name, caplog):
+    def test_write_is_not_retried_after_a_lost_connection(
+        self, repository, server, calls, before_next, name, caplog
+    ):
         before_next(server.kill_connections)
         with pytest.raises(Unavailable):
             calls[name]()
@@ -123,7 +125,7 @@ class TestThread:
     def test_thread_keeps_its_connection_to_the_server(self, repository, on_mariadb):
         assert _connection_id(repository, on_mariadb) == _connection_id(repository, on_mariadb)
 
-    def test_thread_replaces_an_old_connection(self, opened, on_mariadb):
+    def test_thread_replaces_a_connection_above_its_maximum_age(self, opened, on_mariadb):
         repository = opened(recycle=0)
         assert len({_connection_id(repository, on_mariadb) for _ in range(3)}) > 1
 
@@ -208,7 +210,7 @@ class TestLocks:
         assert len(attempts) == retries + 1 if retries >= 0 else len(attempts) > 1
         assert [record.exc_info for record in caplog.records] == [None]
 
-    def test_ping_has_a_timeout_of_its_own_after_a_long_search(self, opened, on_mariadb):
+    def test_connection_check_after_a_long_search_has_its_own_timeout(self, opened, on_mariadb):
         repository = opened(size=1)
         used = []
         repository._access._call(
@@ -373,7 +375,7 @@ class TestServer:
         assert [record.exc_info for record in caplog.records] == [None]
 
     @pytest.mark.parametrize("server", on("postgresql"), indirect=True)
-    def test_connecting_has_one_deadline_for_all_steps(self, address):
+    def test_all_steps_of_connecting_share_one_deadline(self, address):
         with _proxy_to(address, delay=0.3) as proxy:
             proxy.always("delay")
             driver = databases.driver(_by_way_of(proxy, address, sslmode="disable"))
@@ -467,7 +469,7 @@ class TestServer:
 
 @pytest.mark.slow
 @pytest.mark.store("postgresql")
-def test_full_server_with_german_messages_is_a_lost_connection(sql_servers, monkeypatch):
+def test_refused_connection_is_recognized_in_any_language(sql_servers, monkeypatch):
     monkeypatch.setenv("LANGUAGE", "de")
     with sql_servers.own("postgresql", "-c", "lc_messages=C.UTF-8", quick=True) as server:
         driver = databases.driver(server.create_database("german"))
@@ -629,7 +631,7 @@ class TestDocumentLargerThanAPacket:
         assert repository._access.engine.pool.checkedout() == 1
 
     @pytest.mark.parametrize("limit", [256 << 10], indirect=True)
-    def test_limit_of_a_statement_is_that_of_the_server(self, limit, repository):
+    def test_maximum_size_of_a_statement_is_that_of_the_server(self, limit, repository):
         repository.check()
         connection = repository._access._connections.take()
         driver = connection.connection.dbapi_connection
@@ -655,7 +657,7 @@ class TestDocumentLargerThanAPacket:
         assert found(repository) == [f"j{n}" for n in range(5)]
 
 
-def test_commands_know_the_largest_statement(address, server, on_mariadb):
+def test_commands_get_the_maximum_size_of_a_statement(address, server, on_mariadb):
     made = databases.admin(address)
     assert made.size_limits() == ({"max_allowed_packet": 16 << 20} if on_mariadb else {})
     made.close()
@@ -679,6 +681,6 @@ class TestErrors:
         assert caplog.messages == ["The SQL store failed: UnicodeEncodeError"]
         assert found(repository) == []
 
-    def test_other_errors_are_logged_by_name(self, repository):
+    def test_unexpected_errors_are_logged_by_their_class_name(self, repository):
         failure = repository._access._driver.classify(RuntimeError(SECRET))
         assert (type(failure), str(failure)) == (errors.DBError, "RuntimeError")

@@ -16,7 +16,7 @@ def connections(repository):
     return repository._access.connections
 
 
-def test_thread_keeps_its_connection(connections):
+def test_thread_uses_the_same_connection_for_all_reads(connections):
     mine = connections.take()
     others = []
     thread = threading.Thread(target=lambda: others.extend((connections.take(), connections.take())))
@@ -27,7 +27,7 @@ def test_thread_keeps_its_connection(connections):
     assert others[0] is others[1] is not mine
 
 
-def test_connection_of_a_thread_that_ended_serves_another(connections):
+def test_connection_of_an_ended_thread_is_used_by_another(connections):
     used = []
     for _ in range(3):
         thread = threading.Thread(target=lambda: used.append(connections.take().connection.driver_connection))

@@ -203,7 +203,7 @@ class TestTheFile:
         assert repository.create(JOBS, "one", {}).version == 1
         repository.close()
 
-    def test_file_is_removed_with_its_directory(self, repository, path, calls, backup):
+    def test_removed_directory_is_unavailable_until_it_is_restored(self, repository, path, calls, backup):
         shutil.rmtree(path.parent)
         for call in calls.values():
             unavailable(call)
@@ -215,7 +215,7 @@ class TestTheFile:
         assert found(repository) == ["one", "two"]
         calls["replace"]()
 
-    def test_file_is_replaced_by_another(self, repository, path, calls, backup):
+    def test_file_replaced_by_another_store_is_used(self, repository, path, calls, backup):
         keep(repository, "three")
         os.replace(backup, path)
         for suffix in ("-wal", "-shm"):
@@ -227,7 +227,7 @@ class TestTheFile:
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("SELECT count(*) FROM freezer_jobs").fetchone() == (3,)
 
-    def test_file_is_replaced_by_garbage(self, repository, path, calls, backup):
+    def test_file_replaced_by_garbage_is_unavailable(self, repository, path, calls, backup):
         self._remove(path)
         path.write_bytes(b"garbage " * 2000)
         for call in calls.values():
@@ -237,7 +237,7 @@ class TestTheFile:
         shutil.copy(backup, path)
         assert found(repository) == ["one", "two"]
 
-    def test_file_is_overwritten_with_garbage(self, opened, path, backup):
+    def test_file_overwritten_with_garbage_is_unavailable(self, opened, path, backup):
         repository = opened(timeout=0.3)
         repository.close()
         self._remove(path)
@@ -253,7 +253,7 @@ class TestTheFile:
         ):
             unavailable(call)
 
-    def test_file_is_overwritten_while_it_is_open(self, opened, path, backup):
+    def test_file_overwritten_while_it_is_open_is_unavailable(self, opened, path, backup):
         repository = opened(timeout=0.3)
         self._remove(path)
         shutil.copy(backup, path)
@@ -365,13 +365,13 @@ def in_child(work):
 
 
 class TestForks:
-    def test_child_writes_although_its_parent_was_writing(self, repository):
+    def test_forked_process_can_write_although_its_parent_was_writing(self, repository):
         with repository._access.write_lock, repository._access.writing.connect():
             in_child(lambda: repository.create(JOBS, "child", job("child")).version + 6)
 
         assert found(repository) == ["child"]
 
-    def test_child_works_although_a_call_of_its_parent_hangs(self, repository):
+    def test_forked_process_can_read_although_its_parent_hangs(self, repository):
         keep(repository, "one")
         hang = threading.Event()
         with pytest.raises(StillRunning):
@@ -379,7 +379,7 @@ class TestForks:
         in_child(lambda: repository.get(JOBS, "one").version + 6)
         hang.set()
 
-    def test_connections_of_the_parent_stay_open(self, repository):
+    def test_forked_process_does_not_close_connections_of_its_parent(self, repository):
         keep(repository, "one")
         with repository._access.reading.connect() as connection:
             mine = connection.connection.driver_connection

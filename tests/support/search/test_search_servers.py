@@ -100,7 +100,7 @@ def test_missing_jdk_is_reported(
     assert expected in _run_pytest(tmp_path, _USES_A_SERVER, code)
 
 
-def test_failure_shows_the_log_and_leaves_no_process(search_servers: SearchServers, tmp_path: Path) -> None:
+def test_failed_start_reports_the_log_and_leaves_no_process(search_servers: SearchServers, tmp_path: Path) -> None:
     # Skips this test if this machine cannot start the server.
     search_servers.cluster("elasticsearch", "9")
     output = _run_pytest(tmp_path, _FAILS, code=1)

@@ -21,7 +21,7 @@ from freezer_api.errors import TooManyLists
         (3, None, 3),
     ],
 )
-def test_default_is_half_of_the_threads(option: int | None, threads: int | None, most: int | None) -> None:
+def test_default_limit_is_half_of_the_threads(option: int | None, threads: int | None, most: int | None) -> None:
     assert max_lists(option, threads) == most
 
 
@@ -44,7 +44,7 @@ def test_failed_list_is_no_longer_counted() -> None:
     assert not list_limiter._running
 
 
-def test_lists_can_be_unlimited() -> None:
+def test_maximum_of_0_allows_any_number_of_lists() -> None:
     list_limiter = ListLimiter(None)
     with list_limiter.acquire("a"), list_limiter.acquire("a"), list_limiter.acquire(None):
         pass

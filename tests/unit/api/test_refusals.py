@@ -14,7 +14,7 @@ class Clock:
         return self.now
 
 
-def test_each_project_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+def test_refusals_of_each_project_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     clock = Clock()
     refusals = RefusalLog(clock)
     for second in range(2 * int(LOG_INTERVAL)):

@@ -17,14 +17,14 @@ class Broken:
 
 
 @pytest.mark.parametrize("framing", [{"CONTENT_LENGTH": "10"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
-def test_unreadable_body_is_malformed(framing: dict[str, str]) -> None:
+def test_body_that_ends_too_early_is_malformed(framing: dict[str, str]) -> None:
     environ = testing.create_environ(method="POST")
     environ |= {"wsgi.input": Broken(), "wsgi.input_terminated": True, **framing}
     with pytest.raises(Malformed):
         read_body(falcon.Request(environ), 100)
 
 
-def test_chunked_body_needs_input_terminated() -> None:
+def test_chunked_body_is_refused_without_wsgi_input_terminated() -> None:
     environ = testing.create_environ(method="POST")
     environ |= {"wsgi.input": Broken(), "HTTP_TRANSFER_ENCODING": "chunked"}
     environ.pop("CONTENT_LENGTH", None)

@@ -19,11 +19,11 @@ DEFINITION = {"action": "backup", "mode": "fs", "path_to_backup": "/etc", "no_in
         {**DEFINITION, "freezer_action": None},
     ],
 )
-def test_definition_of_action_in_any_form(action: Any) -> None:
+def test_definition_is_found_in_nested_and_flat_actions(action: Any) -> None:
     assert actions.definition_of(action) == DEFINITION
 
 
-def test_flat_definition_excludes_only_retries() -> None:
+def test_definition_of_a_flat_action_excludes_mandatory_and_retries() -> None:
     assert actions.definition_of({"max_level": 3, "max_priority": True}) == {"max_level": 3, "max_priority": True}
 
 
@@ -44,13 +44,13 @@ def test_flat_definition_excludes_only_retries() -> None:
         ({"action_id": "a"}, {}, False),
     ],
 )
-def test_same_definition(left: Any, right: Any, are_same: bool) -> None:
+def test_definitions_are_compared_without_blank_values_and_owners(left: Any, right: Any, are_same: bool) -> None:
     with unchanged(left, right):
         assert actions.same_definition(left, right) is are_same
         assert actions.same_definition(right, left) is are_same
 
 
-def test_library_entry_has_definition_and_retries() -> None:
+def test_stored_action_has_definition_and_retries_of_the_job_action() -> None:
     item = {"freezer_action": DEFINITION, "mandatory": False, "max_retries": 1, "max_retries_interval": 2}
     extra = {"max_retry_interval": 3, "action_id": "a1", "user_id": "u1", "exit_status": "0"}
     with unchanged(item, extra):
@@ -58,7 +58,7 @@ def test_library_entry_has_definition_and_retries() -> None:
 
 
 @pytest.mark.parametrize("form", [{"freezer_action": DEFINITION}, DEFINITION])
-def test_item_that_names_an_action_is_completed(form: Any) -> None:
+def test_job_action_with_only_an_id_gets_the_stored_definition(form: Any) -> None:
     item = {"action_id": "a1", "max_retries": 1, "exit_status": "0"}
     action = {**form, "action_id": "a1", "user_id": "u1", "max_retries": 9, "mandatory": True}
     with unchanged(item, action):

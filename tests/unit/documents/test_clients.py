@@ -30,7 +30,7 @@ SERVED = {
         ({"client": "a free key"}, {"client": "a free key"}),
     ],
 )
-def test_patch_is_bare_or_wrapped(body: Any, patch: Any) -> None:
+def test_patch_may_be_wrapped_in_the_key_client(body: Any, patch: Any) -> None:
     with unchanged(body):
         assert clients.patch_of(body) == patch
 

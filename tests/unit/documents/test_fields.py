@@ -17,7 +17,7 @@ from freezer_api.documents.fields import Field, is_id, list_of, object_schema, w
         ("a b", False),
     ],
 )
-def test_characters_and_length_of_ids(text: str, expected: bool) -> None:
+def test_id_is_printable_ascii_of_at_most_255_characters(text: str, expected: bool) -> None:
     assert is_id(text) is expected
 
 
@@ -47,5 +47,5 @@ def test_schema_of_an_object_is_derived_from_its_fields() -> None:
     }
 
 
-def test_walk_yields_parents_first() -> None:
+def test_walk_yields_each_field_after_its_parent() -> None:
     assert [path for path, _ in walk(TREE)] == ["a", "b", "b.c", "b.d", "b.d.e", "s"]

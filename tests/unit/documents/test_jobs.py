@@ -27,7 +27,7 @@ TIMES = {"time_created": 99, "time_started": -1, "time_ended": -1}
         ({"time_started": 2}, {**TIMES, "event": ""}, {**TIMES, "time_started": 2, "event": ""}),
     ],
 )
-def test_schedule_is_completed(schedule: Any, reset: Any, kept: Any) -> None:
+def test_missing_keys_of_a_schedule_are_added(schedule: Any, reset: Any, kept: Any) -> None:
     job = {**LEAST, "job_schedule": schedule}
     with unchanged(job):
         assert jobs.scheduled(job, 99, reset_times=True) == {**LEAST, "job_schedule": reset}
@@ -38,7 +38,7 @@ def test_schedule_is_completed(schedule: Any, reset: Any, kept: Any) -> None:
 @pytest.mark.parametrize(
     "items", [None, [], {}, "x", [None, "x", {}, {"freezer_action": None}, {"freezer_action": []}]]
 )
-def test_odd_imported_actions_have_no_definitions(items: Any) -> None:
+def test_imported_actions_of_other_types_have_no_definitions(items: Any) -> None:
     assert jobs.definitions_of({"job_actions": items}) == []
     assert jobs.definitions_of({}) == []
 
@@ -57,7 +57,7 @@ def test_joining_copies_id_tag_and_schedule() -> None:
     assert joined == {"client_id": "c1", "session_id": "s9", "session_tag": 7, "job_schedule": SESSION["schedule"]}
 
 
-def test_joining_an_empty_imported_session() -> None:
+def test_joining_an_imported_session_with_null_values_succeeds() -> None:
     joined = jobs.joined({"job_schedule": None}, {"session_id": "s9", "session_tag": None, "schedule": None})
     assert joined == {"session_id": "s9", "session_tag": 0, "job_schedule": {}}
 
@@ -72,7 +72,7 @@ def test_new_session_schedule_replaces_triggers_only() -> None:
     ("session_id", "is_bound", "is_unbound"),
     [("s1", True, False), ("s2", False, False), ("", False, True), (None, False, True)],
 )
-def test_job_names_a_session_or_none(session_id: Any, is_bound: bool, is_unbound: bool) -> None:
+def test_session_of_a_job_is_its_session_id_or_none(session_id: Any, is_bound: bool, is_unbound: bool) -> None:
     assert jobs.is_bound_to({"session_id": session_id}, "s1") is is_bound
     assert jobs.is_unbound({"session_id": session_id}) is is_unbound
     assert jobs.is_unbound({})
@@ -90,6 +90,6 @@ def test_leaving_a_session_clears_its_id_and_tag() -> None:
         assert jobs.released(BOUND) == {"client_id": "c1", "job_schedule": {"schedule_interval": "1 days"}}
 
 
-def test_with_actions_replaces_actions() -> None:
+def test_with_actions_returns_a_copy_with_other_actions() -> None:
     with unchanged(LEAST):
         assert jobs.with_actions(LEAST, iter([ITEM])) == {**LEAST, "job_actions": [ITEM]}

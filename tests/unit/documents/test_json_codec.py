@@ -35,7 +35,7 @@ from .json_values import OBJECTS, VALUES, is_identical, nested
         ('"\N{GRINNING FACE}ß"'.encode(), "\N{GRINNING FACE}ß"),
     ],
 )
-def test_json_is_parsed(data: bytes, value: Any) -> None:
+def test_valid_json_is_parsed(data: bytes, value: Any) -> None:
     assert is_identical(parse(data), value)
 
 
@@ -128,7 +128,7 @@ class TestStored:
     @pytest.mark.parametrize(
         "number", [2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, 10**999, 1.0, 1e22, 5e-324]
     )
-    def test_stored_numbers_are_exact(self, number: Any) -> None:
+    def test_encoded_and_decoded_numbers_are_exact(self, number: Any) -> None:
         document = {"a": [number, 1, 1.0, "é", True, None]}
         assert is_identical(decode(encode(document)), document)
 
@@ -136,13 +136,13 @@ class TestStored:
     def test_deep_document_can_be_stored(self, levels: int) -> None:
         assert decode(encode({"a": nested(levels)})) == {"a": nested(levels)}
 
-    def test_stored_text_is_plain_json(self) -> None:
+    def test_encoded_document_is_plain_json(self) -> None:
         assert json.loads(encode({"ä": 2**70})) == {"ä": 2**70}
 
 
 class TestAnswer:
     @given(VALUES)
-    def test_response_is_json(self, value: Any) -> None:
+    def test_response_body_is_valid_json(self, value: Any) -> None:
         assert is_identical(json.loads(answer(value)), value)
 
     def test_response_may_contain_half_a_surrogate_pair(self) -> None:
@@ -160,5 +160,5 @@ class TestAnswer:
         ("x" * 101, "x" * 100 + "..."),
     ],
 )
-def test_value_in_a_message_is_one_line(shown: str, line: str) -> None:
+def test_value_in_a_message_is_shortened_to_one_line(shown: str, line: str) -> None:
     assert one_line(shown) == line

@@ -58,7 +58,9 @@ HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if fie
         (SESSIONS, "", ("*",)),
     ],
 )
-def test_name_is_resolved_to_index_names_in_v1(kind: Kind, name: str, names: tuple[str, ...]) -> None:
+def test_name_in_a_search_is_resolved_to_names_of_the_index_in_v1(
+    kind: Kind, name: str, names: tuple[str, ...]
+) -> None:
     assert kind.resolve(name, HIDDEN[kind.name]) == names
 
 
@@ -91,16 +93,16 @@ class TestEveryKind:
         if kind in (BACKUPS, JOBS, SESSIONS):
             assert kind.id_field in kind.server_names
 
-    def test_levels_are_defined_paths(self, kind: Kind) -> None:
+    def test_paths_of_levels_are_defined(self, kind: Kind) -> None:
         containers = {container for level in kind.levels for container in level} - {""}
         assert containers <= kind.paths.keys()
 
-    def test_hot_lists_use_defined_paths(self, kind: Kind) -> None:
+    def test_columns_of_hot_lists_are_defined_paths(self, kind: Kind) -> None:
         assert {"user_id", "project_id"} <= set(kind.hot_paths)
         assert set(kind.hot_paths) <= kind.paths.keys()
         assert len(set(kind.hot_paths)) == len(kind.hot_paths)
 
-    def test_v1_hides_project_and_shows_user(self, kind: Kind) -> None:
+    def test_v1_hides_the_project_id_and_shows_the_user_id(self, kind: Kind) -> None:
         assert "project_id" not in kind.shown_names
         assert "user_id" in kind.shown_names
 
@@ -111,24 +113,24 @@ class TestEveryKind:
         assert kind.epoch_path == ("backup_metadata.time_stamp" if kind is BACKUPS else None)
 
 
-def test_fields_that_not_every_caller_may_see_are_aside() -> None:
+def test_fields_hidden_from_some_callers_are_aside() -> None:
     aside = {(kind.name, path) for kind in KINDS for path, _ in kind.aside}
     assert aside == {("backups", "user_name"), ("backups", "status"), ("jobs", "job_schedule.current_pid")}
     hidden = {(kind.name, path) for kind in KINDS for path in HIDDEN[kind.name] if not kind.paths[path].server}
     assert hidden <= aside
 
 
-def test_fields_that_are_not_indexed() -> None:
+def test_only_trustors_and_earlier_members_are_not_indexed() -> None:
     off = {(kind.name, path) for kind in KINDS for path, field in kind.paths.items() if field.index is Index.OFF}
     assert off == {("jobs", "user_credentials.trustor_user_id"), ("sessions", "_earlier")}
 
 
-def test_no_path_starts_like_a_free_name() -> None:
+def test_no_defined_path_starts_with_the_prefix_of_free_names() -> None:
     assert free_name("a") == "*a"
     assert not any(path.startswith("*") for kind in KINDS for path in kind.paths)
 
 
-def test_dropped_returns_a_copy() -> None:
+def test_dropped_returns_a_copy_without_the_path() -> None:
     document = {"a": 1, "b": 2}
     assert dropped(document, ("b", "c")) == {"a": 1}
     assert document == {"a": 1, "b": 2}

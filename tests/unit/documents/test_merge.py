@@ -97,7 +97,7 @@ def test_value_equals_itself(value: Any) -> None:
     assert same(value, value)
 
 
-def test_deep_nesting_works() -> None:
+def test_deeply_nested_objects_are_merged() -> None:
     deep = {"a": nested(128)}
     assert same(deep_merge(deep, {"a": nested(128, 2)}), {"a": nested(128, 2)})
     assert not same(nested(128), nested(128, 2))

@@ -12,7 +12,7 @@ KEPT = {"status": "scheduled", "event": "", "time_created": 5, "current_pid": 7}
 DATE = {"schedule_date": "2020-01-01T00:00:00"}
 
 
-def test_triggers_are_schedule_keys() -> None:
+def test_triggers_are_keys_of_the_schedule_form() -> None:
     assert triggers({**JOBS, **DATE}) == {"schedule_interval": "5 minutes", **DATE}
     assert triggers({}) == {}
 

@@ -218,7 +218,7 @@ def test_shallowest_free_keys_are_found() -> None:
         ([None], False),
     ],
 )
-def test_only_null_equals_absent(value: Any, is_there: bool) -> None:
+def test_absent_value_equals_null_only(value: Any, is_there: bool) -> None:
     assert has(BACKUPS, backup(free=value), "free") is is_there
     assert has(BACKUPS, backup(free=value), "backup_metadata.free") is is_there
     assert has(SESSIONS, {"jobs": value}, "jobs") is (value is not None)
@@ -254,7 +254,7 @@ def test_secrets_are_in_no_index(kind: Kind, document: Any) -> None:
     assert not any(is_secret(entry.name) for entry in index.entries)
 
 
-def test_words_are_of_values_only() -> None:
+def test_words_are_taken_from_values_and_not_from_keys() -> None:
     index = search_index(JOBS, JOB)
     assert {"nightly", "backup", "etc", "host1", "p1", "5", "minutes", "true", "fs", "nova"} <= index.words
     assert not {"description", "job", "mode", "t1"} & index.words
@@ -293,7 +293,7 @@ def test_description_is_found_by_words() -> None:
     }
 
 
-def test_lengths_and_numbers_are_bounded() -> None:
+def test_names_values_and_words_have_a_maximum_length() -> None:
     long = "x" * 300_000
     document = backup(**{long: {str(n): n for n in range(1000)}, "free": long, "list": [long + "y", 10**999]})
     index = search_index(BACKUPS, document)
@@ -346,7 +346,7 @@ def test_scalar_is_indexed_as_comparable_value(scalar: Any, value: Any) -> None:
 
 
 @given(SCALARS, SCALARS)
-def test_values_are_equal_when_the_scalars_are_the_same(left: Any, right: Any) -> None:
+def test_indexed_values_are_equal_if_and_only_if_the_scalars_are(left: Any, right: Any) -> None:
     assert (as_value(left) == as_value(right)) is same(left, right)
 
 
@@ -415,7 +415,7 @@ def test_any_document_can_be_indexed(kind: Kind) -> None:
     index()
 
 
-def test_deep_nesting_works() -> None:
+def test_deeply_nested_document_is_indexed() -> None:
     deep = backup(free=nested(125, "bottom"))
     assert finds(BACKUPS, deep, "a", "bottom") is False
     assert "bottom" in search_index(BACKUPS, deep).words
@@ -462,7 +462,7 @@ def test_description_and_its_index_are_bounded(text: str) -> None:
     assert index.members == SESSION["jobs"].keys()
 
 
-def test_first_values_are_searchable() -> None:
+def test_only_values_up_to_the_configured_number_are_searchable() -> None:
     document = backup(numbers=list(range(100)), text=["late"])
     index = search_index(BACKUPS, document, 50)
     found = {int(entry.value.text) for entry in index.entries if entry.name == "*numbers"}
@@ -472,7 +472,7 @@ def test_first_values_are_searchable() -> None:
     assert search_index(BACKUPS, document, 102).words >= {"late", "99"}
 
 
-def test_ten_thousand_values_are_searchable() -> None:
+def test_ten_thousand_values_of_a_document_are_searchable() -> None:
     index = search_index(BACKUPS, backup(numbers=list(range(20_000))))
     found = {int(entry.value.text) for entry in index.entries if entry.name == "backup_metadata.numbers"}
     assert found == set(range(10_000))

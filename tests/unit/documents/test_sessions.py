@@ -62,7 +62,7 @@ class TestStart:
             (-3600, 30, 4, "out-of-sync", 5),
         ],
     )
-    def test_tag_and_window_determine_the_answer(
+    def test_result_of_a_start_depends_on_tag_and_hold_off_window(
         self, age: Any, hold_off: Any, tag: int, answer: str, new_tag: int
     ) -> None:
         before = session()
@@ -85,7 +85,7 @@ class TestStart:
         with pytest.raises(Invalid, match=rf"^requested tag value too high\. Session Tag: 5 Job Tag: {tag}$"):
             sessions.started(session(), Start("j1", tag), NOW)
 
-    def test_huge_tag_is_not_quoted(self) -> None:
+    def test_error_for_a_huge_tag_does_not_contain_it(self) -> None:
         with pytest.raises(Invalid, match=r"Job Tag: beyond 64 bits$"):
             sessions.started(session(), Start("j1", 10**900), NOW)
 
@@ -95,7 +95,7 @@ class TestStart:
             sessions.started(session(2**63 - 1), Start("j1", 2**63 - 1), NOW)
 
     @pytest.mark.parametrize("tag", [4, 5, 6])
-    def test_other_jobs_are_refused_with_any_tag(self, tag: int) -> None:
+    def test_start_of_a_job_that_is_not_a_member_is_refused(self, tag: int) -> None:
         for time_start in (0, NOW):
             with pytest.raises(Invalid, match=r"^job_id not found in session$"):
                 sessions.started(session(time_start=time_start), Start("j9", tag), NOW)
@@ -124,7 +124,7 @@ class TestEnd:
         ],
     )
     @pytest.mark.parametrize("first", [True, False])
-    def test_end_completes_session(
+    def test_end_of_the_last_running_member_completes_the_session(
         self, others: Any, earlier: Any, result: str, status: str, overall: Any, first: bool
     ) -> None:
         jobs = {f"o{number}": one for number, one in enumerate(others)}
@@ -137,7 +137,7 @@ class TestEnd:
         assert after.get("time_end") == (NOW if overall else None)
         assert (after["session_tag"], after["_earlier"]) == (5, earlier)
 
-    def test_end_with_current_tag_needs_no_start(self) -> None:
+    def test_member_can_end_without_having_started(self) -> None:
         before = session(earlier=["j1"])
         assert sessions.ended(before, End("j1", "success", 4), NOW)["status"] == "running"
         assert sessions.ended(before, End("j1", "success"), NOW)["status"] == "running"
@@ -147,7 +147,9 @@ class TestEnd:
         ("overall", "late", "then"),
         [("success", "fail", "fail"), ("success", "success", "success"), ("fail", "success", "fail")],
     )
-    def test_late_end_can_only_change_success_to_failure(self, overall: str, late: str, then: str) -> None:
+    def test_end_after_completion_can_only_change_success_to_failure(
+        self, overall: str, late: str, then: str
+    ) -> None:
         jobs = {"j1": done(overall), "j2": done("success")}
         before = session(status="completed", jobs=jobs, time_end=1, result=overall)
         after = sessions.ended(before, End("j1", late, 5), NOW)
@@ -176,7 +178,7 @@ class TestMembers:
             ),
         ],
     )
-    def test_entries_are_copies(self, schedule: Any, expected: Any) -> None:
+    def test_entries_of_members_are_copies(self, schedule: Any, expected: Any) -> None:
         before = session(jobs={"j2": entry()})
         member = {"job_id": "j1", "client_id": "c1", "job_schedule": schedule}
         with unchanged(before, member):

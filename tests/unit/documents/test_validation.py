@@ -89,7 +89,7 @@ def test_valid_document_is_accepted(document: Any) -> None:
         ),
     ],
 )
-def test_message_names_violation_and_path(document: Any, message: str) -> None:
+def test_message_contains_the_violation_and_its_path(document: Any, message: str) -> None:
     assert message_of(FORM, document) == message
 
 

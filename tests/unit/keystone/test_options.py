@@ -134,5 +134,7 @@ def test_missing_auth_type_is_refused(
         *((file.read_text(), {}) for file in sorted(DEPLOYERS.glob("*freezer*.conf"))),
     ],
 )
-def test_auth_type_is_accepted(read_config: ReadConfig, text: str, settings: dict[str, str]) -> None:
+def test_auth_type_in_either_section_is_accepted(
+    read_config: ReadConfig, text: str, settings: dict[str, str]
+) -> None:
     auth_filter(read_config(text if "[keystone" in text else f"[keystone_authtoken]\n{text}\n"), settings)

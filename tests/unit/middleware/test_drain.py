@@ -55,7 +55,7 @@ def test_broken_body_ends_the_drain() -> None:
     ("environ", "left"),
     [({"CONTENT_LENGTH": "4"}, b""), ({"wsgi.input_terminated": True}, b""), ({}, b"body")],
 )
-def test_body_with_a_known_end_is_read_after_a_refusal(environ: dict[str, Any], left: bytes) -> None:
+def test_rest_of_a_body_is_read_after_an_error_if_its_end_is_known(environ: dict[str, Any], left: bytes) -> None:
     body = BytesIO(b"body")
     response = drain.DrainBody(refuse)({"wsgi.input": body, **environ}, None)
     assert (list(response), body.read()) == ([b"refused"], left)

@@ -45,7 +45,7 @@ def test_file_beside_the_configuration_is_read(etc: Path) -> None:
     assert _read(_conf(etc, f"policy_file = {etc}/other.yaml")) == {"a": "role:c"}
 
 
-def test_empty_name_means_the_default(etc: Path) -> None:
+def test_empty_name_of_the_policy_file_means_the_default(etc: Path) -> None:
     assert policy_files.found(_conf(etc, "policy_file =")) == policy_files.Files()
     (etc / "policy.yaml").write_text("jobs:get: role:new")
     assert _read(_conf(etc, "policy_file =")) == {"jobs:get": "role:new"}

@@ -16,7 +16,7 @@ class Owner:
         self.renewed += 1
 
 
-def test_existing_owner_is_renewed_and_a_deleted_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_existing_objects_are_renewed_in_a_forked_process(monkeypatch: pytest.MonkeyPatch) -> None:
     in_children: list[Callable[[], None]] = []
     monkeypatch.setattr(os, "register_at_fork", lambda *, after_in_child: in_children.append(after_in_child))
     owner, deleted = Owner(), Owner()

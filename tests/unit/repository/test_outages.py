@@ -58,7 +58,7 @@ def test_outage_is_logged_when_it_begins_and_when_it_ends(
     ]
 
 
-def test_call_during_an_outage_is_a_probe_of_a_second(outages: Outages, clock: Clock) -> None:
+def test_call_during_an_outage_is_a_probe_limited_to_one_second(outages: Outages, clock: Clock) -> None:
     fail(outages, clock, everywhere=True)
     with outages.call(WRITING, 4.0) as call:
         assert call.is_probe
@@ -130,7 +130,7 @@ def test_refused_connection_begins_an_outage_at_once(outages: Outages, clock: Cl
     assert outages.has(WRITING)
 
 
-def test_outage_everywhere_stops_retries_of_running_calls(outages: Outages, clock: Clock) -> None:
+def test_outage_found_by_another_call_stops_retries_of_running_calls(outages: Outages, clock: Clock) -> None:
     with outages.call(READING, 4.0) as call:
         assert not call.is_hopeless
         fail(outages, clock, WRITING, everywhere=True)
@@ -174,7 +174,7 @@ def test_queued_request_does_not_wait_for_a_probe(
         succeed(outages, clock)
 
 
-def test_request_may_make_thousands_of_quick_calls(outages: Outages, clock: Clock) -> None:
+def test_time_of_successful_calls_is_not_part_of_the_deadline(outages: Outages, clock: Clock) -> None:
     with one_request():
         succeed(outages, clock, after=3.0)
         for _ in range(1000):
