@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every test may ask for: real servers, started once per run; and how many cases Hypothesis generates."""
+"""Fixtures for every test (real servers, started once per run), and the number of cases of Hypothesis."""
 
 import os
 import signal
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A background process ignores SIGINT, and so would the commands that tests interrupt.
+    # If pytest runs in the background it ignores SIGINT, which the commands that tests interrupt would inherit.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The first is imported by others, and pytest can rewrite its assertions only before.
+# First, because other plugins import it, and pytest can rewrite only assertions of modules not yet imported.
 pytest_plugins = [
     "tests.support.left_out",
     "tests.support.fixtures",

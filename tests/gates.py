@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python -m tests.gates: hold the coverage of the last run to its bounds, and list what is not covered."""
+"""python -m tests.gates: compare the coverage of the last run with its lower bounds, and list uncovered lines."""
 
 import subprocess
 import sys

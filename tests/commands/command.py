@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``freezer-manage`` as a separate process."""
+"""Run ``freezer-manage`` as a separate process."""
 
 import os
 import subprocess
@@ -22,7 +22,7 @@ class Done(NamedTuple):
 def start(
     *arguments: str, command: tuple[str, ...] = COMMAND, stdin: int = subprocess.DEVNULL, **environment: str
 ) -> "subprocess.Popen[str]":
-    """Start it. stdin is not a terminal, and only a configuration in the arguments is found."""
+    """Start the command. stdin is not a terminal, and no configuration but that in the arguments is found."""
     return subprocess.Popen(
         [*command, *arguments],
         stdin=stdin,
@@ -39,6 +39,6 @@ def ended(process: "subprocess.Popen[str]") -> Done:
 
 
 def configured(file: Path, text: str) -> tuple[str, ...]:
-    """Write the text to the file and return the arguments that name it."""
+    """Write the text to the file and return the arguments that select it as the configuration."""
     file.write_text(text)
     return "--config-file", str(file)

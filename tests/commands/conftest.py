@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``freezer-manage``, called in this process. Its changes to the process are undone."""
+"""Call ``freezer-manage`` in this process, and undo its changes to the process."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
 @pytest.fixture
 def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Manage]:
-    """Run the command. Only a configuration in the arguments is found; stdin is not a terminal."""
+    """Run the command. stdin is not a terminal, and no configuration but that in the arguments is found."""
     root, before = logging.getLogger(), {number: signal.getsignal(number) for number in _SIGNALS}
     handlers, level = list(root.handlers), root.level
     levels = {name: logger.level for name, logger in _loggers().items()}
@@ -31,7 +31,7 @@ def manage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) 
     def _manage(*arguments: str) -> Done:
         capsys.readouterr()
         cfg.CONF.reset()
-        # Only during the command, because the test servers have a cache in the home directory.
+        # Change HOME only during the command, because the test servers have a cache in the home directory.
         with monkeypatch.context() as patch:
             patch.setenv("HOME", NO_HOME)
             try:
@@ -59,7 +59,7 @@ def _loggers() -> dict[str, logging.Logger]:
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], int]]:
-    """Give the process a terminal with this input."""
+    """Return a function that replaces stdin by a terminal with this input."""
     ours, theirs = pty.openpty()
     terminal = os.fdopen(theirs)
     monkeypatch.setattr("sys.stdin", terminal)
@@ -76,18 +76,18 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def config(tmp_path: Path, file: Path) -> tuple[str, ...]:
-    """The arguments that name a configuration with this store."""
+    """The arguments for a configuration with this store."""
     return configured(tmp_path / "freezer.conf", f"[database]\nconnection = sqlite:///{file}\n")
 
 
 @pytest.fixture
 def made(config: tuple[str, ...], manage: Manage) -> tuple[str, ...]:
-    """The arguments that name a configuration with this store, after ``db sync``."""
+    """The arguments for a configuration with this store, which ``db sync`` has created."""
     assert manage(*config, "db", "sync").code == 0
     return config
 
 
 @pytest.fixture
 def place(search_servers: SearchServers) -> Iterator[Place]:
-    """An empty place."""
+    """A prefix of indices on a server, where no index exists yet."""
     yield from opened(search_servers, "elasticsearch", "9")

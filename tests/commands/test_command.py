@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of ``freezer-manage``: words, flags, exit codes, output."""
+"""The command line of ``freezer-manage``: subcommands, options, exit codes and output."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``freezer-manage`` on database servers; more of their administration is in ``tests/stores/sql``."""
+"""``freezer-manage`` on database servers. ``tests/stores/sql`` tests their administration in detail."""
 
 import json
 

@@ -23,7 +23,7 @@ SECRET = "wonderland"
 
 @pytest.fixture
 def store(place, tmp_path):
-    """Return the arguments that name a configuration with the place and further options."""
+    """Return the arguments for a configuration with the indices of the place and further options."""
 
     def _store(*options):
         lines = [f"hosts = {place.url}", f"index = {place.prefix}", *options]
@@ -134,7 +134,7 @@ def test_stopped_store_is_reported(manage, tmp_path, word):
 
 @pytest.fixture
 def answering():
-    """Start servers that send one response to all requests, and return their addresses."""
+    """Start servers that send the same response to every request, and return their addresses."""
     servers = []
 
     def _answering(status, body):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A signal ends a command with one line and the usual exit code. Another run completes the work."""
+"""A signal ends a command with one message and exit code 128 plus its number. A second run completes the work."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def _has_open(process: "subprocess.Popen[str]", file: Path) -> bool:
     try:
         return any(os.readlink(link) == str(file) for link in Path(f"/proc/{process.pid}/fd").iterdir())
     except FileNotFoundError:
-        # The command has closed one connection in the meantime.
+        # The command closed one of its connections while its files were listed.
         return False
 
 

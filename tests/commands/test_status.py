@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``freezer-status upgrade check`` in its own process. The service does not run."""
+"""``freezer-status upgrade check``, run in its own process while the service is stopped."""
 
 import json
 import socket
@@ -49,7 +49,7 @@ def run(*arguments: str, name: str = NAMES[0], **environment: str) -> Done:
 
 
 def results(*config: str) -> tuple[int, dict[str, tuple[int, str | None]]]:
-    """Return the exit code, and the result and the details of each check."""
+    """Run the check. Return the exit code, and the result and the details of each check by its name."""
     done = run(*config, "upgrade", "check", "--json")
     assert (done.stderr, SECRET in done.stdout) == ("", False)
     shown: dict[str, Any] = json.loads(done.stdout)
@@ -60,7 +60,7 @@ def results(*config: str) -> tuple[int, dict[str, tuple[int, str | None]]]:
 
 
 def problems(*config: str) -> dict[str, tuple[int, str | None]]:
-    """Return the checks that do not succeed."""
+    """Return result and details of each check that did not succeed."""
     _, found = results(*config)
     assert all(details is None for result, details in found.values() if result == 0)
     return {name: result for name, result in found.items() if result[0] != 0}
@@ -68,7 +68,7 @@ def problems(*config: str) -> dict[str, tuple[int, str | None]]:
 
 @pytest.fixture
 def configure(tmp_path: Path) -> Configure:
-    """Return a function that returns the arguments for a file of this text, with an account and a paste file."""
+    """Return a function that writes a configuration of this text with an account; it returns its arguments."""
 
     def _configure(text: str) -> tuple[str, ...]:
         if "[paste_deploy]" not in text:
@@ -85,7 +85,7 @@ def test_successful_checks_have_no_details(manage: Manage, configure: Configure,
     assert line[0] == "Store Layout"
     assert line[1][0] == 2
     assert str(line[1][1]).endswith("run 'freezer-manage db sync'")
-    # The command creates nothing.
+    # The command creates no file.
     assert not file.exists()
     assert manage(*config, "db", "sync").code == 0
     assert results(*config) == (0, dict.fromkeys(CHECKS, (0, None)))

@@ -17,7 +17,7 @@ def job(key: str, **more: Any) -> dict[str, Any]:
 
 
 def keep(repository: Repository, *keys: str, **more: Any) -> list[Stored]:
-    """Create jobs with these keys, in this order."""
+    """Create jobs with these keys in this order, and return them as stored."""
     return [repository.create(JOBS, key, job(key, **more)) for key in keys]
 
 
@@ -30,7 +30,7 @@ def keys_of(page: Page) -> list[str]:
 
 
 def found(repository: Repository, *conditions: q.Condition, kind: Any = JOBS, limit: int = 1000) -> list[str]:
-    """Return the keys of all matching documents in order. Check the total, too."""
+    """Return the keys of all matching documents in the order of lists. Check the total, too."""
     page = repository.search(kind, q.Query(conditions, limit=limit, with_total=True))
     assert page.total == len(page.items)
     return keys_of(page)
@@ -40,7 +40,7 @@ SECRET = "a value that no error may show"
 
 
 def every_call(repository: Repository) -> dict[str, Callable[[], object]]:
-    """Return a call of each method of a repository in which the job ``one`` exists."""
+    """Return, by method name, a call of each method of the repository. The job ``one`` has to exist."""
     stored = repository.get(JOBS, "one")
     assert stored is not None
     return {

@@ -33,7 +33,7 @@ def address(driver: Driver, tmp_path: Path) -> str:
 
 @pytest.fixture
 def opened(driver: Driver, address: str) -> Iterator[Callable[[], Repository]]:
-    """A function that opens the store in this process."""
+    """Return a function that opens the store in this process."""
     repositories: list[Repository] = []
 
     def _open() -> Repository:
@@ -52,14 +52,14 @@ def repository(opened: Callable[[], Repository]) -> Repository:
 
 @pytest.fixture(scope="module")
 def lasting(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    """One store for all tests of a module, which leave it empty."""
+    """A store that all tests of a module share. Each test leaves it empty."""
     repository: Repository = driver.open_repository(driver.make(tmp_path_factory.mktemp("lasting")))
     yield repository
     repository.close()
 
 
 class Process:
-    """Another process, which makes calls to the store at ``address``."""
+    """A separate process that calls the repository of the store at ``address``."""
 
     def __init__(self, driver: str) -> None:
         self.address = ""
@@ -77,7 +77,7 @@ class Process:
         self._process.stdin.flush()
 
     def answer(self) -> Any:
-        """Return the result of each call, or the name of its error."""
+        """Wait for the calls sent by ``start``. Return the result of each, or the name of its error."""
         return pickle.load(self._process.stdout)
 
     def do(self, *call: Any) -> Any:
@@ -103,7 +103,7 @@ def _running(driver: Driver) -> Iterator[list[Process]]:
 
 @pytest.fixture
 def processes(_running: list[Process], address: str) -> list[Process]:
-    """Four other processes on the store."""
+    """Four separate processes that use the store."""
     for process in _running:
         process.address = address
     return _running
@@ -111,7 +111,7 @@ def processes(_running: list[Process], address: str) -> list[Process]:
 
 @pytest.fixture
 def mortal(driver: Driver, address: str) -> Iterator[Process]:
-    """A process that may be killed."""
+    """A separate process that uses the store. The test may kill it."""
     process = Process(driver.name)
     process.address = address
     yield process

@@ -40,7 +40,7 @@ def sync(address: str) -> None:
 
 
 def fill_layout_0004(made: SQLAdmin, jobs: Mapping[str, Document]) -> None:
-    """Store jobs as an older release did, which also indexed ``ASIDE`` fields as words of the document."""
+    """Store jobs as the release of layout 0004 did, which indexed ``ASIDE`` fields as words of the document."""
     with made.engine.connect() as connection:
         command.upgrade(alembic_config(connection), "0004")
         connection.commit()
@@ -72,4 +72,4 @@ def open_repository(address: str) -> SQLRepository:
 
 
 def set_clock(_repository: SQLRepository, _clock: Callable[[], int]) -> None:
-    """Do nothing, because the time is the server's."""
+    """Do nothing, because the server sets the time."""

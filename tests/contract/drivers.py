@@ -18,10 +18,10 @@ from tests.support.needs import SEARCH
 class Driver(NamedTuple):
     name: str
     make: Callable[[Path], str]
-    """Return the address of an empty store. It is in the directory, or is the server's only store, emptied."""
+    """Return the address of an empty store: a file in the directory, or the emptied store of the server."""
     open_repository: Callable[[str], Repository]
     set_clock: Callable[[Any, Callable[[], int]], None]
-    """Replace the clock of a repository, unless it uses the server's."""
+    """Replace the clock of a repository, unless the server sets the time."""
 
 
 def find_driver(name: str) -> Driver:

@@ -21,7 +21,7 @@ def make(name: str) -> str:
     ElasticAdmin(connection, PREFIX).sync(list(LAYOUTS), erase=lambda _question: False)
     for layout in LAYOUTS.values():
         alias = alias_of(PREFIX, layout.kind)
-        # Shorter than in production, where many writes share a refresh: tests wait for every write.
+        # Shorter than in production, where many writes share a refresh: tests wait after each write.
         connection.call("PUT", f"/{alias}/_settings", {"index": {"refresh_interval": "2ms"}})
         empty(connection, alias)
     connection.close()

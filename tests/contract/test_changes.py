@@ -97,7 +97,7 @@ def test_replace_with_an_equal_document_increments_the_version(repository):
 
 @pytest.fixture(params=["replace", "delete"])
 def change(request, repository):
-    """A function that changes the job ``one`` if the token is current."""
+    """Return a call that replaces or deletes the job ``one`` if the token is current."""
     if request.param == "delete":
         return lambda token: repository.delete(JOBS, "one", token)
     return lambda token: repository.replace(JOBS, "one", job("one", n=SECRET), token)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All processes of a store share a clock, and new documents follow older ones even if clocks differ."""
+"""New documents are listed after older ones, even if the clocks of processes differ or are set back."""
 
 import time
 
@@ -20,7 +20,7 @@ def test_now_is_the_time_in_seconds(repository):
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_new_document_is_last_although_others_have_a_later_time(repository, opened, kind):
-    """As if the clock was set back an hour."""
+    """The restored document is an hour ahead, as if the clock had been set back."""
     other = opened()
     repository.restore(kind, [Original("x", {}, 1, time.time_ns() // 1000 + HOUR)])
     repository.create(kind, "c", {})
@@ -40,7 +40,7 @@ def test_new_document_is_after_the_newest_not_the_last_restored_one(repository):
 
 
 def test_order_is_that_of_creation_although_clocks_differ(driver, opened):
-    """The clock of one instance is an hour behind, that of the other is set back."""
+    """The clock of one repository is an hour behind; the clock of the other is set back during the test."""
     behind, ahead = opened(), opened()
     now = time.time_ns() // 1000
     driver.set_clock(behind, lambda: now - HOUR)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One call creates several documents, in order, with the same result as separate calls."""
+"""``create_all`` creates several documents in their order, with the same result as calls of ``create``."""
 
 from tests.contract.asking import JOBS, found, job, keep
 

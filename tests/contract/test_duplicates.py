@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Duplicate clients, which an earlier release let v1 and v2 register, are merged or reported."""
+"""Clients that an earlier release registered twice, once in v1 and once in v2, are merged or reported."""
 
 from typing import Any
 

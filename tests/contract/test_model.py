@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random documents and random queries: the store finds, sorts, pages and totals like plain Python.
+"""Random searches of random documents: a model in plain Python returns the same documents, order, pages and total.
 
-The model implements the description in ``documents/search_index.py`` again. It uses only the definitions of the
-kinds and the type of values of queries.
+The model implements the description in ``documents/search_index.py`` independently. Of the service it uses only
+the definitions of the kinds and the type of values in queries.
 """
 
 import itertools
@@ -51,7 +51,7 @@ values = st.recursive(
 
 
 class ObjectOrTooLong:
-    """A value that exists but that no search value equals: an object, an empty list, or a too long value."""
+    """A value that exists but that no searched value equals: an object, an empty list, or a too long value."""
 
 
 def as_number(field, value):
@@ -74,7 +74,7 @@ def words_of(text):
 
 
 class Read:
-    """The searchable values by name, texts and members of a document."""
+    """The searchable content of a document: values by name, texts, and members."""
 
     def __init__(self, kind, document):
         self.kind, self.document = kind, document
@@ -158,7 +158,7 @@ def equal(left, right):
 
 @dataclass
 class Asked:
-    """A condition, and a function that returns whether a document meets it."""
+    """A condition for the store, and its counterpart in the model: whether a document meets the condition."""
 
     condition: q.Condition
     holds: Any
@@ -171,7 +171,7 @@ class Asked:
 
 
 def documents(kind):
-    """Documents of a kind as operations store them: ids and owners are texts, other values are arbitrary."""
+    """Return a strategy for stored documents of a kind: ids and owners are texts, other values are arbitrary."""
     names = [
         field.name for field in kind.fields if not field.server and field.name not in ("client_id", kind.id_field)
     ]
@@ -303,7 +303,7 @@ def test_store_agrees_with_the_model(lasting, kind, data):
 
 
 def _keep(repository, kind, documents):
-    """Documents by key in the order of creation, which differs from that of keys. Some were replaced."""
+    """Store the documents, some after a replacement. Return them by key in the order of creation."""
     kept = {}
     for number, document in enumerate(documents):
         key = f"k{number * 5 % 7}"

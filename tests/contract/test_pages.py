@@ -9,7 +9,7 @@ from tests.contract.asking import JOBS, is_, job, keep, keys_of
 KEYS = ["m", "b", "z", "a", "y", "c", "x"]
 EXACT = "Full Backup"
 RANKED = ["b", "y", "m", "z", "a", "c", "x"]
-"""The keys of ``ranked``, those with the exact value first."""
+"""The keys of the fixture ``ranked``, those of documents with the exact value first."""
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def ask(repository, *conditions, **more):
 
 
 def walk(repository, limit, **more):
-    """Return all keys, page by page, following the positions."""
+    """Return the keys of all pages; each page begins at the position that the previous page returned."""
     keys, after = [], None
     while True:
         page = ask(repository, limit=limit, after=after, **more)

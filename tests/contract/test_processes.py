@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Concurrent threads and processes: one of two changes to a version succeeds, and every reader sees it."""
+"""Concurrent threads and processes: one of several changes to a version succeeds, and every reader sees it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -15,7 +15,7 @@ THREADS = 16
 
 
 def at_once(attempt):
-    """Call ``attempt`` in many threads at the same moment, and return each result or class of the error."""
+    """Call ``attempt`` in many threads at the same moment. Return each result or class of the error."""
     barrier = Barrier(THREADS)
 
     def _attempt(number):

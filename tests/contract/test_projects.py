@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find users whose jobs and v1 clients are in different projects."""
+"""The search for users whose jobs and v1 clients are in different projects."""
 
 from freezer_api.operations.projects import StrandedUser, find_stranded_users
 from freezer_api.operations.scope import Scope, central_key
@@ -45,11 +45,11 @@ def keep_all(repository: Repository) -> None:
             ("ann", "white", "host"),
             ("ann", "black", "unknown"),
             ("ann", None, "host"),
-            # Jobs in other projects that a client of v2 or a central client runs.
+            # These jobs are in other projects, but a client of v2 or a central client runs them.
             ("ann", "green", "of_v2"),
             ("ann", "grey", "central"),
             ("bob", "red", "host"),
-            # The user has no client of v1.
+            # This user has no client of v1.
             ("eve", "red", "host"),
             ("joe", "blue", "of_v2"),
             ("root", "red", "central"),

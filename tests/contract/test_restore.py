@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Documents of another store are restored with version and order, and never replace existing ones."""
+"""``restore`` writes documents of another store with their version and order, and never replaces existing ones."""
 
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import ACTIONS, JOBS, exactly, found, is_, job, keep

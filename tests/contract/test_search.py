@@ -21,7 +21,7 @@ def backup(key, **metadata):
 
 
 def keep_values(repository, values):
-    """Create a backup for each value, which is stored under the key ``x``; the key of the backup is its index."""
+    """Create a backup for each value: ``x`` is the value, and the key is the index of the value."""
     for number, value in enumerate(values):
         repository.create(BACKUPS, str(number), backup(str(number), x=value))
 
@@ -355,11 +355,11 @@ UNUSUAL = [
     *("\x1f", "\x1e", "\x1d", "\x1a", "\x1a!", "\x00", "\n", "\t", "é", "e\u0301", "漢", "😀", "\ud800", "", " "),
     *("?", "  ", "a", "ab", "abc", "aB", "b" * 1024, "漢" * 1024, "null", "true"),
 ]
-"""Texts that need escaping in a regular expression, in JSON or in an SQL statement."""
+"""Values that need escaping in a regular expression, in JSON or in an SQL statement."""
 
 
 class TestManyUnwanted:
-    """Databases combine many excluded values into one condition."""
+    """Many excluded values, which the SQL stores combine into one condition."""
 
     @pytest.mark.parametrize("first", range(0, len(UNUSUAL), 6))
     def test_excluded_values_exclude_only_documents_that_have_one(self, repository, first):
@@ -415,7 +415,7 @@ class TestManyUnwanted:
 
 
 def test_search_is_stopped_at_its_time_limit(repository):
-    """1,000 documents times 100 conditions take longer than the shortest possible limit."""
+    """Comparing 1,000 documents with 100 conditions takes longer than the shortest possible limit."""
     originals = [
         Original(str(key), backup(str(key), **{f"x{number}": key for number in range(40)}), 1, key)
         for key in range(1000)
@@ -426,7 +426,7 @@ def test_search_is_stopped_at_its_time_limit(repository):
     for _ in range(3):
         with pytest.raises(SearchTooLong):
             repository.search(BACKUPS, q.Query(unwanted, with_total=True, max_seconds=1e-6))
-    # The error is not treated as an outage, and the connection remains usable.
+    # The error does not count as an outage of the store, and the connection remains usable.
     assert repository.search(BACKUPS, q.Query(limit=1, max_seconds=60)).items
     repository.check()
 

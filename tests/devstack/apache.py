@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An Apache with only the sites of a stack."""
+"""Run an Apache that serves only the sites of a stack."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ _NAMES = ("mpm_event", "authz_core", "proxy", "proxy_uwsgi", "wsgi")
 
 
 def ordinary() -> Sequence[str]:
-    """Return a prefix that runs a command as an ordinary user with the file access of root."""
+    """Return the prefix of a command that runs it as an ordinary user who can access all files, as root can."""
     if os.geteuid() != 0:
         return ()
     number = subprocess.run(["id", "--user", USER], check=True, capture_output=True, text=True).stdout.strip()
@@ -42,7 +42,7 @@ def ordinary() -> Sequence[str]:
 
 
 class Apache:
-    """``port``: the port of the site to which other sites add their paths, 80 in devstack."""
+    """``port`` replaces port 80, at which devstack's default site includes the paths of other sites."""
 
     def __init__(self, stack: Stack, directory: Path) -> None:
         (self.port,) = free_ports(1)
@@ -60,7 +60,7 @@ class Apache:
         return ["apache2", "-f", str(self._configuration)]
 
     def check(self) -> Done:
-        """``apache2 -t``."""
+        """Check the configuration with ``apache2 -t``. Return exit code and output."""
         command = [*self._command(), "-t"]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         return Done(done.returncode, done.stdout + done.stderr)

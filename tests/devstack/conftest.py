@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stacks, their Elasticsearch, and the Apache with their sites."""
+"""Fixtures: stacks, their Elasticsearch, and an Apache with their sites."""
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the plugin calls of devstack, with its signatures: those that have an effect beyond this machine's files only
-# note that they were called, in $ROOT/calls, a line each, the words separated by tabs. SERVED is the process of an
-# Apache that has $ROOT/apache2/sites-enabled.
+# The functions of devstack that the plugin calls, with the same signatures. Functions that affect more than files only
+# record their call in $ROOT/calls: one line for each, with the arguments separated by tabs. SERVED, if set, is the
+# process id of an Apache that serves the sites in $ROOT/apache2/sites-enabled.
 #
 # shellcheck shell=bash
 
@@ -16,7 +16,7 @@ function sudo {
     "$@"
 }
 
-# The accounts of this machine stay as they are.
+# Record the call, but do not change the accounts of this machine.
 function usermod {
     _called usermod "$@"
 }
@@ -68,7 +68,7 @@ function is_package_installed {
     [[ -e "$ROOT/packages/$1" ]]
 }
 
-# As apt-get and dnf do, it takes a file, too.
+# The argument is the name of a package or, as with apt-get and dnf, a file.
 function install_package {
     _called install_package "$@"
     case "$1" in
@@ -81,7 +81,7 @@ function uninstall_package {
     rm -r "$ROOT/packages/$1" "$ELASTICSEARCH_HOME"
 }
 
-# The programs that are asked about packages.
+# dpkg, dpkg-query and rpm answer with the packages of the stack.
 function dpkg {
     [[ "$1" == "--print-architecture" ]] && echo amd64
 }
@@ -102,7 +102,7 @@ function stop_service {
     _called stop_service "$@"
 }
 
-# Nothing is started, unless SERVED says so; then it is found in $ROOT/processes.
+# Start the process only if SERVED is set, and write its id to $ROOT/processes.
 function run_process {
     _called run_process "$@"
     if [[ -n "${SERVED:-}" ]]; then
@@ -153,7 +153,7 @@ function setup_develop {
 
 # --- inc/ini-config
 
-# iniset file section option value: replaces the option in the section, else puts it at the section's beginning, and
+# iniset file section option value: replaces the option, or inserts it at the beginning of the section; creates
 # makes the section and the file when they are missing.
 function iniset {
     local xtrace
@@ -202,7 +202,7 @@ function database_connection_url {
 
 function recreate_database {
     _called recreate_database "$@"
-    # devstack's gives it to a program as an argument.
+    # devstack's version of this function passes the password to a program as an argument.
     : "-p$DATABASE_PASSWORD"
     if [[ "$DATABASE_URL" == sqlite* ]]; then
         local url=${DATABASE_URL/DATABASE/$1}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A stack: a directory with the files that devstack creates, in which the plugin runs phase by phase."""
+"""A stack: a directory with the files that devstack creates. The plugin runs in it phase by phase."""
 
 import configparser
 import getpass
@@ -27,7 +27,7 @@ ELASTIC_PASSWORD = "the-password-that-the-package-makes-up"
 
 PACKAGE = "elasticsearch-{}-amd64.deb"
 
-# devstack does not run as root, and Apache refuses root.
+# devstack refuses to run as root, and Apache refuses to serve as root.
 USER = "daemon" if os.geteuid() == 0 else getpass.getuser()
 
 
@@ -37,7 +37,7 @@ class Done(NamedTuple):
 
 
 class Stack:
-    """The variables of devstack without a local.conf. All paths are in ``root``."""
+    """``variables``: those that devstack sets without a local.conf. All paths are below ``root``."""
 
     def __init__(self, root: Path, **variables: str) -> None:
         self.root = root
@@ -94,7 +94,7 @@ class Stack:
         }
 
     def publish(self, version: str, name: str = PACKAGE) -> Path:
-        """Create Elasticsearch's package and its checksum, for downloads."""
+        """Create the package of Elasticsearch and its checksum, where the plugin downloads them."""
         package = self.mirror / name.format(version)
         package.write_text(f"elasticsearch {version}\n")
         checksum = hashlib.sha512(package.read_bytes()).hexdigest()
@@ -102,7 +102,7 @@ class Stack:
         return package
 
     def run(self, *phases: str, prefix: Sequence[str] = (), **variables: str) -> Done:
-        """Run the plugin in these phases. Return its exit code and devstack's log."""
+        """Run these phases of the plugin. Return the exit code and devstack's log."""
         done = subprocess.run(
             [*prefix, str(HERE / "stack.sh"), *phases],
             env={**self.variables, **variables},
@@ -116,7 +116,7 @@ class Stack:
         return Done(done.returncode, done.stdout)
 
     def succeed(self, *phases: str, prefix: Sequence[str] = (), **variables: str) -> str:
-        """Run the plugin, which must succeed. Return the log."""
+        """Run these phases of the plugin, which must succeed. Return devstack's log."""
         done = self.run(*phases, prefix=prefix, **variables)
         if "uwsgi is not installed" in done.log:
             leave_out("uwsgi is not installed")
@@ -125,7 +125,7 @@ class Stack:
 
     @property
     def calls(self) -> list[list[str]]:
-        """Return the calls of devstack's functions: the name and the arguments."""
+        """The recorded calls of devstack's functions, each with its name and arguments."""
         calls = self.root / "calls"
         return [line.split("\t") for line in calls.read_text().splitlines()] if calls.exists() else []
 
@@ -139,12 +139,12 @@ class Stack:
         return {name: dict(parser[name]) for name in parser.sections() if parser[name]}
 
     def files(self) -> set[str]:
-        """Return all files and links below the root, and empty directories."""
+        """Return the content of all files below the root, and links and empty directories."""
         found = (path for path in self.root.rglob("*") if not path.is_dir() or not any(path.iterdir()))
         return {str(path.relative_to(self.root)) for path in found} - {"calls"}
 
     def readable_by_all(self, *secrets: str) -> list[str]:
-        """Return the files with one of these texts that not only their owner can read."""
+        """Return the files that contain one of these texts and that other accounts can read."""
         ours = {self.root / "calls", self.users / "password"}
         return [
             str(path)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# stack.sh PHASE...: what devstack does with a plugin, phase by phase, traced as devstack is.
+# stack.sh PHASE...: run these phases of the plugin as devstack does, with the shell's trace (set -x).
 set -o errexit -o nounset
 declare -A GITREPO=([freezer-api]=https://git.example.org/freezer-api) GITBRANCH=([freezer-api]=main)
 STUBS=$(cd "$(dirname "$0")" && pwd)

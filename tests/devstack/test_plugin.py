@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files and calls of the plugin in every phase, for every type of server and every backend."""
+"""The files that the plugin writes and the functions that it calls, for every type of server and every backend."""
 
 import itertools
 import json
@@ -28,7 +28,7 @@ from tests.support.search.versions import choose
 pytestmark = pytest.mark.store("elasticsearch8")
 
 FIRST = (("apache2", "elasticsearch"), ("uwsgi", "sqlalchemy"))
-"""Pairs that include every server and every backend."""
+"""Pairs of server and backend that include each of both once."""
 COMBINATIONS = [
     pytest.param(*both, id="+".join(both), marks=[] if both in FIRST else [pytest.mark.slow])
     for both in itertools.product(("apache2", "uwsgi"), ("elasticsearch", "sqlalchemy"))
@@ -345,7 +345,7 @@ class TestUnstackAndClean:
 
 
 class TestElasticsearch:
-    """The package and the server of Elasticsearch."""
+    """Installation, configuration and removal of Elasticsearch."""
 
     @pytest.fixture
     def stack(self, make_stack):

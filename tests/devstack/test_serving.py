@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A complete stack: the plugin starts the service, and users reach it at the registered endpoint."""
+"""The plugin starts the service in a complete stack, and users reach it at the registered endpoint."""
 
 import json
 import re
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="session")
 def environment(tmp_path_factory):
-    """Return a virtual environment of the Python of Debian's mod_wsgi and uWSGI, with the tested packages."""
+    """Return an environment for the Python of Debian's mod_wsgi and uWSGI, with the packages of this one."""
     python = "/usr/bin/python3"
     program = "import sys; print(*sys.version_info[:2])"
     done = subprocess.run([python, "-c", program], check=False, capture_output=True, text=True)
@@ -71,7 +71,7 @@ class Endpoint:
 
 @pytest.fixture
 def curtain(search_servers, tmp_path):
-    """Return a TLS proxy for the version that the plugin installs."""
+    """Return a TLS proxy in front of an Elasticsearch of the version that the plugin installs."""
     with Curtain(search_servers.server("elasticsearch", "9").url, tmp_path) as made:
         yield made
 
@@ -98,7 +98,7 @@ def served(request, make_stack, apache, environment, keystone):
             "KEYSTONE_SERVICE_URI": keystone.url,
             "SERVICE_PASSWORD": "freezer",
             "SERVICE_LISTEN_ADDRESS": "127.0.0.1",
-            # The port is 80 in devstack.
+            # devstack uses port 80; this stack uses a free one.
             "SERVICE_HOST": f"127.0.0.1:{web.port}" if server_type == "uwsgi" else "127.0.0.1",
             "FREEZER_API_PORT": str(*free_ports(1)),
             "GLOBAL_VENV": "True",
@@ -153,7 +153,7 @@ def test_registered_endpoint_serves_until_unstack(served, keystone, server_type,
     assert upgrade_check(stack) == 0
     assert endpoint.is_there
     stack.succeed("unstack", prefix=ordinary())
-    # Apache stops when running requests have completed.
+    # Apache stops only after its running requests have completed.
     while endpoint.is_there:
         time.sleep(0.05)
     assert list((stack.root / "processes").iterdir()) == []

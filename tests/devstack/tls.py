@@ -10,7 +10,7 @@ from tests.support.proxy import Proxy
 
 
 class Curtain(Proxy):
-    """``ca``: the file with the self-signed certificate."""
+    """A TLS proxy. ``ca``: the file with its self-signed certificate, which is its own authority."""
 
     def __init__(self, url: str, directory: Path) -> None:
         key, self.ca = directory / "key.pem", directory / "ca.pem"

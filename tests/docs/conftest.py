@@ -9,7 +9,7 @@ from tests.support.service import Service
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """The service in standalone mode, on an empty store."""
+    """A service in standalone mode with an empty store."""
     service = Service(tmp_path / "data", "--workers", "1")
     yield service.start()
     service.end()

@@ -20,7 +20,7 @@ PAGES = [
     ROOT / "README.rst",
     *(page for page in sorted((ROOT / "doc").rglob("*.rst")) if page.parent.name != "adr"),
 ]
-"""All pages except decisions, which also describe the past."""
+"""The README and all pages except decision records, which may describe former commands."""
 
 _WRITTEN_FOR = "localhost:9090"
 _INDENT = "   "
@@ -42,7 +42,7 @@ class Command:
     output: str
 
     def text(self, address: str) -> str:
-        """Return the command for a shell: as shown, but for this address and without curl's progress meter."""
+        """Return the command for a shell, with the address of this service and without curl's progress meter."""
         shown = "\n".join(line[2:] for line in self.lines)
         return shown.replace(_WRITTEN_FOR, address).replace("curl ", "curl -sS ")
 
@@ -86,7 +86,7 @@ class Run:
         return done.stdout.rstrip("\n").replace(address, _WRITTEN_FOR)
 
     def renamed(self, text: str) -> str:
-        """Return the text with the ids of this run instead of the document's."""
+        """Return the text with the ids of this run in place of those in the document."""
         return _ID.sub(lambda match: self._ids.get(match[0], match[0]), text)
 
 
@@ -98,7 +98,7 @@ def normalised(output: str) -> str:
 
 
 def folded(line: str) -> list[str]:
-    """Split a long line after a JSON value, before a parameter of a URL, or at a space."""
+    """Split a long line into lines that end after a JSON value, before a parameter of a URL, or at a space."""
     width, lines = MAX_LINE_LENGTH, []
     while len(line) > width:
         head = line[:width]

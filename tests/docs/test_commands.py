@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of commands describe every command and option."""
+"""Each command has a page that describes all of its options."""
 
 import re
 from configparser import ConfigParser
@@ -26,7 +26,7 @@ def _scripts() -> dict[str, str]:
 
 @pytest.mark.parametrize("name", _scripts())
 def test_command_has_page(name: str) -> None:
-    """The page has all names of a command."""
+    """Each name under which a command is installed is on a page."""
     directive = f".. freezer-options:: {_scripts()[name]}\n"
     (page,) = (path for path in DIRECTORY.glob("*.rst") if directive in path.read_text())
     assert f"``{name}``" in page.read_text()

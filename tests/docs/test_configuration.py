@@ -43,7 +43,7 @@ def test_reference_has_namespaces_of_sample() -> None:
 def test_options_in_pages_exist() -> None:
     known, mentioned = _options(), set()
     for page in console.PAGES:
-        # Messages may quote other options.
+        # Messages on this page may quote other options.
         text = re.sub(r"^``.*``$", "", page.read_text(), flags=re.MULTILINE)
         mentioned |= {(group, option) for group, option in _MENTION.findall(text)}
     assert {(group, option) for group, option in mentioned if option not in known.get(group, ())} == set()

@@ -18,7 +18,7 @@ _ELSEWHERE = {
     "files.warning": "a text of policy_files",
     "line": "a text of obsolete or unknown",
 }
-"""Expressions that are raised or logged instead of a literal message, and the origin of their text."""
+"""Expressions that are raised or logged in place of a literal message, and where their text comes from."""
 _BESIDE = {
     "The policy file <> does not exist, <> is read: convert it to YAML and rename it",
     "<> is an old name; write <>",

@@ -20,7 +20,7 @@ README = console.ROOT / "README.rst"
 def services(
     request: pytest.FixtureRequest, tmp_path: Path, search_servers: SearchServers
 ) -> Iterator[tuple[Service, Service]]:
-    """Return two services on one store."""
+    """Return two services that share a store."""
     config = None
     if request.param != "sqlite":
         config = search_store(tmp_path, search_servers.named(request.param).url)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API reference has every route, real output, and the schemas and statuses of the service."""
+"""The API reference has every route, the output of the service, and its schemas and statuses."""
 
 import copy
 import itertools
@@ -66,7 +66,7 @@ def test_route_has_example(method: str, path: str) -> None:
 
 
 def _recorded() -> dict[tuple[str, str], set[int]]:
-    """Return the statuses of each route in the recorded requests."""
+    """Return, for each route, the statuses in recorded requests."""
     found = defaultdict(set)
     patterns = [
         (route, re.compile(re.sub(r"\{\w+\}", r"[^/?]+", route.path) + r"/?(\?.*)?")) for route in ROUTES_OF_V2
@@ -128,7 +128,7 @@ _REST = {
     ("clients", "is_central"): "a PATCH drops it",
     ("clients", "client_id"): "a PATCH drops it",
 }
-"""Properties that the service validates by more than their schema."""
+"""Properties for which the service checks more than their schema, and the reason."""
 
 
 def _accepts(one: Operation, body: Any) -> bool:

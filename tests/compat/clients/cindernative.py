@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cindernative backup and its rotation by the classes of freezer-scheduler. Prints ``done``.
+"""Create a cindernative backup and rotate it with the classes of freezer-scheduler. Prints ``done``.
 
-The agent, which needs Cinder, is replaced by its output, copied from freezer 19.0.0.
+freezer-agent needs Cinder, so its output, copied from freezer 19.0.0, replaces it.
 """
 
 import json

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures: the service in Keystone's catalog, run as operators do, and the environments of clients."""
+"""Fixtures: the service in Keystone's catalog, run as in production, and the virtual environments of clients."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +30,7 @@ def service(
     search_servers: SearchServers,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Production]:
-    """A service on an empty store, for the tests of one module."""
+    """A service with an empty store, shared by the tests of one module."""
     directory = tmp_path_factory.mktemp("production")
     sections = f"[DEFAULT]\ndebug = true\n[paste_deploy]\nconfig_file = {OURS}\n{keystone.section()}"
     if request.param == "elasticsearch9":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Call all methods of the client library, in either version. Runs in its own environment and prints ``done``."""
+"""Call all methods of the client library, for v1 or v2. Runs in its own environment and prints ``done``."""
 
 import importlib
 import sys

@@ -10,12 +10,12 @@ from pathlib import Path
 from tests.support.keystone import Keystone
 
 REQUIREMENTS = ("freezer==19.0.0", "python-freezerclient==6.5.0")
-# The last client that supports v1, and a scheduler of the same time.
+# The last release of the client that supports v1, and the release of the scheduler from the same year.
 V1_REQUIREMENTS = ("freezer==18.0.0", "python-freezerclient==6.3.0", "setuptools<81")
 
 
 class Scheduler:
-    """A scheduler that polls every second for the jobs of ``client_id``, as the user of the project."""
+    """A scheduler that polls every second for jobs of ``client_id``, with a token of the user in the project."""
 
     def __init__(
         self,
@@ -86,13 +86,13 @@ os_user_domain_name = Default
 
     def end(self) -> None:
         if self._process is not None:
-            # Kill its agents, too.
+            # Kill the agents of the scheduler, too.
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(20)
             self._process = None
 
-    def said(self) -> str:
-        """Return the end of its logs, for messages of failed tests."""
+    def log_tail(self) -> str:
+        """Return the end of the scheduler's logs."""
         return "\n".join(path.read_text()[-4000:] for path in self.directory.glob("*.log"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run commands of a shell, ``freezer`` or ``openstack``, whose module is the argument, in its own environment.
+"""Run commands of the shell ``freezer`` or ``openstack`` in its own environment. The argument is its module.
 
 Reads command lines from stdin, each a JSON list, and prints a JSON object for each: exit code, stdout, stderr. One
 process runs all of them, because the start of the client takes longer than a command.
@@ -16,6 +16,6 @@ shell = importlib.import_module(sys.argv[1])
 for line in sys.stdin:
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        # cliff uses the stdout and stderr that exist when it starts.
+        # The library cliff keeps the stdout and stderr that exist when it is imported.
         code = shell.main(json.loads(line))
     print(json.dumps({"code": code, "out": out.getvalue(), "err": err.getvalue()}), flush=True)

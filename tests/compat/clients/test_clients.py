@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""python-freezerclient of the v1 era and the current one: library, shell, and plugin for ``openstack``."""
+"""The last python-freezerclient for v1 and the current one: library, shell, and plugin for ``openstack``."""
 
 import ast
 import json
@@ -118,7 +118,7 @@ def test_all_commands_of_the_shell_succeed(shell: Shell, file: Callable[[Any], s
     node, copy, nightly, together = f"node-{own}", f"copy-{own}", f"nightly-{own}", f"all-{own}"
     client = {"client_id": node, "hostname": "node.example.org"}
     run("client-register", "--file", file(client))
-    # The client of v1 fails on a conflict; v2 answers a repeated registration with success.
+    # The client of v1 fails on a conflict, while the service accepts a repeated registration in v2.
     run("client-register", "--file", file(client), code=1 if shell.version == "v1" else 0)
     assert [row["Client ID"] for row in shell.list("client")] == [node]
     assert run("client-show", node, "-f", "json")["Client ID"] == node

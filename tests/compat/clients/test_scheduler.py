@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""freezer-scheduler and freezer-agent of today, unmodified: a backup of a directory, its restore, and what users
-do meanwhile. They find the service in Keystone's catalog and speak v2.
+"""The current freezer-scheduler and freezer-agent, unmodified, with v2: they back up and restore a directory.
+
+Users abort, stop and remove jobs meanwhile. The programs find the service in Keystone's catalog.
 """
 
 import os
@@ -21,9 +22,9 @@ from tests.support.service import Production
 HERE = Path(__file__).parent
 PROJECT = "factory"
 WAIT_TIMEOUT = 300
-"""Seconds in which a scheduler starts, polls and runs an agent."""
+"""Maximum seconds until a scheduler has started, polled and run an agent."""
 REPEAT_INTERVAL = 15
-"""Seconds after which an event without effect is sent again."""
+"""Seconds after which an event that had no effect is sent again."""
 
 
 @pytest.fixture(scope="session")
@@ -80,7 +81,7 @@ class User:
     def waits(self, scheduler: Scheduler, what: str, condition: Callable[[], Any]) -> None:
         end = time.monotonic() + WAIT_TIMEOUT
         while not condition():
-            assert time.monotonic() < end, f"{what} did not happen\n{scheduler.said()}"
+            assert time.monotonic() < end, f"{what} did not happen\n{scheduler.log_tail()}"
             time.sleep(0.3)
 
     def waits_for_client(self, scheduler: Scheduler) -> None:
@@ -205,8 +206,8 @@ def test_running_job_is_aborted(start: Callable[..., Scheduler], user: User, sou
     user.waits(scheduler, "the start", lambda: user.schedule("long").get("current_pid"))
     user.waits(scheduler, "the start", lambda: user.schedule("long").get("status") == "running")
     assert user("POST", "jobs/long/event", {"abort": None}) == {"result": "success"}
-    user.waits(scheduler, "the event", lambda: "JOB long aborted" in scheduler.said())
-    # The scheduler of this release fails to stop the agent because of its process name: the test stops it.
+    user.waits(scheduler, "the event", lambda: "JOB long aborted" in scheduler.log_tail())
+    # This release of the scheduler does not find the agent by its process name, so the test stops the agent.
     os.kill(user.schedule("long")["current_pid"], signal.SIGTERM)
     user.waits_for_result(scheduler, "long", "aborted")
     user("DELETE", "jobs/long")
@@ -239,7 +240,7 @@ def test_scheduled_job_is_stopped_and_started_again(
 
         user.waits(scheduler, status, happened)
     user("DELETE", "jobs/often")
-    user.waits(scheduler, "the removal", lambda: "REMOVE job often" in scheduler.said())
+    user.waits(scheduler, "the removal", lambda: "REMOVE job often" in scheduler.log_tail())
 
 
 def _stands(user: User, status: str) -> bool:

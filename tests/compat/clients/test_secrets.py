@@ -30,7 +30,7 @@ JOB = {"client_id": "node", "description": f"{CANARY}-description", "job_actions
 def service(keystone: Keystone, tmp_path: Path) -> Iterator[Production]:
     configuration = tmp_path / "freezer-api.conf"
     configuration.write_text(
-        # The libraries log at DEBUG, too.
+        # Libraries such as keystonemiddleware log at DEBUG, too.
         f"[DEFAULT]\ndebug = true\ndefault_log_levels =\nlog_dir = {tmp_path}/logs\nuse_stderr = true\n"
         f"[paste_deploy]\nconfig_file = {OURS}\n{keystone.section()}"
     )
@@ -99,7 +99,7 @@ def test_each_request_is_logged_in_one_line(service: Production, keystone: Keyst
     lines = [line for line in service.log.read_text().splitlines() if " freezer_api.access " in line]
     user, project = keystone.user("quinn"), keystone.project("workshop")
     assert re.search(
-        # The context that oslo.log adds to every line also contains the user.
+        # The user also occurs in the context that oslo.log adds to every line.
         rf"INFO freezer_api\.access \[None req-of-mine {user} {project} - - \S+ \S+\] "
         rf"127\.0\.0\.1 GET /v1/jobs/ 200 \d+\.\dms req-of-mine user={user} project={project}",
         lines[0],

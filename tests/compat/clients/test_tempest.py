@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API tests of freezer-tempest-plugin, unmodified, on v2. They create projects and users of their own."""
+"""The API tests of freezer-tempest-plugin, unmodified, on v2. They create their own projects and users."""
 
 import os
 import re
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 REQUIREMENTS = ("freezer-tempest-plugin==3.5.0", "tempest==47.0.0")
 TESTS = 34
-"""The modules in the plugin's ``tests/freezer_api``."""
+"""The number of tests in the plugin's ``tests/freezer_api``."""
 
 _CONFIGURATION = """
 [DEFAULT]

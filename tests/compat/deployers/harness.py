@@ -24,7 +24,7 @@ _SHOWN = "print('Server listening on 127.0.0.1:%s' % worker.sockets[0].getsockna
 
 @dataclass
 class Machine:
-    """``root``: the directory with ``/etc/freezer`` and ``/var/log``. ``connection``: the URL of the database."""
+    """``root``: the directory that replaces ``/``. ``connection``: the URL of the database."""
 
     root: Path
     connection: str
@@ -58,7 +58,7 @@ class Machine:
         return self._serving(*PRODUCTION, "--config-file", str(config), *place)
 
     def module(self, name: str, **variables: str) -> "Serving":
-        """Return a gunicorn with the application of this name."""
+        """Return a gunicorn with the application that this import path selects."""
         settings = self.root / "gunicorn.py"
         settings.write_text(f"def post_worker_init(worker):\n    {_SHOWN}\n")
         place = ("--bind", "127.0.0.1:0", "--config", str(settings), "--no-control-socket")
@@ -67,7 +67,7 @@ class Machine:
         )
 
     def file(self, path: Path, **variables: str) -> "Serving":
-        """Return a gunicorn with the ``application`` of a file, which mod_wsgi loads the same way."""
+        """Return a gunicorn with the object ``application`` of a file, loaded as mod_wsgi loads it."""
         (self.root / "loaded.py").write_text(
             f"import runpy\napplication = runpy.run_path({str(path)!r})['application']\n"
         )
@@ -89,7 +89,7 @@ class Answer:
 
 
 class Serving:
-    """A process that serves requests. ``output``: its stdout and stderr, complete after its end."""
+    """A process that serves requests. ``output``: its stdout and stderr, complete when it has ended."""
 
     def __init__(self, command: tuple[str, ...], environment: dict[str, str], directory: Path) -> None:
         self._command = command

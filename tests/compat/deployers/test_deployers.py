@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every file of a deployer starts the service, with the command of that deployer."""
+"""The service starts with the unchanged files of each deployment tool, by the command that the tool uses."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ def machine(tmp_path: Path, connection: str) -> Machine:
 
 @pytest.fixture
 def search(search_servers: SearchServers) -> Iterator[Server]:
-    """Return a server without indices of the default prefix, which other tests use, too."""
+    """Return a shared search server, after removing all indices with the default prefix."""
     server = search_servers.server("elasticsearch", "9")
     _clear(server)
     yield server
@@ -43,7 +43,7 @@ def _clear(server: Server) -> None:
 
 
 def serves(service: Serving, uri: str, versions: list[str]) -> None:
-    """Check the responses to requests without a token."""
+    """Check the responses to requests without a token: list of versions, health check and 401."""
     health = service.get("/healthcheck")
     assert (health.status, health.body) == (200, b"OK")
     root = service.get("/")
@@ -66,7 +66,7 @@ BOTH = ["v2", "v1"]
 def test_files_of_helm_charts_start_the_service(machine: Machine, name: str, warned: list[str]) -> None:
     config = machine.put(f"{name}-freezer.conf", "freezer.conf")
     machine.put("helm-logging.conf", "logging.conf")
-    # The job that creates the store has neither a paste file nor a policy file.
+    # In the charts, the job that creates the store has neither a paste file nor a policy file.
     for _ in range(2):
         done = machine.manage(config, "db", "sync")
         assert (done.returncode, done.stdout) == (0, CREATED), done.stderr
@@ -85,7 +85,7 @@ def test_files_of_openstack_ansible_start_the_service(machine: Machine, monkeypa
     config = machine.put("osa-freezer-api.conf", "freezer-api.conf")
     machine.put("e3-paste.ini", "freezer-paste.ini")
     assert machine.manage(config, "db", "sync").returncode == 0
-    # The file is found in the home directory.
+    # The service finds the configuration file in the home directory.
     (machine.root / "home").mkdir()
     (machine.root / "home/.freezer").symlink_to(machine.etc)
     with machine.module("freezer_api.wsgi:application").running() as service:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Databases and dumps of the original, and the command that imports them."""
+"""Fixtures: databases and dumps of the original service, and the command that imports them."""
 
 import json
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Make = Callable[..., str]
 
 @pytest.fixture
 def old(tmp_path: Path, sql_servers: SQLServers) -> Make:
-    """Create a database of the original with these rows, by default the sample, and return its URL."""
+    """Return a function that creates a database of the original (by default the sample) and returns its URL."""
     made: list[str] = []
 
     def _place(server: str | None) -> tuple[str, Engine]:
@@ -44,7 +44,7 @@ def old(tmp_path: Path, sql_servers: SQLServers) -> Make:
 
 @pytest.fixture
 def dump(tmp_path: Path) -> Callable[..., str]:
-    """Write a dump of these hits, by default the sample, one per line, and return its path."""
+    """Return a function that writes these hits (by default the sample), one per line, and returns the path."""
 
     def _dump(*hits: object, name: str = "dump.json") -> str:
         file = tmp_path / name

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQL databases of the original, with the tables of any revision and with rows."""
+"""Create SQL databases as the original service does: the tables of any revision, and rows."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -34,7 +34,7 @@ def _numbers(*names: str) -> dict[str, str]:
 
 
 def tables(revision: str, dialect: str) -> dict[str, dict[str, str]]:
-    """Return columns and their types by table."""
+    """Return the columns with their types by table."""
     json_type = "BLOB" if dialect == "sqlite" else "TEXT"
     stamps = {**dict.fromkeys(("created_at", "updated_at", "deleted_at"), "DATETIME"), "deleted": "BOOLEAN"}
     own = {"id": "VARCHAR(36) NOT NULL PRIMARY KEY", **stamps, **_texts(36, "project_id"), **_texts(64, "user_id")}
@@ -125,7 +125,7 @@ def make(connection: Connection, revision: str = HEAD) -> None:
 
 
 def fill(connection: Connection, rows: Rows) -> None:
-    """Insert rows as the original does, without tables and columns that do not exist."""
+    """Insert rows as the original does. Omit tables and columns that the revision does not have."""
     is_sqlite = connection.dialect.name == "sqlite"
     tables = inspect(connection).get_table_names()
     for name, wanted in ((name, wanted) for name, wanted in rows.items() if name in tables):

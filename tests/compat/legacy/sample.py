@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small deployment of the original: rows of its tables, equivalent hits, and the imported documents.
+"""A small deployment of the original: rows of its tables, the same as search hits, and the imported documents.
 
-Ann uses v1, and so has no project; Bob uses v2 in the project ``red``.
+Ann uses v1, so her documents have no project; Bob uses v2 in the project ``red``.
 """
 
 from typing import Any
@@ -43,7 +43,7 @@ def _item(id_: str, owner: Row, definition: dict[str, Any], **retries: Any) -> d
 
 
 def given(row_: Row) -> Row:
-    """Return the columns of a row that have a value."""
+    """Return the columns that have a value."""
     return {name: value for name, value in row_.items() if value is not None}
 
 
@@ -194,7 +194,7 @@ def _client(owner: Row, **client: Any) -> dict[str, Any]:
 
 
 def hits() -> list[dict[str, Any]]:
-    """Return the documents as hits of Elasticsearch, where clients have random ids."""
+    """Return the documents as hits of Elasticsearch, where the original stores clients under random ids."""
     found = []
     for kind, those in documents("30a3fd20ec97").items():
         for number, document in enumerate(those):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Dumps of the original's Elasticsearch."""
+"""Read dumps of the Elasticsearch of the original service."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.compat.legacy import sample
 
 @pytest.fixture
 def read(tmp_path):
-    """Read a dump with this text, and return its documents by kind, and the entries of unknown kind."""
+    """Return a function that reads a dump of this text: its documents by kind, and the entries of unknown kind."""
 
     def _read(text):
         file = tmp_path / "dump.json"

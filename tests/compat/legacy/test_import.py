@@ -32,7 +32,7 @@ def summary(new=COUNTS, skipped=None, refused=None, suffix=""):
 
 
 def stored(file, kind):
-    """Return key, version and document of all documents of a kind, in the order of lists."""
+    """Return key, version and content of all documents of a kind, in the order of lists."""
     with sqlite3.connect(file) as connection:
         found = connection.execute(
             f"SELECT key, version, body FROM freezer_{kind} ORDER BY created, key"
@@ -84,7 +84,7 @@ def test_imported_documents_are_served(manage, target, service, old, dump, sourc
     _check_v1(service, sample.documents(revision), version)
     _check_v2(service, sample.documents(revision), version)
     _check_searches(service)
-    _check_a_run(service)
+    _check_scheduler_requests(service)
 
 
 def _asked(service, token, path, method="GET", body=None):
@@ -137,7 +137,7 @@ def _check_v2(service, documents, version):
 
 
 def _without(document):
-    """Return the document without the properties to which v2 adds others."""
+    """Return the document without the properties that v2 extends with default values."""
     return {name: value for name, value in document.items() if name not in ("job_actions", "client")}
 
 
@@ -160,8 +160,8 @@ def _search(path, search):
     return f"{path}?search={quote(json.dumps(search))}"
 
 
-def _check_a_run(service):
-    """Check that schedulers continue."""
+def _check_scheduler_requests(service):
+    """Check that schedulers can continue to register, poll and report results."""
     poll = _search("/v1/jobs", {"match": [{"client_id": "web1"}], "match_not": [{"status": "completed"}]})
     (job,) = _asked(service, "ann:blue", poll)["jobs"]
     assert job["job_schedule"]["status"] == "scheduled"
@@ -312,7 +312,7 @@ def test_project_map_gives_projects_to_users(manage, made, file, dump, tmp_path)
 
     assert done == (0, summary({"clients": 1, "jobs": 4}), NO_PROJECT.format(1))
     assert owners == {"1": "red", "2": "blue", "3": None, "4": "own"}
-    # A second import, with the map, corrects the first.
+    # A second import, with the map, adds the missing projects.
     projects.write_text("\ufeffeve: green")
     done = manage(*made, "import", "--from-dump", name, "--project-map", str(projects), "--on-conflict", "replace")
     assert {key: document.get("project_id") for key, _, document in stored(file, "jobs")}["3"] == "green"

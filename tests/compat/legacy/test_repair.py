@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conversion of the original's documents."""
+"""Conversion of documents of the original service into valid ones."""
 
 import json
 
@@ -164,7 +164,7 @@ def test_column_that_is_neither_text_nor_number_is_refused():
         rows.backup({**made, "status": object()})
 
 
-# Properties for any content of a row.
+# Properties that hold for any content of a row.
 
 NUMBERS = st.integers(-(2**31), 2**31 - 1)
 TEXTS = st.text(max_size=8) | st.text(st.characters(codec="utf-8"), min_size=200, max_size=300)
@@ -196,7 +196,7 @@ MAKE = {
 
 
 def _column(name, type_, is_odd):
-    """Return values of a column; with ``is_odd``, also those that the original never writes."""
+    """Return a strategy for values of a column; with ``is_odd`` also values that the original never writes."""
     if name in ("id", "user_id", "project_id", "client_id"):
         return st.none() | IDS | TEXTS if is_odd else GOOD_IDS
     if name == "job_actions" or name.startswith("supported_"):

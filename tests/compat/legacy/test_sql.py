@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The original's SQL database, of every revision."""
+"""Read the SQL database of the original service, of every revision."""
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -17,7 +17,7 @@ NAMES = {kind.name: kind for kind in KINDS}
 
 
 def found(url, kind, **options):
-    """Return the documents of a kind as read."""
+    """Return the documents of a kind as they are in the database."""
     database = Database(url, **options)
     try:
         assert list(database.strays()) == []
@@ -35,7 +35,7 @@ def change(url, *statements):
 
 
 def documents(url, kind, **options):
-    """Return the documents of a kind as imported."""
+    """Return the documents of a kind as they are imported."""
     items = found(url, kind, **options)
     return [repaired(NAMES[kind], item.document, {})[1] for item in items if not isinstance(item, Refused)]
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import into a store that fails or that other processes change."""
+"""Import into a store that fails, or whose documents other processes change meanwhile."""
 
 import pytest
 
@@ -19,7 +19,7 @@ BACKUPS, *_ = KINDS
 
 @pytest.fixture
 def make(tmp_path):
-    """Create a store whose calls can be disturbed."""
+    """Return a function that creates a store whose calls can be disturbed."""
     driver = find_driver("sqlite")
     opened = []
 
