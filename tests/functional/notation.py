@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conversations with the service, written as requests and answers.
+"""Test scenarios, written as requests to the service and the expected responses.
 
-A file of ``conversations/`` is YAML: titles, and below each title requests and answers in turn.
+A file of ``scenarios/`` is YAML: a mapping of titles to scenarios. A scenario is a list of steps.
 
 .. code-block:: yaml
 
@@ -14,40 +14,43 @@ A file of ``conversations/`` is YAML: titles, and below each title requests and 
       by: bob
       404: Not Found - No document found with ID node1
 
-A step is a request line with its body, if any, and the status of the response with its body.
-Paths without a leading slash are below the path of the version. A step may also have these keys:
+A step is a mapping. One key is the request line, with the body of the request as its value; another is the
+status of the response, with the expected body as its value. Paths without a leading slash are below the path of
+the version. A step may also have these keys:
 
 ``by``
-    the caller: ``user``, ``user@project``, ``user@project role,role``, ``bad-token``, or null without a token.
+the caller of the request: ``user``, ``user@project``, ``user@project role,role``, ``bad-token``, or null for
+    a request without a token.
 ``with``
-    headers of the request; null omits a header.
+additional headers of the request; null omits a default header.
 ``headers``
-    headers of the response; null for a missing one.
+expected headers of the response; null if a header must be missing.
 ``each``
-    a table. The step is repeated for each row, with ``$1``, ``$2`` ... for its columns; a row that is not a list
-    has one column.
+a table. The step is repeated for each row; ``$1``, ``$2`` ... are replaced by the columns of the row. A row that
+    is not a list has one column.
 ``only``
-    the only version of the API that runs the step. A first step of this key alone applies to the conversation.
+the only version of the API with which the step is run. If the first step has only this key, it applies to the
+    whole scenario.
     Files whose names begin with a version are run with that version only.
 
-``$name`` is a variable. The first response in which it occurs sets its value; later it is replaced by that value,
-which keeps its type unless it is part of a longer text.
+``$name`` is a variable. The first expected response that contains it sets its value; in later steps it is
+replaced by this value. The value keeps its type unless the variable is part of a longer text.
 
-An expected object has exactly the keys of the response, except for the differences between v2 and v1
-(``versions.py``) in conversations for both; an expected list has exactly the same items. An error is written as
-``title - description`` in one line. Tags compare differently:
+Objects and lists in responses have to be equal to the expected ones. In scenarios for both versions, keys by
+which v2 differs from v1 (``versions.py``) are ignored. An expected error is written in one line as
+``title - description``. These tags are compared differently:
 
-``!part {...}``       an object with at least these keys, objects within it likewise; ``!part [...]``: each item so
+``!part {...}``       an object with at least these keys, also in nested objects; ``!part [...]``: a list of them
 ``!has [...]``        a list with at least these items, each ``!part``, in any order
-``!any``              anything; ``!any $name`` sets a variable, as do the next three tags
+``!any``              any value; ``!any $name`` also sets a variable, as do the next three tags
 ``!id``               32 hexadecimal digits
 ``!int``              an integer
 ``!now``              the current time in epoch seconds
-``!match 'regex'``    a text that the whole pattern matches
+``!match 'regex'``    a text that matches the whole regular expression
 ``!count n``          a list of n items
 ``!absent``           in an object: the key is missing
-``!ago n``            in a request: the epoch seconds of n seconds ago
-``!raw "text"``       in a request: a body of exactly these bytes, one for each character
+``!ago n``            in a request: the time n seconds ago, in epoch seconds
+``!raw "text"``       in a request: a body of exactly these bytes (each character of the text is one byte)
 """
 
 import re
@@ -62,31 +65,31 @@ import yaml
 from tests.functional.client import DEFAULT, NO_BODY, Answer, Client
 from tests.functional.versions import V1, Version
 
-DIRECTORY = Path(__file__).parent / "conversations"
+DIRECTORY = Path(__file__).parent / "scenarios"
 
 _REQUEST_LINE = re.compile(r"([A-Z]+) (\S*)")
 _NAME = re.compile(r"\$([a-z0-9_]+)")
 _OTHERS = {"by", "with", "headers", "each", "only"}
-_ALMOST = 20
-"""Seconds between an event and its check."""
+_MAX_AGE = 20
+"""Maximum seconds between the time of an event and its comparison with ``!now``."""
 
 Names = dict[str, Any]
 
 
 class Mismatch(AssertionError):
-    """The response is not the expected one."""
+    """A response differs from the expected one."""
 
 
 @dataclass(frozen=True)
 class Tagged:
-    """An expectation other than a plain JSON value."""
+    """An expected value that is written with a tag."""
 
     tag: str
     value: Any = None
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """YAML whose plain scalars are JSON's: no dates, no ``yes`` and ``no``, no sexagesimal numbers."""
+    """Load YAML with the scalars of JSON: no dates, no ``yes`` and ``no``, no sexagesimal numbers."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
@@ -119,7 +122,7 @@ _Loader.add_multi_constructor("!", _tagged)
 
 
 @dataclass(frozen=True)
-class Conversation:
+class Scenario:
     name: str
     steps: list[dict[Any, Any]]
 
@@ -128,14 +131,14 @@ class Conversation:
 
     @property
     def only(self) -> str | None:
-        """The version that the conversation is for, None when it is for all."""
+        """The version with which the scenario is run; None if it is run with all."""
         return self.steps[0]["only"] if self.steps[0].keys() == {"only"} else None
 
     def is_for(self, version: Version) -> bool:
-        """Return whether the conversation is for clients of this version."""
+        """Return whether the scenario is run with this version."""
         return self.only in (None, version.name)
 
-    def hold(self, client: Client) -> None:
+    def run(self, client: Client) -> None:
         """Send the requests, and compare the responses with the expected ones."""
         __tracebackhide__ = True
         names: Names = {}
@@ -149,21 +152,21 @@ class Conversation:
                 names |= {name: value for name, value in known.items() if name not in row}
 
 
-def load(directory: Path = DIRECTORY) -> list[Conversation]:
-    """All conversations of all files."""
-    found: list[Conversation] = []
+def load(directory: Path = DIRECTORY) -> list[Scenario]:
+    """Return the scenarios of all files."""
+    found: list[Scenario] = []
     for path in sorted(directory.glob("*.yaml")):
-        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a loader of plain values
+        content = yaml.load(path.read_text(encoding="utf-8"), _Loader)
         version = re.match("v[12]", path.stem)
         first = [{"only": version[0]}] if version else []
-        found += (Conversation(f"{path.stem}: {title}", first + steps) for title, steps in content.items())
-    assert len({conversation.name for conversation in found}) == len(found), "a title comes twice"
+        found += (Scenario(f"{path.stem}: {title}", first + steps) for title, steps in content.items())
+    assert len({scenario.name for scenario in found}) == len(found), "a title comes twice"
     return found
 
 
-def requests(conversation: Conversation) -> Iterator[tuple[str, str, int]]:
-    """Method, path below the version, and status of every request, as far as the text alone tells them."""
-    for step in conversation.steps:
+def requests(scenario: Scenario) -> Iterator[tuple[str, str, int]]:
+    """Yield method, path below the version, and status of each request that contains no variable of a response."""
+    for step in scenario.steps:
         if step.keys() == {"only"}:
             continue
         for row in _rows(step):
@@ -184,7 +187,7 @@ def _rows(step: dict[Any, Any]) -> Iterator[Names]:
 
 
 def _play(client: Client, step: dict[Any, Any], known: Names, version: Version) -> None:
-    """Send one request and compare its response. Adds values that the response names to ``known``."""
+    """Send one request and compare its response. Add the variables that the response sets to ``known``."""
     __tracebackhide__ = True
     line, status = _parts(step)
     match = _REQUEST_LINE.fullmatch(_filled(line, known))
@@ -203,7 +206,7 @@ def _play(client: Client, step: dict[Any, Any], known: Names, version: Version) 
 
 
 def _parts(step: dict[Any, Any]) -> tuple[str, Any]:
-    """The request line and the status."""
+    """Return the request line and the status, the two keys of a step without a special meaning."""
     line, *others = (key for key in step if key not in _OTHERS)
     (status,) = others
     return line, status
@@ -218,16 +221,18 @@ def _compare_body(expected: Any, answer: Answer, known: Names, version: Version)
     elif isinstance(expected, str) and not _NAME.fullmatch(expected):
         _compare(expected, answer.data.decode(), known, "body")
     else:
-        _compare(*_as_v1_says(expected, answer.json if answer.data else None, version), known, "body")
+        shown = answer.json if answer.data else None
+        _compare(*_without_differences_from_v1(expected, shown, version), known, "body")
 
 
-def _as_v1_says(expected: Any, actual: Any, version: Version) -> tuple[Any, Any]:
-    """Return the expected and the actual value, both without the differences of the version from v1."""
+def _without_differences_from_v1(expected: Any, actual: Any, version: Version) -> tuple[Any, Any]:
+    """Return the expected and the actual value without the keys by which the version differs from v1."""
     if isinstance(expected, Tagged) and expected.tag == "part":
-        inner, actual = _as_v1_says(expected.value, actual, version)
+        inner, actual = _without_differences_from_v1(expected.value, actual, version)
         return Tagged("part", inner), actual
     if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
-        pairs = [_as_v1_says(one, other, version) for one, other in zip(expected, actual, strict=True)]
+        items = zip(expected, actual, strict=True)
+        pairs = [_without_differences_from_v1(one, other, version) for one, other in items]
         return [one for one, _ in pairs], [other for _, other in pairs]
     if not (isinstance(expected, dict) and isinstance(actual, dict)):
         return expected, actual
@@ -236,12 +241,12 @@ def _as_v1_says(expected: Any, actual: Any, version: Version) -> tuple[Any, Any]
     named = wanted.keys() - absent
     shown = {key: value for key, value in actual.items() if key in named or not version.may_add(key, value)}
     for key in named & shown.keys():
-        wanted[key], shown[key] = _as_v1_says(wanted[key], shown[key], version)
+        wanted[key], shown[key] = _without_differences_from_v1(wanted[key], shown[key], version)
     return wanted, shown
 
 
 def _filled(value: Any, known: Names) -> Any:
-    """A value of a request with the names in it replaced."""
+    """Return a value of a request with its variables replaced."""
     if isinstance(value, Tagged):
         if value.tag == "ago":
             return int(time.time()) - value.value
@@ -335,7 +340,7 @@ _IS = {
     "any": lambda _value: True,
     "id": lambda value: isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) is not None,
     "int": _is_int,
-    "now": lambda value: _is_int(value) and abs(time.time() - value) <= _ALMOST,
+    "now": lambda value: _is_int(value) and abs(time.time() - value) <= _MAX_AGE,
 }
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Check that conversations fail if the response is not the expected one."""
+"""Check that scenarios fail if the response is not the expected one."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from tests.functional.client import Client
-from tests.functional.notation import Conversation, Mismatch, _Loader
+from tests.functional.notation import Mismatch, Scenario, _Loader
 from tests.functional.versions import V1, Version
 
 pytestmark = pytest.mark.any_store
@@ -25,7 +25,7 @@ BEFORE = f"- POST clients: {{{CLIENT}}}\n  201: !any\n"
 
 def _hold(client: Client, text: str) -> None:
     steps: list[dict[Any, Any]] = yaml.load(BEFORE + text, _Loader)
-    Conversation("", steps).hold(client)
+    Scenario("", steps).run(client)
 
 
 @pytest.mark.parametrize(
