@@ -24,13 +24,14 @@ class Stored(NamedTuple):
     """A document in the store.
 
     ``version`` is 1 at the creation and grows by 1 with each change. ``token`` is opaque. It differs after every
-    change and is never repeated, even if the key is deleted and created again.
+    change and is never repeated, even if the key is deleted and created again. ``created``: see :class:`Original`.
     """
 
     key: str
     document: Document
     version: int
     token: str
+    created: int
 
 
 class Original(NamedTuple):

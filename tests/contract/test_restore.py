@@ -16,9 +16,9 @@ def test_documents_are_restored_with_their_version_and_their_time(repository, op
 
     assert repository.restore(JOBS, originals) == [True, True, True]
     assert found(opened()) == ["b", "c", "a"]
-    for key, document, version, _created in originals:
+    for key, document, version, created in originals:
         stored = repository.get(JOBS, key)
-        assert (stored.document, stored.version) == (document, version)
+        assert (stored.document, stored.version, stored.created) == (document, version, created)
 
 
 def test_documents_restored_with_the_same_time_are_ordered_by_key(repository):
@@ -74,7 +74,7 @@ def test_restored_documents_can_be_changed(repository):
     replaced = repository.replace(JOBS, "one", job("one", n=2), one.token)
     repository.delete(JOBS, "two", two.token)
 
-    assert replaced.version == 6
+    assert (replaced.version, replaced.created) == (6, one.created)
     assert repository.get(JOBS, "one") == replaced
     assert found(repository, is_("n", 1)) == []
     assert found(repository) == found(repository, is_("n", 2)) == ["one"]

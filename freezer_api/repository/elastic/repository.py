@@ -135,7 +135,7 @@ class ElasticRepository:
             return stored
         if answer.status == 404:
             raise self._no_index(kind)
-        return Stored(key, document, 1, _token(answer.body, source))
+        return Stored(key, document, 1, _token(answer.body, source), source["created"])
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
         now = self._next_creation_time(kind)
@@ -189,7 +189,9 @@ class ElasticRepository:
             raise self._no_index(kind)
         if outcome.status >= 300:
             raise _refused(outcome.status, outcome.error)
-        return Stored(source["key"], document, source["version"], _token(outcome.result, source))
+        return Stored(
+            source["key"], document, source["version"], _token(outcome.result, source), source["created"]
+        )
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         seen = _Token.parse(token)
@@ -203,7 +205,7 @@ class ElasticRepository:
             if stored is None:
                 raise _conflict(kind, key)
             return stored
-        return Stored(key, document, source["version"], _token(answer.body, source))
+        return Stored(key, document, source["version"], _token(answer.body, source), source["created"])
 
     def delete(self, kind: Kind, key: str, token: str) -> None:
         seen = _Token.parse(token)
@@ -364,7 +366,9 @@ def _conflict(kind: Kind, key: str) -> Conflict:
 
 def _stored(found: dict[str, Any]) -> Stored:
     source = found["_source"]
-    return Stored(found["_id"], decode(source["body"]), source["version"], _token(found, source))
+    return Stored(
+        found["_id"], decode(source["body"]), source["version"], _token(found, source), source["created"]
+    )
 
 
 def _token(place: dict[str, Any], source: dict[str, Any]) -> str:

@@ -61,14 +61,14 @@ class SQLRepository:
             created = self._access.create(kind, [row])
         except KeyExists:
             raise AlreadyExists(f"{kind.title} already registered with ID {key}") from None
-        return Stored(key, document, 1, _token(created, 1))
+        return Stored(key, document, 1, _token(created, 1), created)
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
         rows = ({"key": key, "version": 1, **self._contents(kind, documents[key])} for key in documents)
         created: dict[str, int] = {}
         for part in _parts(rows) if self._access.creates_many else ([row] for row in rows):
             created |= self._create_rows(kind, part)
-        return {key: Stored(key, documents[key], 1, _token(time, 1)) for key, time in created.items()}
+        return {key: Stored(key, documents[key], 1, _token(time, 1), time) for key, time in created.items()}
 
     def _create_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> dict[str, int]:
         """Create the rows whose key is free and return their time of creation."""
@@ -117,13 +117,13 @@ class SQLRepository:
         if not rows:
             return None
         row = rows[0]
-        return Stored(key, decode(row.body), row.version, _token(row.created, row.version))
+        return Stored(key, decode(row.body), row.version, _token(row.created, row.version), row.created)
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         created, version = _parse_token(token)
         contents = {**self._contents(kind, document), "version": version + 1}
         self._change(self._statements[kind.name].update, contents, kind, key, token)
-        return Stored(key, document, version + 1, _token(created, version + 1))
+        return Stored(key, document, version + 1, _token(created, version + 1), created)
 
     def delete(self, kind: Kind, key: str, token: str) -> None:
         self._change(self._statements[kind.name].delete, {}, kind, key, token)
@@ -144,7 +144,7 @@ class SQLRepository:
             total = rows[0].total
             rows = sorted((row for row in rows if row.key is not None), key=_position)
         items = [
-            Stored(row.key, decode(row.body), row.version, _token(row.created, row.version))
+            Stored(row.key, decode(row.body), row.version, _token(row.created, row.version), row.created)
             for row in rows[: query.limit]
         ]
         return Page(items, _position(rows[query.limit - 1]) if len(rows) > query.limit else None, total)

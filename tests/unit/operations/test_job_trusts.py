@@ -20,8 +20,8 @@ from freezer_api.repository.sql.sqlite import open_sqlite
 PROJECT = Scope("project_id", "library", "alice", "library")
 USER = Scope("user_id", "alice", "alice", "library")
 ALICE = Delegator("alice", "library", "a token", {"token": {}})
-CENTRAL = Stored("c1", made_central({"client": {"client_id": "c1"}}), 1, "t")
-NODE = Stored("n1", {"client": {"client_id": "n1"}}, 1, "t")
+CENTRAL = Stored("c1", made_central({"client": {"client_id": "c1"}}), 1, "t", 1)
+NODE = Stored("n1", {"client": {"client_id": "n1"}}, 1, "t", 1)
 JOB = {"job_id": "j1", "client_id": "c1", "user_id": "alice", "project_id": "library"}
 
 
@@ -153,7 +153,7 @@ def test_repr_of_delegator_has_no_token() -> None:
 
 
 def test_is_central_of_v1_client_has_no_effect(trusts: JobTrusts, notary: Notary) -> None:
-    said = Stored("c1", {"client": {"client_id": "c1", "is_central": True}}, 1, "t")
+    said = Stored("c1", {"client": {"client_id": "c1", "is_central": True}}, 1, "t", 1)
     with trusts.delegation(PROJECT, ALICE) as delegation:
         assert delegation.apply_trust(None, JOB, said) == JOB
     assert CLIENTS.paths["reach"].hidden
