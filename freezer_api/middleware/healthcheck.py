@@ -5,7 +5,6 @@ The backend ``freezer_store`` checks the store. It is disabled by default, becau
 when the store does.
 """
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -106,8 +105,7 @@ class Readiness:
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
         self._lock = threading.Lock()
-        self._process = 0
-        self._thread: ThreadPoolExecutor
+        self._thread = ThreadPoolExecutor(1, "health")
         self._running: Future[None] | None = None
 
     def failure(self) -> str | None:
@@ -122,10 +120,6 @@ class Readiness:
 
     def _run(self) -> "Future[None]":
         with self._lock:
-            if self._process != os.getpid():
-                # A forked process does not have the threads of its parent.
-                self._process = os.getpid()
-                self._thread, self._running = ThreadPoolExecutor(1, "health"), None
             if self._running is None or self._running.done():
                 self._running = self._thread.submit(_check_in_context, self._check, get_current())
             return self._running

@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from freezer_api.errors import Unavailable
-from freezer_api.repository.forks import call_after_fork
 
 LOG = logging.getLogger(__name__)
 
@@ -92,17 +91,12 @@ class Call:
 
 
 class Outages:
-    """The outages of one store, shared by threads. A forked process inherits those known at the fork."""
+    """The outages of one store, shared by threads."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._places: set[str] = set()
         self._answered: dict[str, float] = {}
-        self.restart()
-        call_after_fork(Outages.restart, self)
-
-    def restart(self) -> None:
-        """Forget the probe of another process."""
         self._lock = threading.Lock()
         self._probing = threading.Lock()
 
@@ -117,10 +111,10 @@ class Outages:
             with self._bounded(place, seconds, is_probe=False) as call:
                 yield call
             return
-        probing, request = self._probing, _REQUEST.get()
+        request = _REQUEST.get()
         # A request that was queued must not wait again.
         waited = 0.0 if request is None else request.waited
-        if not probing.acquire(timeout=max(0.0, PROBE_WAIT_TIMEOUT - waited)):
+        if not self._probing.acquire(timeout=max(0.0, PROBE_WAIT_TIMEOUT - waited)):
             raise Unavailable
         try:
             # The previous probe may have ended the outage.
@@ -130,7 +124,7 @@ class Outages:
             ) as call:
                 yield call
         finally:
-            probing.release()
+            self._probing.release()
 
     @contextmanager
     def _bounded(self, place: str, seconds: float, *, is_probe: bool) -> Iterator[Call]:

@@ -59,8 +59,8 @@ class Page:
 class Repository(Protocol):
     """Documents of all kinds. Every method may raise ``Unavailable`` or ``StoreFailed``.
 
-    Where a kind is ``keyed_by_id`` the key of a document is the id in it. Threads and forked processes may share a
-    repository.
+    Where a kind is ``keyed_by_id`` the key of a document is the id in it. Threads may share a repository.
+    Processes may share one that was not used before they were forked.
     """
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The health check for load balancers."""
 
-import os
 import threading
-import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,7 +9,6 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api.middleware.healthcheck import Readiness
 from freezer_api.repository.protocol import Repository
 from tests.functional.client import Client
 from tests.functional.conftest import Identity, app
@@ -125,17 +122,6 @@ class TestStore:
         goes_on.set()
         while health() != (200, b"OK\nOK"):
             pass
-
-    def test_forked_process_checks_the_store_itself(self, conf: cfg.ConfigOpts, store: Disturbed) -> None:
-        readiness = Readiness(store.check)
-        assert readiness.failure() is None
-        with warnings.catch_warnings():
-            # Python warns about a fork with threads, which is intended here.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            child = os.fork()
-        if child == 0:
-            os._exit(0 if readiness.failure() is None else 1)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 @pytest.mark.parametrize("where", ["configuration", "paste file"])

@@ -17,7 +17,6 @@ from freezer_api.repository.elastic import answers, failures
 from freezer_api.repository.elastic import dialect as dialects
 from freezer_api.repository.elastic.dialect import Dialect, NotSupported
 from freezer_api.repository.elastic.failures import Failure
-from freezer_api.repository.forks import call_after_fork
 from freezer_api.repository.outages import PROBE_TIMEOUT, Outages
 
 LOG = logging.getLogger(__name__)
@@ -93,7 +92,7 @@ class _Headers(NamedTuple):
 class Connection:
     """Calls to a cluster. ``deadline`` (seconds) bounds a call with all its attempts, ``timeout`` one attempt.
 
-    During an outage a call is a short attempt at each node. Threads and forked processes may share a connection.
+    During an outage a call is a short attempt at each node. Threads may share a connection.
     """
 
     def __init__(
@@ -121,7 +120,6 @@ class Connection:
         self._outages = Outages(clock)
         self._headers: _Headers | None = None
         self._pool = open_pool()
-        call_after_fork(Connection.reopen, self)
 
     @property
     def write_timeout(self) -> str:
@@ -266,10 +264,6 @@ class Connection:
         else:
             pool.mark_live(node)
         return (None, failure) if failure.text else (answer, failure)
-
-    def reopen(self) -> None:
-        """Use new connections and leave the open ones, which belong to the parent process."""
-        self._pool = self._open_pool()
 
     def close(self) -> None:
         """Close all connections."""

@@ -26,8 +26,7 @@ class BoundedCalls:
     """Makes calls in worker threads, as many as there are calls at the same time.
 
     While a call goes on after its time limit, other calls are refused, so that threads do not pile up behind a
-    disk that hangs. ``on_recovery`` is called when the last one has returned. A forked process needs calls of its
-    own.
+    disk that hangs. ``on_recovery`` is called when the last one has returned.
     """
 
     def __init__(self, on_recovery: Callable[[], None]) -> None:

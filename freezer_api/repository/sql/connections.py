@@ -1,30 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that belong to one thread, and to one process."""
+"""Connections that belong to one thread."""
 
 import threading
 import weakref
 from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.pool import Pool
-
-from freezer_api.repository.forks import call_after_fork
-
-_POOLS_OF_PARENT: list[Pool] = []
-"""Pools from before a fork. Their connections are the parent's: the child keeps them, so that none is closed."""
-
-
-def renew_after_fork(engine: Engine) -> None:
-    """Give forked processes a new pool, and leave connections of the parent process untouched.
-
-    oslo.db discards connections of the parent when they are used; that closes them in the parent, too.
-    """
-    call_after_fork(_renew_pool, engine)
-
-
-def _renew_pool(engine: Engine) -> None:
-    _POOLS_OF_PARENT.append(engine.pool)
-    engine.dispose(close=False)
 
 
 class ThreadConnections:
@@ -32,7 +13,7 @@ class ThreadConnections:
 
     ``is_usable`` checks the connection of a thread before each use; if it is not usable any more, or was
     invalidated, the thread gets another one. At most ``maximum`` threads keep theirs, if it is set; other
-    threads take one for each use. A forked process starts with none.
+    threads take one for each use.
     """
 
     def __init__(
@@ -41,9 +22,7 @@ class ThreadConnections:
         self._engine = engine
         self._is_usable = is_usable
         self._maximum = maximum
-        self._of_parent: list[Connection] = []
         self._start()
-        call_after_fork(ThreadConnections.forget, self)
 
     def _start(self) -> None:
         self._local = threading.local()
@@ -75,11 +54,6 @@ class ThreadConnections:
         """Return the connection to the engine unless this thread keeps it."""
         if taken is not getattr(self._local, "connection", None):
             taken.close()
-
-    def forget(self) -> None:
-        """Start without connections in a forked process. Those of the parent are kept, so that none is closed."""
-        self._of_parent += self._all
-        self._start()
 
     def close(self) -> None:
         """Close all connections, those of other threads too."""

@@ -29,7 +29,7 @@ from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Out
 from freezer_api.repository.sql import server_errors as errors
 from freezer_api.repository.sql.access import KeyExists
 from freezer_api.repository.sql.admin import SQLAdmin, check_version
-from freezer_api.repository.sql.connections import ThreadConnections, renew_after_fork
+from freezer_api.repository.sql.connections import ThreadConnections
 from freezer_api.repository.sql.dialects import MYSQL, build_creation, clock
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES, VERSIONS
@@ -125,7 +125,6 @@ def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> En
     event.remove(engine, "handle_error", exc_filters.handler)
     event.listen(engine, "handle_error", _classify)
     driver.listen(engine)
-    renew_after_fork(engine)
     return engine
 
 

@@ -41,13 +41,12 @@ from freezer_api.errors import (
     TooLarge,
     Unavailable,
 )
-from freezer_api.repository.forks import call_after_fork
 from freezer_api.repository.outages import CHECKING, EVERYWHERE, READING, WRITING, Call, Outages
 from freezer_api.repository.sql.access import KeyExists
 from freezer_api.repository.sql.admin import SQLAdmin, check_version, current_version
 from freezer_api.repository.sql.bounded_calls import BoundedCalls, StillRunning
 from freezer_api.repository.sql.compiled import compile_select
-from freezer_api.repository.sql.connections import ThreadConnections, renew_after_fork
+from freezer_api.repository.sql.connections import ThreadConnections
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
 
@@ -136,15 +135,10 @@ class SQLiteAccess:
             event.listen(engine, "handle_error", _replace_error, retval=True)
         self.connections = ThreadConnections(self.reading, partial(_is_of_file, str(path.absolute())))
         self._outages = Outages()
-        self._start()
-        call_after_fork(SQLiteAccess._start, self)
-        self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
-        self._newest = {name: select(func.max(table.table.c.created)) for name, table in TABLES.items()}
-
-    def _start(self) -> None:
-        """Start without threads, and with a free lock, also in a forked process."""
         self._calls = BoundedCalls(partial(self._outages.answered, EVERYWHERE))
         self.write_lock = threading.Lock()
+        self._inserts = {name: insert(table.table).inline() for name, table in TABLES.items()}
+        self._newest = {name: select(func.max(table.table.c.created)) for name, table in TABLES.items()}
 
     def _call(self, place: str, seconds: float, work: Callable[[Call], _Result]) -> _Result:
         with self._outages.call(place, seconds) as call:
@@ -319,7 +313,6 @@ def _create_engine(
         hide_parameters=True,
     )
     _drop_connections_to_other_files(engine, file)
-    renew_after_fork(engine)
     return engine
 
 

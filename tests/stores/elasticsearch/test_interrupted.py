@@ -84,7 +84,7 @@ def interrupted(place, ending, chosen, *, abandoned=False):
     whole = copied(place, repository, lambda _made: None)
     for last in chosen(whole.calls):
         expected = prepared(place, abandoned=abandoned)
-        child = Child(lambda last=last: copied(place, repository, lambda made: made == last and ending()))
+        child = Child(lambda last=last: copied(place, place.repository(), lambda made: made == last and ending()))
         child.stopped()
         if last > whole.blocking:
             expected = after_changes(expected)

@@ -2,7 +2,6 @@
 """The driver in this process, behind a proxy that disturbs its requests."""
 
 import logging
-import multiprocessing
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -194,22 +193,6 @@ def test_requests_go_to_the_other_node_if_one_is_down(connect: Connect, proxy: P
         repository = ElasticRepository(connect(away.url, proxy.url), prefix)
         for number in range(6):
             assert repository.create(JOBS, f"j{number}", job(f"j{number}")).version == 1
-
-
-def test_forked_process_has_its_own_connections(repository: ElasticRepository) -> None:
-    repository.create(JOBS, "parent", job("parent"))
-    child = multiprocessing.get_context("fork").Process(
-        target=lambda: repository.create(JOBS, "child", job("child"))
-    )
-    child.start()
-    while child.is_alive():
-        assert repository.get(JOBS, "parent") is not None
-    child.join()
-
-    assert child.exitcode == 0
-    # As in a forked child process.
-    repository._connection.reopen()
-    assert found(repository) == ["parent", "child"]
 
 
 FOREIGN = {

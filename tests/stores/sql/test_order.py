@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """SQL databases serialize creations, so that documents become visible in the order of their creation time."""
 
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +9,7 @@ import pytest
 
 from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Repository
-from tests.contract.asking import JOBS, found, job, keep, keys_of
+from tests.contract.asking import JOBS, found, job, keys_of
 from tests.contract.conftest import address, opened, repository
 from tests.contract.drivers import Driver, find_driver
 from tests.support.needs import SQL, on
@@ -65,19 +64,3 @@ def test_creations_of_many_threads_become_visible_in_order(repository: Repositor
     whole = found(repository)
     assert len(whole) == 8 * 20
     assert all(seen == whole[: len(seen)] for seen in lists)
-
-
-def test_forked_process_uses_connections_of_its_own(repository: Repository) -> None:
-    (stored,) = keep(repository, "one")
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            repository.create(JOBS, "child", job("child"))
-            code = len(found(repository)) == 2 and 7
-        finally:
-            os._exit(code)
-
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    assert found(repository) == ["one", "child"]
-    repository.replace(JOBS, "one", job("one"), stored.token)

@@ -57,14 +57,5 @@ def test_connection_to_a_moved_file_is_closed(repository, connections, path):
     assert found(repository) == ["one"]
 
 
-def test_forked_process_starts_without_connections(repository, connections):
-    mine = connections.take()
-    connections.forget()
-
-    assert connections.take() is not mine
-    assert found(repository) == ["one"]
-    mine.close()
-
-
 def test_unused_repository_can_be_closed(opened):
     opened().close()

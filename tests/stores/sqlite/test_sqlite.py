@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Failures of a SQLite file: other writers, broken files, full disks, forks, a hanging file system."""
+"""Failures of a SQLite file: other writers, broken files, full disks, a hanging file system."""
 
 import os
 import re
@@ -17,7 +17,6 @@ from sqlalchemy import event
 
 from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
-from freezer_api.repository.sql import connections
 from freezer_api.repository.sql.admin import sync
 from freezer_api.repository.sql.bounded_calls import StillRunning
 from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
@@ -350,46 +349,6 @@ def test_exit_during_a_statement_is_not_an_error_of_the_store(path, caplog):
         connection.exec_driver_sql("SELECT 1")
     engine.dispose()
     assert caplog.text == ""
-
-
-def in_child(work):
-    """Run the work in a forked process, where it has to return 7."""
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            code = work()
-        finally:
-            os._exit(code)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-
-
-class TestForks:
-    def test_forked_process_can_write_although_its_parent_was_writing(self, repository):
-        with repository._access.write_lock, repository._access.writing.connect():
-            in_child(lambda: repository.create(JOBS, "child", job("child")).version + 6)
-
-        assert found(repository) == ["child"]
-
-    def test_forked_process_can_read_although_its_parent_hangs(self, repository):
-        keep(repository, "one")
-        hang = threading.Event()
-        with pytest.raises(StillRunning):
-            repository._access._calls.call(hang.wait, 0.01)
-        in_child(lambda: repository.get(JOBS, "one").version + 6)
-        hang.set()
-
-    def test_forked_process_does_not_close_connections_of_its_parent(self, repository):
-        keep(repository, "one")
-        with repository._access.reading.connect() as connection:
-            mine = connection.connection.driver_connection
-        connections._renew_pool(repository._access.reading)
-
-        with repository._access.reading.connect() as connection:
-            assert connection.connection.driver_connection is not mine
-        assert mine.execute("SELECT count(*) FROM freezer_jobs").fetchone() == (1,)
-        # In the parent, which may close its connections.
-        connections._POOLS_OF_PARENT.pop().dispose()
 
 
 def test_store_is_unavailable_while_its_file_system_hangs(path):

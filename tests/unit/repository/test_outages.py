@@ -8,7 +8,7 @@ import pytest
 
 from freezer_api.errors import Unavailable
 from freezer_api.repository import outages as module
-from freezer_api.repository.outages import EVERYWHERE, READING, WRITING, Outages, one_request
+from freezer_api.repository.outages import READING, WRITING, Outages, one_request
 
 
 class Clock:
@@ -179,11 +179,3 @@ def test_time_of_successful_calls_is_not_part_of_the_deadline(outages: Outages, 
         succeed(outages, clock, after=3.0)
         for _ in range(1000):
             succeed(outages, clock, after=0.1)
-
-
-def test_forked_process_probes_although_its_parent_was_probing(outages: Outages, clock: Clock) -> None:
-    fail(outages, clock, everywhere=True)
-    with outages.call(READING, 4.0):
-        outages.restart()
-        succeed(outages, clock)
-    assert not outages.has(EVERYWHERE)
