@@ -11,14 +11,14 @@ import falcon
 
 from freezer_api.api import discovery, errors
 from freezer_api.api.list_limiter import ListLimiter
-from freezer_api.api.routes import Route
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Exchange
 from freezer_api.documents.fields import is_id
 from freezer_api.documents.limits import Limits
 from freezer_api.middleware.identity import caller_of
-from freezer_api.policies import roles
+from freezer_api.policies import OTHER_PROJECTS
 from freezer_api.policy.enforcer import Enforcement
+from freezer_api.routes import Route
 
 App = falcon.App[falcon.Request, falcon.Response]
 Responder = Callable[..., None]
@@ -96,7 +96,7 @@ class Application:
             exchange.require(route.rule)
             if exchange.scope.project_id != exchange.caller.project_id:
                 # A policy file that opens a rule to everyone opens it within the project of the token only.
-                exchange.require(roles.OTHER_PROJECTS)
+                exchange.require(OTHER_PROJECTS)
                 if not is_id(project_id or ""):
                     raise falcon.HTTPRouteNotFound
             handler(exchange, *ids.values())

@@ -4,7 +4,6 @@
 from functools import partial
 
 from freezer_api.api.discovery import home_resource
-from freezer_api.api.routes import ROUTES
 from freezer_api.api.search import View
 from freezer_api.api.version import Version
 from freezer_api.context import Caller
@@ -13,6 +12,7 @@ from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.registry import KINDS
 from freezer_api.operations.scope import Scope
+from freezer_api.routes import ROUTES
 
 _HIDDEN = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}
 _NEVER_SHOWN = {name: [path for path in paths if "." not in path] for name, paths in _HIDDEN.items()}

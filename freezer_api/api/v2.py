@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 from freezer_api.api.discovery import home_resource
-from freezer_api.api.routes import ROUTES_OF_V2
 from freezer_api.api.search import Meaning, View, no_paths
 from freezer_api.api.version import Accept, Version
 from freezer_api.context import Caller
@@ -21,6 +20,7 @@ from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import NULL, Value, as_value
 from freezer_api.operations.scope import Scope
 from freezer_api.repository import query as q
+from freezer_api.routes import ROUTES_OF_V2
 
 _CLIENT = {
     "hostname": None,

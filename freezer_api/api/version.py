@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from freezer_api.api.routes import Route
 from freezer_api.api.search import View
 from freezer_api.context import Caller
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
 from freezer_api.operations.scope import Scope
+from freezer_api.routes import Route
 
 Accept = Callable[[Document], Document]
 """Validates a body, and returns its document or patch. Raises ``Invalid``."""

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from freezer_api.api.routes import ROUTES_OF_V2
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.documents import jobs, sessions
 from freezer_api.errors import Invalid
+from freezer_api.routes import ROUTES_OF_V2
 from freezer_reference.operations import GENERAL_ERRORS, Operation, operations
 from tests.docs import console
 from tests.functional.notation import load, requests

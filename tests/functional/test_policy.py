@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from oslo_config import cfg
 
-from freezer_api.api.routes import ROUTES, ROUTES_OF_V2
+from freezer_api.routes import ROUTES, ROUTES_OF_V2
 from tests.functional.versions import V1, Version
 
 pytestmark = pytest.mark.any_store

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from oslo_config import cfg
 
-from freezer_api.api.routes import ROUTES, ROUTES_OF_V2, Route
 from freezer_api.middleware.request_log import RequestLog
 from freezer_api.policies import enforcer, list_rules
 from freezer_api.repository.protocol import Repository
+from freezer_api.routes import ROUTES, ROUTES_OF_V2, Route
 from tests.functional.client import Answer, Client
 from tests.functional.conftest import app
 from tests.functional.versions import Version, in_v1, in_v2

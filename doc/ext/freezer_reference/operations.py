@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from oslo_policy.policy import RuleDefault
 
 from freezer_api import policies
-from freezer_api.api.routes import Route
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.documents import actions, backups, clients, fields, jobs, sessions
@@ -19,6 +18,7 @@ from freezer_api.documents.fields import Field, Schema
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.registry import KINDS
 from freezer_api.documents.schedules import RESULTS
+from freezer_api.routes import Route
 
 VERSIONS = (V1, V2)
 KIND_OF = {kind.name: kind for kind in KINDS}

@@ -9,10 +9,10 @@ from oslo_config import cfg
 
 from freezer_api.api.application import Application
 from freezer_api.api.list_limiter import ListLimiter
-from freezer_api.api.routes import Route
 from freezer_api.api.v1 import V1
 from freezer_api.documents.limits import DEFAULTS
 from freezer_api.policy.enforcer import Enforcement
+from freezer_api.routes import Route
 
 
 class Resource:
