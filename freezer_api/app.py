@@ -10,13 +10,9 @@ from wsgiref.types import WSGIApplication
 from oslo_config import cfg
 
 from freezer_api import __version__, pipeline
+from freezer_api.api import resources
 from freezer_api.api.application import Application
 from freezer_api.api.list_limiter import ListLimiter, max_lists
-from freezer_api.api.resources.actions import ActionsResource
-from freezer_api.api.resources.backups import BackupsResource
-from freezer_api.api.resources.clients import ClientsResource
-from freezer_api.api.resources.jobs import JobsResource
-from freezer_api.api.resources.sessions import SessionsResource
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
@@ -115,17 +111,17 @@ class ApplicationFactory:
         job_trusts = JobTrusts(repository, trusts, enforced=enforced)
         common: dict[str, Any] = {"clock": _now, "new_id": _new_id, "limits": limits}
         jobs = Jobs(repository, lookup, actions, job_trusts, membership, **common)
-        resources = {
-            "backups": BackupsResource(Backups(repository, _new_id, limits)),
-            "clients": ClientsResource(Clients(repository, lookup, _new_id, limits)),
-            "actions": ActionsResource(Actions(repository, _new_id, limits)),
-            "jobs": JobsResource(jobs),
-            "sessions": SessionsResource(
+        handlers = {
+            "backups": resources.BackupsResource(Backups(repository, _new_id, limits)),
+            "clients": resources.ClientsResource(Clients(repository, lookup, _new_id, limits)),
+            "actions": resources.ActionsResource(Actions(repository, _new_id, limits)),
+            "jobs": resources.JobsResource(jobs),
+            "sessions": resources.SessionsResource(
                 Sessions(repository, membership, clock=repository.now, new_id=_new_id, limits=limits)
             ),
         }
         list_limiter = ListLimiter(max_lists(limits.max_concurrent_lists, threads))
-        self._application = Application(resources, Enforcement(conf), limits, list_limiter, self._offered)
+        self._application = Application(handlers, Enforcement(conf), limits, list_limiter, self._offered)
 
     def offers(self, mount: str) -> bool:
         """Return whether a version has this path and is enabled."""

@@ -19,14 +19,20 @@ _V1, _V2 = "/v1", "/v2/{project_id}"
 
 def _rule(name: str, check: str, description: str, *others: tuple[str, str]) -> DocumentedRuleDefault:
     """Return the rule of the routes that name it, or of ``others``: each a method and a path below v2."""
-    operations = [
-        {"method": route.method, "path": prefix + route.path}
+    paths = [
+        (route.method, prefix + route.path)
         for route in ROUTES_OF_V2
         if route.rule == name
         for prefix in ((_V1, _V2) if route in ROUTES else (_V2,))
     ]
-    operations += [{"method": method, "path": _V2 + path} for method, path in others]
-    return DocumentedRuleDefault(name, check, description, operations, scope_types=["project"])
+    paths += [(method, _V2 + path) for method, path in others]
+    return DocumentedRuleDefault(
+        name,
+        check,
+        description,
+        [{"method": method, "path": path} for method, path in paths],
+        scope_types=["project"],
+    )
 
 
 _RULES = (

@@ -15,7 +15,6 @@ from freezer_api.api.version import Accept, Version
 from freezer_api.context import Caller
 from freezer_api.documents import actions, backups, clients, jobs, sessions
 from freezer_api.documents.fields import Document
-from freezer_api.documents.kind import Kind
 from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import NULL, Value, as_value
 from freezer_api.operations.scope import Scope
@@ -27,7 +26,7 @@ _CLIENT = {
     "description": None,
     **{name: list(values) for name, values in clients.CAPABILITIES.items()},
 }
-_JOB = {"session_id": "", "session_tag": 0, "description": ""}
+_JOB: Document = {"session_id": "", "session_tag": 0, "description": ""}
 _SESSION: Document = {
     "description": None,
     "result": None,
@@ -132,20 +131,12 @@ _HOME = {
 }
 
 
-def _job_of(accepted: Accept) -> Accept:
-    return lambda body: {**_JOB, **accepted(body)}
-
-
-def _session_of(accepted: Accept) -> Accept:
-    return lambda body: {**_SESSION, **accepted(body)}
+def _with(defaults: Document, accepted: Accept) -> Accept:
+    return lambda body: {**defaults, **accepted(body)}
 
 
 def _scope(caller: Caller, project_id: str | None) -> Scope:
     return Scope("project_id", project_id or "", caller.user_id, project_id)
-
-
-def _shown(kind: Kind, document: Document) -> Document:
-    return _SHOWN[kind.name](document)
 
 
 V2 = Version(
@@ -153,7 +144,7 @@ V2 = Version(
     prefix="/v2/{project_id}",
     routes=ROUTES_OF_V2,
     scope=_scope,
-    shown=_shown,
+    shown=lambda kind, document: _SHOWN[kind.name](document),
     views={
         kind.name: View(
             frozenset(_HIDDEN.get(kind.name, ())), _MEANINGS[kind.name], _OTHER_PATHS.get(kind.name, no_paths)
@@ -161,16 +152,11 @@ V2 = Version(
         for kind in KINDS
     },
     backup=backups.reported_with_status,
-    backup_patch=backups.patch_of,
     client=partial(clients.accepted, form=clients.STRICT_FORM),
-    client_patch=clients.patch_of,
     action=actions.strictly_accepted,
-    action_replacement=lambda body: actions.strictly_accepted(actions.without_id(body)),
     action_patch=partial(actions.patch_of, form=actions.STRICT_PATCH_FORM),
-    job=_job_of(jobs.accepted_with_id),
-    job_replacement=_job_of(partial(jobs.accepted, form=jobs.STRICT_FORM)),
+    job=_with(_JOB, jobs.accepted_with_id),
     job_patch=partial(jobs.accepted, form=jobs.STRICT_PATCH_FORM),
-    session=_session_of(partial(sessions.new, form=sessions.STRICT_FORM)),
-    session_replacement=_session_of(partial(sessions.replacement, form=sessions.STRICT_REPLACE_FORM)),
-    session_patch=sessions.patch_of,
+    session=_with(_SESSION, partial(sessions.new, form=sessions.STRICT_FORM)),
+    session_replacement=_with(_SESSION, partial(sessions.replacement, form=sessions.STRICT_REPLACE_FORM)),
 )

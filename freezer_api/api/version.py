@@ -32,18 +32,13 @@ class Version:
     shown: Callable[[Kind, Document], Document]
     views: Mapping[str, View]
     backup: Accept
-    backup_patch: Accept
     client: Accept
-    client_patch: Accept
     action: Accept
-    action_replacement: Accept
     action_patch: Accept
     job: Accept
-    job_replacement: Accept
     job_patch: Accept
     session: Accept
     session_replacement: Accept
-    session_patch: Accept
 
     @property
     def mount(self) -> str:

@@ -122,13 +122,9 @@ def strictly_accepted(body: Document) -> Document:
     return {**RETRY_DEFAULTS, **_checked(body, STRICT_FORM)}
 
 
-def without_id(body: Document) -> Document:
-    return dropped(body, ("action_id",))
-
-
 def patch_of(body: Document, form: Form = FORM) -> Document:
     """Validate a PATCH, and return it without the id and the owner."""
-    return _checked(without_id(body), form)
+    return _checked(dropped(body, ("action_id",)), form)
 
 
 def _checked(body: Document, form: Form) -> Document:

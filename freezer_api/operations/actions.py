@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on actions, the library for the actions of jobs."""
 
-from collections.abc import Callable
-
 from freezer_api.documents import actions
 from freezer_api.documents.fields import Document
-from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.documents.merge import deep_merge
 from freezer_api.operations.scope import Scope
 from freezer_api.operations.scoped import DocumentOperations
-from freezer_api.repository.protocol import Repository, Stored
+from freezer_api.repository.protocol import Stored
 
 
 class Actions(DocumentOperations):
-    """Actions of a scope; ``new_id`` returns an unused id."""
+    """Actions of a scope. Jobs keep their copies of a deleted action."""
 
-    def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
-        super().__init__(repository, actions.ACTIONS, limits)
-        self._new_id = new_id
+    kind = actions.ACTIONS
 
     def create(self, scope: Scope, action: Document) -> Stored:
         """Create an action under its own id or a new one. Raises ``AlreadyExists`` if the id is taken."""
@@ -34,7 +29,3 @@ class Actions(DocumentOperations):
             return deep_merge(actions.nested(action) if patch and scope.by_project else action, patch)
 
         return self._documents.patch(scope, action_id, change)
-
-    def delete(self, scope: Scope, action_id: str) -> None:
-        """Delete the action; jobs keep their copies."""
-        self._documents.delete(scope, action_id)

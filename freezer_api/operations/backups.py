@@ -1,24 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operations on backups."""
 
-from collections.abc import Callable
-
 from freezer_api.context import Caller
 from freezer_api.documents import backups
 from freezer_api.documents.fields import Document
-from freezer_api.documents.limits import DEFAULTS, Limits
 from freezer_api.errors import NotFound
 from freezer_api.operations.scope import Scope
 from freezer_api.operations.scoped import DocumentOperations, shown_id
-from freezer_api.repository.protocol import Repository, Stored
+from freezer_api.repository.protocol import Stored
 
 
 class Backups(DocumentOperations):
-    """Backups of a scope; ``new_id`` returns an unused id."""
+    """Backups of a scope."""
 
-    def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
-        super().__init__(repository, backups.BACKUPS, limits)
-        self._new_id = new_id
+    kind = backups.BACKUPS
 
     def create(self, scope: Scope, caller: Caller, report: Document) -> Stored:
         """Create a backup with the name of the caller."""
@@ -28,7 +23,7 @@ class Backups(DocumentOperations):
     def patch(self, scope: Scope, backup_id: str, patch: Document) -> Stored:
         return self._documents.patch(scope, backup_id, lambda backup: backups.patched(backup, patch))
 
-    def delete(self, scope: Scope, backup_id: str) -> None:
+    def delete(self, scope: Scope, id_: str) -> None:
         """Delete the backup. Raises ``NotFound`` in a project if it does not exist."""
-        if not self._documents.delete(scope, backup_id) and scope.by_project:
-            raise NotFound(shown_id(backup_id))
+        if not self._documents.delete(scope, id_) and scope.by_project:
+            raise NotFound(shown_id(id_))

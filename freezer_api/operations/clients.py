@@ -15,13 +15,15 @@ from freezer_api.operations.duplicates import unite
 from freezer_api.operations.pages import bounded_page
 from freezer_api.operations.rewrite import retry_on_conflict, rewrite
 from freezer_api.operations.scope import Scope, central_key
-from freezer_api.operations.scoped import ScopedDocuments
+from freezer_api.operations.scoped import DocumentOperations
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Any, Query
 
 
-class Clients:
+class Clients(DocumentOperations):
     """Manages the clients of a scope; ``new_id`` returns a ``uuid``."""
+
+    kind = CLIENTS
 
     def __init__(
         self,
@@ -30,22 +32,20 @@ class Clients:
         new_id: Callable[[], str],
         limits: Limits = DEFAULTS,
     ) -> None:
+        super().__init__(repository, new_id, limits)
         self._repository = repository
-        self._limits = limits
-        self._clients = ScopedDocuments(repository, CLIENTS, limits)
         self._lookup = clients
-        self._new_id = new_id
 
     def search(self, scope: Scope, query: Query) -> Page:
         """Return a page of the scope's clients, in a project also of central ones."""
         if not scope.by_project:
-            return self._clients.search(scope, query)
+            return super().search(scope, query)
         seen = Any((scope.condition, OF_ALL_PROJECTS))
         query = replace(query, conditions=(seen, *query.conditions))
         return bounded_page(self._repository, CLIENTS, query, self._limits.max_page_bytes)
 
-    def get(self, scope: Scope, client_id: str) -> Stored:
-        return self._lookup.get(scope, client_id)
+    def get(self, scope: Scope, id_: str) -> Stored:
+        return self._lookup.get(scope, id_)
 
     def register(self, scope: Scope, client: Document) -> Stored:
         """Create a client. Raise ``AlreadyExists`` if the scope has one of this id, or any project a central one.
@@ -55,7 +55,7 @@ class Clients:
         client_id, stored = client["client_id"], None
         if not self._lookup.all_own(scope, client_id):
             self._check_not_central(scope, client_id)
-            stored = self._clients.create(scope, client_id, self._with_uuid(client))
+            stored = self._documents.create(scope, client_id, self._with_uuid(client))
         # v2 may have created one in between, or a process may have been killed before it united them.
         kept = retry_on_conflict(lambda: self._unite(scope, client_id))
         if stored is None or (kept is not None and _is_another(kept, stored)):
@@ -86,7 +86,7 @@ class Clients:
             return self._update(own, client)
         self._check_not_central(scope, client["client_id"])
         try:
-            return self._clients.create(scope, client["client_id"], self._with_uuid(client))
+            return self._documents.create(scope, client["client_id"], self._with_uuid(client))
         except AlreadyExists as error:
             raise Conflict(str(error)) from None
 
@@ -155,11 +155,11 @@ class Clients:
             change,
         )
 
-    def delete(self, scope: Scope, client_id: str) -> None:
+    def delete(self, scope: Scope, id_: str) -> None:
         """Delete the client if it exists. Raises ``Forbidden`` for a central client of another project."""
 
         def attempt() -> None:
-            stored = self._lookup.find(scope, client_id)
+            stored = self._lookup.find(scope, id_)
             if stored is not None:
                 self._repository.delete(CLIENTS, _changeable(scope, stored).key, stored.token)
 

@@ -20,7 +20,9 @@ from freezer_api.repository.query import Condition
 
 
 class Jobs(DocumentOperations):
-    """Jobs of a scope; ``clock`` returns epoch seconds, ``new_id`` an unused id."""
+    """Jobs of a scope; ``clock`` returns epoch seconds."""
+
+    kind = jobs.JOBS
 
     def __init__(
         self,
@@ -34,14 +36,12 @@ class Jobs(DocumentOperations):
         new_id: Callable[[], str],
         limits: Limits = DEFAULTS,
     ) -> None:
-        super().__init__(repository, jobs.JOBS, limits)
-        self._limits = limits
+        super().__init__(repository, new_id, limits)
         self._lookup = clients
         self._actions = job_actions
         self._trusts = trusts
         self._membership = membership
         self._clock = clock
-        self._new_id = new_id
 
     def create(self, scope: Scope, job: Document, delegator: Delegator | None) -> Stored:
         """Create a job with new times, under its own id or a new one."""
@@ -148,15 +148,15 @@ class Jobs(DocumentOperations):
         self._rewrite(scope, job_id, change)
         return answers[0]
 
-    def delete(self, scope: Scope, job_id: str, delegator: Delegator | None = None) -> None:
+    def delete(self, scope: Scope, id_: str, delegator: Delegator | None = None) -> None:
         """Delete the job, remove it from its session and revoke its trust; its actions are kept."""
-        stored = self._documents.find(scope, job_id)
+        stored = self._documents.find(scope, id_)
         if stored is None:
             return
         around = scope.around(stored.document)
-        self._membership.leave(around, job_id)
-        self._documents.delete(scope, job_id)
-        self._membership.leave(around, job_id)
+        self._membership.leave(around, id_)
+        self._documents.delete(scope, id_)
+        self._membership.leave(around, id_)
         trust_id = jobs.trust_of(stored.document)
         self._trusts.release(around, delegator, () if trust_id is None else (trust_id,))
 

@@ -173,13 +173,21 @@ class ScopedDocuments:
 
 
 class DocumentOperations:
-    """The operations that several kinds have in common."""
+    """The operations that several kinds have in common; ``new_id`` returns an unused id."""
 
-    def __init__(self, repository: Repository, kind: Kind, limits: Limits) -> None:
-        self._documents = ScopedDocuments(repository, kind, limits)
+    kind: Kind
+
+    def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
+        self._documents = ScopedDocuments(repository, self.kind, limits)
+        self._new_id = new_id
+        self._limits = limits
 
     def search(self, scope: Scope, query: Query) -> Page:
         return self._documents.search(scope, query)
 
     def get(self, scope: Scope, id_: str) -> Stored:
         return self._documents.get(scope, id_)
+
+    def delete(self, scope: Scope, id_: str) -> None:
+        """Delete the document if it exists."""
+        self._documents.delete(scope, id_)

@@ -15,7 +15,9 @@ from freezer_api.repository.protocol import Repository, Stored
 
 
 class Sessions(DocumentOperations):
-    """Sessions of a scope; ``clock`` returns epoch seconds, ``new_id`` an unused id."""
+    """Sessions of a scope; ``clock`` returns epoch seconds."""
+
+    kind = sessions.SESSIONS
 
     def __init__(
         self,
@@ -26,10 +28,9 @@ class Sessions(DocumentOperations):
         new_id: Callable[[], str],
         limits: Limits = DEFAULTS,
     ) -> None:
-        super().__init__(repository, sessions.SESSIONS, limits)
+        super().__init__(repository, new_id, limits)
         self._membership = membership
         self._clock = clock
-        self._new_id = new_id
 
     def create(self, scope: Scope, session: Document) -> Stored:
         id_ = self._new_id()
@@ -65,19 +66,19 @@ class Sessions(DocumentOperations):
         if sessions.retriggers(old, new):
             self._membership.retrigger(scope.around(new), new)
 
-    def delete(self, scope: Scope, session_id: str) -> None:
+    def delete(self, scope: Scope, id_: str) -> None:
         """Delete the session and release its jobs."""
         seen: list[Document] = []
 
         def release(session: Document) -> None:
             members = sessions.members(session)
-            self._membership.release(scope.around(session), session_id, members, also_pending=True)
+            self._membership.release(scope.around(session), id_, members, also_pending=True)
 
         def before(stored: Stored) -> None:
             seen.append(stored.document)
             release(stored.document)
 
-        self._documents.delete(scope, session_id, before)
+        self._documents.delete(scope, id_, before)
         for session in seen:
             release(session)
 

@@ -13,7 +13,7 @@ from jsonschema import Draft4Validator
 
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
-from freezer_api.documents import jobs, sessions
+from freezer_api.documents import backups, clients, jobs, sessions
 from freezer_api.errors import Invalid
 from freezer_api.routes import ROUTES_OF_V2
 from freezer_reference.operations import GENERAL_ERRORS, Operation, operations
@@ -92,12 +92,14 @@ def test_documented_statuses_are_those_of_recorded_requests() -> None:
 
 
 _ACCEPT = {
-    "backups": {"create": "backup", "patch": "backup_patch"},
-    "clients": {"create": "client", "patch": "client_patch"},
-    "actions": {"create": "action", "put": "action_replacement", "patch": "action_patch"},
-    "jobs": {"create": "job", "put": "job_replacement", "patch": "job_patch"},
-    "sessions": {"create": "session", "put": "session_replacement", "patch": "session_patch"},
+    "backups": {"create": "backup"},
+    "clients": {"create": "client"},
+    "actions": {"create": "action", "put": "action", "patch": "action_patch"},
+    "jobs": {"create": "job", "put": "job", "patch": "job_patch"},
+    "sessions": {"create": "session", "put": "session_replacement"},
 }
+_ACCEPT_PATCH = {"backups": backups.patch_of, "clients": clients.patch_of, "sessions": sessions.patch_of}
+"""Patches that both versions accept."""
 VALID: dict[str, Any] = {
     "backups": {"backup_name": "b", "container": "c", "hostname": "h", "status": "available"},
     "clients": {"client_id": "c", "hostname": "h", "supported_modes": ["fs"], "is_central": False},
@@ -137,6 +139,8 @@ def _accepts(one: Operation, body: Any) -> bool:
             return jobs.event_of(body) in jobs.EVENTS
         if one.route.handler == "act":
             return sessions.action_of(body) is not None
+        if one.route.handler == "patch" and one.route.resource in _ACCEPT_PATCH:
+            return _ACCEPT_PATCH[one.route.resource](body) is not None
         getattr(V1 if one.version == "v1" else V2, _ACCEPT[one.route.resource][one.route.handler])(body)
     except Invalid:
         return False
