@@ -14,6 +14,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,10 @@ from oslo_policy import policy
 from freezer_api import app, bootstrap, embedded
 from freezer_api.context import Caller
 from freezer_api.keystone import options as keystone
-from freezer_api.middleware.auth_token import AuthToken
+from freezer_api.middleware.auth_token import authenticate
 from freezer_api.middleware.dispatch import Mounts
-from freezer_api.middleware.identity import RequireIdentity, StripIdentityHeaders
-from freezer_api.middleware.request_log import RequestLog
+from freezer_api.middleware.identity import require_identity, strip_identity_headers
+from freezer_api.middleware.request_log import log_requests
 from freezer_api.policies import list_rules
 from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.sql.sqlite import open_sqlite
@@ -179,17 +180,17 @@ def _report(identity: Keystone, directory: Path) -> None:
         versions = app.ApplicationFactory(conf, repository)
         protocol = auth_token.AuthProtocol(api, {"oslo_config_config": conf})
         mounts = Mounts({"/v1": versions.version("/v1")}, versions.versions())
-        around = auth_token.AuthProtocol(RequireIdentity(mounts), {"oslo_config_config": conf})
+        around = auth_token.AuthProtocol(partial(require_identity, mounts), {"oslo_config_config": conf})
         resource = _resource()
-        authenticated = _with_identity(RequireIdentity(Mounts({}, resource)), identity)
+        authenticated = _with_identity(partial(require_identity, Mounts({}, resource)), identity)
         stacks: dict[str, Stack] = {
             "a resource of Falcon's": resource,
             "http_proxy_to_wsgi and a resource of Falcon's": HTTPProxyToWSGI(resource, {}),
             AUTHTOKEN: auth_token.AuthProtocol(resource, {"oslo_config_config": conf}),
             BARE: protocol,
-            FILTERS: RequestLog(StripIdentityHeaders(AuthToken(mounts, around))),
+            FILTERS: partial(log_requests, partial(strip_identity_headers, partial(authenticate, mounts, around))),
             "the pipeline as a whole": app.build(conf, repository).app,
-            ALONE: RequestLog(StripIdentityHeaders(authenticated)),
+            ALONE: partial(log_requests, partial(strip_identity_headers, authenticated)),
         }
         stacks |= {
             f"{AUTHTOKEN}, {cache}": auth_token.AuthProtocol(resource, {"oslo_config_config": conf, **settings})

@@ -4,6 +4,7 @@
 import logging
 import time
 import uuid
+from functools import partial
 from typing import Any
 from wsgiref.types import WSGIApplication
 
@@ -19,9 +20,9 @@ from freezer_api.api.version import Version
 from freezer_api.conf import reading, values
 from freezer_api.keystone import trusts
 from freezer_api.middleware.healthcheck import Health
-from freezer_api.middleware.identity import StripIdentityHeaders
-from freezer_api.middleware.request_log import RequestLog
-from freezer_api.middleware.standalone import LoopbackOnly, StandaloneIdentity
+from freezer_api.middleware.identity import strip_identity_headers
+from freezer_api.middleware.request_log import log_requests
+from freezer_api.middleware.standalone import serve_loopback_only, set_identity
 from freezer_api.operations.actions import Actions
 from freezer_api.operations.backups import Backups
 from freezer_api.operations.client_lookup import ClientLookup
@@ -57,7 +58,7 @@ def build(
             "served"
         )
         return loaded._replace(app=_standalone(loaded.app))
-    return loaded._replace(app=RequestLog(StripIdentityHeaders(loaded.app)))
+    return loaded._replace(app=_logged(loaded.app))
 
 
 def build_standalone(
@@ -68,7 +69,11 @@ def build_standalone(
 
 
 def _standalone(app: WSGIApplication) -> WSGIApplication:
-    return RequestLog(StripIdentityHeaders(LoopbackOnly(StandaloneIdentity(app))))
+    return _logged(partial(serve_loopback_only, partial(set_identity, app)))
+
+
+def _logged(app: WSGIApplication) -> WSGIApplication:
+    return partial(log_requests, partial(strip_identity_headers, app))
 
 
 def log_start(conf: cfg.ConfigOpts, store: object, address: str = "", *, has_paste_file: bool = True) -> None:

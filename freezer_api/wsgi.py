@@ -5,8 +5,10 @@ The command line belongs to the server and is not read. The configuration is rea
 those that ``OS_FREEZER_CONFIG_FILES`` lists, separated by semicolons.
 """
 
-from freezer_api.middleware.drain import DrainBody
+from functools import partial
+
+from freezer_api.middleware.drain import drain_body
 from freezer_api.middleware.uwsgi_body import with_chunked_bodies
 from freezer_api.service import initialize_app
 
-application = app = with_chunked_bodies(DrainBody(initialize_app()))
+application = app = with_chunked_bodies(partial(drain_body, initialize_app()))

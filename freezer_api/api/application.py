@@ -4,6 +4,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,9 +75,9 @@ class Application:
 
     def _paths(self, versions: Iterable[Version]) -> Mapping[str, dict[str, Responder]]:
         by_path: dict[str, dict[str, Responder]] = defaultdict(dict)
-        by_path["/"]["GET"] = discovery.Versions(self.offered).on_get
+        by_path["/"]["GET"] = partial(discovery.list_versions, self.offered)
         for version in versions:
-            by_path[version.mount]["GET"] = discovery.Home(version.home).on_get
+            by_path[version.mount]["GET"] = partial(discovery.show_home, version.home)
             for route in version.routes:
                 by_path[version.prefix + route.path][route.method] = self._responder(version, route)
         return by_path

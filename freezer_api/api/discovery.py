@@ -17,22 +17,15 @@ _V1_ALONE = {
 }
 
 
-class Versions:
-    """``GET /``, without an identity. ``offered`` are the paths of the versions, complete at the first request.
+def list_versions(offered: Collection[str], req: falcon.Request, resp: falcon.Response) -> None:
+    """Respond to ``GET /``, without an identity. ``offered`` are the paths of the versions.
 
     v1 alone is described as by releases that had no other version.
     """
-
-    def __init__(self, offered: Collection[str]) -> None:
-        self._offered = offered
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        _require(req, falcon.MEDIA_JSON)
-        newest_first = sorted(self._offered, reverse=True)
-        versions = (
-            [_V1_ALONE] if newest_first == ["/v1"] else [_version_entry(req, mount) for mount in newest_first]
-        )
-        _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, {"versions": versions})
+    _require(req, falcon.MEDIA_JSON)
+    newest_first = sorted(offered, reverse=True)
+    versions = [_V1_ALONE] if newest_first == ["/v1"] else [_version_entry(req, mount) for mount in newest_first]
+    _answer(resp, falcon.HTTP_300, falcon.MEDIA_JSON, {"versions": versions})
 
 
 def _version_entry(req: falcon.Request, mount: str) -> dict[str, Any]:
@@ -54,15 +47,10 @@ def home_resource(template: str, *methods: str) -> dict[str, Any]:
     }
 
 
-class Home:
-    """The JSON home document of a version, without a policy rule."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self._document = dict(document)
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        _require(req, falcon.MEDIA_JSON, "application/json-home")
-        _answer(resp, falcon.HTTP_200, "application/json-home", self._document)
+def show_home(document: Mapping[str, Any], req: falcon.Request, resp: falcon.Response) -> None:
+    """Respond with the JSON home document of a version, without a policy rule."""
+    _require(req, falcon.MEDIA_JSON, "application/json-home")
+    _answer(resp, falcon.HTTP_200, "application/json-home", document)
 
 
 def _require(req: falcon.Request, *media_types: str) -> None:
@@ -70,7 +58,7 @@ def _require(req: falcon.Request, *media_types: str) -> None:
         raise falcon.HTTPNotAcceptable
 
 
-def _answer(resp: falcon.Response, status: str, media_type: str, value: dict[str, Any]) -> None:
+def _answer(resp: falcon.Response, status: str, media_type: str, value: Mapping[str, Any]) -> None:
     resp.status = status
     resp.content_type = media_type
     resp.data = answer(value)

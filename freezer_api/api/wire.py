@@ -3,7 +3,7 @@
 
 import codecs
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import InitVar, dataclass
 
 import falcon
@@ -128,18 +128,13 @@ class Exchange:
         A scheduler's poll is not counted. Errors of the request are raised after the check of the limit.
         ``shown`` is that of :func:`search_of`.
         """
-        result: tuple[Query, bool] | FreezerError
         try:
-            result = self._query(kind, shown)
-        except FreezerError as error:
-            result = error
-        if not isinstance(result, FreezerError) and result[1]:
-            yield result[0]
-            return
-        with self._list_limiter.acquire(self.caller.project_id):
-            if isinstance(result, FreezerError):
-                raise result
-            yield result[0]
+            query, is_poll = self._query(kind, shown)
+        except FreezerError:
+            with self._list_limiter.acquire(self.caller.project_id):
+                raise
+        with nullcontext() if is_poll else self._list_limiter.acquire(self.caller.project_id):
+            yield query
 
     def _query(self, kind: Kind, shown: Condition | None) -> tuple[Query, bool]:
         """Return the query of a list, and whether it is a poll."""

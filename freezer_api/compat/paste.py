@@ -21,11 +21,12 @@ path                                                           paste files
 """
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, cast
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from freezer_api.middleware.dispatch import Mounts
-from freezer_api.middleware.identity import RequireIdentity
+from freezer_api.middleware.dispatch import ExactPath, Mounts
+from freezer_api.middleware.identity import require_identity
 
 Filter = Callable[[WSGIApplication], WSGIApplication]
 
@@ -71,40 +72,28 @@ def api_versions(global_conf: dict[str, Any], **_settings: str) -> WSGIApplicati
 class VersionNegotiator:
     """Respond to ``/`` with the list of versions. The filter precedes ``authtoken``, so ``/`` needs no token."""
 
-    def __init__(self, versions: WSGIApplication, app: WSGIApplication) -> None:
-        self._versions = versions
-        self._app = app
-
-    @classmethod
-    def factory(cls, global_conf: dict[str, Any], **settings: str) -> Filter:
+    @staticmethod
+    def factory(global_conf: dict[str, Any], **settings: str) -> Filter:
         versions = api_versions(global_conf, **settings)
-        return lambda app: cls(versions, app)
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        app = self._versions if environ["PATH_INFO"] in ("", "/") else self._app
-        return app(environ, start_response)
+        return lambda app: ExactPath("", versions, app)
 
 
-class ContextMiddleware(RequireIdentity):
+class ContextMiddleware:
     """Refuse requests without a confirmed identity. The filter follows ``authtoken``."""
 
-    @classmethod
-    def factory(cls, _global_conf: Any, **_settings: str) -> Filter:
-        return cls
+    @staticmethod
+    def factory(_global_conf: Any, **_settings: str) -> Filter:
+        return lambda app: partial(require_identity, app)
 
 
 class HealthApp:
     """Respond with 200 and an empty body to ``/v1/health``, which load balancers of the first releases probe."""
 
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
+    @staticmethod
+    def factory(_global_conf: Any, **_settings: str) -> Filter:
+        return lambda app: ExactPath("/v1/health", _respond_empty, app)
 
-    @classmethod
-    def factory(cls, _global_conf: Any, **_settings: str) -> Filter:
-        return cls
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != "/v1/health":
-            return self._app(environ, start_response)
-        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
-        return []
+def _respond_empty(_environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+    return []

@@ -35,9 +35,6 @@ _NUMBERS = (
 )
 _FLAGS = ("always_level", "dry_run", "encrypted", "no_incremental", "overwrite")
 
-TIME_STAMP = "backup_metadata.time_stamp"
-"""Epoch seconds; ``time_after`` and ``time_before`` search it."""
-
 METADATA_FIELDS = (
     *(Field(name, FILLED) for name in ("backup_name", "container", "hostname")),
     Field("time_stamp", ANY, Index.EPOCH),

@@ -3,6 +3,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
@@ -31,7 +32,7 @@ def auth_filter(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> Callable[[
     _check_auth_type(conf, settings)
     complete = {**settings, "oslo_config_config": conf}
     _check_packages(conf, settings)
-    return lambda app: AuthToken(app, auth_token.AuthProtocol(app, complete))
+    return lambda app: partial(authenticate, app, auth_token.AuthProtocol(app, complete))
 
 
 def _check_auth_type(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
@@ -81,33 +82,29 @@ def loses_audit_events(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> boo
     return _is_true(wanted) and find_spec("oslo_messaging") is None
 
 
-class AuthToken:
+def authenticate(
+    app: WSGIApplication, protocol: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     """Call keystonemiddleware's ``auth_token``, except for paths that need no identity.
 
     If Keystone is unreachable, respond with 503 in the shape of the API's errors.
     """
+    if is_open(environ):
+        return app(environ, start_response)
+    unavailable = []
 
-    def __init__(self, app: WSGIApplication, protocol: WSGIApplication) -> None:
-        self._app = app
-        self._protocol = protocol
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        if status.startswith("503") and not any(name.lower() == "retry-after" for name, _ in headers):
+            unavailable.append(status)
+            return lambda _data: None
+        return start_response(status, headers, exc_info)
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if is_open(environ):
-            return self._app(environ, start_response)
-        unavailable = []
-
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            if status.startswith("503") and not any(name.lower() == "retry-after" for name, _ in headers):
-                unavailable.append(status)
-                return lambda _data: None
-            return start_response(status, headers, exc_info)
-
-        try:
-            answer = self._protocol(environ, start)
-        except ClientException as error:
-            LOG.error("Keystone cannot be reached: %s", error)  # noqa: TRY400 - the stack is the library's
-            return _unavailable(start_response)
-        return _unavailable(start_response) if unavailable else answer
+    try:
+        answer = protocol(environ, start)
+    except ClientException as error:
+        LOG.error("Keystone cannot be reached: %s", error)  # noqa: TRY400 - the stack is the library's
+        return _unavailable(start_response)
+    return _unavailable(start_response) if unavailable else answer
 
 
 def _unavailable(start_response: StartResponse) -> Iterable[bytes]:

@@ -33,15 +33,10 @@ def drain(body: Any) -> bool:
     return False
 
 
-class DrainBody:
+def drain_body(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Read every body to its end before the response is sent."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        body = environ["wsgi.input"]
-        response = self._app(environ, start_response)
-        if environ.get("CONTENT_LENGTH") or environ.get("wsgi.input_terminated"):
-            drain(body)
-        return response
+    body = environ["wsgi.input"]
+    response = app(environ, start_response)
+    if environ.get("CONTENT_LENGTH") or environ.get("wsgi.input_terminated"):
+        drain(body)
+    return response

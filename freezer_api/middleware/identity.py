@@ -75,34 +75,28 @@ _STRIPPED = frozenset(
 """Every header that the auth-token middleware sets."""
 
 
-class StripIdentityHeaders:
+def strip_identity_headers(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     """Strip identity headers sent by clients before the pipeline runs, so that only its filters can set them.
 
     A token in ``X-Storage-Token`` moves to ``X-Auth-Token``, which filters and applications read.
     """
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        for name in _STRIPPED & environ.keys():
-            del environ[name]
-        stored = environ.pop("HTTP_X_STORAGE_TOKEN", None)
-        if stored and not environ.get("HTTP_X_AUTH_TOKEN"):
-            environ["HTTP_X_AUTH_TOKEN"] = stored
-        return self._app(environ, start_response)
+    for name in _STRIPPED & environ.keys():
+        del environ[name]
+    stored = environ.pop("HTTP_X_STORAGE_TOKEN", None)
+    if stored and not environ.get("HTTP_X_AUTH_TOKEN"):
+        environ["HTTP_X_AUTH_TOKEN"] = stored
+    return app(environ, start_response)
 
 
-class RequireIdentity:
+def require_identity(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     """Refuse requests without a confirmed identity with 401, except for paths that need none."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if not is_open(environ):
-            try:
-                caller_of(environ)
-            except Unauthorized as error:
-                return refuse(start_response, "401 Unauthorized", "Unauthorized", str(error))
-        return self._app(environ, start_response)
+    if not is_open(environ):
+        try:
+            caller_of(environ)
+        except Unauthorized as error:
+            return refuse(start_response, "401 Unauthorized", "Unauthorized", str(error))
+    return app(environ, start_response)

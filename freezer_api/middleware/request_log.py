@@ -25,41 +25,36 @@ WAITED = "freezer_api.waited"
 """The key of the seconds that the request waited for a thread of ``freezer-api``."""
 
 
-class RequestLog:
+def log_requests(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Assign a request id, which log lines and the header ``x-openstack-request-id`` have, and log the request.
 
     Leading double slashes of the path are merged.
     """
+    started = time.perf_counter()
+    if environ["PATH_INFO"].startswith("//"):
+        environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
+    if environ.get("SCRIPT_NAME", "").endswith("/"):
+        # Sent by mod_proxy_uwsgi of Apache.
+        environ["SCRIPT_NAME"] = environ["SCRIPT_NAME"].rstrip("/")
+    mark_open_path(environ)
+    request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
 
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
+    LogContext(environ)
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        started = time.perf_counter()
-        if environ["PATH_INFO"].startswith("//"):
-            environ["PATH_INFO"] = "/" + environ["PATH_INFO"].lstrip("/")
-        if environ.get("SCRIPT_NAME", "").endswith("/"):
-            # Sent by mod_proxy_uwsgi of Apache.
-            environ["SCRIPT_NAME"] = environ["SCRIPT_NAME"].rstrip("/")
-        mark_open_path(environ)
-        request_id = environ["openstack.request_id"] = _request_id(environ.get("HTTP_X_OPENSTACK_REQUEST_ID"))
+    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        if LOG.isEnabledFor(logging.INFO):
+            _log(environ, status, request_id, time.perf_counter() - started)
+        return start_response(status, [*headers, ("x-openstack-request-id", request_id)], exc_info)
 
-        LogContext(environ)
-
-        def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-            if LOG.isEnabledFor(logging.INFO):
-                _log(environ, status, request_id, time.perf_counter() - started)
-            return start_response(status, [*headers, ("x-openstack-request-id", request_id)], exc_info)
-
-        try:
-            with one_request(environ.get(WAITED, 0.0)):
-                return self._app(environ, start)
-        except Exception as error:  # noqa: BLE001 - a filter of the pipeline may raise any error
-            log_unexpected(environ["REQUEST_METHOD"], _path(environ), error)
-            return refuse(start, "500 Internal Server Error", *UNEXPECTED)
-        finally:
-            # Later log lines of the server in this thread must not have the id of this request.
-            _NO_REQUEST.update_store()
+    try:
+        with one_request(environ.get(WAITED, 0.0)):
+            return app(environ, start)
+    except Exception as error:  # noqa: BLE001 - a filter of the pipeline may raise any error
+        log_unexpected(environ["REQUEST_METHOD"], _path(environ), error)
+        return refuse(start, "500 Internal Server Error", *UNEXPECTED)
+    finally:
+        # Later log lines of the server in this thread must not have the id of this request.
+        _NO_REQUEST.update_store()
 
 
 class LogContext(RequestContext):

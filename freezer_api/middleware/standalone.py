@@ -22,20 +22,17 @@ _PROXY = {"HTTP_FORWARDED": "Forwarded", "HTTP_VIA": "Via", "HTTP_X_REAL_IP": "X
 _FORWARDED = "HTTP_X_FORWARDED_"
 
 
-class StandaloneIdentity:
+def set_identity(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
     """Set the identity of ``X-Auth-Token: <user>:<project>[:<role>,<role>...]``, ``demo`` without a token."""
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        identity = _identity(environ.get("HTTP_X_AUTH_TOKEN", ""))
-        if identity is not None:
-            _set_identity(environ, *identity)
-        elif not is_open(environ):
-            description = "The token is not of the form <user>:<project>[:<role>,<role>...]"
-            return refuse(start_response, "401 Unauthorized", "Unauthorized", description)
-        return self._app(environ, start_response)
+    identity = _identity(environ.get("HTTP_X_AUTH_TOKEN", ""))
+    if identity is not None:
+        environ["HTTP_X_IDENTITY_STATUS"] = "Confirmed"
+        environ["HTTP_X_USER_ID"], environ["HTTP_X_PROJECT_ID"], environ["HTTP_X_ROLES"] = identity
+        environ["HTTP_X_USER_NAME"] = environ["HTTP_X_USER_ID"]
+    elif not is_open(environ):
+        description = "The token is not of the form <user>:<project>[:<role>,<role>...]"
+        return refuse(start_response, "401 Unauthorized", "Unauthorized", description)
+    return app(environ, start_response)
 
 
 def _identity(token: str) -> tuple[str, str, str] | None:
@@ -49,29 +46,19 @@ def _identity(token: str) -> tuple[str, str, str] | None:
     return user, project, roles
 
 
-def _set_identity(environ: WSGIEnvironment, user: str, project: str, roles: str) -> None:
-    environ["HTTP_X_IDENTITY_STATUS"] = "Confirmed"
-    environ["HTTP_X_USER_ID"] = environ["HTTP_X_USER_NAME"] = user
-    environ["HTTP_X_PROJECT_ID"] = project
-    environ["HTTP_X_ROLES"] = roles
-
-
-class LoopbackOnly:
+def serve_loopback_only(
+    app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     """Refuse requests that come from another machine, from a proxy, or from a web page of another site.
 
     A web page can send requests to this machine from the user's browser, also under a name of its own that
     resolves to a loopback address; the browser then sends ``Origin`` or a foreign ``Host``. ``GET /`` and
     the health check stay open. Must run before filters that evaluate the headers of proxies.
     """
-
-    def __init__(self, app: WSGIApplication) -> None:
-        self._app = app
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        reason = None if _is_exempt(environ) else _foreign(environ)
-        if reason is not None:
-            return refuse(start_response, "403 Forbidden", "Access Forbidden", reason)
-        return self._app(environ, start_response)
+    reason = None if _is_exempt(environ) else _foreign(environ)
+    if reason is not None:
+        return refuse(start_response, "403 Forbidden", "Access Forbidden", reason)
+    return app(environ, start_response)
 
 
 def _is_exempt(environ: WSGIEnvironment) -> bool:

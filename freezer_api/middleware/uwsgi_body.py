@@ -2,6 +2,7 @@
 """Read chunked bodies under uWSGI, which does not decode them."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 try:
@@ -11,22 +12,18 @@ except ImportError:
 
 
 def with_chunked_bodies(app: WSGIApplication) -> WSGIApplication:
-    """Return the application, wrapped in :class:`ChunkedBodies` if the server is uWSGI."""
-    return app if chunked_read is None else ChunkedBodies(app, chunked_read)
+    """Return the application, wrapped in :func:`decode_chunks` if the server is uWSGI."""
+    return app if chunked_read is None else partial(decode_chunks, app, chunked_read)
 
 
-class ChunkedBodies:
+def decode_chunks(
+    app: WSGIApplication, read_chunk: Callable[[], bytes], environ: WSGIEnvironment, start_response: StartResponse
+) -> Iterable[bytes]:
     """Make a chunked body readable by ``wsgi.input``."""
-
-    def __init__(self, app: WSGIApplication, read_chunk: Callable[[], bytes]) -> None:
-        self._app = app
-        self._read_chunk = read_chunk
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
-            environ["wsgi.input"] = ChunkedBody(self._read_chunk)
-            environ["wsgi.input_terminated"] = True
-        return self._app(environ, start_response)
+    if environ.get("HTTP_TRANSFER_ENCODING", "").lower() == "chunked":
+        environ["wsgi.input"] = ChunkedBody(read_chunk)
+        environ["wsgi.input_terminated"] = True
+    return app(environ, start_response)
 
 
 class ChunkedBody:

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identity headers as Keystone's middleware sets them."""
 
+from functools import partial
+
 import pytest
 from oslo_config import cfg
 
-from freezer_api.middleware.request_log import RequestLog
+from freezer_api.middleware.request_log import log_requests
 from freezer_api.repository.protocol import Repository
 from tests.functional.client import Answer, Client
 from tests.functional.conftest import app
@@ -23,7 +25,7 @@ _BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 
 @pytest.fixture
 def client(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Client:
-    bare = RequestLog(app.ApplicationFactory(conf, repository).api())
+    bare = partial(log_requests, app.ApplicationFactory(conf, repository).api())
     return Client(bare, version, lambda _who: {})
 
 

@@ -8,12 +8,13 @@ until its rule is in a group.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pytest
 from oslo_config import cfg
 
-from freezer_api.middleware.request_log import RequestLog
+from freezer_api.middleware.request_log import log_requests
 from freezer_api.policies import enforcer, list_rules
 from freezer_api.repository.protocol import Repository
 from freezer_api.routes import ROUTES, ROUTES_OF_V2, Route
@@ -174,7 +175,9 @@ Ask = Callable[[Persona, str, str, Any], Answer]
 @pytest.fixture
 def ask(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Ask:
     """Sends requests for documents of the project ``library``."""
-    client = Client(RequestLog(app.ApplicationFactory(conf, repository).api()), version, lambda _who: {})
+    client = Client(
+        partial(log_requests, app.ApplicationFactory(conf, repository).api()), version, lambda _who: {}
+    )
 
     def asked(persona: Persona, method: str, path: str, body: Any = None) -> Answer:
         data = b"" if body is None else json.dumps(body).encode()

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 
 from freezer_api.documents.actions import ACTIONS
-from freezer_api.documents.backups import BACKUPS, TIME_STAMP
+from freezer_api.documents.backups import BACKUPS
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.kind import Kind
@@ -32,7 +32,7 @@ from freezer_api.repository.sql import index_text
 from .json_values import OBJECTS, SCALARS, nested, unchanged
 
 V1 = {kind.name: frozenset(path for path, field in kind.paths.items() if field.hidden) for kind in KINDS}
-EPOCH = BACKUPS.paths[TIME_STAMP]
+EPOCH = BACKUPS.paths["backup_metadata.time_stamp"]
 
 
 def finds(kind: Kind, document: Any, name: str, value: Any, hidden: Any = None) -> bool:

@@ -57,5 +57,5 @@ def test_broken_body_ends_the_drain() -> None:
 )
 def test_rest_of_a_body_is_read_after_an_error_if_its_end_is_known(environ: dict[str, Any], left: bytes) -> None:
     body = BytesIO(b"body")
-    response = drain.DrainBody(refuse)({"wsgi.input": body, **environ}, None)
+    response = drain.drain_body(refuse, {"wsgi.input": body, **environ}, None)
     assert (list(response), body.read()) == ([b"refused"], left)

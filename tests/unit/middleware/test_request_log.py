@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from oslo_context import context
 
-from freezer_api.middleware.request_log import WAITED, LogContext, RequestLog
+from freezer_api.middleware.request_log import WAITED, LogContext, log_requests
 from freezer_api.repository.outages import Outages
 
 
@@ -27,7 +27,7 @@ def test_log_line_has_the_current_caller() -> None:
 
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/v1/jobs", "HTTP_X_OPENSTACK_REQUEST_ID": "mine"}
     # Use a new thread, which has no context of another test.
-    thread = threading.Thread(target=lambda: RequestLog(app)(environ, lambda *_: None))
+    thread = threading.Thread(target=lambda: log_requests(app, environ, lambda *_: None))
     thread.start()
     thread.join()
     before, after = seen
@@ -55,7 +55,7 @@ def test_context_is_removed_after_the_request() -> None:
         start_response("200 OK", [])
         return []
 
-    RequestLog(app)(dict(ENVIRON), lambda *_: None)
+    log_requests(app, dict(ENVIRON), lambda *_: None)
     assert set(logged_between_requests().values()) == {None}
 
 
@@ -78,7 +78,7 @@ def test_error_in_a_filter_is_500_and_logged_with_the_request_id(
     handler = Handler()
     logging.getLogger("freezer_api.middleware.responses").addHandler(handler)
     try:
-        body = RequestLog(app)(dict(ENVIRON), lambda status, headers, _info: answers.append((status, headers)))
+        body = log_requests(app, dict(ENVIRON), lambda status, headers, _info: answers.append((status, headers)))
     finally:
         logging.getLogger("freezer_api.middleware.responses").removeHandler(handler)
     status, headers = answers[-1]
@@ -106,5 +106,5 @@ def test_wait_for_a_thread_reduces_the_deadline_of_the_store(waited: dict[str, f
         start_response("200 OK", [])
         return []
 
-    RequestLog(app)({**ENVIRON, **waited}, lambda *_: None)
+    log_requests(app, {**ENVIRON, **waited}, lambda *_: None)
     assert allowed == [seconds]
