@@ -35,8 +35,15 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
         with bootstrap.print_errors(cfg.CONF):
             bootstrap.configure(cfg.CONF, [])
             bootstrap.set_up(cfg.CONF)
-            return _initialized(cfg.CONF, name)
-    return _initialized(conf, name)
+            return initialize_app(cfg.CONF, name)
+    store = bootstrap.find_store(conf)
+    stores.warn_if_embedded(store)
+    store.prepare()
+    repository = store.open(conf.threads)
+    atexit.register(repository.close)
+    built = app.build(conf, repository, name, threads=worker_threads()).app
+    app.log_start(conf, store)
+    return built
 
 
 def worker_threads() -> int | None:
@@ -46,14 +53,3 @@ def worker_threads() -> int | None:
         with suppress(ImportError):
             return int(getattr(import_module(module), name))
     return None
-
-
-def _initialized(conf: cfg.ConfigOpts, name: str) -> WSGIApplication:
-    store = bootstrap.find_store(conf)
-    stores.warn_if_embedded(store)
-    store.prepare()
-    repository = store.open(conf.threads)
-    atexit.register(repository.close)
-    built = app.build(conf, repository, name, threads=worker_threads()).app
-    app.log_start(conf, store)
-    return built

@@ -7,8 +7,7 @@ those that ``OS_FREEZER_CONFIG_FILES`` lists, separated by semicolons.
 
 from functools import partial
 
-from freezer_api.middleware.drain import drain_body
-from freezer_api.middleware.uwsgi_body import with_chunked_bodies
+from freezer_api.middleware.bodies import drain_body, with_chunked_bodies
 from freezer_api.service import initialize_app
 
 application = app = with_chunked_bodies(partial(drain_body, initialize_app()))

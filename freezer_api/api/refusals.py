@@ -28,17 +28,13 @@ class RefusalLog:
 
     def log(self, project_id: str | None, reason: str) -> None:
         """Log the refusal unless one of the same project was logged less than ``LOG_INTERVAL`` ago."""
-        if self._is_due(project_id):
-            LOG.warning("Refused a request of project %s: %s", project_id, reason)
-
-    def _is_due(self, project_id: str | None) -> bool:
         now = self._clock()
         with self._lock:
             if now - self._last.get(project_id, now - LOG_INTERVAL) < LOG_INTERVAL:
-                return False
+                return
             self._last.pop(project_id, None)
             self._last[project_id] = now
             if len(self._last) > MAX_PROJECTS:
                 # The first key is the one with the oldest line.
                 del self._last[next(iter(self._last))]
-            return True
+        LOG.warning("Refused a request of project %s: %s", project_id, reason)

@@ -112,13 +112,10 @@ class _Reader:
             if not isinstance(item, dict):
                 raise Invalid(f"'{part}' should be a list of objects")
             for name, value in item.items():
-                self._count()
+                self._pairs += 1
+                if self._pairs > q.MAX_CONDITIONS:
+                    raise Invalid(f"A search may have at most {q.MAX_CONDITIONS} pairs in 'match' and 'match_not'")
                 yield name, value, part
-
-    def _count(self) -> None:
-        self._pairs += 1
-        if self._pairs > q.MAX_CONDITIONS:
-            raise Invalid(f"A search may have at most {q.MAX_CONDITIONS} pairs in 'match' and 'match_not'")
 
     def _pair(self, name: str, value: Any, part: str) -> q.Condition:
         if isinstance(value, dict | list):
@@ -230,15 +227,10 @@ def _bound(document: Document, name: str) -> int | None:
     if name not in document:
         return None
     value = document[name]
-    if not _is_whole(value):
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if not is_number and not (isinstance(value, str) and is_digits(value)):
         raise Invalid(f"'{name}' should be an integer or a string of digits")
     number = as_epoch(value)
     if number is not None:
         return number
     return LONG_MIN if str(value).startswith("-") else LONG_MAX
-
-
-def _is_whole(value: Any) -> bool:
-    if isinstance(value, str):
-        return is_digits(value)
-    return isinstance(value, int) and not isinstance(value, bool)

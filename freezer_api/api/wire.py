@@ -8,6 +8,7 @@ from dataclasses import InitVar, dataclass
 
 import falcon
 
+from freezer_api import errors
 from freezer_api.api import parameters
 from freezer_api.api.list_limiter import ListLimiter
 from freezer_api.api.search import EMPTY_SEARCH, Search, search_of
@@ -17,15 +18,12 @@ from freezer_api.documents.fields import Document, is_id
 from freezer_api.documents.json_codec import answer, parse
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import Limits
-from freezer_api.errors import FreezerError, Invalid, Malformed, RequestTimeout, TooLarge, UnsupportedEncoding
 from freezer_api.operations.job_trusts import Delegator
 from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.protocol import Page, Stored
 from freezer_api.repository.query import Condition, Query
 
 NO_BODY = "Missing request body"
-
-_IDENTITY = "identity"
 
 
 def read_body(req: falcon.Request, max_size: int) -> bytes:
@@ -34,19 +32,19 @@ def read_body(req: falcon.Request, max_size: int) -> bytes:
     if length is None and not (req.env.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in req.env):
         return b""
     if length is not None and length > max_size:
-        raise TooLarge(f"The body may have at most {max_size} bytes")
+        raise errors.TooLarge(f"The body may have at most {max_size} bytes")
     try:
         data: bytes = req.env["wsgi.input"].read(max_size + 1 if length is None else length)
     except TimeoutError:
-        raise RequestTimeout("The request did not arrive in time.") from None
+        raise errors.RequestTimeout("The request did not arrive in time.") from None
     except Exception:  # noqa: BLE001 - each server has its own errors for an incomplete body
-        raise Malformed("The body could not be read completely") from None
+        raise errors.Malformed("The body could not be read completely") from None
     if len(data) > max_size:
-        raise TooLarge(f"The body may have at most {max_size} bytes")
+        raise errors.TooLarge(f"The body may have at most {max_size} bytes")
     if length is not None and len(data) < length:
-        raise Malformed("The body is shorter than its Content-Length")
-    if data and (req.env.get("HTTP_CONTENT_ENCODING") or _IDENTITY).lower() != _IDENTITY:
-        raise UnsupportedEncoding
+        raise errors.Malformed("The body is shorter than its Content-Length")
+    if data and (req.env.get("HTTP_CONTENT_ENCODING") or "identity").lower() != "identity":
+        raise errors.UnsupportedEncoding
     return data.removeprefix(codecs.BOM_UTF8)
 
 
@@ -76,7 +74,8 @@ class Exchange:
 
     def require(self, rule: str) -> None:
         """Raise ``Forbidden`` unless the rule allows this request of the caller in the project of the scope."""
-        self._enforcement.require(rule, self.caller, self.scope.project_id)
+        if not self.may(rule):
+            raise errors.Forbidden
 
     def may(self, rule: str) -> bool:
         """Return whether the rule allows this request of the caller."""
@@ -92,21 +91,21 @@ class Exchange:
             return None
         value = parse(data)
         if not isinstance(value, dict):
-            raise Invalid("The body should be a JSON object")
+            raise errors.Invalid("The body should be a JSON object")
         return value
 
     def body(self) -> Document:
         """Return the body's object. Raises ``Invalid`` without a body."""
         body = self._object()
         if body is None:
-            raise Invalid(NO_BODY)
+            raise errors.Invalid(NO_BODY)
         return body
 
     def filled_body(self) -> Document:
         """Return the body's object. Raises ``Invalid`` if it is missing or empty."""
         body = self.body()
         if not body:
-            raise Invalid(NO_BODY)
+            raise errors.Invalid(NO_BODY)
         return body
 
     def body_or_empty(self) -> Document:
@@ -118,7 +117,7 @@ class Exchange:
         data = read_body(self._req, self.limits.max_body_size)
         value = parse(data) if data else None
         if not value or not isinstance(value, dict):
-            raise Invalid(format_error)
+            raise errors.Invalid(format_error)
         return value
 
     @contextmanager
@@ -130,7 +129,7 @@ class Exchange:
         """
         try:
             query, is_poll = self._query(kind, shown)
-        except FreezerError:
+        except errors.FreezerError:
             with self._list_limiter.acquire(self.caller.project_id):
                 raise
         with nullcontext() if is_poll else self._list_limiter.acquire(self.caller.project_id):
@@ -158,7 +157,7 @@ class Exchange:
         data = read_body(self._req, self.limits.max_body_size)
         text = parameters.parameter(self._req, "search")
         if data and text is not None:
-            raise Invalid("A search may be in the body or in the parameter 'search', not in both")
+            raise errors.Invalid("A search may be in the body or in the parameter 'search', not in both")
         if text is not None:
             data = text.encode("utf-8", "surrogatepass")
         return search_of(kind.name, data, self.version.views[kind.name], shown) if data else EMPTY_SEARCH
@@ -191,5 +190,5 @@ class Exchange:
 def new_id(id_: str) -> str:
     """Return the id of a new document. Raises ``Invalid``."""
     if not is_id(id_):
-        raise Invalid("An id consists of 1 to 255 ASCII letters, digits, '_' and '-'")
+        raise errors.Invalid("An id consists of 1 to 255 ASCII letters, digits, '_' and '-'")
     return id_

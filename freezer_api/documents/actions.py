@@ -2,9 +2,8 @@
 """Actions, the steps of a job. They are stored in the caller's library and copied into jobs."""
 
 from dataclasses import replace
-from typing import Any
 
-from freezer_api.documents.clients import CAPABILITIES
+from freezer_api.documents.clients import CAPABILITIES, is_set
 from freezer_api.documents.fields import (
     ANY,
     BOOLEAN,
@@ -169,14 +168,8 @@ def identical_definition(left: Document, right: Document) -> bool:
 
 def _significant(definition: Document) -> Document:
     return {
-        key: value
-        for key, value in definition.items()
-        if key not in ("_version", "user_id") and not _is_blank(value)
+        key: value for key, value in definition.items() if key not in ("_version", "user_id") and is_set(value)
     }
-
-
-def _is_blank(value: Any) -> bool:
-    return value is None or value is False or value == ""
 
 
 def library_entry(item: Document) -> Document:

@@ -1,16 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Backups: metadata reported by agents, which is stored unchanged."""
 
-from freezer_api.documents.fields import (
-    ANY,
-    FILLED,
-    ID,
-    TEXT_OR_NULL,
-    Document,
-    Field,
-    Index,
-    enum,
-)
+from freezer_api.documents.fields import ANY, FILLED, ID, TEXT_OR_NULL, Document, Field, Index, enum
 from freezer_api.documents.kind import OWNERS, Kind, dropped, object_at
 from freezer_api.documents.merge import same
 from freezer_api.documents.validation import Form
@@ -85,10 +76,6 @@ def checked(metadata: Document, form: Form = FORM) -> Document:
     return metadata
 
 
-def _checked_for(metadata: Document, status: str) -> Document:
-    return checked(metadata, LENIENT_FORM if status in LENIENT else FORM)
-
-
 def reported(metadata: Document) -> Document:
     """Return the backup for a v1 body, without id and owner."""
     return {"backup_metadata": checked(metadata)}
@@ -98,7 +85,8 @@ def reported_with_status(body: Document) -> Document:
     """Return the backup for a v2 body: ``status`` is moved out of the metadata."""
     checked(body, STATUS_FORM)
     status = body.get("status", AVAILABLE)
-    return {"status": status, "backup_metadata": _checked_for(dropped(body, ("status",)), status)}
+    form = LENIENT_FORM if status in LENIENT else FORM
+    return {"status": status, "backup_metadata": checked(dropped(body, ("status",)), form)}
 
 
 def status_of(backup: Document) -> str:

@@ -117,10 +117,11 @@ def check_capabilities(client: Document, definitions: list[Document]) -> None:
         if not supported:
             continue
         for value in (definition.get(key) for definition in definitions for key in keys):
-            if _is_set(value) and value not in supported:
+            if is_set(value) and value not in supported:
                 shown = one_line(value) if isinstance(value, str) else "the given value"
                 raise Unprocessable(f"Client {client['client_id']} does not support {word}: {shown}")
 
 
-def _is_set(value: Any) -> bool:
+def is_set(value: Any) -> bool:
+    """Return whether a value of a definition is neither unset nor empty."""
     return value is not None and value is not False and value != ""

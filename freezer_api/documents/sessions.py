@@ -198,15 +198,12 @@ def started(session: Document, request: Start, now: int) -> tuple[Document, str]
     _check_member(session, request.job_id)
     tag = tag_of(session)
     if request.current_tag > tag:
-        raise Invalid(f"requested tag value too high. Session Tag: {tag} Job Tag: {_quoted(request.current_tag)}")
+        shown = request.current_tag if request.current_tag <= LONG_MAX else "beyond 64 bits"
+        raise Invalid(f"requested tag value too high. Session Tag: {tag} Job Tag: {shown}")
     is_current = request.current_tag == tag
     if not _in_window(session, now):
         return (_new_run(session, request.job_id, now), "success") if is_current else (session, "out-of-sync")
     return (session, "hold-off") if is_current else (_joined_run(session, request.job_id, now), "success")
-
-
-def _quoted(tag: int) -> str:
-    return str(tag) if abs(tag) <= LONG_MAX else "beyond 64 bits"
 
 
 def _in_window(session: Document, now: int) -> bool:

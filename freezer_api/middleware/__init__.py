@@ -2,9 +2,9 @@
 """WSGI middleware. A request passes, from the socket to the Falcon application:
 
 1. The WSGI server: ``freezer-api`` (:mod:`freezer_api.server`), or uWSGI or mod_wsgi, which load
-   :mod:`freezer_api.wsgi`. That module adds two wrappers that ``freezer-api`` does not need:
-   :mod:`uwsgi_body` makes chunked bodies readable under uWSGI, and :mod:`drain` reads the rest of a body that
-   the application left unread, so that closing the connection does not reset it.
+   :mod:`freezer_api.wsgi`. That module adds two wrappers of :mod:`bodies` that ``freezer-api`` does not need:
+   one makes chunked bodies readable under uWSGI, the other reads the rest of a body that the application left
+   unread, so that closing the connection does not reset it.
 2. :func:`request_log.log_requests` assigns the request id, writes the access log line and turns an exception of
    anything behind it into a 500. It marks the paths that need no identity (:func:`dispatch.is_open`).
 3. :func:`identity.strip_identity_headers` removes identity headers that the client sent. Only filters behind it

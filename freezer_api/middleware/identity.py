@@ -41,12 +41,11 @@ def _caller(
     roles: str | None,
     *domains_and_system: str | None,
 ) -> Caller:
-    names = ((roles or "").split(",")) if roles else ()
     return Caller(
         user_id,
         _utf8(user_name),
         tenant_id or project_id or None,
-        tuple(name.strip().lower() for name in names if name.strip()),
+        tuple(name.strip().lower() for name in (roles or "").split(",") if name.strip()),
         *(value or None for value in domains_and_system),
     )
 

@@ -87,14 +87,8 @@ def _foreign(environ: WSGIEnvironment) -> str | None:
 def _is_local(host: str) -> bool:
     """Return whether the value of ``Host`` names a loopback address."""
     match = _HOST.fullmatch(host.lower())
-    if match is None:
-        return False
-    name = match[1]
-    if _LOCAL_NAME.fullmatch(name):
-        return True
-    if name.startswith("["):
-        return name == "[::1]"
-    return is_loopback(name)
+    name = match[1] if match else ""
+    return _LOCAL_NAME.fullmatch(name) is not None or name == "[::1]" or is_loopback(name)
 
 
 def is_loopback(address: str) -> bool:

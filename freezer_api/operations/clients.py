@@ -85,10 +85,7 @@ class Clients(DocumentOperations):
         if own is not None:
             return self._update(own, client)
         self._check_not_central(scope, client["client_id"])
-        try:
-            return self._documents.create(scope, client["client_id"], self._with_uuid(client))
-        except AlreadyExists as error:
-            raise Conflict(str(error)) from None
+        return self._documents.create_or_conflict(scope, client["client_id"], self._with_uuid(client))
 
     def _check_not_central(self, scope: Scope, client_id: str) -> None:
         """Raise ``AlreadyExists`` if any project has a central client of this id.

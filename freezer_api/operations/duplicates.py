@@ -18,18 +18,6 @@ from freezer_api.operations.scoped import ScopedDocuments, iterate_all, shown_id
 from freezer_api.repository.protocol import Repository, Stored
 from freezer_api.repository.query import Is
 
-
-def duplicates_of(found: Sequence[Stored]) -> list[Stored]:
-    """Return those clients of a project and id that should be one client; the first one is kept.
-
-    Central clients and those of v2 belong to the project, those of v1 to their user: several users may have one.
-    """
-    kept = max(found, key=_strength)
-    user_id = kept.document.get("user_id")
-    others = [one for one in found if one.document.get("user_id") == user_id or _strength(one) >= _OF_PROJECT]
-    return [kept, *(one for one in others if one.key != kept.key)]
-
-
 _OF_USER, _OF_PROJECT, _CENTRAL = 1, 2, 3
 
 
@@ -38,11 +26,8 @@ def _strength(stored: Stored) -> int:
     document = stored.document
     if is_central(document):
         return _CENTRAL
-    client_id, user_id, project_id = (
-        document["client"]["client_id"],
-        document.get("user_id") or "",
-        document.get("project_id"),
-    )
+    client_id = document["client"]["client_id"]
+    user_id, project_id = document.get("user_id") or "", document.get("project_id")
     if stored.key == Scope("project_id", project_id or "", user_id, project_id).client_key(client_id):
         return _OF_PROJECT
     return int(stored.key == Scope("user_id", user_id, user_id, project_id).client_key(client_id))
@@ -51,21 +36,24 @@ def _strength(stored: Stored) -> int:
 def unite(repository: Repository, found: Sequence[Stored], *, newest_announces: bool = False) -> Stored:
     """Unite those clients of a project and id that should be one, and return the result.
 
+    Central clients and those of v2 belong to the project, those of v1 to their user: several users may have one.
     ``found`` is in the order of creation. The oldest document is kept under the key of the strongest, with the
     description and capabilities of the strongest or newest. Raises ``Conflict`` if one changed in the meantime.
     """
-    kept, *others = duplicates_of(found)
-    if not others:
+    kept = max(found, key=_strength)
+    user_id = kept.document.get("user_id")
+    duplicates = [one for one in found if one.document.get("user_id") == user_id or _strength(one) >= _OF_PROJECT]
+    if len(duplicates) == 1:
         return kept
-    duplicates = [one for one in found if one in (kept, *others)]
     announced = duplicates[-1] if newest_announces else kept
     document = announced_again(duplicates[0].document, announced.document["client"])
     if is_central(kept.document):
         document = made_central(document)
     if not same(document, kept.document):
         kept = repository.replace(CLIENTS, kept.key, document, kept.token)
-    for other in others:
-        repository.delete(CLIENTS, other.key, other.token)
+    for other in duplicates:
+        if other.key != kept.key:
+            repository.delete(CLIENTS, other.key, other.token)
     return kept
 
 

@@ -20,7 +20,7 @@ from freezer_api.repository.protocol import Repository, Stored
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``items``: the completed actions of the job. ``new``: new actions of the library, by id."""
+    """``items``: the completed actions of the job. ``new``: new actions with their owner, by id."""
 
     items: list[Document] = field(default_factory=list)
     new: dict[str, Document] = field(default_factory=dict)
@@ -31,7 +31,6 @@ class JobActions:
 
     def __init__(self, repository: Repository, new_id: Callable[[], str], limits: Limits = DEFAULTS) -> None:
         self._repository = repository
-        self._actions = ScopedDocuments(repository, actions.ACTIONS)
         self._jobs = ScopedDocuments(repository, jobs.JOBS)
         self._new_id = new_id
         self._limits = limits
@@ -87,7 +86,7 @@ class JobActions:
 
     def _create_actions(self, scope: Scope, plan: Plan, written: dict[str, Stored]) -> list[Document]:
         """Create the planned actions, add them to ``written`` and return the items of the job."""
-        created = self._actions.create_all(scope, plan.new) if plan.new else {}
+        created = self._repository.create_all(actions.ACTIONS, plan.new) if plan.new else {}
         written |= created
         taken = plan.new.keys() - created.keys()
         if not taken:

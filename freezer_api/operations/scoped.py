@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read and change the documents of a scope. Documents of other owners are treated as missing."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from freezer_api.documents.fields import Document
+from freezer_api.documents.fields import ID, Document
 from freezer_api.documents.json_codec import one_line
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.limits import DEFAULTS, Limits
@@ -15,13 +15,10 @@ from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Condition, Query
 
-MAX_ID_LENGTH = 255
-"""Characters of an id."""
-
 
 def shown_id(id_: str) -> str:
     """Return the id for a message."""
-    return one_line(id_, MAX_ID_LENGTH)
+    return one_line(id_, ID["maxLength"])
 
 
 def owner_fields(document: Document) -> Document:
@@ -93,12 +90,6 @@ class ScopedDocuments:
         except AlreadyExists:
             raise self._taken(id_) from None
 
-    def create_all(self, scope: Scope, documents: Mapping[str, Document]) -> dict[str, Stored]:
-        """Create documents of a kind keyed by id, without limits; return those whose id was free."""
-        return self._repository.create_all(
-            self._kind, {id_: scope.stamped(document) for id_, document in documents.items()}
-        )
-
     def rewrite(
         self,
         scope: Scope,
@@ -142,7 +133,7 @@ class ScopedDocuments:
             old = self.find_or_free(scope, id_)
             new = {**make(None if old is None else old.document), self._kind.id_field: id_}
             if old is None:
-                return self._create_or_conflict(scope, id_, new)
+                return self.create_or_conflict(scope, id_, new)
             new = {**new, **owner_fields(old.document)}
             self._limits.check(self._kind, new, old.document)
             if before is not None:
@@ -151,7 +142,7 @@ class ScopedDocuments:
 
         return retry_on_conflict(attempt)
 
-    def _create_or_conflict(self, scope: Scope, id_: str, document: Document) -> Stored:
+    def create_or_conflict(self, scope: Scope, id_: str, document: Document) -> Stored:
         """Create the document. Raises ``Conflict`` if it exists meanwhile, so that the next attempt reads it."""
         try:
             return self.create(scope, id_, document)

@@ -15,7 +15,7 @@ from oslo_config import cfg
 from oslo_policy import policy
 
 from freezer_api.context import Caller
-from freezer_api.errors import ConfigurationError, Forbidden
+from freezer_api.errors import ConfigurationError
 from freezer_api.policies import list_rules
 from freezer_api.policy import policy_files
 
@@ -28,8 +28,6 @@ MAX_DECISIONS = 10_000
 """Decisions in the cache."""
 
 _CREDENTIALS = ("user_id", "project_id", "domain_id", "user_domain_id", "project_domain_id", "system_scope")
-
-Decision = tuple[str, Caller, str]
 
 
 class Enforcement:
@@ -46,7 +44,7 @@ class Enforcement:
         self._enforcer.suppress_default_change_warnings = True
         self._enforcer.register_defaults(list_rules())
         self._clock = clock
-        self._decisions: dict[Decision, bool] = {}
+        self._decisions: dict[tuple[str, Caller, str], bool] = {}
         self._until = clock() + RELOAD_INTERVAL
         self._reading = threading.Lock()
         self._files = policy_files.found(conf)
@@ -55,11 +53,6 @@ class Enforcement:
     def knows(self, rule: str) -> bool:
         """Return whether a rule of this name exists."""
         return rule in self._enforcer.registered_rules
-
-    def require(self, rule: str, caller: Caller, project_id: str | None) -> None:
-        """Raise ``Forbidden`` unless the caller may do this to documents of the project."""
-        if not self.allows(rule, caller, project_id):
-            raise Forbidden
 
     def allows(self, rule: str, caller: Caller, project_id: str | None) -> bool:
         """Return whether the caller may do this to documents of the project."""

@@ -17,8 +17,8 @@ from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.gthread import TConn
 
+from freezer_api.middleware.bodies import DRAIN_TIMEOUT, drain
 from freezer_api.middleware.dispatch import HEALTH
-from freezer_api.middleware.drain import DRAIN_TIMEOUT, drain
 
 MAX_HEAD_SIZE = 64 * 1024
 """Bytes of a request line and all headers; larger heads are refused with 431."""

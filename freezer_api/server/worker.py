@@ -18,7 +18,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from gunicorn.http import errors as http_errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from freezer_api.middleware.drain import DRAIN_TIMEOUT
+from freezer_api.middleware.bodies import DRAIN_TIMEOUT
 from freezer_api.middleware.request_log import WAITED
 from freezer_api.middleware.responses import error_body
 from freezer_api.server.connections import RECEIVE_SIZE, WOULD_BLOCK, Connection

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from freezer_api.middleware import drain
+from freezer_api.middleware import bodies
 
 
 class Endless:
@@ -31,24 +31,24 @@ def refuse(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
 
 
 def test_body_is_read_to_its_end() -> None:
-    assert drain.drain(BytesIO(b" " * 200_000)) is True
+    assert bodies.drain(BytesIO(b" " * 200_000)) is True
 
 
 def test_endless_body_is_read_up_to_the_limit() -> None:
     body = Endless()
-    assert drain.drain(body) is False
-    assert body.read_size <= drain.MAX_DRAIN_SIZE
+    assert bodies.drain(body) is False
+    assert body.read_size <= bodies.MAX_DRAIN_SIZE
 
 
 def test_slow_body_is_read_until_the_timeout(monkeypatch) -> None:
-    monkeypatch.setattr(drain, "DRAIN_TIMEOUT", -1.0)
+    monkeypatch.setattr(bodies, "DRAIN_TIMEOUT", -1.0)
     body = Endless()
-    assert drain.drain(body) is False
-    assert body.read_size < drain.MAX_DRAIN_SIZE
+    assert bodies.drain(body) is False
+    assert body.read_size < bodies.MAX_DRAIN_SIZE
 
 
 def test_broken_body_ends_the_drain() -> None:
-    assert drain.drain(Broken()) is False
+    assert bodies.drain(Broken()) is False
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_broken_body_ends_the_drain() -> None:
 )
 def test_rest_of_a_body_is_read_after_an_error_if_its_end_is_known(environ: dict[str, Any], left: bytes) -> None:
     body = BytesIO(b"body")
-    response = drain.drain_body(refuse, {"wsgi.input": body, **environ}, None)
+    response = bodies.drain_body(refuse, {"wsgi.input": body, **environ}, None)
     assert (list(response), body.read()) == ([b"refused"], left)
