@@ -18,7 +18,10 @@ from freezer_api.repository.sql.sqlite import sqlite_admin
 from tests.support.sql.server import PASSWORD
 from tests.support.sql.shared import SHARED
 
-__all__ = ["PASSWORD", "admin", "driver", "fill_layout_0004", "make", "open_repository", "set_clock", "sync"]
+__all__ = ["PASSWORD", "admin", "driver", "fill_former_layout", "make", "open_repository", "set_clock", "sync"]
+
+FORMER = Path(__file__).parents[1] / "stores" / "sql" / "migrations"
+"""Migrations of the layouts 0001 to 0005, from before the first release."""
 
 
 def driver(address: str, *, bounded: bool = True, sql_mode: str = "TRADITIONAL") -> Driver:
@@ -39,10 +42,15 @@ def sync(address: str) -> None:
     made.close()
 
 
-def fill_layout_0004(made: SQLAdmin, jobs: Mapping[str, Document]) -> None:
-    """Store jobs as the release of layout 0004 did, which indexed ``ASIDE`` fields as words of the document."""
+def fill_former_layout(made: SQLAdmin, version: str, jobs: Mapping[str, Document]) -> None:
+    """Store jobs in a layout from before the first release.
+
+    Layouts before 0005 also indexed ``ASIDE`` fields as words of the document.
+    """
     with made.engine.connect() as connection:
-        command.upgrade(alembic_config(connection), "0004")
+        config = alembic_config(connection)
+        config.set_main_option("version_locations", str(FORMER))
+        command.upgrade(config, version)
         connection.commit()
         for key, document in jobs.items():
             row = {"key": key, "created": 7, "version": 3, **TABLES["jobs"].contents(document)}

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 HEAD = "0006"
 """The version of the layout that this release uses: the newest migration."""
 
+_FIRST_RELEASE = "0006"
+_FORMER = "0001"
+"""Alembic's version of all layouts before the first release."""
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _ORIGINAL_TABLES = ("backups", "clients", "jobs", "actions", "sessions")
@@ -58,13 +62,13 @@ def sync(engine: Engine, max_values: int = MAX_VALUES) -> bool:
 
 def _upgrade(connection: Connection, version: str | None, max_values: int) -> None:
     from alembic import command
-    from alembic.script import ScriptDirectory
 
-    config = alembic_config(connection, max_values)
-    known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
-    if version is not None and version not in known:
+    if version is not None and version > HEAD:
         raise _newer(version)
-    command.upgrade(config, "head")
+    if version is not None and version < _FIRST_RELEASE:
+        # One migration upgrades from all of these. An interrupted upgrade starts again.
+        connection.execute(VERSIONS.update().values(version_num=_FORMER))
+    command.upgrade(alembic_config(connection, max_values), "head")
 
 
 def _newer(version: str) -> CommandError:

@@ -48,7 +48,10 @@ made.close()
 """
 
 CHANGES = len(METADATA.tables) + sum(len(table.indexes) for table in METADATA.tables.values()) + 3
-"""Tables and indexes, and the statements for Alembic's version. SQLite has more, as it starts with layout 0001."""
+"""Tables and indexes, and the statements for Alembic's version."""
+
+
+SLOW = [pytest.mark.slow]
 
 
 @pytest.fixture(params=on("sqlite", *SQL))
@@ -126,19 +129,34 @@ def test_sync_creates_the_defined_tables_and_a_second_one_nothing(made, is_compl
     assert "no settings" in made.update_settings()
 
 
-def test_documents_of_an_old_release_are_indexed_again(made, opened):
-    schedules = {f"job{number}": {"current_pid": number} for number in range(250)}
-    documents = {key: job(key, job_schedule=schedule) for key, schedule in schedules.items()}
-    databases.fill_layout_0004(made, documents)
+SCHEDULES = {f"job{number}": {"current_pid": number} for number in range(250)}
+DOCUMENTS = {key: job(key, job_schedule=schedule) for key, schedule in SCHEDULES.items()}
+
+
+@pytest.fixture
+def is_indexed_again(opened):
+    """A function that checks that the index of ``DOCUMENTS`` is that of this release."""
+
+    def _is_indexed_again():
+        with opened() as repository:
+            stored = repository.get(JOBS, "job249")
+            assert (stored.document, stored.version) == (DOCUMENTS["job249"], 3)
+            assert found(repository, q.HasWords(None, ("249",))) == []
+            assert found(repository, q.HasWords("job_schedule.current_pid", ("249",))) == ["job249"]
+            assert found(repository, is_("job_schedule.current_pid", 249)) == ["job249"]
+            assert len(found(repository, q.HasWords(None, ("host",)))) == 250
+
+    return _is_indexed_again
+
+
+@pytest.mark.parametrize("version", ["0002", *(pytest.param(f"000{n}", marks=SLOW) for n in (3, 4, 5))])
+def test_sync_upgrades_every_former_layout(made, version, is_indexed_again, is_complete):
+    databases.fill_former_layout(made, version, DOCUMENTS)
+    assert made.pending(["jobs"]) == [f"freezer_jobs: would be upgraded from version {version}"]
     sync(made)
 
-    with opened() as repository:
-        stored = repository.get(JOBS, "job249")
-        assert (stored.document, stored.version) == (documents["job249"], 3)
-        assert found(repository, q.HasWords(None, ("249",))) == []
-        assert found(repository, q.HasWords("job_schedule.current_pid", ("249",))) == ["job249"]
-        assert found(repository, is_("job_schedule.current_pid", 249)) == ["job249"]
-        assert len(found(repository, q.HasWords(None, ("host",)))) == 250
+    is_indexed_again()
+    is_complete()
 
 
 def test_one_of_several_concurrent_syncs_creates_the_tables(database, is_complete):
@@ -154,15 +172,24 @@ def test_one_of_several_concurrent_syncs_creates_the_tables(database, is_complet
 
 @pytest.mark.parametrize(
     "number",
-    [
-        pytest.param(number, marks=[] if number in (4, 12, CHANGES) else [pytest.mark.slow])
-        for number in range(1, CHANGES + 1)
-    ],
+    [pytest.param(number, marks=[] if number in (4, 12, CHANGES) else SLOW) for number in range(1, CHANGES + 1)],
 )
 def test_interrupted_sync_is_completed_by_the_next(made, database, is_complete, number):
     with closing(databases.admin(database)) as first, pytest.raises(_Interrupted):
         _sync_until(first, number)
     sync(made)
+    is_complete()
+
+
+@pytest.mark.parametrize(
+    "number", [pytest.param(number, marks=[] if number == 8 else SLOW) for number in range(1, 24)]
+)
+def test_interrupted_upgrade_is_completed_by_the_next(made, database, is_complete, is_indexed_again, number):
+    databases.fill_former_layout(made, "0002", DOCUMENTS)
+    with closing(databases.admin(database)) as first, pytest.raises(_Interrupted):
+        _sync_until(first, number)
+    sync(made)
+    is_indexed_again()
     is_complete()
 
 
@@ -176,7 +203,7 @@ def _sync_until(made, number):
 
     @event.listens_for(made.engine, "before_cursor_execute")
     def _note(_connection, _cursor, statement, *_):
-        if statement.lstrip().startswith(("CREATE", "INSERT", "UPDATE")):
+        if statement.lstrip().startswith(("CREATE", "DROP", "ALTER", "INSERT", "UPDATE")):
             changes.append(statement)
             if len(changes) == number:
                 raise _Interrupted
@@ -230,11 +257,17 @@ def test_newer_layout_is_refused(made):
 
 
 @pytest.mark.parametrize("name", on("mariadb", "postgresql"), indirect=True)
-def test_missing_table_of_an_old_layout_is_an_error_in_one_line(made):
-    databases.fill_layout_0004(made, {})
-    execute(made, "DROP TABLE freezer_backups")
-    with pytest.raises(CommandError, match=r"^cannot use \S+: .*freezer_backups.* exist") as caught:
-        sync(made)
+def test_table_that_disappears_is_an_error_in_one_line(made, database):
+    sync(made)
+    with closing(databases.admin(database)) as other:
+
+        @event.listens_for(made.engine, "before_cursor_execute")
+        def _drop(_connection, _cursor, statement, *_):
+            if statement.startswith(f"SELECT {VERSION_TABLE}."):
+                execute(other, f"DROP TABLE {VERSION_TABLE}")
+
+        with pytest.raises(CommandError, match=rf"^cannot use \S+: .*{VERSION_TABLE}.* exist") as caught:
+            sync(made)
     assert "\n" not in str(caught.value)
 
 

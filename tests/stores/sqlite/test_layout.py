@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 
 import pytest
-from alembic import command
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
@@ -53,21 +52,19 @@ def test_migrations_create_the_tables_of_the_definitions(engine, fresh, tmp_path
     assert layout(fresh) == defined_layout(tmp_path / "defined.sqlite")
 
 
-def test_sync_upgrades_a_store_of_the_first_layout(engine, fresh, tmp_path):
+def test_sync_upgrades_clients_of_the_first_layout(fresh):
     client = {"client": {"client_id": "node1"}, "user_id": "ann", "project_id": "library"}
     first = {name: value for name, value in TABLES["clients"].contents(client).items() if name != "reach"}
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-        command.upgrade(admin.alembic_config(connection), "0001")
+    with closing(databases.admin(str(fresh))) as made:
+        databases.fill_former_layout(made, "0001", {})
         row = {"key": "k1", "created": 7, "version": 3, **first}
-        connection.exec_driver_sql(
-            f"INSERT INTO freezer_clients ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
-            tuple(row.values()),
-        )
-        connection.commit()
+        with made.engine.connect() as connection:
+            connection.exec_driver_sql(
+                f"INSERT INTO freezer_clients ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+                tuple(row.values()),
+            )
+        assert admin.sync(made.engine) is True
 
-    assert admin.sync(engine) is True
-    assert layout(fresh) == defined_layout(tmp_path / "defined.sqlite")
     with closing(open_sqlite(fresh)) as repository:
         stored = repository.get(CLIENTS, "k1")
         assert (stored.document, stored.version) == (client, 3)
@@ -77,7 +74,7 @@ def test_sync_upgrades_a_store_of_the_first_layout(engine, fresh, tmp_path):
 def test_embedded_store_indexes_the_configured_number_of_values_again(fresh):
     with closing(databases.admin(str(fresh))) as made:
         schedule = {"current_pid": 1, "status": "scheduled"}
-        databases.fill_layout_0004(made, {"one": job("one", job_schedule=schedule)})
+        databases.fill_former_layout(made, "0004", {"one": job("one", job_schedule=schedule)})
     SQLiteStore(fresh, embedded=True, max_values=2).prepare()
 
     with closing(open_sqlite(fresh)) as repository:
