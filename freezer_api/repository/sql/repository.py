@@ -19,10 +19,10 @@ from freezer_api.repository import query as q
 from freezer_api.repository.protocol import Original, Page, Stored
 from freezer_api.repository.sql.access import Access, KeyExists
 from freezer_api.repository.sql.schema import TABLES, KindTable
-from freezer_api.repository.sql.search import Search
+from freezer_api.repository.sql.search import Search, batches
 from freezer_api.repository.texts import is_text
 
-_MAX_BATCH_BYTES = 1_000_000
+_MAX_BATCH_SIZE = 1_000_000
 """Characters of the rows of one statement. A character takes up to four bytes; by default servers accept 16 MiB.
 """
 
@@ -56,59 +56,49 @@ class SQLRepository:
         return TABLES[kind.name].contents(document, self._max_values)
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
-        row = {"key": key, "version": 1, **self._contents(kind, document)}
-        try:
-            created = self._access.create(kind, [row])
-        except KeyExists:
-            raise AlreadyExists(f"{kind.title} already registered with ID {key}") from None
-        return Stored(key, document, 1, _token(created, 1), created)
+        created = self.create_all(kind, {key: document})
+        if not created:
+            raise AlreadyExists(f"{kind.title} already registered with ID {key}")
+        return created[key]
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
         rows = ({"key": key, "version": 1, **self._contents(kind, documents[key])} for key in documents)
-        created: dict[str, int] = {}
-        for part in _parts(rows) if self._access.creates_many else ([row] for row in rows):
-            created |= self._create_rows(kind, part)
-        return {key: Stored(key, documents[key], 1, _token(time, 1), time) for key, time in created.items()}
+        parts = _batches(rows) if self._access.creates_many else ([row] for row in rows)
+        created = [pair for part in parts for pair in self._create_rows(kind, part)]
+        return {key: _stored(key, documents[key], 1, time) for key, time in created}
 
-    def _create_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> dict[str, int]:
-        """Create the rows whose key is free and return their time of creation."""
+    def _create_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
+        """Create the rows whose key is free and return their keys and times of creation."""
         try:
             created = self._access.create(kind, rows)
         except KeyExists:
-            if len(rows) == 1:
-                return {}
-            return {key: time for row in rows for key, time in self._create_rows(kind, [row]).items()}
-        return {row["key"]: created + number for number, row in enumerate(rows)}
+            singles = [[row] for row in rows] if len(rows) > 1 else []
+            return [pair for single in singles for pair in self._create_rows(kind, single)]
+        return [(row["key"], created + number) for number, row in enumerate(rows)]
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
         keys = [original.key for original in originals]
         statement = self._statements[kind.name].existing
         existing = {row.key for row in self._access.read(statement, {"keys": keys})}
-        outcomes = {number: False for number, key in enumerate(keys) if key in existing}
-        left = [number for number in range(len(originals)) if number not in outcomes]
-        rows = (self._row(kind, originals[number]) for number in left)
-        restored = [is_new for part in _parts(rows) for is_new in self._restore_rows(kind, part)]
-        outcomes |= zip(left, restored, strict=True)
-        return [outcomes[number] for number in range(len(originals))]
-
-    def _row(self, kind: Kind, original: Original) -> dict[str, Any]:
-        key, document, version, created = original
-        return {"key": key, "created": created, "version": version, **self._contents(kind, document)}
+        rows = (
+            {"key": key, "created": created, "version": version, **self._contents(kind, document)}
+            for key, document, version, created in originals
+            if key not in existing
+        )
+        restored = iter([is_new for part in _batches(rows) for is_new in self._restore_rows(kind, part)])
+        return [key not in existing and next(restored) for key in keys]
 
     def _restore_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
         try:
             self._access.restore(kind, rows)
-        except KeyExists:
-            # Another process created one of them, or two of them have the same key.
-            return [False] if len(rows) == 1 else self._restore_singly(kind, rows)
-        except TooLarge:
-            if len(rows) == 1:
+        except (KeyExists, TooLarge) as error:
+            # Another process created one of them, two of them have the same key, or a statement takes only some.
+            if len(rows) > 1:
+                return [is_new for row in rows for is_new in self._restore_rows(kind, [row])]
+            if isinstance(error, TooLarge):
                 raise
-            return self._restore_singly(kind, rows)
+            return [False]
         return [True] * len(rows)
-
-    def _restore_singly(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
-        return [new for row in rows for new in self._restore_rows(kind, [row])]
 
     def get(self, kind: Kind, key: str) -> Stored | None:
         if not is_text(key):
@@ -116,14 +106,13 @@ class SQLRepository:
         rows = self._access.read(self._statements[kind.name].get, {"the_key": key})
         if not rows:
             return None
-        row = rows[0]
-        return Stored(key, decode(row.body), row.version, _token(row.created, row.version), row.created)
+        return _stored(key, decode(rows[0].body), rows[0].version, rows[0].created)
 
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         created, version = _parse_token(token)
         contents = {**self._contents(kind, document), "version": version + 1}
         self._change(self._statements[kind.name].update, contents, kind, key, token)
-        return Stored(key, document, version + 1, _token(created, version + 1), created)
+        return _stored(key, document, version + 1, created)
 
     def delete(self, kind: Kind, key: str, token: str) -> None:
         self._change(self._statements[kind.name].delete, {}, kind, key, token)
@@ -143,10 +132,7 @@ class SQLRepository:
         if query.with_total:
             total = rows[0].total
             rows = sorted((row for row in rows if row.key is not None), key=_position)
-        items = [
-            Stored(row.key, decode(row.body), row.version, _token(row.created, row.version), row.created)
-            for row in rows[: query.limit]
-        ]
+        items = [_stored(row.key, decode(row.body), row.version, row.created) for row in rows[: query.limit]]
         return Page(items, _position(rows[query.limit - 1]) if len(rows) > query.limit else None, total)
 
     def now(self) -> int:
@@ -159,27 +145,21 @@ class SQLRepository:
         self._access.close()
 
 
-def _parts(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows in lists that fit into one statement."""
-    part: list[dict[str, Any]] = []
-    size = 0
-    for row in rows:
-        length = sum(len(value) for value in row.values() if isinstance(value, str))
-        if part and size + length > _MAX_BATCH_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(row)
-        size += length
-    if part:
-        yield part
+    return batches(rows, _size, _MAX_BATCH_SIZE)
+
+
+def _size(row: Mapping[str, Any]) -> int:
+    return sum(len(value) for value in row.values() if isinstance(value, str))
+
+
+def _stored(key: str, document: Document, version: int, created: int) -> Stored:
+    return Stored(key, document, version, f"{created}.{version}", created)
 
 
 def _position(row: Any) -> q.Position:
     return q.Position(row.rank, row.created, row.key)
-
-
-def _token(created: int, version: int) -> str:
-    return f"{created}.{version}"
 
 
 def _parse_token(token: str) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -29,6 +29,8 @@ from freezer_api.repository.sql.dialects import holds, holds_any
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.texts import nearest_text
 
+_Item = TypeVar("_Item")
+
 Shape = tuple[Any, ...]
 """Nested tuples that describe a statement without its values."""
 
@@ -41,24 +43,28 @@ _MAX_SINGLE_WORDS = 16
 _MAX_SINGLE_PARTS = 4
 """The maximum number of parts that are searched separately. A search for a list takes about as long as these."""
 
-_CHUNK_SIZE = 8000
+_MAX_LIST_BYTES = 8000
 """Bytes of the parts of one list. MariaDB does not accept much longer regular expressions."""
 
 
-def _chunks(parts: Iterable[str]) -> Iterator[list[str]]:
-    chunk: list[str] = []
-    size = 0
-    for part in parts:
-        if chunk and size + len(part.encode()) > _CHUNK_SIZE:
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(part)
-        size += len(part.encode())
-    yield chunk
+_MAX_CACHED_SHAPE = 40
+"""Parts of a shape whose statement is kept. Queries of schedulers and of the web UI have fewer. A condition takes
+several KiB of memory.
+"""
 
 
-_MAX_SMALL_SHAPE = 40
-"""Parts of a shape. Queries of schedulers and of the web UI have fewer."""
+def batches(items: Iterable[_Item], size: Callable[[_Item], int], max_size: int) -> Iterator[list[_Item]]:
+    """Yield the items in lists of at most this size together. A larger item is alone in its list."""
+    batch: list[_Item] = []
+    left = max_size
+    for item in items:
+        if batch and size(item) > left:
+            yield batch
+            batch, left = [], max_size
+        batch.append(item)
+        left -= size(item)
+    if batch:
+        yield batch
 
 
 class _Paging(NamedTuple):
@@ -67,7 +73,10 @@ class _Paging(NamedTuple):
 
 
 class Search:
-    """A statement for a query, and the ``values`` of its parameters.
+    """The ``statement`` for a query, and the ``values`` of its parameters.
+
+    The statement returns the rows of a page and the next row: created, key, version, body, rank. If a total is
+    wanted, each row contains it; then the rows are in no order, and an empty page is one row without a key.
 
     ``takes_lists``: whether the database takes any number of words as one list. SQLite does, and limits the length
     of statements.
@@ -75,31 +84,19 @@ class Search:
 
     def __init__(self, table: KindTable, query: q.Query, *, takes_lists: bool) -> None:
         translation = _Translation(takes_lists=takes_lists)
-        self._kind = table.kind.name
-        self._shape = translation.shape(q.Translator(table.kind, index_text).node(q.All(query.conditions)))
-        self._paging = _Paging(query.exact_first is not None, query.after is not None)
+        shape = translation.shape(q.Translator(table.kind, index_text).node(q.All(query.conditions)))
+        paging = _Paging(query.exact_first is not None, query.after is not None)
+        cached = _counted_statement if query.with_total else _page_statement
+        build: Callable[..., Select[Any]] = cached if _size(shape) <= _MAX_CACHED_SHAPE else cached.__wrapped__
+        self.statement = build(table.kind.name, shape, paging)
         self.values = translation.values
-        self.values["limit"] = q.as_long(query.limit + 1)
-        self.values["offset"] = q.as_long(query.offset)
+        self.values |= {"limit": q.as_long(query.limit + 1), "offset": q.as_long(query.offset)}
         if query.exact_first is not None:
             self.values["exact"] = index_text.value(query.exact_first)
         if query.after is not None:
+            self.values["after_rank"] = q.as_long(query.after.rank)
             self.values["after_created"] = q.as_long(query.after.created)
             self.values["after_key"] = nearest_text(query.after.key)
-        if query.exact_first is not None and query.after is not None:
-            self.values["after_rank"] = q.as_long(query.after.rank)
-
-        self._with_total = query.with_total
-
-    @property
-    def statement(self) -> Select[Any]:
-        """Return the statement for the rows of a page and the next row: created, key, version, body, rank.
-
-        If a total is wanted, each row contains it. Then the rows are in no order, and an empty page is one row
-        without a key.
-        """
-        build = _counted_statement if self._with_total else _page_statement
-        return build(self._kind, self._shape, self._paging)
 
 
 class _Translation:
@@ -153,7 +150,7 @@ class _Translation:
     def _in_any(self, column: str, parts: list[str]) -> Shape:
         if len(parts) <= _MAX_SINGLE_PARTS:
             return ("any", *(self._in(column, part) for part in parts))
-        return ("any", *(self._in_list(column, some) for some in _chunks(parts)))
+        return ("any", *(self._in_list(column, some) for some in batches(parts, _bytes, _MAX_LIST_BYTES)))
 
     def _in_list(self, column: str, parts: list[str]) -> Shape:
         # SQLite takes only the list, so that one statement serves any number of parts.
@@ -171,6 +168,10 @@ class _Translation:
         first, rest = distinct[: self._max_single_words], distinct[self._max_single_words :]
         others = [("in each", column, self._bound(orjson.dumps(rest).decode()))] if rest else []
         return ("all", *(self._in(column, part) for part in first), *others)
+
+
+def _bytes(part: str) -> int:
+    return len(part.encode())
 
 
 def _parts_of(node: q.Node) -> list[tuple[str, str]] | None:
@@ -209,8 +210,14 @@ def _comparison(table: KindTable, shape: Shape) -> ColumnElement[bool]:
             return columns[name] == bindparam(value)
         case ("null", name):
             return columns[name].is_(None)
-        case ("in" | "in any" | "in each", name, value, *parts):
-            return _contains(table, shape[0], columns[name], value, parts)
+        case ("in", name, value):
+            return holds(columns[name], value)
+        case ("in any", name, value, *parts):
+            return holds_any(columns[name], value, parts)
+        case ("in each", name, value):
+            listed = func.json_each(bindparam(value)).table_valued("value")
+            absent = select(1).where(func.instr(columns[name], listed.c.value) == 0)
+            return ~absent.correlate(table.table).exists()
         case ("between", name, low, high):
             return columns[name].between(bindparam(low), bindparam(high))
         case ("pending",):
@@ -218,32 +225,12 @@ def _comparison(table: KindTable, shape: Shape) -> ColumnElement[bool]:
     raise AssertionError(shape)
 
 
-def _contains(
-    table: KindTable, how: str, column: ColumnElement[str], value: str, parts: list[str]
-) -> ColumnElement[bool]:
-    if how == "in":
-        return holds(column, value)
-    if how == "in any":
-        return holds_any(column, value, parts)
-    listed = func.json_each(bindparam(value)).table_valued("value")
-    return ~select(1).where(func.instr(column, listed.c.value) == 0).correlate(table.table).exists()
+def _size(shape: Any) -> int:
+    """Return the number of parts of a shape."""
+    return 1 + sum(map(_size, shape)) if isinstance(shape, tuple) else 0
 
 
-def _cached(build: Callable[..., Select[Any]]) -> Callable[..., Select[Any]]:
-    """Cache the statements of 256 small shapes and of 16 large ones: a condition takes several KiB of memory."""
-    small, large = lru_cache(maxsize=256)(build), lru_cache(maxsize=16)(build)
-
-    def cached(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
-        return (small if _parts(shape) <= _MAX_SMALL_SHAPE else large)(kind, shape, paging)
-
-    return cached
-
-
-def _parts(shape: Any) -> int:
-    return 1 + sum(map(_parts, shape)) if isinstance(shape, tuple) else 0
-
-
-@_cached
+@lru_cache(maxsize=256)
 def _page_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     table = TABLES[kind]
     columns = table.table.c
@@ -275,10 +262,10 @@ def _later(table: KindTable, rank: ColumnElement[int] | None) -> ColumnElement[b
     return or_(rank > bindparam("after_rank"), and_(rank == bindparam("after_rank"), later))
 
 
-@_cached
+@lru_cache(maxsize=256)
 def _counted_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
     table = TABLES[kind]
-    page = _page_statement(kind, shape, paging).subquery("page")
+    page = _page_statement.__wrapped__(kind, shape, paging).subquery("page")
     counted = select(func.count().label("total")).select_from(table.table).where(_clause(table, shape))
     total = counted.subquery("total")
     return select(*page.c, total.c.total).select_from(total.outerjoin(page, true()))
