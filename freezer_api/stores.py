@@ -97,10 +97,7 @@ class SQLServerStore:
 
     def prepare(self) -> None:
         """Check the options. Log a warning if the server does not answer."""
-        driver = self._driver()
-        for name in driver.ignored:
-            LOG.warning("%s: the parameter %s has no effect", self.options.source, name)
-        with closing(open_server(driver, Pooling(size=1))) as repository:
+        with closing(open_server(self._driver(), Pooling(size=1))) as repository:
             _warn_if_unavailable(repository.check)
 
     def open(self, threads: int) -> Repository:

@@ -83,28 +83,9 @@ _TLS_FILES = ("ssl_ca", "ssl_capath", "ssl_cert", "ssl_key")
 _TLS_SWITCHES = ("ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname", "ssl_disabled")
 _TLS = (*_TLS_FILES, "ssl_cipher", *_TLS_SWITCHES)
 
-_FIXED_PARAMETERS = frozenset(
-    {
-        "autocommit",
-        "binary_prefix",
-        "charset",
-        "client_flag",
-        "collation",
-        "compress",
-        "connect_timeout",
-        "local_infile",
-        "max_allowed_packet",
-        "program_name",
-        "read_timeout",
-        "use_unicode",
-        "write_timeout",
-    }
-)
-"""Parameters that deployers write in URLs for values that are fixed here: they are ignored without a warning."""
-
 
 class MySQL:
-    """Connects to the database at ``url``.
+    """Connects to the database at ``url``. Of its parameters only ``unix_socket`` and those of TLS are used.
 
     ``sql_mode``: the server's own if empty; always strict. ``sync_wait``: Galera's ``wsrep_sync_wait``. Statements
     have no time limit unless ``bounded`` is set.
@@ -117,8 +98,6 @@ class MySQL:
     def __init__(
         self, url: URL, *, sql_mode: str = "", sync_wait: int | None = None, bounded: bool = True
     ) -> None:
-        others = sorted(name for name in url.query if not name.startswith("ssl"))
-        self.ignored = tuple(name for name in others if name not in _FIXED_PARAMETERS and name != "unix_socket")
         self._arguments = {
             **_arguments(url),
             "init_command": _session_settings(sql_mode, sync_wait, bounded=bounded),

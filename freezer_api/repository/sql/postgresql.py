@@ -94,8 +94,6 @@ class PostgreSQL:
     dialect = dialects.POSTGRESQL
     package = "postgresql+psycopg2"
     protocol_errors = ()
-    # libpq refuses unknown parameters.
-    ignored = ()
 
     def __init__(self, url: URL, *, bounded: bool = True) -> None:
         set_wait_callback(_wait)

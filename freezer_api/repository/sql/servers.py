@@ -73,10 +73,6 @@ class Driver(Protocol):
     def protocol_errors(self) -> tuple[type[Exception], ...]:
         """Errors of other classes that the package raises if it cannot parse a response of the server."""
 
-    @property
-    def ignored(self) -> tuple[str, ...]:
-        """Parameters of the URL that have no effect, although an operator may expect one."""
-
     def connect(self, timeout: float) -> Any:
         """Return a connection in autocommit mode, with this timeout in seconds."""
 
