@@ -20,56 +20,35 @@ from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIME
 
 _DEFAULT_PORT = 3306
 
-# Error numbers. oslo.db knows only some of them, and those by their English texts.
-
-_DUPLICATE_KEY = 1062
 _NO_SUCH_TABLE = 1146
-
-_NODE_NOT_READY = 1047
-"""Galera's error for a statement that it did not execute; oslo.db treats it as a lost connection."""
-
-_RETRY = frozenset({1205, 1213, 3101})
-"""Lock wait, deadlock, transaction rolled back by the cluster: nothing was executed."""
-
 _FAILED_COMMIT = 1180
 _DEADLOCK_AT_COMMIT = re.compile(r"\berror (?:149|35)\b")
 """A commit that conflicts with the commit of another node. Other failures leave the outcome unknown."""
 
-_LOST = frozenset({1053, 1080, 1152, 1158, 1159, 1160, 1161, _FAILED_COMMIT, 1184, 1927, 3169, 4031})
 _CLIENT_ERRORS = range(2000, 3000)
 """PyMySQL's own errors: the server cannot be reached, closed the connection or violated the protocol."""
 
-_OTHER_NODE = frozenset({1290, 1792, 1836, 3100, 3168, *range(9001, 9010)})
-"""The server is read-only or has left its cluster, or ProxySQL has no server for this connection."""
-
-_TIMED_OUT = frozenset({1969, 3024})
-
-_REFUSED = frozenset(
-    {
-        *(1040, 1129, 1203, 1226),  # too many connections
-        *(1037, 1038, 1041, 1206, 1637),  # memory, locks, transactions
-        *(1021, 1024, 1026, 1030, 1114, 1878),  # disk
-        1317,  # interrupted
-    }
-)
-
-_NOT_PERMITTED = frozenset(
-    {
-        *(1044, 1045, 1142, 1143, 1227, 1820),  # privileges
-        *(1049, 1054, 1412),  # tables that do not exist yet, or that are being altered
-        *(1193, 1231),  # values of options that this server does not accept
-    }
-)
-
-_TOO_LARGE = frozenset({1118, 1153, 1301})
-"""Larger than a packet, or than the redo log takes."""
-
-_KINDS: dict[frozenset[int], type[errors.DBError]] = {
-    _OTHER_NODE: errors.OtherNode,
-    _TIMED_OUT: errors.TimedOut,
-    _REFUSED: errors.Refused,
-    _NOT_PERMITTED: errors.NotPermitted,
-    _TOO_LARGE: errors.StatementTooLarge,
+# By error number. oslo.db knows only some, and those by their English texts.
+_KINDS: dict[int, type[errors.DBError]] = {
+    1062: errors.DBDuplicateEntry,
+    # A node of Galera that did not execute the statement; to oslo.db a lost connection.
+    1047: errors.NodeNotReady,
+    # Lock wait, deadlock, transaction rolled back by the cluster: nothing was executed.
+    **dict.fromkeys((1205, 1213, 3101), errors.DBDeadlock),
+    **dict.fromkeys(
+        (1053, 1080, 1152, 1158, 1159, 1160, 1161, _FAILED_COMMIT, 1184, 1927, 3169, 4031),
+        errors.DBConnectionError,
+    ),
+    # The server is read-only or has left its cluster, or ProxySQL has no server for this connection.
+    **dict.fromkeys((1290, 1792, 1836, 3100, 3168, *range(9001, 9010)), errors.OtherNode),
+    **dict.fromkeys((1969, 3024), errors.TimedOut),
+    # Too many connections; no memory or locks; disk; interrupted.
+    **dict.fromkeys((1040, 1129, 1203, 1226, 1037, 1038, 1041, 1206, 1637), errors.Refused),
+    **dict.fromkeys((1021, 1024, 1026, 1030, 1114, 1878, 1317), errors.Refused),
+    # Privileges; tables that do not exist yet or are being altered; values that this server does not accept.
+    **dict.fromkeys((1044, 1045, 1142, 1143, 1227, 1820, 1049, 1054, 1412, 1193, 1231), errors.NotPermitted),
+    # Larger than a packet, or than the redo log takes.
+    **dict.fromkeys((1118, 1153, 1301), errors.StatementTooLarge),
 }
 
 _PACKET_OVERHEAD = 2
@@ -152,21 +131,17 @@ class MySQL:
         # An error without a number: the package cannot parse what the server sends.
         number, text = error.args if len(error.args) == 2 else (0, error)
         text = errors.one_line(text)
-        if number == _DUPLICATE_KEY:
-            return errors.DBDuplicateEntry()
-        if number == _NODE_NOT_READY:
-            return errors.NodeNotReady(text)
-        if number in _RETRY or (number == _FAILED_COMMIT and _DEADLOCK_AT_COMMIT.search(text)):
-            return errors.DBDeadlock(text)
-        if not number or number in _LOST or number in _CLIENT_ERRORS:
-            return errors.DBConnectionError(text)
         if number == _NO_SUCH_TABLE:
             return None
-        for numbers, kind in _KINDS.items():
-            if number in numbers:
-                return kind(text)
-        # The text may quote a statement.
-        return errors.DBError(f"{type(error).__name__} {number}")
+        if number == _FAILED_COMMIT and _DEADLOCK_AT_COMMIT.search(text):
+            return errors.DBDeadlock(text)
+        if not number or number in _CLIENT_ERRORS:
+            return errors.DBConnectionError(text)
+        if number not in _KINDS:
+            # The text may quote a statement.
+            return errors.DBError(f"{type(error).__name__} {number}")
+        kind = _KINDS[number]
+        return kind() if kind is errors.DBDuplicateEntry else kind(text)
 
 
 def _max_statement_bytes(connection: Any) -> int:

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tables, columns and indexes, derived from the definitions. A test compares them with ``migrations/``."""
 
-from functools import cached_property
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table
@@ -32,13 +31,14 @@ class KindTable:
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
+        self._columns = tuple(kind.columns.items())
         self.table = Table(
             f"freezer_{kind.name}",
             METADATA,
             Column("key", exact_text(600, ascii_only=True), primary_key=True),
             Column("created", BigInteger, nullable=False),
             Column("version", Integer, nullable=False),
-            *(Column(name, exact_text(255)) for name in self.kind.columns.values()),
+            *(Column(name, exact_text(255)) for _, name in self._columns),
             *([Column("pending", Boolean, nullable=False)] if self.kind.excluded else []),
             *([Column("epoch", BigInteger)] if kind.epoch_path else []),
             Column("body", exact_text(), nullable=False),
@@ -60,14 +60,10 @@ class KindTable:
         name = f"ix_freezer_{self.kind.name}_{'_'.join([*names, *within]) or 'created'}"
         Index(name, *(self.table.c[column] for column in columns))
 
-    @cached_property
-    def _paths(self) -> tuple[tuple[str, str], ...]:
-        return tuple((name, path) for path, name in self.kind.columns.items())
-
     def contents(self, document: Document, max_values: int = MAX_VALUES) -> dict[str, Any]:
         """Return the columns that depend on the document alone; see :func:`search_index` for ``max_values``."""
         found_by = search_index(self.kind, document, max_values)
-        row: dict[str, Any] = {name: _text_or_none(value_at(document, path)) for name, path in self._paths}
+        row: dict[str, Any] = {name: _text_or_none(value_at(document, path)) for path, name in self._columns}
         if self.kind.excluded:
             path, value = self.kind.excluded
             row["pending"] = value_at(document, path) != value

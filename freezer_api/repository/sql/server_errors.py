@@ -8,19 +8,7 @@ connection is lost, and the outcome is unknown. ``DBError`` itself: the statemen
 
 from oslo_db.exception import DBConnectionError, DBDeadlock, DBDuplicateEntry, DBError
 
-__all__ = [
-    "DBConnectionError",
-    "DBDeadlock",
-    "DBDuplicateEntry",
-    "DBError",
-    "NodeNotReady",
-    "NotPermitted",
-    "OtherNode",
-    "Refused",
-    "StatementTooLarge",
-    "TimedOut",
-    "one_line",
-]
+__all__ = ["DBConnectionError", "DBDeadlock", "DBDuplicateEntry", "DBError"]
 
 
 class Refused(DBError):  # type: ignore[misc]
