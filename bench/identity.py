@@ -25,7 +25,7 @@ from oslo_log import log
 from oslo_middleware import HTTPProxyToWSGI
 from oslo_policy import policy
 
-from freezer_api import app, bootstrap, embedded
+from freezer_api import app, bootstrap
 from freezer_api.context import Caller
 from freezer_api.keystone import options as keystone
 from freezer_api.middleware.auth_token import authenticate
@@ -34,7 +34,8 @@ from freezer_api.middleware.identity import require_identity, strip_identity_hea
 from freezer_api.middleware.request_log import log_requests
 from freezer_api.policies import list_rules
 from freezer_api.policy.enforcer import Enforcement
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
+from tests.support.embedded import make_file
 from tests.support.keystone import Keystone
 
 ROUNDS, REQUESTS = 30, 300
@@ -175,7 +176,7 @@ def _report(identity: Keystone, directory: Path) -> None:
     bootstrap.configure(conf, ["--config-file", str(file)])
     bootstrap.set_up_logging(conf)
     keystone.register(conf)
-    with closing(open_sqlite(embedded.prepare(directory / embedded.FILE))) as repository, _caches() as caches:
+    with closing(SQLiteRepository(make_file(directory / "freezer.sqlite"))) as repository, _caches() as caches:
         api = app.ApplicationFactory(conf, repository).api()
         versions = app.ApplicationFactory(conf, repository)
         protocol = auth_token.AuthProtocol(api, {"oslo_config_config": conf})

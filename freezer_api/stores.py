@@ -9,9 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 from oslo_config import cfg
 
-from freezer_api import embedded
 from freezer_api.conf import opts, reading, values
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError, ConfigurationError, StoreFailed, Unavailable
@@ -23,8 +23,8 @@ from freezer_api.repository.elastic.transport import Connection, UnsupportedServ
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.dialects import SQLITE
-from freezer_api.repository.sql.servers import Driver, Pooling, open_server, server_admin
-from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_admin
+from freezer_api.repository.sql.servers import Driver, Pooling, ServerAdmin, ServerRepository
+from freezer_api.repository.sql.sqlite import FileAdmin, SQLiteRepository
 
 LOG = logging.getLogger(__name__)
 
@@ -37,6 +37,8 @@ ELASTICSEARCH_DRIVERS = (
 SQL_DRIVERS = ("sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver")
 # kolla used the second name for years.
 _SQL_BACKENDS = ("sqlalchemy", "sqlachemy")
+
+EMBEDDED_FILE = "freezer.sqlite"
 
 _ADMIN_DEADLINE = 30.0
 """Seconds. To create, copy or remove an index may take longer than a request of the API."""
@@ -53,18 +55,19 @@ class SQLiteStore:
     def prepare(self) -> None:
         """Prepare the store before the service starts. Raises ``CommandError`` if it cannot be used."""
         if self.embedded:
-            embedded.prepare(self.path, self.max_values)
+            with closing(self.admin()) as admin:
+                admin.sync([], erase=lambda _question: False)
             return
         with closing(self.open(1)) as repository:
             _warn_if_unavailable(repository.check)
 
     def open(self, threads: int) -> Repository:
         """Return the repository for this number of threads."""
-        return open_sqlite(self.path, connections=threads, max_values=self.max_values)
+        return SQLiteRepository(self.path, connections=threads, max_values=self.max_values)
 
     def admin(self) -> StoreAdmin:
         """Return the administration of the store."""
-        return sqlite_admin(self.path, self.max_values)
+        return FileAdmin(self.path, self.max_values)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -97,15 +100,15 @@ class SQLServerStore:
 
     def prepare(self) -> None:
         """Check the options. Log a warning if the server does not answer."""
-        with closing(open_server(self._driver(), Pooling(size=1))) as repository:
+        with closing(ServerRepository(self._driver(), Pooling(size=1))) as repository:
             _warn_if_unavailable(repository.check)
 
     def open(self, threads: int) -> Repository:
         kept = threads if self.options.kept is None else self.options.kept
-        return open_server(self._driver(), replace(self.options.pooling, size=kept), self.max_values)
+        return ServerRepository(self._driver(), replace(self.options.pooling, size=kept), self.max_values)
 
     def admin(self) -> StoreAdmin:
-        return server_admin(self._driver(bounded=False), self.options.waiting, str(self), self.max_values)
+        return ServerAdmin(self._driver(bounded=False), self.options.waiting, str(self), self.max_values)
 
     def __str__(self) -> str:
         return urls.shown(self.options.url)
@@ -225,5 +228,6 @@ def warn_if_embedded(store: Store) -> None:
 
 
 def embedded_store(directory: str | None, max_values: int) -> SQLiteStore:
-    """Return the embedded store, which needs no configuration."""
-    return SQLiteStore(embedded.data_dir(directory) / embedded.FILE, embedded=True, max_values=max_values)
+    """Return the embedded store, which needs no configuration. By default it is in the user's data directory."""
+    folder = Path(directory) if directory else platformdirs.user_data_path("freezer-api")
+    return SQLiteStore(folder / EMBEDDED_FILE, embedded=True, max_values=max_values)

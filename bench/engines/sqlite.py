@@ -16,12 +16,11 @@ from bench.engines import Aims
 from bench.fleet import Fleet, Maker, Row
 from bench.floor import Bare
 from bench.wire import Request
-from freezer_api import embedded
 from freezer_api.documents.kind import Kind
 from freezer_api.repository.sql.compiled import compile_select
-from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.sqlite import SQLiteAccess, sqlite_engine
+from freezer_api.repository.sql.sqlite import SQLiteRepository, sqlite_engine
+from tests.support.embedded import make_file
 
 Statement = tuple[str, Sequence[Any]]
 
@@ -36,8 +35,8 @@ class SQLite:
     aims: ClassVar = Aims({scenarios.GET.name: 2.0, scenarios.POLL.name: 2.0}, of_few_jobs=1.2)
 
     def fill(self, maker: Maker, directory: Path) -> "Filled":
-        path = directory / embedded.FILE
-        embedded.prepare(path)
+        path = directory / "freezer.sqlite"
+        make_file(path)
         engine = sqlite_engine(path)
         with engine.connect() as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -68,9 +67,8 @@ class Filled:
         return "--data-dir", str(self.path.parent), "--config-file", str(configuration)
 
     def bare(self, requests: Sequence[Request], status: int) -> Bare[Statement]:
-        access = _Recording(SQLiteAccess(self.path, connections=1, read_timeout=30.0))
-        with closing(SQLRepository(access)) as repository:
-            return Bare(list(floor.calls(repository, access.recorded, requests, status)), self._opened)
+        with closing(_Recording(self.path)) as repository:
+            return Bare(list(floor.calls(repository, repository.recorded, requests, status)), self._opened)
 
     @contextmanager
     def _opened(self) -> Iterator[Callable[[Statement], object]]:
@@ -83,21 +81,18 @@ class Filled:
         return None
 
 
-class _Recording:
-    """A connection that records its statements."""
+class _Recording(SQLiteRepository):
+    """A repository that records its statements."""
 
-    def __init__(self, access: SQLiteAccess) -> None:
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, connections=1, read_timeout=30.0)
         self.recorded: list[Statement] = []
-        self._access = access
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._access, name)
-
-    def read(
+    def _read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
     ) -> Sequence[Any]:
         self.recorded.append(compile_select(statement).bind(values))
-        return self._access.read(statement, values, max_seconds)
+        return super()._read(statement, values, max_seconds)
 
 
 def opened() -> AbstractContextManager[SQLite]:

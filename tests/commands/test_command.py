@@ -12,7 +12,7 @@ from freezer_api.cmd import manage as module
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.operations.scope import Scope
 from freezer_api.operations.scoped import iterate_all
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from tests.commands.command import COMMAND, configured, ended, start
 from tests.compat.deployers import DEPLOYERS
 
@@ -264,7 +264,7 @@ def test_sync_merges_duplicate_clients_of_a_user_and_reports_others(manage, made
         document = {"client": {"client_id": client_id}, "user_id": user_id, "project_id": "red"}
         repository.create(CLIENTS, key, document)
 
-    with closing(open_sqlite(file)) as repository:
+    with closing(SQLiteRepository(file)) as repository:
         for version in (1, 2):
             client("node", "ann", version)
         for n in range(module.MAX_LINES + 2):

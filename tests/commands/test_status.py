@@ -15,7 +15,7 @@ import pytest
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.jobs import JOBS
 from freezer_api.operations.scope import Scope
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from tests.commands.command import Done, configured, ended, start
 from tests.commands.conftest import Manage
 from tests.compat.deployers import DEPLOYERS
@@ -327,7 +327,7 @@ def test_users_with_jobs_and_clients_in_different_projects_are_listed(
 ) -> None:
     config = configure(f"[database]\nconnection = sqlite:///{file}")
     assert manage(*config, "db", "sync").code == 0
-    with closing(open_sqlite(file)) as repository:
+    with closing(SQLiteRepository(file)) as repository:
         for n in range(22):
             user_id = f"user{n:02}"
             key = Scope("user_id", user_id, user_id, None).client_key("node1")
@@ -358,7 +358,7 @@ def test_users_with_jobs_and_clients_in_different_projects_are_listed(
 def test_documents_above_a_limit_are_counted(manage: Manage, configure: Configure, file: Path) -> None:
     config = configure(f"[database]\nconnection = sqlite:///{file}\n[api]\nmax_job_actions = 1")
     assert manage(*config, "db", "sync").code == 0
-    with closing(open_sqlite(file)) as repository:
+    with closing(SQLiteRepository(file)) as repository:
         for n in range(1, 4):
             repository.create(JOBS, str(n), {"job_id": str(n), "description": SECRET, "job_actions": [{}] * n})
 

@@ -13,8 +13,8 @@ from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.admin import SQLAdmin, alembic_config
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.servers import ConnectRetries, Driver, Pooling, open_server, server_admin
-from freezer_api.repository.sql.sqlite import sqlite_admin
+from freezer_api.repository.sql.servers import ConnectRetries, Driver, Pooling, ServerAdmin, ServerRepository
+from freezer_api.repository.sql.sqlite import FileAdmin
 from tests.support.sql.server import PASSWORD
 from tests.support.sql.shared import SHARED
 
@@ -31,9 +31,9 @@ def driver(address: str, *, bounded: bool = True, sql_mode: str = "TRADITIONAL")
 def admin(address: str, *, retries: int = 0, interval: float = 10) -> SQLAdmin:
     """Return the administration of the database with this URL, or of the SQLite file with this path."""
     if "://" not in address:
-        return sqlite_admin(Path(address))
+        return FileAdmin(Path(address))
     made = driver(address, bounded=False)
-    return server_admin(made, ConnectRetries(retries, interval), urls.shown(urls.parsed(address)))
+    return ServerAdmin(made, ConnectRetries(retries, interval), urls.shown(urls.parsed(address)))
 
 
 def sync(address: str) -> None:
@@ -76,7 +76,7 @@ def make(name: str) -> str:
 
 
 def open_repository(address: str) -> SQLRepository:
-    return open_server(driver(address), Pooling())
+    return ServerRepository(driver(address), Pooling())
 
 
 def set_clock(_repository: SQLRepository, _clock: Callable[[], int]) -> None:

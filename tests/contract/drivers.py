@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from freezer_api import embedded
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from tests.contract import databases, elastic
+from tests.support.embedded import make_file
 from tests.support.needs import SEARCH
 
 
@@ -27,7 +27,7 @@ class Driver(NamedTuple):
 def find_driver(name: str) -> Driver:
     """Return the driver of the store with this name, such as ``elasticsearch9``."""
     if name == "sqlite":
-        return Driver(name, _make_file, lambda path: open_sqlite(Path(path), timeout=10.0), _set_clock)
+        return Driver(name, _make_file, lambda path: SQLiteRepository(Path(path), timeout=10.0), _set_clock)
     if name in SEARCH:
         return Driver(name, lambda _: elastic.make(name), elastic.open_repository, elastic.set_clock)
     return Driver(name, lambda _: databases.make(name), databases.open_repository, databases.set_clock)
@@ -39,10 +39,10 @@ def _make_file(directory: Path) -> str:
 
 @cache
 def _empty_file() -> Path:
-    path = Path(tempfile.mkdtemp()) / embedded.FILE
-    embedded.prepare(path)
+    path = Path(tempfile.mkdtemp()) / "freezer.sqlite"
+    make_file(path)
     return path
 
 
 def _set_clock(repository: Any, clock: Callable[[], int]) -> None:
-    repository._access.clock = clock
+    repository.clock = clock

@@ -14,7 +14,7 @@ from oslo_config import cfg
 from freezer_api import app, bootstrap, stores
 from freezer_api.conf import opts
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from freezer_api.server.settings import server_settings
 
 SAMPLE = Path(__file__).parents[2] / "etc/freezer/freezer-api.conf.sample"
@@ -33,7 +33,7 @@ REGISTERED_WHEN_USED = {
 
 @pytest.fixture
 def repository(store_file: Path) -> Iterator[Repository]:
-    repository = open_sqlite(store_file)
+    repository = SQLiteRepository(store_file)
     yield repository
     repository.close()
 

@@ -12,7 +12,7 @@ from oslo_config import cfg
 from freezer_api.errors import Conflict, StoreFailed
 from freezer_api.operations.rewrite import MAX_ATTEMPTS
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from tests.functional.client import Client
 from tests.functional.conftest import Identity, app
 from tests.functional.versions import Version
@@ -29,7 +29,7 @@ class TestLockedStore:
 
     @pytest.fixture
     def repository(self, store_file: Path) -> Iterator[Repository]:
-        repository = open_sqlite(store_file, timeout=1.0)
+        repository = SQLiteRepository(store_file, timeout=1.0)
         yield repository
         repository.close()
 
@@ -55,7 +55,7 @@ class TestLostStore:
 
     @pytest.fixture
     def repository(self, store_file: Path) -> Iterator[Repository]:
-        repository = open_sqlite(store_file)
+        repository = SQLiteRepository(store_file)
         yield repository
         repository.close()
 

@@ -8,12 +8,12 @@ from wsgiref.types import WSGIApplication
 import pytest
 from oslo_config import cfg
 
-from freezer_api import embedded
 from freezer_api.conf import opts
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from tests.functional.client import Client
 from tests.functional.conftest import app
 from tests.functional.versions import V1
+from tests.support.embedded import make_file
 from tests.support.keystone import Keystone
 
 OURS = Path(__file__).parents[2] / "etc/freezer/freezer-paste.ini"
@@ -25,7 +25,7 @@ Serve = Callable[..., WSGIApplication]
 def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Return a function that composes services over one store."""
     directory = tmp_path_factory.mktemp("identity")
-    repository = open_sqlite(embedded.prepare(directory / embedded.FILE))
+    repository = SQLiteRepository(make_file(directory / "freezer.sqlite"))
 
     def served(paste: Path = OURS, **settings: str) -> WSGIApplication:
         lines = "\n".join(f"{name} = {value}" for name, value in settings.items())

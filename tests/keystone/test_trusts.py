@@ -12,16 +12,16 @@ from typing import Any, ClassVar
 import pytest
 from oslo_config import cfg
 
-from freezer_api import embedded
 from freezer_api.conf import opts
 from freezer_api.errors import Conflict
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from tests.functional.client import Client
 from tests.functional.conftest import app
 from tests.functional.versions import V1, V2
 from tests.keystone.conftest import OURS
 from tests.support.disturbed import Disturbed, Killed, cut, killed
+from tests.support.embedded import make_file
 from tests.support.keystone import Keystone
 
 SCHEDULER = "scheduler@services service,member"
@@ -35,9 +35,9 @@ Speak = Callable[..., Client]
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Repository]:
-    path = tmp_path / embedded.FILE
-    embedded.prepare(path)
-    repository = open_sqlite(path)
+    path = tmp_path / "freezer.sqlite"
+    make_file(path)
+    repository = SQLiteRepository(path)
     yield repository
     repository.close()
 

@@ -65,7 +65,7 @@ def test_options_of_deployers_take_effect(store):
     assert found.options.session == {"sql_mode": "", "sync_wait": 1}
     assert found.options.url.query == {"charset": "utf8"}
     repository = found.open(threads=4)
-    assert repository._access.engine.pool.size() == 120
+    assert repository.engine.pool.size() == 120
     repository.close()
 
 
@@ -75,7 +75,7 @@ def test_new_name_of_an_option_overrides_the_old_one(store):
 
 def test_pool_has_a_connection_for_each_thread_by_default(store):
     repository = store().open(threads=4)
-    assert repository._access.engine.pool.size() == 4
+    assert repository.engine.pool.size() == 4
     repository.close()
 
 

@@ -7,8 +7,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from platformdirs import user_data_path
 
-from freezer_api import embedded, stores
+from freezer_api import stores
 from freezer_api.conf import opts
 from freezer_api.errors import CommandError, ConfigurationError
 
@@ -105,7 +106,7 @@ def test_first_rule_that_applies_selects_the_store(store, text, found):
 
 
 def test_without_options_the_store_is_embedded(store):
-    assert store("") == stores.SQLiteStore(embedded.data_dir(None) / embedded.FILE, embedded=True)
+    assert store("") == stores.SQLiteStore(user_data_path("freezer-api") / "freezer.sqlite", embedded=True)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Create, upgrade and remove the tables. Alembic is imported only when there is a migration to run."""
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, inspect, literal, select, table
 
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError, Unavailable
-from freezer_api.repository.admin import Ask, Foreign
+from freezer_api.repository.admin import Ask, Foreign, StoreAdmin
 from freezer_api.repository.sql.dialects import MYSQL, schema_lock
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE, VERSIONS
 
@@ -85,33 +86,28 @@ def alembic_config(connection: Connection, max_values: int = MAX_VALUES) -> "Con
     return config
 
 
-class Place(Protocol):
-    """The location of the database: a file or a server."""
-
-    def exists(self) -> bool:
-        """Return whether there is a database to connect to."""
-        ...
-
-    def prepare(self) -> None:
-        """Prepare the place before a database is created."""
-        ...
-
-    def command_errors(self) -> AbstractContextManager[None]:
-        """Return a context in which every error is raised as ``CommandError`` with one line."""
-        ...
-
-
-class SQLAdmin:
+class SQLAdmin(StoreAdmin):
     """Administers the tables. They have one version together, so ``sync`` creates or upgrades all of them."""
 
-    def __init__(self, engine: Engine, place: Place, max_values: int = MAX_VALUES) -> None:
+    def __init__(self, engine: Engine, max_values: int = MAX_VALUES) -> None:
         self.engine = engine
         self._max_values = max_values
-        self._place = place
+
+    @abstractmethod
+    def _exists(self) -> bool:
+        """Return whether there is a database to connect to."""
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Prepare the file or the server before a database is created."""
+
+    @abstractmethod
+    def _command_errors(self) -> AbstractContextManager[None]:
+        """Return a context in which every error is raised as ``CommandError`` with one line."""
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
-        with self._place.command_errors(), self.engine.connect() as connection:
+        with self._command_errors(), self.engine.connect() as connection:
             yield connection
 
     def plan(self, kinds: Sequence[str]) -> list[str]:
@@ -132,7 +128,7 @@ class SQLAdmin:
 
     def pending(self, kinds: Sequence[str]) -> list[str]:
         version = None
-        if self._place.exists():
+        if self._exists():
             with self._connected() as connection:
                 version = current_version(connection)
                 if version is not None and version > HEAD:
@@ -143,8 +139,8 @@ class SQLAdmin:
         return [f"{TABLES[kind].table.name}: would be {done}" for kind in kinds]
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:  # noqa: ARG002 - nothing can be in the way
-        with self._place.command_errors():
-            self._place.prepare()
+        with self._command_errors():
+            self._prepare()
             sync(self.engine, self._max_values)
 
     def notes(self) -> list[str]:
@@ -159,7 +155,7 @@ class SQLAdmin:
         return [note]
 
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:
-        if not self._place.exists():
+        if not self._exists():
             return []
         with self._connected() as connection:
             existing = self._existing(connection)
@@ -170,7 +166,7 @@ class SQLAdmin:
         return removed
 
     def show(self) -> Any:
-        if not self._place.exists():
+        if not self._exists():
             return None
         with self._connected() as connection:
             return self._existing(connection) or None

@@ -16,7 +16,7 @@ from sqlalchemy import Connection as SQLConnection
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
 from freezer_api.repository.sql import server_errors as errors
-from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT
+from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT, Driver
 
 _DEFAULT_PORT = 3306
 
@@ -63,7 +63,7 @@ _TLS_SWITCHES = ("ssl_verify_cert", "ssl_verify_identity", "ssl_check_hostname",
 _TLS = (*_TLS_FILES, "ssl_cipher", *_TLS_SWITCHES)
 
 
-class MySQL:
+class MySQL(Driver):
     """Connects to the database at ``url``. Of its parameters only ``unix_socket`` and those of TLS are used.
 
     ``sql_mode``: the server's own if empty; always strict. ``sync_wait``: Galera's ``wsrep_sync_wait``. Statements

@@ -12,13 +12,13 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes as codes
 from psycopg2.extensions import POLL_OK, POLL_READ, connection, make_dsn, set_wait_callback
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL
 from sqlalchemy.exc import ArgumentError
 
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import dialects
 from freezer_api.repository.sql import server_errors as errors
-from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT
+from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT, Driver
 
 # By error code, or its class: the first two characters. oslo.db knows only some, and those by their English texts.
 _KINDS: dict[str, type[errors.DBError]] = {
@@ -88,12 +88,11 @@ def _wait(waiting: connection) -> None:
             raise psycopg2.OperationalError("the server did not answer in time")
 
 
-class PostgreSQL:
+class PostgreSQL(Driver):
     """Connects to the database at ``url``. Statements have no time limit unless ``bounded`` is set."""
 
     dialect = dialects.POSTGRESQL
     package = "postgresql+psycopg2"
-    protocol_errors = ()
 
     def __init__(self, url: URL, *, bounded: bool = True) -> None:
         set_wait_callback(_wait)
@@ -139,9 +138,6 @@ class PostgreSQL:
 
     def descriptor(self, connection: Any) -> int | None:
         return None if connection.closed else connection.fileno()
-
-    def listen(self, engine: Engine) -> None:
-        """The package needs no listeners."""
 
     def with_time_limit(self, statement: str, seconds: float) -> str:
         # Both are one transaction, as they are sent together, so the limit ends with the statement.

@@ -5,8 +5,9 @@ A token consists of creation time and version: the version alone would repeat if
 again.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Delete, Select, Update, bindparam, delete, select, update
 
@@ -16,8 +17,7 @@ from freezer_api.documents.kind import Kind
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import AlreadyExists, Conflict, TooLarge
 from freezer_api.repository import query as q
-from freezer_api.repository.protocol import Original, Page, Stored
-from freezer_api.repository.sql.access import Access, KeyExists
+from freezer_api.repository.protocol import Original, Page, Repository, Stored
 from freezer_api.repository.sql.schema import TABLES, KindTable
 from freezer_api.repository.sql.search import Search, batches
 from freezer_api.repository.texts import is_text
@@ -25,6 +25,10 @@ from freezer_api.repository.texts import is_text
 _MAX_BATCH_SIZE = 1_000_000
 """Characters of the rows of one statement. A character takes up to four bytes; by default servers accept 16 MiB.
 """
+
+
+class KeyExists(Exception):
+    """A row with this key exists."""
 
 
 class _Statements:
@@ -44,13 +48,42 @@ class _Statements:
         self.delete = delete(table.table).where(current)
 
 
-class SQLRepository:
-    """Documents in the tables of ``schema``. ``max_values`` of each document are searchable."""
+class SQLRepository(Repository):
+    """Documents in the tables of ``schema``. ``max_values`` of each document are searchable.
 
-    def __init__(self, access: Access, max_values: int = MAX_VALUES) -> None:
-        self._access = access
+    A subclass executes the statements in one database. ``takes_lists``: see
+    :class:`~freezer_api.repository.sql.search.Search`. ``creates_many``: whether :meth:`_create` takes more than
+    one row.
+    """
+
+    takes_lists: ClassVar[bool]
+    creates_many: ClassVar[bool]
+
+    def __init__(self, max_values: int = MAX_VALUES) -> None:
         self._max_values = max_values
         self._statements = {name: _Statements(table) for name, table in TABLES.items()}
+
+    @abstractmethod
+    def _read(
+        self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
+    ) -> Sequence[Any]:
+        """Return the rows, with the columns as attributes. ``SearchTooLong`` after ``max_seconds``."""
+
+    @abstractmethod
+    def _create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
+        """Create all of these rows, or none and raise ``KeyExists``.
+
+        Return the ``created`` of the first row, which is later than that of every earlier row of the kind. Each
+        further row has one more.
+        """
+
+    @abstractmethod
+    def _restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
+        """Create rows that have a ``created`` already: all of them, or none and raise ``KeyExists``."""
+
+    @abstractmethod
+    def _change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
+        """Execute the statement, and return whether there was a row to change."""
 
     def _contents(self, kind: Kind, document: Document) -> dict[str, Any]:
         return TABLES[kind.name].contents(document, self._max_values)
@@ -63,14 +96,14 @@ class SQLRepository:
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
         rows = ({"key": key, "version": 1, **self._contents(kind, documents[key])} for key in documents)
-        parts = _batches(rows) if self._access.creates_many else ([row] for row in rows)
+        parts = _batches(rows) if self.creates_many else ([row] for row in rows)
         created = [pair for part in parts for pair in self._create_rows(kind, part)]
         return {key: _stored(key, documents[key], 1, time) for key, time in created}
 
     def _create_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
         """Create the rows whose key is free and return their keys and times of creation."""
         try:
-            created = self._access.create(kind, rows)
+            created = self._create(kind, rows)
         except KeyExists:
             singles = [[row] for row in rows] if len(rows) > 1 else []
             return [pair for single in singles for pair in self._create_rows(kind, single)]
@@ -79,7 +112,7 @@ class SQLRepository:
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
         keys = [original.key for original in originals]
         statement = self._statements[kind.name].existing
-        existing = {row.key for row in self._access.read(statement, {"keys": keys})}
+        existing = {row.key for row in self._read(statement, {"keys": keys})}
         rows = (
             {"key": key, "created": created, "version": version, **self._contents(kind, document)}
             for key, document, version, created in originals
@@ -90,7 +123,7 @@ class SQLRepository:
 
     def _restore_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
         try:
-            self._access.restore(kind, rows)
+            self._restore(kind, rows)
         except (KeyExists, TooLarge) as error:
             # Another process created one of them, two of them have the same key, or a statement takes only some.
             if len(rows) > 1:
@@ -103,7 +136,7 @@ class SQLRepository:
     def get(self, kind: Kind, key: str) -> Stored | None:
         if not is_text(key):
             return None
-        rows = self._access.read(self._statements[kind.name].get, {"the_key": key})
+        rows = self._read(self._statements[kind.name].get, {"the_key": key})
         if not rows:
             return None
         return _stored(key, decode(rows[0].body), rows[0].version, rows[0].created)
@@ -111,38 +144,29 @@ class SQLRepository:
     def replace(self, kind: Kind, key: str, document: Document, token: str) -> Stored:
         created, version = _parse_token(token)
         contents = {**self._contents(kind, document), "version": version + 1}
-        self._change(self._statements[kind.name].update, contents, kind, key, token)
+        self._change_current(self._statements[kind.name].update, contents, kind, key, token)
         return _stored(key, document, version + 1, created)
 
     def delete(self, kind: Kind, key: str, token: str) -> None:
-        self._change(self._statements[kind.name].delete, {}, kind, key, token)
+        self._change_current(self._statements[kind.name].delete, {}, kind, key, token)
 
-    def _change(
+    def _change_current(
         self, statement: Update | Delete, contents: dict[str, Any], kind: Kind, key: str, token: str
     ) -> None:
         created, version = _parse_token(token)
         values = {**contents, "the_key": key, "seen_created": created, "seen_version": version}
-        if not is_text(key) or not self._access.change(statement, values):
+        if not is_text(key) or not self._change(statement, values):
             raise Conflict(f"{kind.title} with ID {key} was changed by another request")
 
     def search(self, kind: Kind, query: q.Query) -> Page:
-        search = Search(TABLES[kind.name], query, takes_lists=self._access.takes_lists)
-        rows = self._access.read(search.statement, search.values, query.max_seconds)
+        search = Search(TABLES[kind.name], query, takes_lists=self.takes_lists)
+        rows = self._read(search.statement, search.values, query.max_seconds)
         total = None
         if query.with_total:
             total = rows[0].total
             rows = sorted((row for row in rows if row.key is not None), key=_position)
         items = [_stored(row.key, decode(row.body), row.version, row.created) for row in rows[: query.limit]]
         return Page(items, _position(rows[query.limit - 1]) if len(rows) > query.limit else None, total)
-
-    def now(self) -> int:
-        return self._access.now()
-
-    def check(self) -> None:
-        self._access.check()
-
-    def close(self) -> None:
-        self._access.close()
 
 
 def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:

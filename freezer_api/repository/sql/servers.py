@@ -9,10 +9,11 @@ import select as system
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from oslo_db.api import wrap_db_retry
 from oslo_db.sqlalchemy import engines, exc_filters
@@ -27,11 +28,10 @@ from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import TOO_LARGE, CommandError, SearchTooLong, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Outages
 from freezer_api.repository.sql import server_errors as errors
-from freezer_api.repository.sql.access import KeyExists
 from freezer_api.repository.sql.admin import SQLAdmin, check_version
 from freezer_api.repository.sql.connections import ThreadConnections
 from freezer_api.repository.sql.dialects import MYSQL, build_creation, clock
-from freezer_api.repository.sql.repository import SQLRepository
+from freezer_api.repository.sql.repository import KeyExists, SQLRepository
 from freezer_api.repository.sql.schema import TABLES, VERSIONS
 
 LOG = logging.getLogger(__name__)
@@ -59,35 +59,38 @@ _MIN_ATTEMPT_TIME = 0.5
 _Result = TypeVar("_Result")
 
 
-class Driver(Protocol):
+class Driver(ABC):
     """A driver package, and the server to which it connects."""
 
-    dialect: str
+    dialect: ClassVar[str]
     """SQLAlchemy's name of the engine."""
 
-    @property
-    def package(self) -> str:
-        """SQLAlchemy's name of engine and package."""
+    package: ClassVar[str]
+    """SQLAlchemy's name of engine and package."""
 
-    @property
-    def protocol_errors(self) -> tuple[type[Exception], ...]:
-        """Errors of other classes that the package raises if it cannot parse a response of the server."""
+    protocol_errors: ClassVar[tuple[type[Exception], ...]] = ()
+    """Errors of other classes that the package raises if it cannot parse a response of the server."""
 
+    @abstractmethod
     def connect(self, timeout: float) -> Any:
         """Return a connection in autocommit mode, with this timeout in seconds."""
 
+    @abstractmethod
     def set_timeout(self, connection: Any, timeout: float | None) -> None:
         """Set the timeout of each further statement on the connection."""
 
+    @abstractmethod
     def descriptor(self, connection: Any) -> int | None:
         """Return the descriptor of the connection's socket, None if it is closed."""
 
-    def listen(self, engine: Engine) -> None:
+    def listen(self, engine: Engine) -> None:  # noqa: B027 - most packages need none
         """Register event listeners that this package needs."""
 
+    @abstractmethod
     def with_time_limit(self, statement: str, seconds: float) -> str:
         """Return the SELECT with a time limit at the server in place of the session's."""
 
+    @abstractmethod
     def classify(self, error: BaseException) -> errors.DBError | None:
         """Return the error of the package as one of ``server_errors``.
 
@@ -139,13 +142,14 @@ class Pooling:
     retries: int = 20
 
 
-class ServerAccess:
-    """Access to a database on a server."""
+class ServerRepository(SQLRepository):
+    """Documents in the tables that ``admin.sync`` has created in a database on a server."""
 
     takes_lists = False
     creates_many = False
 
-    def __init__(self, driver: Driver, pooling: Pooling) -> None:
+    def __init__(self, driver: Driver, pooling: Pooling, max_values: int = MAX_VALUES) -> None:
+        super().__init__(max_values)
         self._driver = driver
         self._recycle = pooling.recycle
         self._retries = pooling.retries
@@ -207,15 +211,15 @@ class ServerAccess:
         descriptor = self._driver.descriptor(kept.connection.dbapi_connection)
         return descriptor is not None and not is_readable(descriptor)
 
-    def read(
+    def _read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
     ) -> Sequence[Row[Any]]:
-        def _read(connection: Connection) -> Sequence[Row[Any]]:
+        def _fetch(connection: Connection) -> Sequence[Row[Any]]:
             return connection.execute(statement, values, execution_options={"max_seconds": max_seconds}).all()
 
-        return self._call(_read, place=READING, repeatable=True, max_seconds=max_seconds)
+        return self._call(_fetch, place=READING, repeatable=True, max_seconds=max_seconds)
 
-    def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
+    def _create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
         (row,) = rows
         creation = self._creations[kind.name]
         created = self._call(lambda connection: creation.time(connection.execute(creation.statement, row)))
@@ -224,20 +228,20 @@ class ServerAccess:
             raise Unavailable
         return created
 
-    def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
+    def _restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
         # One statement, although a large one takes time to build: several would need a transaction.
         statement = insert(TABLES[kind.name].table).values(list(rows))
         self._call(lambda connection: connection.execute(statement))
 
-    def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
-        def _change(connection: Connection) -> bool:
+    def _change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
+        def _execute(connection: Connection) -> bool:
             result: CursorResult[Any] = connection.execute(statement, values)
             return result.rowcount > 0
 
-        return self._call(_change)
+        return self._call(_execute)
 
     def now(self) -> int:
-        (row,) = self.read(self._now, {})
+        (row,) = self._read(self._now, {})
         return int(row[0])
 
     def check(self) -> None:
@@ -350,11 +354,6 @@ def is_readable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-def open_server(driver: Driver, pooling: Pooling, max_values: int = MAX_VALUES) -> SQLRepository:
-    """Return the repository in the tables that ``admin.sync`` has created."""
-    return SQLRepository(ServerAccess(driver, pooling), max_values)
-
-
 @dataclass(frozen=True)
 class ConnectRetries:
     """Retries of a connection to a server that is down: -1 for no limit, and the seconds before each."""
@@ -374,33 +373,30 @@ def unbounded_engine(driver: Driver) -> Engine:
     return create_engine(driver, _connect)
 
 
-def server_admin(driver: Driver, retries: ConnectRetries, name: str, max_values: int = MAX_VALUES) -> SQLAdmin:
-    """Return the administration of the tables in the database ``name``, which an operator has created."""
-    # MySQL cannot roll back DDL.
-    level = "AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED"
-    engine = unbounded_engine(driver).execution_options(isolation_level=level)
-    return SQLAdmin(engine, _Server(engine, retries, name), max_values)
+class ServerAdmin(SQLAdmin):
+    """Administers the tables in the database ``name``, which an operator has created.
 
+    Connecting is retried while the server is down.
+    """
 
-class _Server:
-    """A database on a server. Connecting is retried while the server is down."""
-
-    def __init__(self, engine: Engine, retries: ConnectRetries, name: str) -> None:
+    def __init__(self, driver: Driver, retries: ConnectRetries, name: str, max_values: int = MAX_VALUES) -> None:
+        # MySQL cannot roll back DDL.
+        level = "AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED"
+        super().__init__(unbounded_engine(driver).execution_options(isolation_level=level), max_values)
         self._name = name
-        self._engine = engine
         self._retries = retries
 
-    def exists(self) -> bool:
-        with self.command_errors():
-            self.prepare()
+    def _exists(self) -> bool:
+        with self._command_errors():
+            self._prepare()
         return True
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         """Wait until the server accepts a connection."""
         retries = self._retries.limit
         while True:
             try:
-                self._engine.connect().close()
+                self.engine.connect().close()
                 return
             except (errors.DBConnectionError, errors.DBDeadlock, errors.Refused) as error:
                 if isinstance(error, errors.NotPermitted) or not retries:
@@ -412,7 +408,7 @@ class _Server:
             time.sleep(interval)
 
     @contextmanager
-    def command_errors(self) -> Iterator[None]:
+    def _command_errors(self) -> Iterator[None]:
         try:
             yield
         except (errors.DBError, CommandError, ProgrammingError) as error:

@@ -42,12 +42,11 @@ from freezer_api.errors import (
     Unavailable,
 )
 from freezer_api.repository.outages import CHECKING, EVERYWHERE, READING, WRITING, Call, Outages
-from freezer_api.repository.sql.access import KeyExists
 from freezer_api.repository.sql.admin import SQLAdmin, check_version, current_version
 from freezer_api.repository.sql.bounded_calls import BoundedCalls, StillRunning
 from freezer_api.repository.sql.compiled import compile_select
 from freezer_api.repository.sql.connections import ThreadConnections
-from freezer_api.repository.sql.repository import SQLRepository
+from freezer_api.repository.sql.repository import KeyExists, SQLRepository
 from freezer_api.repository.sql.schema import TABLES
 
 LOG = logging.getLogger(__name__)
@@ -107,21 +106,28 @@ class _Outage(Unavailable):
         self.reason = reason
 
 
-class SQLiteAccess:
-    """Access to one file. Each thread reads over a connection that it keeps; all writers share one.
+class SQLiteRepository(SQLRepository):
+    """Documents in the file that ``admin.sync`` has created.
 
-    Transactions that write run one after the other, so that creations are seen in the order of their time.
-    ``timeout``: seconds that a write waits for other writers. ``connections``: number of reading connections that
-    stay open when their threads have ended. ``read_timeout``: seconds for one read. ``clock`` returns microseconds
-    since the epoch.
+    Each thread reads over a connection that it keeps; all writers share one. Transactions that write run one after
+    the other, so that creations are seen in the order of their time. ``timeout``: seconds that a write waits for
+    other writers. ``connections``: number of reading connections that stay open when their threads have ended.
+    ``read_timeout``: seconds for one read. ``clock`` returns microseconds since the epoch.
     """
 
     takes_lists = True
     creates_many = True
 
     def __init__(
-        self, path: Path, *, timeout: float = 5.0, connections: int = 8, read_timeout: float = 5.0
+        self,
+        path: Path,
+        *,
+        timeout: float = 5.0,
+        connections: int = 8,
+        read_timeout: float = 5.0,
+        max_values: int = MAX_VALUES,
     ) -> None:
+        super().__init__(max_values)
         self.clock: Callable[[], int] = lambda: time.time_ns() // 1000
         self._timeout = timeout
         self._read_timeout = read_timeout
@@ -173,7 +179,7 @@ class SQLiteAccess:
 
         return self._call(WRITING, self._timeout, _write_alone)
 
-    def read(
+    def _read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
     ) -> Sequence[Any]:
         compiled = compile_select(statement)
@@ -200,8 +206,8 @@ class SQLiteAccess:
             raise _classify(error) from None
         return found
 
-    def create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
-        def _create(connection: Connection) -> int:
+    def _create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
+        def _insert(connection: Connection) -> int:
             newest = connection.execute(self._newest[kind.name]).scalar()
             # The clock may have been set back since.
             created = self.clock() if newest is None else max(self.clock(), newest + 1)
@@ -210,17 +216,17 @@ class SQLiteAccess:
             connection.execute(self._inserts[kind.name], timed)
             return created
 
-        return self._write(_create)
+        return self._write(_insert)
 
-    def restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
+    def _restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
         self._write(lambda connection: connection.execute(self._inserts[kind.name], rows))
 
-    def change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
-        def _change(connection: Connection) -> bool:
+    def _change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
+        def _execute(connection: Connection) -> bool:
             result: CursorResult[Any] = connection.execute(statement, values)
             return result.rowcount > 0
 
-        return self._write(_change)
+        return self._write(_execute)
 
     def now(self) -> int:
         return self.clock() // 1_000_000
@@ -238,35 +244,29 @@ class SQLiteAccess:
         self.writing.dispose()
 
 
-def open_sqlite(path: Path, *, max_values: int = MAX_VALUES, **options: Any) -> SQLRepository:
-    """Return the repository in the file that ``admin.sync`` has created. ``options``: of :class:`SQLiteAccess`."""
-    return SQLRepository(SQLiteAccess(path, **options), max_values)
-
-
 def sqlite_engine(path: Path, *, timeout: float = 5.0) -> Engine:
     """Return an engine for ``admin``, which creates the file if necessary, and raises the driver's errors."""
     return _create_engine(path, timeout=timeout, busy_timeout=timeout, create=True)
 
 
-def sqlite_admin(path: Path, max_values: int = MAX_VALUES) -> SQLAdmin:
-    """Return the administration of the tables in the file at ``path``. Nothing else creates the file."""
-    return SQLAdmin(sqlite_engine(path), _File(path), max_values)
+class FileAdmin(SQLAdmin):
+    """Administers the tables in the file at ``path``, in a directory that only its owner can access.
 
+    Nothing else creates the file.
+    """
 
-class _File:
-    """The file at ``path``, in a directory that only its owner can access."""
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_values: int = MAX_VALUES) -> None:
+        super().__init__(sqlite_engine(path), max_values)
         self._path = path
 
-    def exists(self) -> bool:
+    def _exists(self) -> bool:
         return self._path.exists()
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextmanager
-    def command_errors(self) -> Iterator[None]:
+    def _command_errors(self) -> Iterator[None]:
         try:
             yield
         except (OSError, DBAPIError, CommandError) as error:

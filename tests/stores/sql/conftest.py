@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, make_url
 
 from freezer_api.repository.sql.repository import SQLRepository
-from freezer_api.repository.sql.servers import Pooling, open_server
+from freezer_api.repository.sql.servers import Pooling, ServerRepository
 from tests.contract import databases
 from tests.contract.asking import JOBS
 from tests.support.needs import SQL, on
@@ -40,7 +40,7 @@ def opened(address: str) -> Iterator[Callable[..., SQLRepository]]:
     repositories: list[SQLRepository] = []
 
     def _open(**pooling: Any) -> SQLRepository:
-        repositories.append(open_server(databases.driver(address), Pooling(**pooling)))
+        repositories.append(ServerRepository(databases.driver(address), Pooling(**pooling)))
         return repositories[-1]
 
     yield _open
@@ -59,7 +59,7 @@ def statements(repository: SQLRepository) -> list[tuple[str, Any]]:
     repository.get(JOBS, "none")
     statements: list[tuple[str, Any]] = []
 
-    @event.listens_for(repository._access.engine, "before_cursor_execute")
+    @event.listens_for(repository.engine, "before_cursor_execute")
     def _note(_connection, _cursor, statement, parameters, _context, _many):
         statements.append((statement, parameters))
 

@@ -32,7 +32,7 @@ def filled(server):
 
 
 def _is_mariadb(repository):
-    return repository._access.engine.dialect.name == "mysql"
+    return repository.engine.dialect.name == "mysql"
 
 
 @pytest.fixture
@@ -49,15 +49,15 @@ def plan(filled):
         ((statement, parameters),) = sent
         # If a message has two statements, the last one.
         statement = statement.rpartition("; ")[2]
-        with filled._access.engine.connect() as connection:
+        with filled.engine.connect() as connection:
             if _is_mariadb(filled):
                 return _on_mariadb(connection, statement, parameters)
             return _on_postgresql(connection, statement, parameters, may_sort=may_sort)
 
     filled.check()
-    event.listen(filled._access.engine, "before_cursor_execute", _note)
+    event.listen(filled.engine, "before_cursor_execute", _note)
     yield _plan
-    event.remove(filled._access.engine, "before_cursor_execute", _note)
+    event.remove(filled.engine, "before_cursor_execute", _note)
 
 
 def _on_mariadb(connection, statement, parameters):
@@ -130,7 +130,7 @@ def _count_statements(repository, server):
     if server.name == "mariadb":
         return int(server.run("SHOW GLOBAL STATUS LIKE 'Questions'")[0][1])
     # PostgreSQL counts transactions, one for each statement, when a session becomes idle.
-    repository._access.engine.dispose()
+    repository.engine.dispose()
     counted = "SELECT pg_stat_clear_snapshot(), xact_commit FROM pg_stat_database WHERE datname LIKE 'freezer%'"
     return sum(row[1] for row in server.run(counted))
 

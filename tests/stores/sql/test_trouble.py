@@ -57,7 +57,7 @@ def before_next(repository):
     def _arrange(function):
         functions = [function]
 
-        @event.listens_for(repository._access.engine, "before_cursor_execute")
+        @event.listens_for(repository.engine, "before_cursor_execute")
         def _once(*_):
             if functions:
                 functions.pop()()
@@ -76,7 +76,7 @@ class TestLostConnection:
     def test_connection_closed_by_the_driver_is_replaced(self, repository, calls, on_mariadb, caplog):
         for name in READS:
             calls[name]()
-            connection = repository._access._connections.take().connection.dbapi_connection
+            connection = repository._connections.take().connection.dbapi_connection
             connection._force_close() if on_mariadb else connection.close()
         calls["get"]()
         assert not caplog.records
@@ -108,16 +108,16 @@ class TestLostConnection:
         calls[name]()
 
     def test_read_is_not_retried_twice(self, repository, server, calls):
-        event.listen(repository._access.engine, "before_cursor_execute", lambda *_: server.kill_connections())
+        event.listen(repository.engine, "before_cursor_execute", lambda *_: server.kill_connections())
         with pytest.raises(Unavailable):
             calls["get"]()
 
 
 def _wait_until_closed(repository):
     """Wait until the server has closed all connections."""
-    for kept in repository._access._connections._all:
+    for kept in repository._connections._all:
         connection = kept.connection.dbapi_connection
-        while not servers.is_readable(repository._access._driver.descriptor(connection)):
+        while not servers.is_readable(repository._driver.descriptor(connection)):
             time.sleep(0.001)
 
 
@@ -141,7 +141,7 @@ class TestThread:
 
 def _connection_id(repository, on_mariadb):
     statement = text("SELECT connection_id()" if on_mariadb else "SELECT pg_backend_pid()")
-    return repository._access._call(lambda connection: connection.execute(statement).scalar())
+    return repository._call(lambda connection: connection.execute(statement).scalar())
 
 
 def _read_together(repository, barrier):
@@ -155,7 +155,7 @@ class TestLocks:
         """The server rolls back one of two transactions; repeat until it is the service's."""
         inserts = []
 
-        @event.listens_for(repository._access.engine, "before_cursor_execute")
+        @event.listens_for(repository.engine, "before_cursor_execute")
         def _note(_connection, _cursor, statement, *_):
             inserts.append(statement)
 
@@ -180,7 +180,7 @@ class TestLocks:
         cursor = other.cursor()
         cursor.execute("UPDATE freezer_jobs SET version = 9")
         setting = "innodb_lock_wait_timeout = 1" if on_mariadb else "lock_timeout = 50"
-        repository._access._call(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
+        repository._call(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
         with pytest.raises(Unavailable):
             calls["replace"]()
         for name in READS:
@@ -195,7 +195,7 @@ class TestLocks:
         repository = opened(retries=retries)
         keep(repository, "one")
         setting = "innodb_lock_wait_timeout = 0" if on_mariadb else "lock_timeout = 1"
-        repository._access._call(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
+        repository._call(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
         update, attempts = "UPDATE freezer_jobs SET version = 9", []
 
         def _update(connection):
@@ -206,16 +206,14 @@ class TestLocks:
             other.autocommit(False) if on_mariadb else setattr(other, "autocommit", False)
             other.cursor().execute(update)
             with pytest.raises(Unavailable):
-                repository._access._call(_update, seconds=1 if retries < 0 else 30)
+                repository._call(_update, seconds=1 if retries < 0 else 30)
         assert len(attempts) == retries + 1 if retries >= 0 else len(attempts) > 1
         assert [record.exc_info for record in caplog.records] == [None]
 
     def test_connection_check_after_a_long_search_has_its_own_timeout(self, opened, on_mariadb):
         repository = opened(size=1)
         used = []
-        repository._access._call(
-            lambda connection: used.append(connection.connection.dbapi_connection), max_seconds=60
-        )
+        repository._call(lambda connection: used.append(connection.connection.dbapi_connection), max_seconds=60)
         (connection,) = used
         assert (connection._read_timeout if on_mariadb else connection.timeout) < 1
 
@@ -226,7 +224,7 @@ class TestLocks:
             with pytest.raises(Unavailable):
                 repository.get(JOBS, "one")
 
-        repository._access._call(_read_meanwhile)
+        repository._call(_read_meanwhile)
         assert caplog.messages == [
             "No connection to the SQL store is free: all connections of the pool are in use"
         ]
@@ -271,7 +269,7 @@ def _deadlocked(repository, server, other, key, on_mariadb):
 
 
 def _advisory_lock(repository):
-    statement = repository._access._creations["jobs"].statement
+    statement = repository._creations["jobs"].statement
     return re.search(r"\((.*)\)", statement.get_execution_options()["first"])[1]
 
 
@@ -294,7 +292,7 @@ class TestServer:
         sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
         repository.check()
         with ThreadPoolExecutor(1) as thread:
-            sleeping = thread.submit(repository._access._call, lambda connection: connection.execute(sleep))
+            sleeping = thread.submit(repository._call, lambda connection: connection.execute(sleep))
             _until(lambda: _is_sleeping(server, on_mariadb))
             server.kill_connections()
             with pytest.raises(Unavailable):
@@ -302,12 +300,11 @@ class TestServer:
 
     def test_server_that_closes_every_new_connection_is_unavailable(self, address, server):
         repository = databases.open_repository(address)
-        access = repository._access
 
-        @event.listens_for(access.engine, "connect")
+        @event.listens_for(repository.engine, "connect")
         def _end(connection, _record):
             server.kill_connections()
-            _until(lambda: servers.is_readable(access._driver.descriptor(connection)))
+            _until(lambda: servers.is_readable(repository._driver.descriptor(connection)))
 
         with pytest.raises(Unavailable):
             repository.get(JOBS, "one")
@@ -317,7 +314,7 @@ class TestServer:
         sleep = text("SELECT SLEEP(30)" if on_mariadb else "SELECT pg_sleep(30)")
         begun = time.monotonic()
         with pytest.raises(Unavailable):
-            repository._access._call(lambda connection: connection.execute(sleep), seconds=0.2, repeatable=True)
+            repository._call(lambda connection: connection.execute(sleep), seconds=0.2, repeatable=True)
         assert time.monotonic() - begun < 5
         assert repository.get(JOBS, "one") is None
 
@@ -334,7 +331,7 @@ class TestServer:
             connection.exec_driver_sql(sleep)
 
         with pytest.raises(Unavailable):
-            repository._access._call(_sleep)
+            repository._call(_sleep)
 
     def test_unreachable_server_is_unavailable_and_logged(self, address, caplog):
         repository = databases.open_repository(_unreachable(address))
@@ -547,8 +544,8 @@ def _raises(server, code, text="because"):
 
 def _failure(repository, statement):
     """Return the error of the statement, and whether its connection can still be used."""
-    connection = repository._access._connections.take()
-    repository._access._local.end = time.monotonic() + 9
+    connection = repository._connections.take()
+    repository._local.end = time.monotonic() + 9
     with pytest.raises(errors.DBError) as caught:
         connection.exec_driver_sql(statement)
     return caught.value, not connection.invalidated
@@ -589,7 +586,7 @@ def test_unparsable_response_is_a_lost_connection(repository, on_mariadb):
         if on_mariadb
         else [psycopg2.DatabaseError("lost synchronization with server"), psycopg2.InterfaceError("closed")]
     )
-    classify = repository._access._driver.classify
+    classify = repository._driver.classify
     for error in raised:
         assert type(classify(error)) is errors.DBConnectionError
     assert type(classify(pymysql.DataError(1366, "") if on_mariadb else psycopg2.DataError())) is errors.DBError
@@ -628,12 +625,12 @@ class TestDocumentLargerThanAPacket:
                 assert repository.get(JOBS, "one") == kept
         assert found(repository) == ["one"]
         # The connection is still open.
-        assert repository._access.engine.pool.checkedout() == 1
+        assert repository.engine.pool.checkedout() == 1
 
     @pytest.mark.parametrize("limit", [256 << 10], indirect=True)
     def test_maximum_size_of_a_statement_is_that_of_the_server(self, limit, repository):
         repository.check()
-        connection = repository._access._connections.take()
+        connection = repository._connections.take()
         driver = connection.connection.dbapi_connection
         largest = driver.max_statement_bytes
         statement = "SELECT 'a'".ljust(largest)
@@ -672,7 +669,7 @@ class TestErrors:
             ),
         ):
             with pytest.raises(StoreFailed) as caught:
-                repository._access._call(action)
+                repository._call(action)
             assert SECRET not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}{caplog.text}"
 
     def test_sql_store_refuses_text_that_is_not_unicode(self, repository, caplog):
@@ -682,5 +679,5 @@ class TestErrors:
         assert found(repository) == []
 
     def test_unexpected_errors_are_logged_by_their_class_name(self, repository):
-        failure = repository._access._driver.classify(RuntimeError(SECRET))
+        failure = repository._driver.classify(RuntimeError(SECRET))
         assert (type(failure), str(failure)) == (errors.DBError, "RuntimeError")

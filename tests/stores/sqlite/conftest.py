@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from freezer_api import embedded
 from freezer_api.repository.sql.repository import SQLRepository
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
+from tests.support.embedded import make_file
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     """A current store without documents."""
-    return embedded.prepare(tmp_path / "data" / "freezer.sqlite")
+    return make_file(tmp_path / "data" / "freezer.sqlite")
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def opened(path: Path) -> Iterator[Callable[..., SQLRepository]]:
     repositories: list[SQLRepository] = []
 
     def _open(**options: Any) -> SQLRepository:
-        repositories.append(open_sqlite(path, **options))
+        repositories.append(SQLiteRepository(path, **options))
         return repositories[-1]
 
     yield _open
@@ -43,7 +43,7 @@ def statements(repository: SQLRepository) -> list[str]:
     """The SELECT statements that were sent, with their parameters inserted."""
     statements: list[str] = []
 
-    @event.listens_for(repository._access.reading, "connect")
+    @event.listens_for(repository.reading, "connect")
     def _listen(connection, _record):
         connection.set_trace_callback(statements.append)
 

@@ -13,7 +13,7 @@ from tests.contract.asking import found, keep
 @pytest.fixture
 def connections(repository):
     keep(repository, "one")
-    return repository._access.connections
+    return repository.connections
 
 
 def test_thread_uses_the_same_connection_for_all_reads(connections):

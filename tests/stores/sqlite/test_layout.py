@@ -14,7 +14,7 @@ from freezer_api.errors import Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.sql import admin
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE
-from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+from freezer_api.repository.sql.sqlite import SQLiteRepository, sqlite_engine
 from freezer_api.stores import SQLiteStore
 from tests.contract import databases
 from tests.contract.asking import CLIENTS, JOBS, found, is_, job, keys_of
@@ -65,7 +65,7 @@ def test_sync_upgrades_clients_of_the_first_layout(fresh):
             )
         assert admin.sync(made.engine) is True
 
-    with closing(open_sqlite(fresh)) as repository:
+    with closing(SQLiteRepository(fresh)) as repository:
         stored = repository.get(CLIENTS, "k1")
         assert (stored.document, stored.version) == (client, 3)
         assert keys_of(repository.search(CLIENTS, q.Query((is_("project_id", "library"),)))) == ["k1"]
@@ -77,7 +77,7 @@ def test_embedded_store_indexes_the_configured_number_of_values_again(fresh):
         databases.fill_former_layout(made, "0004", {"one": job("one", job_schedule=schedule)})
     SQLiteStore(fresh, embedded=True, max_values=2).prepare()
 
-    with closing(open_sqlite(fresh)) as repository:
+    with closing(SQLiteRepository(fresh)) as repository:
         assert found(repository, is_("job_schedule.current_pid", 1)) == ["one"]
         assert found(repository, is_("job_schedule.status", "scheduled")) == []
 
@@ -169,7 +169,7 @@ def test_directory_may_have_any_name(tmp_path, name):
     engine = sqlite_engine(path)
     admin.sync(engine)
     engine.dispose()
-    with closing(open_sqlite(path)) as repository:
+    with closing(SQLiteRepository(path)) as repository:
         repository.create(JOBS, "one", job("one"))
 
     assert [file.name for file in path.parent.iterdir()] == ["freezer.sqlite"]

@@ -95,7 +95,7 @@ def test_statements_are_compiled_once(repository, monkeypatch):
         stored = repository.create(JOBS, f"job{number}", job(f"job{number}"))
         stored = repository.replace(JOBS, f"job{number}", job(f"job{number}"), stored.token)
         repository.delete(JOBS, f"job{number}", stored.token)
-        return len(compiled), len(repository._access.writing._compiled_cache)
+        return len(compiled), len(repository.writing._compiled_cache)
 
     compiled = []
     compile_ = module.CompiledSelect

@@ -19,7 +19,7 @@ from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.sql.admin import sync
 from freezer_api.repository.sql.bounded_calls import StillRunning
-from freezer_api.repository.sql.sqlite import open_sqlite, sqlite_engine
+from freezer_api.repository.sql.sqlite import SQLiteRepository, sqlite_engine
 from tests.contract.asking import JOBS, SECRET, every_call, found, is_, job, keep
 
 LOCK = """
@@ -34,8 +34,8 @@ WRITE = """
 import sys
 from pathlib import Path
 from freezer_api.documents.registry import KINDS
-from freezer_api.repository.sql.sqlite import open_sqlite
-repository = open_sqlite(Path(sys.argv[1]), timeout=30.0)
+from freezer_api.repository.sql.sqlite import SQLiteRepository
+repository = SQLiteRepository(Path(sys.argv[1]), timeout=30.0)
 number = 0
 print("writing", flush=True)
 while True:
@@ -67,7 +67,7 @@ def running(code, *arguments):
 
 
 def test_writes_are_synchronized_to_the_disk(repository):
-    for engine in (repository._access.reading, repository._access.writing):
+    for engine in (repository.reading, repository.writing):
         with engine.connect() as connection:
             pragmas = {
                 name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -104,7 +104,7 @@ class TestOtherWriters:
     def test_write_fails_while_another_thread_has_the_lock(self, repository):
         keep(repository, "one")
         calls = every_call(repository)
-        with repository._access.write_lock:
+        with repository.write_lock:
             unavailable(calls["create"])
             unavailable(calls["delete"])
             calls["get"]()
@@ -179,7 +179,7 @@ class TestTheFile:
             file.unlink()
 
     def test_service_does_not_create_the_file(self, tmp_path):
-        repository = open_sqlite(tmp_path / "none.sqlite", timeout=0.3)
+        repository = SQLiteRepository(tmp_path / "none.sqlite", timeout=0.3)
 
         unavailable(lambda: repository.get(JOBS, "one"))
         unavailable(lambda: repository.create(JOBS, "one", {}))
@@ -190,7 +190,7 @@ class TestTheFile:
     def test_file_without_tables_is_unavailable_until_sync(self, tmp_path):
         path = tmp_path / "empty.sqlite"
         path.touch()
-        repository = open_sqlite(path, timeout=0.3)
+        repository = SQLiteRepository(path, timeout=0.3)
         unavailable(lambda: repository.get(JOBS, "one"))
         unavailable(lambda: repository.create(JOBS, "one", {}))
         unavailable(lambda: repository.search(JOBS, q.Query()))
@@ -267,9 +267,9 @@ class TestTheFile:
 
     def test_write_to_a_full_disk_is_unavailable(self, repository, calls, path):
         limit = path.stat().st_size // 4096 + 10
-        repository._access.writing.dispose()
+        repository.writing.dispose()
 
-        @event.listens_for(repository._access.writing, "connect")
+        @event.listens_for(repository.writing, "connect")
         def _limit(connection, _record):
             connection.execute(f"PRAGMA max_page_count = {limit}")
 
@@ -294,7 +294,7 @@ class TestErrors:
     def test_document_above_the_length_limit_is_refused(self, repository, caplog):
         keep(repository, "one")
 
-        @event.listens_for(repository._access.writing, "begin")
+        @event.listens_for(repository.writing, "begin")
         def _lower(connection):
             connection.connection.driver_connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 100_000)
 
@@ -352,15 +352,15 @@ def test_exit_during_a_statement_is_not_an_error_of_the_store(path, caplog):
 
 
 def test_store_is_unavailable_while_its_file_system_hangs(path):
-    repository = open_sqlite(path)
+    repository = SQLiteRepository(path)
     keep(repository, "one")
     hang = threading.Event()
     with pytest.raises(StillRunning):
-        repository._access._calls.call(hang.wait, 0.01)
+        repository._calls.call(hang.wait, 0.01)
     unavailable(lambda: repository.get(JOBS, "one"))
     repository.close()
     hang.set()
-    while repository._access._calls.are_stuck:
+    while repository._calls.are_stuck:
         time.sleep(0.01)
     assert repository.get(JOBS, "one") is not None
     repository.close()

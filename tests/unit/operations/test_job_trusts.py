@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from freezer_api import embedded
 from freezer_api.documents.clients import CLIENTS, made_central
 from freezer_api.documents.fields import Document
 from freezer_api.documents.jobs import JOBS, with_trust
@@ -15,7 +14,8 @@ from freezer_api.errors import Unavailable
 from freezer_api.operations.job_trusts import Delegator, JobTrusts, Trust
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Repository, Stored
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
+from tests.support.embedded import make_file
 
 PROJECT = Scope("project_id", "library", "alice", "library")
 USER = Scope("user_id", "alice", "alice", "library")
@@ -51,9 +51,9 @@ def notary() -> Notary:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[Repository]:
-    path = tmp_path / embedded.FILE
-    embedded.prepare(path)
-    repository = open_sqlite(path)
+    path = tmp_path / "freezer.sqlite"
+    make_file(path)
+    repository = SQLiteRepository(path)
     yield repository
     repository.close()
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from freezer_api import embedded
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.limits import Limits
@@ -14,7 +13,8 @@ from freezer_api.documents.sessions import SESSIONS
 from freezer_api.operations.oversized import count_oversized
 from freezer_api.operations.pages import BATCH_SIZE
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
+from tests.support.embedded import make_file
 
 LIMITS = Limits(max_document_size=200, max_job_actions=1, max_session_jobs=1)
 CLIENT_COUNT = BATCH_SIZE + 3
@@ -23,7 +23,7 @@ READ_COUNT = CLIENT_COUNT + 4
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Iterator[Repository]:
-    repository = open_sqlite(embedded.prepare(tmp_path / embedded.FILE))
+    repository = SQLiteRepository(make_file(tmp_path / "freezer.sqlite"))
     clients = {f"client{n:02}": {"client": {"client_id": f"client{n:02}"}} for n in range(CLIENT_COUNT)}
     clients["client52"]["client"]["description"] = "x" * 200
     repository.create_all(CLIENTS, clients)

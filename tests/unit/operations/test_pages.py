@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from freezer_api import embedded
 from freezer_api.documents.jobs import JOBS
 from freezer_api.documents.json_codec import size
 from freezer_api.operations.pages import BATCH_SIZE, MIN_DOCUMENTS, bounded_page
 from freezer_api.repository.protocol import Page, Repository
 from freezer_api.repository.query import Query
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
+from tests.support.embedded import make_file
 
 KEYS = [f"job{number:03}" for number in range(3 * BATCH_SIZE)]
 
@@ -27,9 +27,9 @@ SIZE = size(job(KEYS[0]))
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    path: Path = tmp_path_factory.mktemp("pages") / embedded.FILE
-    embedded.prepare(path)
-    repository = open_sqlite(path)
+    path: Path = tmp_path_factory.mktemp("pages") / "freezer.sqlite"
+    make_file(path)
+    repository = SQLiteRepository(path)
     repository.create_all(JOBS, {key: job(key) for key in KEYS})
     yield repository
     repository.close()
