@@ -164,8 +164,8 @@ def _kinds(conf: cfg.ConfigOpts) -> list[str]:
 
 def _sync(conf: cfg.ConfigOpts, admin: StoreAdmin) -> None:
     if conf.test_only:
-        for line in admin.plan(_kinds(conf)):
-            print(line)
+        for kind in _kinds(conf):
+            print(*(admin.pending([kind]) or [f"{kind}: is current"]), sep="\n")
         return
     for kind in _kinds(conf):
         admin.sync([kind], lambda question: conf.erase and _confirmed(conf, question))

@@ -18,10 +18,6 @@ class Foreign(NamedTuple):
 class StoreAdmin(Protocol):
     """Administer one store. Every method may raise ``Unavailable``, ``StoreFailed`` and ``CommandError``."""
 
-    def plan(self, kinds: Sequence[str]) -> list[str]:
-        """Return what :meth:`sync` would do, one line for each kind, without changes."""
-        ...
-
     def pending(self, kinds: Sequence[str]) -> list[str]:
         """Return what :meth:`sync` has to do, one line for each kind that is not current."""
         ...

@@ -114,7 +114,7 @@ def test_test_only_option_prints_the_plan_and_creates_nothing(manage, config, fi
 
 
 def test_test_only_option_changes_no_existing_store(manage, made):
-    assert manage(*made, "-t", "db", "sync").stdout == "".join(f"freezer_{kind}: is current\n" for kind in KINDS)
+    assert manage(*made, "-t", "db", "sync").stdout == "".join(f"{kind}: is current\n" for kind in KINDS)
     assert manage(*made, "-t", "db", "remove") == (0, "".join(f"{kind}: would be removed\n" for kind in KINDS), "")
     assert manage(*made, "-t", "-y", "db", "update-settings") == (0, "The settings would be updated\n", "")
     assert manage(*made, "db", "show").stdout != NOTHING

@@ -48,10 +48,6 @@ class ElasticAdmin:
         self._max_blocked = max_blocked
         self._max_values = max_values
 
-    def plan(self, kinds: Sequence[str]) -> list[str]:
-        layouts = [self._layouts[kind] for kind in kinds]
-        return [self._planned(layout, self._find_indices(layout)) for layout in layouts]
-
     def pending(self, kinds: Sequence[str]) -> list[str]:
         each = [(layout, self._find_indices(layout)) for layout in map(self._layouts.__getitem__, kinds)]
         return [self._planned(layout, found) for layout, found in each if found.state is not State.CURRENT]
@@ -71,8 +67,6 @@ class ElasticAdmin:
     def _planned(self, layout: Layout, found: KindIndices) -> str:
         alias = alias_of(self._prefix, layout.kind)
         match found.state:
-            case State.CURRENT:
-                return f"{alias}: {found.index} is current"
             case State.MISSING if found.is_empty:
                 return f"{alias}: {found.next} would be created"
             case State.ADDITIVE:

@@ -52,10 +52,10 @@ def sync(engine: Engine, max_values: int = MAX_VALUES) -> bool:
     the tables, and the driver's errors.
     """
     with engine.connect() as connection:
-        if current_version(connection) == HEAD:
+        if _known_version(connection) == HEAD:
             return False
         with schema_lock(connection):
-            version = current_version(connection)
+            version = _known_version(connection)
             if version != HEAD:
                 _upgrade(connection, version, max_values)
         return version != HEAD
@@ -64,16 +64,18 @@ def sync(engine: Engine, max_values: int = MAX_VALUES) -> bool:
 def _upgrade(connection: Connection, version: str | None, max_values: int) -> None:
     from alembic import command
 
-    if version is not None and version > HEAD:
-        raise _newer(version)
     if version is not None and version < _FIRST_RELEASE:
         # One migration upgrades from all of these. An interrupted upgrade starts again.
         connection.execute(VERSIONS.update().values(version_num=_FORMER))
     command.upgrade(alembic_config(connection, max_values), "head")
 
 
-def _newer(version: str) -> CommandError:
-    return CommandError(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
+def _known_version(connection: Connection) -> str | None:
+    """Return the current version. Raises ``CommandError`` if a newer release created the tables."""
+    version = current_version(connection)
+    if version is not None and version > HEAD:
+        raise CommandError(f"its layout {version} is of a newer release; this one knows up to {HEAD}")
+    return version
 
 
 def alembic_config(connection: Connection, max_values: int = MAX_VALUES) -> "Config":
@@ -110,10 +112,6 @@ class SQLAdmin(StoreAdmin):
         with self._command_errors(), self.engine.connect() as connection:
             yield connection
 
-    def plan(self, kinds: Sequence[str]) -> list[str]:
-        lines = self.pending(kinds)
-        return lines or [f"{TABLES[kind].table.name}: is current" for kind in kinds]
-
     def shortcomings(self) -> list[str]:
         return []
 
@@ -130,9 +128,7 @@ class SQLAdmin(StoreAdmin):
         version = None
         if self._exists():
             with self._connected() as connection:
-                version = current_version(connection)
-                if version is not None and version > HEAD:
-                    raise _newer(version)
+                version = _known_version(connection)
         if version == HEAD:
             return []
         done = "created" if version is None else f"upgraded from version {version}"
@@ -162,7 +158,13 @@ class SQLAdmin(StoreAdmin):
             removed = [kind for kind in kinds if TABLES[kind].table.name in existing]
             if not test_only:
                 with schema_lock(connection):
-                    _remove(connection, removed, everything=set(kinds) == set(TABLES))
+                    if set(kinds) == set(TABLES):
+                        # The version first, so that after an interruption the next sync creates missing tables.
+                        VERSIONS.drop(connection, checkfirst=True)
+                        METADATA.drop_all(connection)
+                    else:
+                        for kind in removed:
+                            connection.execute(TABLES[kind].table.delete())
         return removed
 
     def show(self) -> Any:
@@ -180,16 +182,6 @@ class SQLAdmin(StoreAdmin):
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-def _remove(connection: Connection, kinds: Sequence[str], *, everything: bool) -> None:
-    if everything:
-        # Delete the version first, so that the next sync creates missing tables after an interruption.
-        VERSIONS.drop(connection, checkfirst=True)
-        METADATA.drop_all(connection)
-    else:
-        for kind in kinds:
-            connection.execute(TABLES[kind].table.delete())
 
 
 def _filled(connection: Connection, names: Iterable[str]) -> list[str]:

@@ -93,13 +93,10 @@ class _Worker:
             if context is not None:
                 # So that log lines have the request id.
                 context.update_store()
-            self.outcomes.put(_outcome(work))
+            try:
+                outcome: _Outcome = work(), None
+            except BaseException as error:  # noqa: BLE001 - the caller raises it
+                outcome = None, error
+            self.outcomes.put(outcome)
             # Otherwise an idle thread would keep the last request in memory.
-            del task, work, context
-
-
-def _outcome(work: Callable[[], Any]) -> _Outcome:
-    try:
-        return work(), None
-    except BaseException as error:  # noqa: BLE001 - the caller raises it
-        return None, error
+            del task, work, context, outcome

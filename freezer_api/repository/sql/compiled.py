@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SELECT statements compiled for SQLite's driver, and its rows with the names of the columns.
+"""SELECT statements compiled for SQLite's driver.
 
 SQLAlchemy compiles each statement once; executing it through SQLAlchemy takes longer than SQLite takes to answer
 (doc/adr/0034).
@@ -22,16 +22,12 @@ class CompiledSelect:
 
     def __init__(self, statement: Select[Any]) -> None:
         self._compiled = statement.compile(dialect=_SQLITE)
-        self._row = _row(statement.selected_columns.keys())
+        self.name_columns = _row(statement.selected_columns.keys())._make
 
     def bind(self, values: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
         """Return the SQL text and its parameters in their order."""
         state = self._compiled.construct_expanded_state(values)
         return state.statement, state.positional_parameters
-
-    def rows(self, found: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """Return the driver's rows as named tuples."""
-        return list(map(self._row._make, found))
 
 
 def _row(columns: Sequence[str]) -> Any:

@@ -47,7 +47,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from freezer_api.errors import CommandError
-from freezer_api.repository.sql.index_text import BACKSLASH, FRAME
+from freezer_api.repository.sql.index_text import BACKSLASH, UNIT
 
 SQLITE, MYSQL, POSTGRESQL = "sqlite", "mysql", "postgresql"
 
@@ -148,9 +148,9 @@ def _pattern(parts: Iterable[bytes]) -> bytes:
     root: dict[int, Any] = {}
     for part in parts:
         node = root
-        for byte in part + FRAME.encode():
+        for byte in part + UNIT.encode():
             node = node.setdefault(byte, {})
-    return b"\\x%02x" % ord(FRAME) + _alternatives(root)
+    return b"\\x%02x" % ord(UNIT) + _alternatives(root)
 
 
 def _alternatives(node: dict[int, Any]) -> bytes:
@@ -179,7 +179,7 @@ def _has_any(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
     column, parts, _ = (compiler.process(clause, **options) for clause in element.clauses)
     # The text becomes a JSON list, in which a backslash would begin an escape.
     text = f"json_quote(replace({column}, '\\', '{BACKSLASH}'))"
-    split = f"json_each('[' || replace({text}, '\\u{ord(FRAME):04x}', '\",\"') || ']')"
+    split = f"json_each('[' || replace({text}, '\\u{ord(UNIT):04x}', '\",\"') || ']')"
     return f"EXISTS (SELECT 1 FROM {split} AS part WHERE part.value IN (SELECT value FROM json_each({parts})))"  # noqa: S608
 
 
@@ -187,7 +187,7 @@ def _has_any(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
 def _has_any_on_postgresql(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
     column, parts, _ = (compiler.process(clause, **options) for clause in element.clauses)
     # Escaped bytes are ASCII, which every database encoding contains.
-    split = f"unnest(string_to_array(encode({column}, 'escape'), chr({ord(FRAME)})))"
+    split = f"unnest(string_to_array(encode({column}, 'escape'), chr({ord(UNIT)})))"
     return f"EXISTS (SELECT 1 FROM {split} AS part WHERE part = ANY (CAST({parts} AS text[])))"  # noqa: S608
 
 
@@ -275,28 +275,24 @@ def schema_lock(connection: Connection) -> Iterator[None]:
     """Keep other processes from changing the tables. Except on MySQL, which cannot roll back DDL, this is a
     transaction.
     """
-    if connection.dialect.name == MYSQL:
-        if not connection.execute(_named_lock("get_lock", _SCHEMA_LOCK_TIMEOUT)).scalar():
-            raise _lock_timeout()
-        yield
-        connection.execute(_named_lock("release_lock"))
-        return
-    if connection.dialect.name == POSTGRESQL:
+    dialect = connection.dialect.name
+    # Locks of MySQL belong to the server; the name contains that of the database.
+    name = func.concat("freezer-api ", func.md5(func.database()))
+    is_locked = True
+    if dialect == MYSQL:
+        is_locked = bool(connection.execute(select(func.get_lock(name, _SCHEMA_LOCK_TIMEOUT))).scalar())
+    elif dialect == POSTGRESQL:
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_SCHEMA_LOCK_TIMEOUT}s'")
         try:
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK_CLASS, _SCHEMA_LOCK)))
         except DBDeadlock:
-            raise _lock_timeout() from None
+            is_locked = False
     else:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    if not is_locked:
+        raise CommandError("timed out waiting for another freezer-manage process to release the schema lock")
     yield
-    connection.commit()
-
-
-def _lock_timeout() -> CommandError:
-    return CommandError("timed out waiting for another freezer-manage process to release the schema lock")
-
-
-def _named_lock(function: str, *arguments: int) -> Executable:
-    """Return a call of MySQL's lock function. The lock is the server's; its name contains that of the database."""
-    return select(getattr(func, function)(func.concat("freezer-api ", func.md5(func.database())), *arguments))
+    if dialect == MYSQL:
+        connection.execute(select(func.release_lock(name)))
+    else:
+        connection.commit()

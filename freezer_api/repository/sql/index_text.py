@@ -14,13 +14,14 @@ import orjson
 
 from freezer_api.documents.search_index import PRESENT, SearchIndex, Value
 
-_GROUP, _RECORD, _UNIT = "\x1d", "\x1e", "\x1f"
+_GROUP, _RECORD = "\x1d", "\x1e"
+
+UNIT = "\x1f"
+"""The separator before and after every entry and word."""
+
 _MARKS = {"string": "s", "number": "n", "boolean": "b", "null": "0", "present": "p"}
 _WORD = "w"
 _ESCAPE = "\x1a"
-
-FRAME = _UNIT
-"""The separator before and after every entry and word."""
 
 BACKSLASH = f"{_ESCAPE}!"
 """Replaces a backslash where SQLite splits a text."""
@@ -48,12 +49,12 @@ def entries(index: SearchIndex) -> str:
     parts = [_part(name, _MARKS[value.type], value.text) for name, value in index.entries]
     parts += [_part(path, _WORD, word) for path, word in index.described]
     parts += map(_member_part, index.members)
-    return _framed(_UNIT, parts)
+    return _framed(UNIT, parts)
 
 
 def texts(index: SearchIndex) -> str:
     """Return the text of the words and values that are found anywhere in the document."""
-    return _framed(_UNIT, index.words) + _framed(_RECORD, map(_escaped, index.values))
+    return _framed(UNIT, index.words) + _framed(_RECORD, map(_escaped, index.values))
 
 
 def _framed(separator: str, parts: Iterable[str]) -> str:
@@ -64,27 +65,27 @@ def entry(name: str, value: Value) -> str | None:
     """Return the part of ``entries`` for the value at the name, None if nothing can be equal to it."""
     if value == PRESENT:
         return None
-    return f"{_UNIT}{_part(name, _MARKS[value.type], value.text)}{_UNIT}"
+    return f"{UNIT}{_part(name, _MARKS[value.type], value.text)}{UNIT}"
 
 
 def presence(name: str) -> str:
     """Return the beginning of the part of ``entries`` for any value at the name."""
-    return f"{_UNIT}{_escaped(name)}{_RECORD}"
+    return f"{UNIT}{_escaped(name)}{_RECORD}"
 
 
 def described_word(path: str, word: str) -> str:
     """Return the part of ``entries`` for a word in the text field at the path."""
-    return f"{_UNIT}{_part(path, _WORD, word)}{_UNIT}"
+    return f"{UNIT}{_part(path, _WORD, word)}{UNIT}"
 
 
 def member(key: str) -> str:
     """Return the part of ``entries`` for a member."""
-    return f"{_UNIT}{_member_part(key)}{_UNIT}"
+    return f"{UNIT}{_member_part(key)}{UNIT}"
 
 
 def word(text: str) -> str:
     """Return the part of ``texts`` for a word."""
-    return f"{_UNIT}{_escaped(text)}{_UNIT}"
+    return f"{UNIT}{_escaped(text)}{UNIT}"
 
 
 def value(text: str) -> str:

@@ -6,7 +6,7 @@ again.
 """
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import Delete, Select, Update, bindparam, delete, select, update
@@ -95,8 +95,8 @@ class SQLRepository(Repository):
         return created[key]
 
     def create_all(self, kind: Kind, documents: Mapping[str, Document]) -> dict[str, Stored]:
-        rows = ({"key": key, "version": 1, **self._contents(kind, documents[key])} for key in documents)
-        parts = _batches(rows) if self.creates_many else ([row] for row in rows)
+        rows = [{"key": key, "version": 1, **self._contents(kind, documents[key])} for key in documents]
+        parts = [rows] if rows and self.creates_many else [[row] for row in rows]
         created = [pair for part in parts for pair in self._create_rows(kind, part)]
         return {key: _stored(key, documents[key], 1, time) for key, time in created}
 
@@ -118,7 +118,8 @@ class SQLRepository(Repository):
             for key, document, version, created in originals
             if key not in existing
         )
-        restored = iter([is_new for part in _batches(rows) for is_new in self._restore_rows(kind, part)])
+        parts = batches(rows, _size, _MAX_BATCH_SIZE)
+        restored = iter([is_new for part in parts for is_new in self._restore_rows(kind, part)])
         return [key not in existing and next(restored) for key in keys]
 
     def _restore_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
@@ -167,11 +168,6 @@ class SQLRepository(Repository):
             rows = sorted((row for row in rows if row.key is not None), key=_position)
         items = [_stored(row.key, decode(row.body), row.version, row.created) for row in rows[: query.limit]]
         return Page(items, _position(rows[query.limit - 1]) if len(rows) > query.limit else None, total)
-
-
-def _batches(rows: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield the rows in lists that fit into one statement."""
-    return batches(rows, _size, _MAX_BATCH_SIZE)
 
 
 def _size(row: Mapping[str, Any]) -> int:

@@ -63,7 +63,8 @@ class KindTable:
     def contents(self, document: Document, max_values: int = MAX_VALUES) -> dict[str, Any]:
         """Return the columns that depend on the document alone; see :func:`search_index` for ``max_values``."""
         found_by = search_index(self.kind, document, max_values)
-        row: dict[str, Any] = {name: _text_or_none(value_at(document, path)) for path, name in self._columns}
+        values = ((name, value_at(document, path)) for path, name in self._columns)
+        row: dict[str, Any] = {name: value if isinstance(value, str) else None for name, value in values}
         if self.kind.excluded:
             path, value = self.kind.excluded
             row["pending"] = value_at(document, path) != value
@@ -73,10 +74,6 @@ class KindTable:
         row["entries"] = index_text.entries(found_by)
         row["texts"] = index_text.texts(found_by)
         return row
-
-
-def _text_or_none(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 TABLES = {kind.name: KindTable(kind) for kind in KINDS}

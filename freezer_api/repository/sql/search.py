@@ -3,7 +3,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -46,7 +46,6 @@ _MAX_SINGLE_PARTS = 4
 _MAX_LIST_BYTES = 8000
 """Bytes of the parts of one list. MariaDB does not accept much longer regular expressions."""
 
-
 _MAX_CACHED_SHAPE = 40
 """Parts of a shape whose statement is kept. Queries of schedulers and of the web UI have fewer. A condition takes
 several KiB of memory.
@@ -67,11 +66,6 @@ def batches(items: Iterable[_Item], size: Callable[[_Item], int], max_size: int)
         yield batch
 
 
-class _Paging(NamedTuple):
-    ranked: bool
-    after: bool
-
-
 class Search:
     """The ``statement`` for a query, and the ``values`` of its parameters.
 
@@ -83,13 +77,14 @@ class Search:
     """
 
     def __init__(self, table: KindTable, query: q.Query, *, takes_lists: bool) -> None:
-        translation = _Translation(takes_lists=takes_lists)
-        shape = translation.shape(q.Translator(table.kind, index_text).node(q.All(query.conditions)))
-        paging = _Paging(query.exact_first is not None, query.after is not None)
+        self._takes_lists = takes_lists
+        self.values: dict[str, Any] = {}
+        shape = self._shape(q.Translator(table.kind, index_text).node(q.All(query.conditions)))
         cached = _counted_statement if query.with_total else _page_statement
         build: Callable[..., Select[Any]] = cached if _size(shape) <= _MAX_CACHED_SHAPE else cached.__wrapped__
-        self.statement = build(table.kind.name, shape, paging)
-        self.values = translation.values
+        self.statement = build(
+            table.kind.name, shape, ranked=query.exact_first is not None, after=query.after is not None
+        )
         self.values |= {"limit": q.as_long(query.limit + 1), "offset": q.as_long(query.offset)}
         if query.exact_first is not None:
             self.values["exact"] = index_text.value(query.exact_first)
@@ -98,29 +93,20 @@ class Search:
             self.values["after_created"] = q.as_long(query.after.created)
             self.values["after_key"] = nearest_text(query.after.key)
 
-
-class _Translation:
-    """Translates nodes to a shape and, in the same order, its ``values`` ``p0``, ``p1`` ...."""
-
-    def __init__(self, *, takes_lists: bool) -> None:
-        self._takes_lists = takes_lists
-        self._max_single_words = _MAX_SINGLE_WORDS if takes_lists else q.MAX_WORDS
-        self.values: dict[str, Any] = {}
-
     def _bound(self, value: Any) -> str:
         name = f"p{len(self.values)}"
         self.values[name] = value
         return name
 
-    def shape(self, node: q.Node) -> Shape:
-        """Return the shape of a node."""
+    def _shape(self, node: q.Node) -> Shape:
+        """Return the shape of a node, and append its values as ``p0``, ``p1`` ... in the same order."""
         match node:
             case ("not" | "any" as how, *nodes):
-                return (how, *map(self.shape, nodes))
+                return (how, *map(self._shape, nodes))
             case ("all", *nodes):
                 return ("all", *self._together(nodes))
             case ("client", condition):
-                return ("client", self.shape(q.Translator(CLIENTS, index_text).node(condition)))
+                return ("client", self._shape(q.Translator(CLIENTS, index_text).node(condition)))
             case ("equal" | "between" as how, column, values):
                 return (how, column, *map(self._bound, values))
             case ("has any", field, terms):
@@ -129,7 +115,7 @@ class _Translation:
                 return self._in_each(_COLUMNS[field], terms)
             case ("missing", None, names, is_null):
                 present = [self._in("entries", index_text.presence(name)) for name in names]
-                return ("any", ("not", ("any", *present)), self.shape(is_null))
+                return ("any", ("not", ("any", *present)), self._shape(is_null))
             case ("missing", column, *_):
                 return ("null", column)
         return node
@@ -140,7 +126,7 @@ class _Translation:
         for node in nodes:
             parts = _parts_of(node[1]) if node[0] == "not" else None
             if parts is None:
-                yield self.shape(node)
+                yield self._shape(node)
             else:
                 for column, part in parts:
                     unwanted.setdefault(column, []).append(part)
@@ -153,21 +139,22 @@ class _Translation:
         return ("any", *(self._in_list(column, some) for some in batches(parts, _bytes, _MAX_LIST_BYTES)))
 
     def _in_list(self, column: str, parts: list[str]) -> Shape:
-        # SQLite takes only the list, so that one statement serves any number of parts.
-        single = () if self._takes_lists else tuple(self._bound(part) for part in parts)
-        return ("in any", column, self._bound(index_text.listed(map(self._as_listed, parts))), *single)
-
-    def _as_listed(self, part: str) -> str:
-        return part.replace("\\", index_text.BACKSLASH) if self._takes_lists else part
+        if self._takes_lists:
+            # Only the list, so that one statement serves any number of parts.
+            listed = index_text.listed(part.replace("\\", index_text.BACKSLASH) for part in parts)
+            return ("in any", column, self._bound(listed))
+        return ("in any", column, self._bound(index_text.listed(parts)), *map(self._bound, parts))
 
     def _in(self, column: str, part: str) -> Shape:
         return ("in", column, self._bound(part))
 
     def _in_each(self, column: str, parts: Iterable[str]) -> Shape:
         distinct = list(dict.fromkeys(parts))
-        first, rest = distinct[: self._max_single_words], distinct[self._max_single_words :]
-        others = [("in each", column, self._bound(orjson.dumps(rest).decode()))] if rest else []
-        return ("all", *(self._in(column, part) for part in first), *others)
+        single = _MAX_SINGLE_WORDS if self._takes_lists else q.MAX_WORDS
+        shapes = [self._in(column, part) for part in distinct[:single]]
+        if distinct[single:]:
+            shapes.append(("in each", column, self._bound(orjson.dumps(distinct[single:]).decode())))
+        return ("all", *shapes)
 
 
 def _bytes(part: str) -> int:
@@ -231,17 +218,17 @@ def _size(shape: Any) -> int:
 
 
 @lru_cache(maxsize=256)
-def _page_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
+def _page_statement(kind: str, shape: Shape, *, ranked: bool, after: bool) -> Select[Any]:
     table = TABLES[kind]
     columns = table.table.c
     rank: ColumnElement[int] = literal(1)
     order: list[ColumnElement[Any]] = [columns.created, columns.key]
-    if paging.ranked:
+    if ranked:
         rank = case((holds(columns.texts, "exact"), 0), else_=1)
         order.insert(0, rank)
     wanted = _clause(table, shape)
-    if paging.after:
-        wanted = and_(wanted, _later(table, rank if paging.ranked else None))
+    if after:
+        wanted = and_(wanted, _later(table, rank if ranked else None))
     return (
         select(columns.created, columns.key, columns.version, columns.body, rank.label("rank"))
         .where(wanted)
@@ -263,9 +250,9 @@ def _later(table: KindTable, rank: ColumnElement[int] | None) -> ColumnElement[b
 
 
 @lru_cache(maxsize=256)
-def _counted_statement(kind: str, shape: Shape, paging: _Paging) -> Select[Any]:
+def _counted_statement(kind: str, shape: Shape, *, ranked: bool, after: bool) -> Select[Any]:
     table = TABLES[kind]
-    page = _page_statement.__wrapped__(kind, shape, paging).subquery("page")
+    page = _page_statement.__wrapped__(kind, shape, ranked=ranked, after=after).subquery("page")
     counted = select(func.count().label("total")).select_from(table.table).where(_clause(table, shape))
     total = counted.subquery("total")
     return select(*page.c, total.c.total).select_from(total.outerjoin(page, true()))

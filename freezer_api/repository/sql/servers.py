@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar
 
 from oslo_db.api import wrap_db_retry
 from oslo_db.sqlalchemy import engines, exc_filters
-from sqlalchemy import Connection, CursorResult, Delete, Engine, Row, Select, Update, event, insert, select
+from sqlalchemy import Connection, Delete, Engine, Row, Select, Update, event, insert, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -234,11 +234,7 @@ class ServerRepository(SQLRepository):
         self._call(lambda connection: connection.execute(statement))
 
     def _change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
-        def _execute(connection: Connection) -> bool:
-            result: CursorResult[Any] = connection.execute(statement, values)
-            return result.rowcount > 0
-
-        return self._call(_execute)
+        return self._call(lambda connection: connection.execute(statement, values).rowcount > 0)
 
     def now(self) -> int:
         (row,) = self._read(self._now, {})

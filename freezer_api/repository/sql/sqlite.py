@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from sqlalchemy import (
     Connection,
-    CursorResult,
     Delete,
     Engine,
     Select,
@@ -131,15 +130,14 @@ class SQLiteRepository(SQLRepository):
         self.clock: Callable[[], int] = lambda: time.time_ns() // 1000
         self._timeout = timeout
         self._read_timeout = read_timeout
-        self.reading = _create_engine(
-            path, timeout=timeout, busy_timeout=timeout, connections=connections, max_overflow=-1
-        )
+        self.reading = sqlite_engine(path, timeout=timeout, connections=connections, max_overflow=-1, create=False)
         event.listen(self.reading, "connect", _watch_deadline)
-        self.writing = _create_engine(path, timeout=timeout, busy_timeout=_BUSY_TIMEOUT)
+        self.writing = sqlite_engine(path, timeout=timeout, busy_timeout=_BUSY_TIMEOUT, create=False)
         event.listen(self.writing, "begin", _begin_immediate)
         for engine in (self.reading, self.writing):
             event.listen(engine, "handle_error", _replace_error, retval=True)
-        self.connections = ThreadConnections(self.reading, partial(_is_of_file, str(path.absolute())))
+        file = str(path.absolute())
+        self.connections = ThreadConnections(self.reading, lambda kept: bool(kept.info["file"] == _identity(file)))
         self._outages = Outages()
         self._calls = BoundedCalls(partial(self._outages.answered, EVERYWHERE))
         self.write_lock = threading.Lock()
@@ -185,7 +183,8 @@ class SQLiteRepository(SQLRepository):
         compiled = compile_select(statement)
         seconds = self._read_timeout if max_seconds is None else max_seconds
         bound = compiled.bind(values)
-        return compiled.rows(self._call(READING, seconds, lambda _call: self._fetch(*bound, max_seconds)))
+        found = self._call(READING, seconds, lambda _call: self._fetch(*bound, max_seconds))
+        return list(map(compiled.name_columns, found))
 
     def _reader(self, seconds: float) -> Connection:
         """Return the connection of this thread, with a time limit for its next statement."""
@@ -199,7 +198,7 @@ class SQLiteRepository(SQLRepository):
         try:
             found: list[Any] = driver.execute(statement, parameters).fetchall()
         except (sqlite3.Error, ValueError) as error:
-            if _is_broken(error):
+            if _code(error) in _BROKEN:
                 connection.invalidate()
             if max_seconds is not None and _code(error) == sqlite3.SQLITE_INTERRUPT:
                 raise SearchTooLong(max_seconds) from None
@@ -222,11 +221,7 @@ class SQLiteRepository(SQLRepository):
         self._write(lambda connection: connection.execute(self._inserts[kind.name], rows))
 
     def _change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
-        def _execute(connection: Connection) -> bool:
-            result: CursorResult[Any] = connection.execute(statement, values)
-            return result.rowcount > 0
-
-        return self._write(_execute)
+        return self._write(lambda connection: connection.execute(statement, values).rowcount > 0)
 
     def now(self) -> int:
         return self.clock() // 1_000_000
@@ -242,11 +237,6 @@ class SQLiteRepository(SQLRepository):
         self._calls.close()
         self.connections.close()
         self.writing.dispose()
-
-
-def sqlite_engine(path: Path, *, timeout: float = 5.0) -> Engine:
-    """Return an engine for ``admin``, which creates the file if necessary, and raises the driver's errors."""
-    return _create_engine(path, timeout=timeout, busy_timeout=timeout, create=True)
 
 
 class FileAdmin(SQLAdmin):
@@ -274,29 +264,34 @@ class FileAdmin(SQLAdmin):
             raise CommandError(f"cannot use the data file {self._path}: {reason}") from None
 
 
-def _create_engine(
+def sqlite_engine(
     path: Path,
     *,
-    timeout: float,
-    busy_timeout: float,
+    timeout: float = 5.0,
+    busy_timeout: float | None = None,
     connections: int = 1,
     max_overflow: int = 0,
-    create: bool = False,
+    create: bool = True,
 ) -> Engine:
-    """Return an engine whose driver begins no transactions: a statement by itself commits by itself."""
+    """Return an engine whose driver begins no transactions: a statement by itself commits by itself.
+
+    ``timeout``: seconds to wait for a free connection, and for a process that creates the file. ``busy_timeout``:
+    seconds for which a statement waits for other processes, by default the same. ``create``: create the file if it
+    does not exist.
+    """
     file = str(path.absolute())
+    waiting = timeout if busy_timeout is None else busy_timeout
     uri = f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}"
 
     def _connect() -> sqlite3.Connection:
         if create:
             # Only the owner can read the file. SQLite creates its WAL and other files with the same mode.
             os.close(os.open(file, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(
-            uri, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False
-        )
+        connection = sqlite3.connect(uri, uri=True, timeout=waiting, isolation_level=None, check_same_thread=False)
         with ExitStack() as on_error:
             on_error.callback(connection.close)
-            _enable_wal(connection, time.monotonic() + timeout)
+            # The file keeps this mode. SQLite does not wait for a process that creates the file.
+            _execute_when_free(connection, "PRAGMA journal_mode = WAL", time.monotonic() + timeout, _BUSY_TIMEOUT)
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
             on_error.pop_all()
@@ -316,15 +311,17 @@ def _create_engine(
     return engine
 
 
-def _enable_wal(connection: sqlite3.Connection, deadline: float) -> None:
-    """Set the journal mode, which the file keeps. SQLite does not wait for a process that creates the file."""
+def _execute_when_free(
+    connection: sqlite3.Connection, statement: str, deadline: float, interval: float = 0
+) -> None:
+    """Execute the statement, with retries until the deadline while other processes lock the file."""
     while True:
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(statement)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if _code(error) != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
                 raise
-            time.sleep(_BUSY_TIMEOUT)
+            time.sleep(interval)
         else:
             return
 
@@ -342,10 +339,6 @@ def _drop_connections_to_other_files(engine: Engine, file: str) -> None:
     ) -> None:
         if record.info["file"] != _identity(file):
             raise DisconnectionError("another file")
-
-
-def _is_of_file(file: str, connection: Connection) -> bool:
-    return bool(connection.info["file"] == _identity(file))
 
 
 def _identity(file: str) -> tuple[int, int] | None:
@@ -366,14 +359,10 @@ def _watch_deadline(connection: sqlite3.Connection, record: ConnectionPoolEntry)
 def _begin_immediate(connection: Connection) -> None:
     """Begin a transaction as the only writer; ``_Outage`` if other processes write until the deadline."""
     driver: Any = connection.connection.driver_connection
-    while True:
-        try:
-            driver.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if _code(error) == sqlite3.SQLITE_BUSY and time.monotonic() < connection.info["deadline"]:
-                continue
-            raise _Outage(str(error)) from None
-        return
+    try:
+        _execute_when_free(driver, "BEGIN IMMEDIATE", connection.info["deadline"])
+    except sqlite3.OperationalError as error:
+        raise _Outage(str(error)) from None
 
 
 def _replace_error(context: ExceptionContext) -> Exception | None:
@@ -382,13 +371,9 @@ def _replace_error(context: ExceptionContext) -> Exception | None:
     if isinstance(error, sqlite3.IntegrityError) or not isinstance(error, Exception):
         # SystemExit and KeyboardInterrupt are not errors of the store.
         return None
-    if _is_broken(error):
+    if _code(error) in _BROKEN:
         context.is_disconnect = True
     return _classify(error)
-
-
-def _is_broken(error: BaseException) -> bool:
-    return _code(error) in _BROKEN
 
 
 def _code(error: BaseException) -> int:

@@ -41,16 +41,16 @@ def test_current_store_is_unchanged(place):
 
 def test_plan_of_a_sync_changes_nothing(place, name):
     admin = place.admin()
-    assert admin.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be created")]
+    assert admin.pending(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(WITHOUT_A_LIST)
-    assert admin.plan(["jobs"]) == [name("{}-jobs: the mapping of {}-jobs-000001 would be extended")]
+    assert admin.pending(["jobs"]) == [name("{}-jobs: the mapping of {}-jobs-000001 would be extended")]
     place.sync()
-    assert admin.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 is current")]
-    assert place.admin(WITH_ANOTHER_FIELD).plan(["jobs"]) == [
+    assert admin.pending(["jobs"]) == []
+    assert place.admin(WITH_ANOTHER_FIELD).pending(["jobs"]) == [
         name("{}-jobs: the mapping of {}-jobs-000001 would be extended")
     ]
     place.sync(WITH_ANOTHER_FIELD)
-    assert admin.plan(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be copied into {}-jobs-000002")]
+    assert admin.pending(["jobs"]) == [name("{}-jobs: {}-jobs-000001 would be copied into {}-jobs-000002")]
     assert list(place.indices()) == [name(JOBS_1)]
 
 
@@ -120,7 +120,7 @@ def test_foreign_index_with_the_name_is_unchanged(place, name, meta):
     for attempt in (
         place.sync,
         lambda: place.admin().remove(["jobs"]),
-        lambda: place.admin().plan(["jobs"]),
+        lambda: place.admin().pending(["jobs"]),
     ):
         with pytest.raises(CommandError, match="was not created by this service"):
             attempt()
@@ -152,7 +152,7 @@ def test_index_that_lost_its_alias_is_refused(place, name):
     place.sync()
     alias = {"index": name(JOBS_1), "alias": name("{}-jobs")}
     place.request("POST", "/_aliases", {"actions": [{"remove": alias}]})
-    for attempt in (place.sync, lambda: place.admin().plan(["jobs"])):
+    for attempt in (place.sync, lambda: place.admin().pending(["jobs"])):
         with pytest.raises(CommandError, match=r"-jobs is missing, but not its indices: .*-jobs-000001"):
             attempt()
     assert list(place.admin().show()) == [name(JOBS_1)]
@@ -165,7 +165,7 @@ def test_store_of_a_newer_release_is_unchanged(place):
     meta = {**LAYOUTS["jobs"].meta, "release": RELEASE + 1}
     place.request("PUT", "/{}-jobs-000001/_mapping", {"_meta": {"freezer": meta}})
     before = place.admin().show()
-    for attempt in (place.sync, lambda: place.admin().plan(["jobs"])):
+    for attempt in (place.sync, lambda: place.admin().pending(["jobs"])):
         with pytest.raises(CommandError, match="-jobs-000001 was created by a newer release"):
             attempt()
     assert place.admin().show() == before

@@ -270,7 +270,6 @@ class TestForeignResponse:
         admin.sync(["jobs"], erase=lambda _question: False)
         proxy.always(foreign)
         for call in (
-            lambda: admin.plan(["jobs"]),
             lambda: admin.pending(["jobs"]),
             lambda: admin.sync(["jobs"], erase=lambda _question: True),
             lambda: admin.remove(["jobs"]),
