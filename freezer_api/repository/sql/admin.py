@@ -25,8 +25,6 @@ _FIRST_RELEASE = "0006"
 _FORMER = "0001"
 """Alembic's version of all layouts before the first release."""
 
-MIGRATIONS = Path(__file__).parent / "migrations"
-
 _ORIGINAL_TABLES = ("backups", "clients", "jobs", "actions", "sessions")
 """Tables of the original service, which may use the same database."""
 
@@ -83,7 +81,7 @@ def alembic_config(connection: Connection, max_values: int = MAX_VALUES) -> "Con
     from alembic.config import Config
 
     config = Config(attributes={"connection": connection, "max_values": max_values})
-    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
     config.set_main_option("path_separator", "os")
     return config
 

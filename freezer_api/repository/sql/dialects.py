@@ -9,7 +9,6 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -22,7 +21,7 @@ from sqlalchemy import (
     Connection,
     CursorResult,
     Dialect,
-    Executable,
+    Insert,
     Integer,
     LargeBinary,
     String,
@@ -223,17 +222,6 @@ _SCHEMA_LOCK_TIMEOUT = 600
 """Seconds to wait for the lock on a server."""
 
 
-@dataclass(frozen=True)
-class Creation:
-    """Creation of a row. ``time`` returns ``created`` from the result of ``statement``, None if nothing was done.
-
-    The execution option ``first`` of ``statement`` is another statement, which goes before it in the same message.
-    """
-
-    statement: Executable
-    time: Callable[[CursorResult[Any]], int | None]
-
-
 def clock(dialect: str) -> ColumnElement[Any]:
     """Return the server's time in epoch seconds at its evaluation."""
     if dialect == POSTGRESQL:
@@ -242,15 +230,20 @@ def clock(dialect: str) -> ColumnElement[Any]:
     return func.unix_timestamp(literal_column("SYSDATE(6)"))
 
 
-def build_creation(dialect: str, table: Table, lock: Table) -> Creation:
-    """Return how to create a row of the table. ``lock``: a table whose only row is locked meanwhile."""
+def build_creation(dialect: str, table: Table, lock: Table) -> Insert:
+    """Return the statement that creates a row of the table; its result is for :func:`created_time`.
+
+    ``lock``: a table whose only row is locked meanwhile. The execution option ``first`` is another statement, that
+    goes before it in the same message.
+    """
     now = cast(clock(dialect) * 1_000_000, BigInteger)
     if dialect == POSTGRESQL:
         newest = select(func.max(table.c.created) + 1).scalar_subquery()
         statement = insert(table).values(created=func.greatest(now, newest)).returning(table.c.created)
         # A statement does not see rows committed while it waits for a lock; the next one in the transaction does.
-        locking = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {_lock_number(table)}); "
-        return Creation(statement.execution_options(first=locking), lambda result: result.scalar())
+        number = zlib.crc32(table.name.encode()) >> 1
+        locking = f"SELECT pg_advisory_xact_lock({_LOCK_CLASS}, {number}); "
+        return statement.execution_options(first=locking)
     others = table.alias("others")
     # The condition is always true. It makes the server read the newest row after it has got the lock.
     is_locked = func.length(lock.c.version_num) >= 0
@@ -262,12 +255,12 @@ def build_creation(dialect: str, table: Table, lock: Table) -> Creation:
         time if column.name == "created" else bindparam(column.name, type_=column.type) for column in table.c
     ]
     row = select(*values).select_from(lock).with_for_update()
-    return Creation(insert(table).from_select(list(table.c), row), lambda result: result.lastrowid or None)
+    return insert(table).from_select(list(table.c), row)
 
 
-def _lock_number(table: Table) -> int:
-    """Return a number of 31 bits for each table, the same in every process."""
-    return zlib.crc32(table.name.encode()) >> 1
+def created_time(result: CursorResult[Any]) -> int | None:
+    """Return ``created`` of the row that a creation added, None if it added none."""
+    return result.scalar() if result.returns_rows else result.lastrowid or None
 
 
 @contextmanager

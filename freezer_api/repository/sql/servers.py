@@ -30,7 +30,7 @@ from freezer_api.repository.outages import CHECKING, READING, WRITING, Call, Out
 from freezer_api.repository.sql import server_errors as errors
 from freezer_api.repository.sql.admin import SQLAdmin, check_version
 from freezer_api.repository.sql.connections import ThreadConnections
-from freezer_api.repository.sql.dialects import MYSQL, build_creation, clock
+from freezer_api.repository.sql.dialects import MYSQL, build_creation, clock, created_time
 from freezer_api.repository.sql.repository import KeyExists, SQLRepository
 from freezer_api.repository.sql.schema import TABLES, VERSIONS
 
@@ -221,8 +221,8 @@ class ServerRepository(SQLRepository):
 
     def _create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
         (row,) = rows
-        creation = self._creations[kind.name]
-        created = self._call(lambda connection: creation.time(connection.execute(creation.statement, row)))
+        statement = self._creations[kind.name]
+        created = self._call(lambda connection: created_time(connection.execute(statement, row)))
         if created is None:
             LOG.error("The SQL store has no layout: run 'freezer-manage db sync'")
             raise Unavailable
@@ -237,8 +237,7 @@ class ServerRepository(SQLRepository):
         return self._call(lambda connection: connection.execute(statement, values).rowcount > 0)
 
     def now(self) -> int:
-        (row,) = self._read(self._now, {})
-        return int(row[0])
+        return int(self._read(self._now, {})[0][0])
 
     def check(self) -> None:
         statement = select(VERSIONS.c.version_num)

@@ -13,18 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import (
-    Connection,
-    Delete,
-    Engine,
-    Select,
-    Update,
-    create_engine,
-    event,
-    func,
-    insert,
-    select,
-)
+from sqlalchemy import Connection, Delete, Engine, Select, Update, create_engine, event, func, insert, select
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection, QueuePool
@@ -240,10 +229,7 @@ class SQLiteRepository(SQLRepository):
 
 
 class FileAdmin(SQLAdmin):
-    """Administers the tables in the file at ``path``, in a directory that only its owner can access.
-
-    Nothing else creates the file.
-    """
+    """Administers the tables in the file at ``path``, and creates it in a directory for its owner alone."""
 
     def __init__(self, path: Path, max_values: int = MAX_VALUES) -> None:
         super().__init__(sqlite_engine(path), max_values)

@@ -269,7 +269,7 @@ def _deadlocked(repository, server, other, key, on_mariadb):
 
 
 def _advisory_lock(repository):
-    statement = repository._creations["jobs"].statement
+    statement = repository._creations["jobs"]
     return re.search(r"\((.*)\)", statement.get_execution_options()["first"])[1]
 
 
