@@ -46,10 +46,8 @@ _MAX_SINGLE_PARTS = 4
 _MAX_LIST_BYTES = 8000
 """Bytes of the parts of one list. MariaDB does not accept much longer regular expressions."""
 
-_MAX_CACHED_SHAPE = 40
-"""Parts of a shape whose statement is kept. Queries of schedulers and of the web UI have fewer. A condition takes
-several KiB of memory.
-"""
+_MAX_SMALL_SHAPE = 40
+"""Parts of a shape. Queries of schedulers and of the web UI have fewer."""
 
 
 def batches(items: Iterable[_Item], size: Callable[[_Item], int], max_size: int) -> Iterator[list[_Item]]:
@@ -80,8 +78,7 @@ class Search:
         self._takes_lists = takes_lists
         self.values: dict[str, Any] = {}
         shape = self._shape(q.Translator(table.kind, index_text).node(q.All(query.conditions)))
-        cached = _counted_statement if query.with_total else _page_statement
-        build: Callable[..., Select[Any]] = cached if _size(shape) <= _MAX_CACHED_SHAPE else cached.__wrapped__
+        build = _counted_statement if query.with_total else _page_statement
         self.statement = build(
             table.kind.name, shape, ranked=query.exact_first is not None, after=query.after is not None
         )
@@ -212,12 +209,22 @@ def _comparison(table: KindTable, shape: Shape) -> ColumnElement[bool]:
     raise AssertionError(shape)
 
 
+def _cached(build: Callable[..., Select[Any]]) -> Callable[..., Select[Any]]:
+    """Cache the statements of 256 small shapes and of 16 large ones: a condition takes several KiB of memory."""
+    small, large = lru_cache(maxsize=256)(build), lru_cache(maxsize=16)(build)
+
+    def cached(kind: str, shape: Shape, **paging: bool) -> Select[Any]:
+        return (small if _size(shape) <= _MAX_SMALL_SHAPE else large)(kind, shape, **paging)
+
+    return cached
+
+
 def _size(shape: Any) -> int:
     """Return the number of parts of a shape."""
     return 1 + sum(map(_size, shape)) if isinstance(shape, tuple) else 0
 
 
-@lru_cache(maxsize=256)
+@_cached
 def _page_statement(kind: str, shape: Shape, *, ranked: bool, after: bool) -> Select[Any]:
     table = TABLES[kind]
     columns = table.table.c
@@ -249,10 +256,10 @@ def _later(table: KindTable, rank: ColumnElement[int] | None) -> ColumnElement[b
     return or_(rank > bindparam("after_rank"), and_(rank == bindparam("after_rank"), later))
 
 
-@lru_cache(maxsize=256)
+@_cached
 def _counted_statement(kind: str, shape: Shape, *, ranked: bool, after: bool) -> Select[Any]:
     table = TABLES[kind]
-    page = _page_statement.__wrapped__(kind, shape, ranked=ranked, after=after).subquery("page")
+    page = _page_statement(kind, shape, ranked=ranked, after=after).subquery("page")
     counted = select(func.count().label("total")).select_from(table.table).where(_clause(table, shape))
     total = counted.subquery("total")
     return select(*page.c, total.c.total).select_from(total.outerjoin(page, true()))
