@@ -157,11 +157,11 @@ def test_reader_sees_each_document_once_while_others_create(repository, processe
 def test_killed_process_leaves_complete_documents(repository, mortal, patience):
     document = job("one", text="word " * 3000)
     mortal.start(*(("create", "jobs", f"job{n}", {**document, "n": n}) for n in range(5000)), one_by_one=True)
-    told = [mortal.answer() for _ in range(patience)]
+    results = [mortal.answer() for _ in range(patience)]
     mortal.kill()
     kept = repository.search(JOBS, q.Query(limit=5000, with_total=True))
 
-    assert list(kept.items[: len(told)]) == told
+    assert list(kept.items[: len(results)]) == results
     for number, stored in enumerate(kept.items):
         assert exactly(stored.document, {**document, "n": number})
         assert found(repository, is_("n", number)) == [stored.key]

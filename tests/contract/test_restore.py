@@ -102,11 +102,11 @@ def test_killed_restore_leaves_complete_documents(repository, mortal):
     originals = [original(f"job{n:04}", created=n, text="word " * 1000) for n in range(600)]
     batches = [originals[n : n + 50] for n in range(0, len(originals), 50)]
     mortal.start(*(("restore", "jobs", batch) for batch in batches), one_by_one=True)
-    told = mortal.answer()
+    results = mortal.answer()
     mortal.kill()
     there = set(found(repository, limit=5000))
 
-    assert told == [True] * 50
+    assert results == [True] * 50
     assert {original.key for original in originals[:50]} <= there
     assert repository.restore(JOBS, originals) == [original.key not in there for original in originals]
     assert found(repository, limit=5000) == [original.key for original in originals]

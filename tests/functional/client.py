@@ -60,10 +60,10 @@ class Client:
     def __call__(
         self, method: str, path: str, body: Any = NO_BODY, *, by: str | None = DEFAULT, headers: Headers = _NONE
     ) -> Answer:
-        """Send a request and check the form of the answer.
+        """Send a request and check the form of the response.
 
-        A body of bytes is sent unchanged, others as JSON. Headers with the value None are omitted. Without ``by``
-        the request has no identity.
+        A body of bytes is sent unchanged, any other as JSON. Headers with the value None are omitted. If ``by`` is
+        None, the request has no identity.
         """
         answer = self.unchecked(method, path, body, by=by, headers=headers)
         _check(method, answer)
@@ -72,7 +72,7 @@ class Client:
     def unchecked(
         self, method: str, path: str, body: Any = NO_BODY, *, by: str | None = DEFAULT, headers: Headers = _NONE
     ) -> Answer:
-        """Send a request without checking the answer."""
+        """Send a request without checking the form of the response."""
         sent: dict[str, str | None] = {"Content-Type": "application/json", "Accept": "application/json"}
         sent |= self._identity(by) if by is not None else {}
         sent |= headers
@@ -119,7 +119,7 @@ class Client:
             return lambda data: None
 
         with warnings.catch_warnings():
-            # The validator warns of unknown methods.
+            # wsgiref's validator warns of unknown methods.
             warnings.simplefilter("ignore", WSGIWarning)
             parts = validator(self._service)(environ, start_response)
             data = b"".join(parts)
@@ -137,7 +137,7 @@ _JSON = re.compile(r"application/(json|json-home)(; ?charset=utf-8)?", re.IGNORE
 
 
 def _check(method: str, answer: Answer) -> None:
-    """Check the headers and the form that all responses have in common."""
+    """Check what all responses have in common: headers and form."""
     assert re.fullmatch(r"req-[A-Za-z0-9._-]+", answer.headers["x-openstack-request-id"])
     if answer.status == 204:
         assert answer.data == b""
@@ -155,7 +155,7 @@ def _check(method: str, answer: Answer) -> None:
 
 
 def _check_error(body: dict[str, Any]) -> None:
-    """Check that title and description are one short line without internals."""
+    """Check that title and description are one short line each, without internals of the service."""
     assert body.keys() <= {"title", "description", "code", "link"}
     for name in ("title", "description"):
         text = body[name]

@@ -44,14 +44,14 @@ SERVERS = ("elasticsearch9", "mariadb", "postgresql")
 
 @pytest.fixture(scope="session", params=on("sqlite", *SERVERS, slow=SERVERS))
 def engine(request: pytest.FixtureRequest) -> str:
-    """The store."""
+    """The name of the store's engine."""
     engine: str = request.param
     return engine
 
 
 @pytest.fixture
 def fresh_store(engine: str, tmp_path: Path) -> Iterator[Callable[[], Repository]]:
-    """A function that returns an empty store; on a server, always the same one, emptied."""
+    """Return a function that returns an empty store. On a server it is always the same store, which is emptied."""
     opened: list[Repository] = []
 
     def fresh() -> Repository:
@@ -67,19 +67,19 @@ def fresh_store(engine: str, tmp_path: Path) -> Iterator[Callable[[], Repository
 
 @pytest.fixture
 def repository(fresh_store: Callable[[], Repository]) -> Repository:
-    """The store behind the service."""
+    """The store of the service."""
     return fresh_store()
 
 
 @pytest.fixture
 def service(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApplication:
-    """The service as `make run` serves it, on an empty store."""
+    """The service as `make run` configures it, with an empty store."""
     return app.build_standalone(conf, repository)
 
 
 @pytest.fixture(params=[V1, V2], ids=str)
 def version(request: pytest.FixtureRequest) -> Version:
-    """The version of the API; tests of one version override it."""
+    """The version of the API, v1 and v2 in turn. Tests of one version override it."""
     version: Version = request.param
     return version
 

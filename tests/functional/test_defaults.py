@@ -28,7 +28,7 @@ REGISTERED_WHEN_USED = {
     ("oslo_middleware_tracing", "service_name"),
     *(("keystone_authtoken", option.dest) for option in loading.get_auth_plugin_conf_options("password")),
 }
-"""Options that a library registers late: for a deprecated feature, a filter, or the plugin of ``auth_type``."""
+"""Options that a library registers when it uses them: for a deprecated feature, a filter, or ``auth_type``."""
 
 
 @pytest.fixture
@@ -73,11 +73,11 @@ def test_setting_every_default_of_the_sample_changes_nothing(
     assert len(options) > 150
     for group, name in options:
         if group != "DEFAULT" and group not in unset:
-            # A group that this release of a library does not have.
+            # This release of a library does not have the group.
             continue
         one, other = (conf if group == "DEFAULT" else conf[group] for conf in (unset, explicit))
         if name == "default_log_levels":
-            # Releases of oslo.log differ in the others.
+            # Of these options, releases of oslo.log register different ones.
             assert {*opts.QUIET} <= {*one[name]} & {*other[name]}
         elif name in one or (group, name) not in REGISTERED_WHEN_USED:
             assert (group, name, one[name]) == (group, name, other[name])

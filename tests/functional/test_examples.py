@@ -15,7 +15,7 @@ DIRECTORY = Path(__file__).parents[2] / "doc" / "examples"
 KINDS = {"job": "jobs", "action": "actions", "backup": "backups", "client": "clients", "session": "sessions"}
 EXAMPLES = sorted(path.name for path in DIRECTORY.glob("*.json"))
 FLAT = "action-flat.json"
-"""In the form that only v1 accepts."""
+"""An action in the flat form, which only v1 accepts."""
 
 
 def _post(client: Client, name: str) -> tuple[str, str]:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request that was interrupted and is repeated has the same result as an undisturbed one.
+"""An interrupted request that is repeated has the same result as one that was not interrupted.
 
-Each change of several documents is interrupted at each of its writes in turn: by the end of the process, and by a
-connection that is cut before or after the write.
+Each request that changes several documents is interrupted at each of its writes in turn: by the end of the
+process, or by a connection that is lost before or after the write.
 """
 
 import json
@@ -44,7 +44,7 @@ MEMBERS = [
 
 
 class Change(NamedTuple):
-    """A request of the user ``by``, and the requests before it."""
+    """A request of the user ``by``, and the requests that have to precede it."""
 
     request: tuple[Any, ...]
     earlier: Sequence[tuple[Any, ...]] = ()
@@ -87,7 +87,7 @@ CHANGES_OF_V2 = {
 
 
 class World:
-    """A service on its own store."""
+    """A service with its own store."""
 
     def __init__(self, conf: cfg.ConfigOpts, store: Repository, version: Version, identity: Identity) -> None:
         self._store = store
@@ -99,7 +99,7 @@ class World:
         return self.client(method, path, body, by=by).status
 
     def state(self) -> Any:
-        """All documents as they are stored, without times of today."""
+        """All documents as they are stored, without their current times."""
         return {kind.name: self._documents(kind) for kind in (JOBS, SESSIONS, ACTIONS, CLIENTS)}
 
     def _documents(self, kind: Kind) -> list[str]:

@@ -33,7 +33,7 @@ paste.app_factory = freezer_api.service:freezer_app_factory
 
 @pytest.fixture
 def switch(conf: cfg.ConfigOpts, tmp_path: Path) -> Path:
-    """The file that disables the service while it exists."""
+    """The file whose existence makes the health check fail."""
     path = tmp_path / "disabled"
     configuration = tmp_path / "freezer-api.conf"
     configuration.write_text(f"[healthcheck]\ndisable_by_file_path = {path}\n")

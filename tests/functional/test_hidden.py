@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A search finds a document only by properties that the version shows."""
+"""A search finds a document only by properties that the version of the API shows."""
 
 import itertools
 import json
@@ -36,7 +36,7 @@ def _filled(kind: Kind) -> Document:
 
     document = {field.name: value(field) for field in kind.fields}
     if kind.name == "clients":
-        # The value that v1 stores has no effect, and v2 shows another one.
+        # The value of this property in v1 has no effect, and v2 shows a different value.
         document["client"]["is_central"] = False
     if kind.keyed_by_id:
         document[kind.id_field] = KEY

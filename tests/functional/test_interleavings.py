@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Concurrent requests for one job, in many orders of their calls to the store: afterwards the job and the sessions
-agree.
+"""The job and its sessions agree after concurrent requests, in any order of their calls to the store.
 
-A number selects an order, which is the same in every run. Most of the known orders once made a job and its
-sessions disagree.
+A seed selects an order of calls, the same in every run. With most of the seeds in ``CASES``, an earlier version of
+the code left a job that disagreed with its sessions.
 """
 
 from functools import partial
@@ -49,7 +48,7 @@ CASES = {
     "left while the session ends": ([leave(3), end(3), join(4)], (0, 1)),
     "joined and left while the job goes": ([leave(3), DELETE_JOB, join(3), join(2)], (0, 1)),
 }
-"""Concurrent requests, and the orders that are always tested. Initially the job is in session 3 of 0 to 5."""
+"""Concurrent requests, and the seeds that are always tested. Initially the job is in session 3 of 0 to 5."""
 
 
 @in_v1

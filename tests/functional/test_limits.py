@@ -33,7 +33,7 @@ def small(conf: cfg.ConfigOpts) -> None:
 
 @pytest.fixture
 def generous(repository: Repository, version: Version, identity: Identity) -> Client:
-    """Another process on the same store, with the default limits."""
+    """Another service on the same store, with the default limits."""
     conf = cfg.ConfigOpts()
     opts.register(conf)
     conf([], project="freezer", default_config_files=[], default_config_dirs=[])
@@ -139,7 +139,7 @@ def test_size_with_action_defaults_is_checked_before_they_are_copied(
     assert is_too_large(client("POST", f"jobs/{known}", body))
     assert is_too_large(client("PATCH", f"jobs/{known}", body))
     assert library(client) == before
-    # Nothing is copied into definitions with a value; null is replaced.
+    # Defaults replace null in a definition, but no other value.
     own = {**job(3, text="own"), "action_defaults": {"text": TEXT}}
     assert client("POST", "jobs", own).status == 201
     assert client("POST", "jobs", {**job(1, text=None), "action_defaults": {"text": TEXT}}).status == 201

@@ -68,7 +68,7 @@ Running = Callable[..., Callable[[], list[Answer]]]
 
 @pytest.fixture
 def running(client: Client, held: Held) -> Iterator[Running]:
-    """Start lists of alice that wait in the store; the result lets them continue and returns their responses."""
+    """Start lists of alice that wait in the store. The result lets them continue and returns the responses."""
     with ExitStack() as stack:
 
         def run(*paths: str, by: str = "alice") -> Callable[[], list[Answer]]:
@@ -179,7 +179,7 @@ def test_failed_list_is_no_longer_counted_in_the_limit(client: Client, held: Hel
 def test_search_that_takes_too_long_is_503(
     conf: cfg.ConfigOpts, client: Client, held: Held, identity: Identity, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """300 documents of 300 values times 100 pairs take any store much longer than 1 ms, its shortest limit."""
+    """300 documents of 300 values times 100 pairs take every store longer than 1 ms, the shortest limit."""
     values = {f"x{number}": number for number in range(300)}
     for number in range(300):
         assert client("POST", "clients", {"client_id": f"node{number}", **values}).status == 201

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests that are refused in standalone mode and without an authtoken filter: tokens are not verified there."""
+"""Requests that are refused when tokens are not verified: in standalone mode and without an authtoken filter."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def client(request: pytest.FixtureRequest, conf: cfg.ConfigOpts, repository: Rep
 
 
 def assert_refused(client: Client, header: str, headers: dict[str, str | None]) -> None:
-    """Every path but `GET /` and the health check is refused, before the token is checked."""
+    """Check that every path but `GET /` and the health check is refused, before the token is parsed."""
     for method, path in (
         ("GET", "/v1/jobs"),
         ("POST", "/v1/jobs"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions and jobs after a request that was interrupted between two writes, and entries without a join.
+"""Sessions and jobs after a request was interrupted between two writes, and entries of jobs that never joined.
 
 See ``freezer_api/operations/membership.py``.
 """
@@ -55,12 +55,12 @@ NEXT = {
     "deletion of the sessions": [("DELETE", "sessions/s1"), ("DELETE", "sessions/s2")],
     "deletion of the job": [("DELETE", "jobs/j1")],
 }
-"""Alternative next requests; each completes the interrupted change."""
+"""Requests of which each completes an interrupted change of membership."""
 OFTEN = ("PATCH of the job", "PATCH of the sessions", "session actions")
 
 
 class Service:
-    """A service on its own store, with one job and three sessions."""
+    """A service with its own store, which has one job and three sessions."""
 
     def __init__(self, conf: cfg.ConfigOpts, store: Repository, version: Version, identity: Identity) -> None:
         self.store = store
@@ -79,7 +79,7 @@ class Service:
         assert self.ask(method, path, body, by=by).status < 300
 
     def memberships(self) -> tuple[list[str], list[str]]:
-        """Return the ids of the sessions that have an entry of the job, and of the session that the job names."""
+        """Return the ids of the sessions with an entry of the job, and the job's ``session_id``."""
         answers = [self.ask("GET", f"sessions/s{number}") for number in (1, 2, 3)]
         holders = [answer.json["session_id"] for answer in answers if "j1" in answer.json.get("jobs", ())]
         named = self.ask("GET", "jobs/j1").json.get("session_id")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service with our own paste file and those of deployers. Keystone is unreachable here."""
+"""The service with the shipped paste file and those of deployers. Keystone is unreachable in these tests."""
 
 import logging
 import socket
@@ -46,7 +46,7 @@ Compose = Callable[..., Client]
 
 @pytest.fixture
 def closed_port() -> Iterator[int]:
-    """A port at which every connection is refused."""
+    """A port that refuses every connection."""
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         yield held.getsockname()[1]
@@ -165,7 +165,7 @@ class TestHealth:
 
 
 class TestWithoutAuthtoken:
-    """Standalone rules: tokens are not verified, and only loopback requests are served (``test_loopback.py``)."""
+    """Without authtoken tokens are not verified and only loopback requests are served (``test_loopback.py``)."""
 
     @pytest.fixture(params=FILES)
     def client(self, request: pytest.FixtureRequest, compose: Compose, tmp_path: Path) -> Client:
@@ -352,7 +352,7 @@ def test_access_log_has_no_forged_user(compose: Compose, caplog: pytest.LogCaptu
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("enabled", [True, False])
 def test_links_use_proxy_headers_only_if_enabled(compose: Compose, name: str, enabled: bool) -> None:
-    # A reload reads new options, so the filters must not read ``cfg.CONF``.
+    # A reload reads the options into a new object, so the filters must not read the global ``cfg.CONF``.
     client = compose(FILES[name], f"[oslo_middleware]\nenable_proxy_headers_parsing = {enabled}")
     answer = client("GET", "/", by=None, headers={"X-Forwarded-Proto": "https", "X-Forwarded-Prefix": "/backup"})
     place = "https://backup.localhost:9090/backup" if enabled else "http://backup.localhost:9090"

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.any_store
 class TestPolicyFile:
     @pytest.fixture
     def policy(self, conf: cfg.ConfigOpts, tmp_path: Path, version: Version) -> Path:
-        """The deployer's policy file, named by the configuration."""
+        """The path of the deployer's policy file, which the configuration selects."""
         path = tmp_path / "policy.yaml"
         configuration = tmp_path / "freezer-api.conf"
         configuration.write_text(f"[oslo_policy]\npolicy_file = {path}\n")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Concurrent requests: a second request runs between the reads and the writes of the first.
 
-``disturbed`` sets when; the rival uses the same store.
+The fixture ``disturbed`` determines when the second request runs; ``rival`` sends it to the same store.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ Rival = Callable[..., Callable[[], Answer]]
 
 @pytest.fixture
 def rival(conf: cfg.ConfigOpts, repository: Repository, version: Version, identity: Identity) -> Rival:
-    """Return a function whose result sends a request that has to succeed. The jobs' client is registered."""
+    """Return a function that prepares a request; calling its result sends the request, which has to succeed."""
     other = Client(app.build_standalone(conf, repository), version, identity)
 
     def later(method: str, path: str, body: Any = NO_BODY, *, by: str = "alice") -> Callable[[], Answer]:
@@ -209,7 +209,7 @@ WANTED = {**JOB, "job_actions": [{**BACKUP, "action_id": "a1"}, {"freezer_action
 
 
 class TestJobActions:
-    """Another request creates an action with the same id after a job's actions were planned."""
+    """Another request creates or deletes an action after the actions of a job were planned."""
 
     def _create(self, client: Client, rival: Rival) -> list[str]:
         answer = client("POST", "jobs/j1", WANTED)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Access of each persona to each route, for own documents and those of others.
 
-``EXPECTED`` has the answers by persona and group of rules. The routes come from the route table: a new one fails
-until its rule is in a group.
+The tables have the expected answers by persona and group of rules. The routes are those of the route table, so the
+test of a new route fails until its rule is in a group.
 """
 
 import json
@@ -80,7 +80,7 @@ GROUPS = {
 }
 
 NOT_OF_ROUTES = {"projects:any", "jobs:get_all_projects", "clients:create_central"}
-"""Rules that are checked in addition to the rule of the route, see ``test_v2.py``."""
+"""Rules that are checked in addition to the rule of a route. ``test_v2.py`` tests them."""
 
 # Version 1 is scoped by user within the token's project: documents of another project do not exist.
 EXPECTED = """
@@ -121,8 +121,8 @@ no role                       403   403     403
 domain-scoped with a project  403   403     403
 """
 
-# The answers to allowed requests for own documents, and in v1 for those of another user in the project: these do
-# not exist, their deletion changes nothing, and their ids are taken.
+# The answers to allowed requests for own documents, and in v1 for documents of another user in the project. For
+# the caller the latter do not exist: their deletion changes nothing, but their ids cannot be used again.
 OWN = {
     "search": 200,
     "get": 200,
@@ -156,11 +156,11 @@ BODIES: dict[tuple[str, str], Any] = {
 
 
 def expected(table: str = EXPECTED) -> Iterator[tuple[str, str, str]]:
-    """Yield persona, group and answer of a table."""
+    """Yield persona, group of rules and answer for each cell of a table."""
     head, *lines = table.strip("\n").splitlines()
     for line in lines:
-        name, said = line[:30].strip(), line[30:].split()
-        for group, answer in zip(head.split(), said, strict=True):
+        name, cells = line[:30].strip(), line[30:].split()
+        for group, answer in zip(head.split(), cells, strict=True):
             yield name, group, answer
 
 
@@ -187,7 +187,7 @@ def ask(conf: cfg.ConfigOpts, repository: Repository, version: Version) -> Ask:
 
 
 class Documents:
-    """Documents of each kind; each ``fill`` creates new ones, as most requests change them."""
+    """Documents of each kind. ``fill`` creates new ones, because most requests change them."""
 
     def __init__(self, ask: Ask, owner: Persona) -> None:
         self._ask = ask
@@ -250,7 +250,7 @@ def answers(
     *,
     reached: bool = True,
 ) -> dict[str, int]:
-    """Return the statuses by route. ``reached``: whether the requests can change the owner's documents."""
+    """Return the statuses by route. ``reached``: whether allowed requests reach the owner's documents."""
     found = {}
     for route in routes:
         answer = ask(persona, route.method, documents.path(route), documents.body(route))
@@ -263,9 +263,11 @@ def answers(
 def should_be(
     persona: str, allowed: dict[str, int], routes: tuple[Route, ...] = ROUTES, table: str = EXPECTED
 ) -> dict[str, int]:
-    said = {group: answer for name, group, answer in expected(table) if name == persona}
+    by_group = {group: answer for name, group, answer in expected(table) if name == persona}
     return {
-        f"{route.method} {route.path}": allowed[route.handler] if said[group] == "yes" else int(said[group])
+        f"{route.method} {route.path}": allowed[route.handler]
+        if by_group[group] == "yes"
+        else int(by_group[group])
         for route in routes
         for group in [group_of(route)]
     }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Concurrent registrations of one client by v1, v2 and as a central client: one client exists afterwards.
 
-Each tested order of calls to the store is the same in every run.
+Seeds select the orders of calls to the store, which are the same in every run.
 """
 
 from functools import partial
@@ -46,7 +46,7 @@ def register(client: Client, path: str, body: dict[str, Any], client_id: str) ->
 
 
 def listed(client: Client, client_id: str) -> list[dict[str, Any]]:
-    """Return the client as listed by both versions."""
+    """Return the client as v1 and v2 list it."""
     found = []
     for path in ("/v1/clients", "/v2/library/clients"):
         answer = client("GET", path, {"match": [{"client_id": client_id}]}, by=BY)
@@ -78,7 +78,7 @@ def test_simultaneous_registrations_leave_one_client(
         shown, shown_in_v2 = listed(client, client_id)
         assert shown_in_v2["is_central"] is (CENTRAL in CASES[case]), order
         if case == "v1 and v2":
-            # As in one order of the two: the client of v1 with the later description of v2, or the one of v2.
+            # The result is that of one of the two orders: v1's client with the description of v2, or v2's client.
             assert shown["description"] == "v2", order
             assert shown["hostname"] == ("v1" if by_v1 == [201] else "v2"), order
             assert ("supported_modes" in shown) is (by_v1 == [201]), order

@@ -26,7 +26,7 @@ _BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 
 
 def _owner(client: Client, token: str | None, **headers: str) -> tuple[str, str]:
-    """Create a document with this token and return its user and user name."""
+    """Create a backup with this token. Return its user id and user name."""
     answer = _ask(client, token, **headers)
     assert answer.status == 201
     backup = client("GET", f"backups/{answer.json['backup_id']}", by=None, headers={"X-Auth-Token": token}).json

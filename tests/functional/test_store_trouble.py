@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Failures of the store are 503 or 500, never 404 or an empty list."""
+"""Responses while the store fails are 503 or 500, never 404 or an empty list."""
 
 import shutil
 import sqlite3

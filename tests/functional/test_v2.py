@@ -23,7 +23,7 @@ ROUTES = (
 
 @pytest.fixture
 def configure(conf: cfg.ConfigOpts, tmp_path: Path) -> Path:
-    """The policy file named by the configuration."""
+    """The policy file that the configuration selects."""
     path = tmp_path / "freezer-api.conf"
     path.write_text(f"[oslo_policy]\npolicy_file = {tmp_path / 'policy.yaml'}\n")
     conf(["--config-file", str(path)], project="freezer")

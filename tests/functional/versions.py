@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Differences between v1 and v2, for tests that run with both.
 
-``alice`` is in the project ``library``. In v1, which separates users, all users are; in v2, which separates
-projects, each other user has their own project.
+In tests with v1, which separates users, all users are in the project ``library``. In tests with v2, which
+separates projects, only ``alice`` is in it, and each other user has their own project.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,9 +20,9 @@ HOME = "library"
 
 @dataclass(frozen=True)
 class Version:
-    """``prefix`` comes before the paths of all documents; ``{project_id}`` in it is the caller's.
+    """A version of the API. ``prefix``: the beginning of paths, with ``{project_id}`` for the caller's project.
 
-    ``adds``: keys that this version shows where v1 shows none, each with the values that it then has.
+    ``adds``: keys that only this version shows, and for each a function that returns whether it can have a value.
     ``lacks``: keys that only v1 shows.
     """
 
@@ -79,4 +79,4 @@ V2 = Version(
 )
 
 in_v1, in_v2 = (pytest.mark.parametrize("version", [version], ids=str) for version in (V1, V2))
-"""Marks for a test of one version; unmarked tests run in both."""
+"""Marks for tests that run with one version only."""

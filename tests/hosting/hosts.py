@@ -26,10 +26,10 @@ ROOT = Path(__file__).parents[2]
 ETC = ROOT / "etc/freezer"
 SYSTEM_PYTHON = "/usr/bin/python3"
 MODULES = Path("/usr/lib/apache2/modules")
-"""Of Debian's Apache."""
+"""The directory of Debian's modules for Apache."""
 
 OPEN_PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
-"""A paste pipeline without Keystone: tokens are not verified, and only this machine is served."""
+"""A paste pipeline without Keystone: tokens are not verified, and only requests of this machine are served."""
 
 
 def program(name: str) -> str:
@@ -44,7 +44,7 @@ def free_port() -> int:
 
 
 def owner() -> str:
-    """Return the account of servers that do not run as root."""
+    """Return the account for servers that do not run as root."""
     name = pwd.getpwuid(os.getuid()).pw_name
     return "www-data" if name == "root" else name
 
@@ -54,7 +54,7 @@ def group_of(account: str) -> str:
 
 
 class Place:
-    """A directory with a configuration that the account of servers can read, unlike the directory of a test.
+    """A directory with a configuration. The account of servers can read it, but not the directory of a test.
 
     ``data`` is the directory of the embedded store.
     """
@@ -96,7 +96,7 @@ class Place:
             installed = distribution("freezer-api")
             folder = copy / f"freezer_api-{installed.version}.dist-info"
             folder.mkdir()
-            # The name of the file differs between a checkout and an environment.
+            # The name of the metadata directory differs between a checkout and an environment.
             metadata = installed.read_text("METADATA") or installed.read_text("PKG-INFO") or ""
             (folder / "METADATA").write_text(metadata)
             (folder / "entry_points.txt").write_text(installed.read_text("entry_points.txt") or "")
@@ -107,7 +107,7 @@ class Place:
 
 
 def system_home() -> Path:
-    """Return a virtual environment of Debian's Python, which Debian's servers use, with the dependencies."""
+    """Return a virtual environment with the dependencies for Debian's Python, which Debian's servers use."""
     if not Path(SYSTEM_PYTHON).exists():
         leave_out(f"there is no {SYSTEM_PYTHON}")
     requirements = distribution("freezer-api").requires or []
@@ -129,7 +129,7 @@ def system_home() -> Path:
 
 
 class Host:
-    """A server of the service. ``path`` is the prefix of the service in its URLs."""
+    """A running server with the service. ``path``: the prefix of the service in URLs."""
 
     scheme = "http"
     path = ""
@@ -204,7 +204,7 @@ class Host:
 
 
 class FreezerAPI(Host):
-    """The command of the service."""
+    """The command ``freezer-api``."""
 
     def command(self) -> Sequence[str]:
         bind = ("--bind-host", "127.0.0.1", "--bind-port", str(self.port), "--workers", "2")
@@ -220,13 +220,13 @@ class Gunicorn(Host):
 
     def command(self) -> Sequence[str]:
         bind = ("--bind", f"127.0.0.1:{self.port}", "--no-control-socket", "--workers", "2")
-        # gunicorn's default is 4094, less than the service accepts.
+        # gunicorn's default is 4094 bytes, less than the service accepts.
         limit = ("--limit-request-line", "8190")
         return [sys.executable, "-m", "gunicorn", *bind, *limit, *self.arguments, "freezer_api.wsgi:application"]
 
 
 class UWSGI(Host):
-    """Debian's uWSGI with the shipped file; ``change`` replaces lines of it."""
+    """Debian's uWSGI with the shipped file. ``change``: replacements of lines."""
 
     def __init__(self, place: Place, change: Mapping[str, str] | None = None) -> None:
         super().__init__(place)
@@ -299,7 +299,7 @@ class Apache(Host):
 
 
 class ModWSGI(Apache):
-    """The shipped site file. As root, only the group of the service can read the configuration."""
+    """Apache with the shipped site file. In tests as root only the service's group can read the configuration."""
 
     modules = ("wsgi",)
 
@@ -329,7 +329,7 @@ class ModWSGI(Apache):
 
 
 class DeployersModWSGI(Apache):
-    """A site file of deployment tools, with an application group and a number of threads."""
+    """Apache with the site file of deployment tools, which sets an application group and a number of threads."""
 
     modules = ("wsgi",)
 
@@ -393,7 +393,7 @@ class ApacheBeforeUWSGI(Apache):
 class ForeignApacheBeforeUWSGI(ApacheBeforeUWSGI):
     """Apache with another account than the service; ``member`` adds it to the group of the service.
 
-    In its mount namespace Apache has its own ``/etc/group``.
+    Apache runs in a mount namespace with its own ``/etc/group``.
     """
 
     account = "daemon"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that write while a service stops or reloads, and the outcome of each request."""
+"""Clients that create jobs while a service stops or reloads, and the outcome of each request."""
 
 import http.client
 import itertools
@@ -17,17 +17,17 @@ class Outcomes:
     """Ids of jobs by the outcome of the request that creates them."""
 
     answered: list[str] = field(default_factory=list)
-    """201."""
+    """The response was 201."""
     ended: list[str] = field(default_factory=list)
-    """The server closed a kept connection before the response, as HTTP allows."""
+    """The server closed a reused connection before the response, which HTTP allows."""
     refused: int = 0
-    """Connections that were refused."""
+    """Number of refused connections."""
     lost: list[str] = field(default_factory=list)
-    """Incomplete responses, other statuses, and new connections that were closed without a response."""
+    """The response was incomplete or not 201, or a new connection was closed without a response."""
 
 
 class Load:
-    """Threads that send requests, each on its connection, which is reused if ``keep`` is true."""
+    """Threads that send requests, each over its own connection, which is reused if ``keep`` is true."""
 
     def __init__(self, port: int, clients: int, *, keep: bool) -> None:
         self.outcomes = Outcomes()
@@ -65,7 +65,7 @@ class Load:
                     connection.connect()
             except ConnectionError:
                 self.outcomes.refused += 1
-                # The service has ended.
+                # The connection was refused because the service has ended.
                 return
             if not self._one(connection, f"job-{next(self._numbers)}", new=new):
                 connection.close()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients get responses that are sent before the body is read, even through proxies."""
+"""Clients receive a response that is sent before the request body is read, even through a proxy."""
 
 import http.client
 import socket
@@ -119,7 +119,7 @@ def test_early_response_does_not_wait_for_the_body(place: Place, started: Callab
         answer = wire.recv(65536)
         assert answer.startswith(b"HTTP/1.1 401 ")
         assert b"connection: close" in answer.lower()
-        # The server does not reset the connection because of data that the client still sends.
+        # The server must not reset the connection while the client still sends data.
         wire.sendall(b" " * 1000)
         while wire.recv(65536):
             pass

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients see the same behaviour under every server."""
+"""The service behaves in the same way under every server."""
 
 import json
 import re
@@ -62,7 +62,7 @@ def test_logs_contain_no_query_string(host: Host) -> None:
         pytest.skip("only shipped files define what is logged")
     word = f"tulip{uuid.uuid4().hex}"
     assert ask(f"{host.url}/v1/jobs?search=%7B%22match%22:[%7B%22_all%22:%22{word}%22%7D]%7D").status == 200
-    # The line of the second request is written after that of the first.
+    # When the second request is logged, the line of the first is complete.
     assert ask(f"{host.url}/v1/sessions?limit=1").status == 200
     deadline = time.monotonic() + 60
     while "/v1/sessions" not in host.logged() and time.monotonic() < deadline:
@@ -110,7 +110,7 @@ def test_response_to_a_large_body_arrives(host: Host, path: str, size: int) -> N
     body = b'{"backup_metadata": "' + b"x" * (size - 23) + b'"}'
     answer = ask(host.url + path, "POST", body)
     if isinstance(host, hosts.DeployersModWSGI) and size > 102400:
-        # Apache itself refuses it, because of LimitRequestBody.
+        # Apache refuses the body itself, because of LimitRequestBody.
         assert (answer.status, b"<html>" in answer.body) == (413, True)
         return
     expected = 404 if "nowhere" in path else 413 if size > LIMIT else 400
@@ -147,7 +147,7 @@ def test_request_line_of_the_maximum_length_is_read(host: Host) -> None:
     space = 8190 - len(f"GET {before.path}?{before.query} HTTP/1.1\r\n")
     search = f"{host.url}/v1/jobs?search=%22{'x' * space}"
     if isinstance(host, hosts.UWSGIByModule):
-        # Without buffer-size uWSGI ends the connection.
+        # With the default buffer-size, uWSGI closes the connection.
         with pytest.raises(ConnectionError):
             ask(search)
     else:
@@ -160,7 +160,7 @@ def test_connection_is_kept_or_closed_with_a_header(host: Host) -> None:
     try:
         first = send(connection, "GET", target)
         assert first.status == 200
-        # Without add-header uWSGI closes it without an announcement.
+        # Without the option add-header, uWSGI closes the connection without sending ``Connection: close``.
         silent = isinstance(host, hosts.UWSGIByModule)
         if not silent and first.headers.get("connection", "").lower() != "close":
             assert send(connection, "GET", target).status == 200

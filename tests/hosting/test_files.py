@@ -35,7 +35,7 @@ from tests.support.http_client import ask
 
 COMMAND = str(Path(sys.executable).with_name("freezer-api"))
 UNITS = sorted((ROOT / "etc/systemd").iterdir())
-# The first word of each instruction, and the rest, which may continue on the next lines.
+# Each instruction is a keyword and its arguments, which may continue on the next lines.
 _INSTRUCTION = re.compile(r"^([A-Z]+) ((?:[^\n]*\\\n)*[^\n]*)$", re.MULTILINE)
 
 
@@ -74,7 +74,7 @@ def test_commands_of_a_unit_exist(unit: Path) -> None:
     if "ExecReload" in service:
         reload = service["ExecReload"].split()[0]
         assert shutil.which(reload) or program(reload)
-    # systemd waits longer than the timeout of running requests.
+    # systemd has to wait longer than the service waits for running requests.
     assert int(service["TimeoutStopSec"]) > 25
 
 
@@ -99,7 +99,7 @@ def test_uwsgi_socket_admits_only_the_group(
     if member:
         assert ask(f"{started(apache).url}/").status == 300
     else:
-        # Apache runs, but cannot connect to the socket.
+        # Apache is running, but its account cannot connect to the socket.
         apache.answers = lambda: ask_status(apache) == 503  # type: ignore[method-assign]
         started(apache)
         assert "Permission denied" in apache.logged()
@@ -190,7 +190,7 @@ def test_base_of_the_image_is_pinned_by_digest() -> None:
 
 def test_image_starts_the_service_without_root() -> None:
     command = json.loads(of("CMD")[-1])
-    # Arguments would take precedence over the file that the operator mounts.
+    # Arguments in the command would take precedence over the configuration file that the operator mounts.
     assert len(command) == 1
     assert command[0] in {script.name for script in entry_points(group="console_scripts")}
     (path,) = re.findall(r"PATH=(\S+):\$PATH", of("ENV")[0])
@@ -247,7 +247,7 @@ def test_files_for_servers_are_installed() -> None:
     packaging.read(ROOT / "setup.cfg")
     installed = packaging.get("options.data_files", "etc/freezer").split()
     shipped = [f"etc/freezer/{file.name}" for file in (ROOT / "etc/freezer").iterdir()]
-    # The files that generate the samples are needed in a checkout only.
+    # The files from which the samples are generated are not installed.
     assert sorted(installed) == sorted(name for name in shipped if "-generator" not in name)
     units = packaging.get("options.data_files", "share/freezer-api/systemd").split()
     assert sorted(units) == [f"etc/systemd/{unit.name}" for unit in UNITS]

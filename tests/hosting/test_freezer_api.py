@@ -75,7 +75,7 @@ def test_sigterm_under_load_loses_no_request(service: Production, keep: bool, ti
         stored = jobs_of(service) - known
         outcomes = load.outcomes
         assert not outcomes.lost
-        # Every acknowledged job is stored. A connection that was closed before a response did not begin a request.
+        # Every acknowledged job is stored. A request whose connection was closed was not performed.
         assert stored == set(outcomes.answered)
         assert service.stop() == 0
         (service.data_dir / "freezer.sqlite").unlink()
@@ -173,7 +173,7 @@ def test_sighup_with_a_broken_file_changes_nothing(
     assert ask(f"{service.url}/v1/jobs").status == 200
     assert children(service.process.pid) == workers
 
-    # A worker that is killed is replaced with the same configuration.
+    # The worker that replaces a killed one has the same configuration.
     kill_one(service)
     assert ask(f"{service.url}/v1/jobs").status == 200
 
@@ -239,7 +239,7 @@ def test_running_request_is_finished(service: Production, stops: list[signal.Sig
     service.start()
     slow = SlowRequest(service)
     for stop in stops:
-        # Ctrl-C reaches the workers, too.
+        # Ctrl-C sends SIGINT to the workers, too.
         (os.killpg if stop == signal.SIGINT else os.kill)(service.process.pid, stop)
         wait_until(lambda: stopped_listening(service))
     assert slow.finish().startswith(b"HTTP/1.1 201 ")
@@ -283,7 +283,7 @@ def test_stop_during_a_reload_does_not_wait_for_old_workers(service: Production)
     old = workers_of(service)
     slow = SlowRequest(service)
     service.process.send_signal(signal.SIGHUP)
-    # The reload has begun to wait for the worker of the slow request.
+    # The reload is now waiting for the worker with the slow request.
     wait_until(
         lambda: len(children(service.process.pid) - old) == 2 and len(children(service.process.pid) & old) == 1
     )
@@ -303,7 +303,7 @@ def test_stop_ends_a_hanging_reload(service: Production, config: Path, tmp_path:
     opened: list[int] = []
 
     def is_read() -> bool:
-        # Opening the pipe fails until a process has opened it for reading.
+        # Opening the pipe for writing fails until the reload has opened it for reading.
         with suppress(OSError):
             opened.append(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
         return bool(opened)

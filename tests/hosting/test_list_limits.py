@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Under every server the lists of one project get at most half of the threads of a worker."""
+"""Under every server, the lists of one project use at most half of the threads of a worker."""
 
 import json
 import time
@@ -46,7 +46,7 @@ def test_lists_beyond_the_share_are_429_and_polls_are_not(started: Callable[[Hos
         assert refused
         assert all(answer.headers["retry-after"] == "5" for answer in answers if answer.status == 429)
         assert host.logged().count("max_concurrent_lists") in range(1, 5)
-        # All lists have ended.
+        # All waiting lists have ended.
         for _ in range(20):
             assert ask(f"{host.url}/v1/clients").status == 200
     finally:

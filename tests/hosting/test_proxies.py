@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "doc/source/install/servers.rst"
 _BLOCK = re.search(r"location /backup/ \{(.*?)\}", PAGE.read_text(), re.DOTALL)
 assert _BLOCK
 DIRECTIVES = "".join(line for line in _BLOCK[1].splitlines() if "proxy_pass" not in line and "Prefix" not in line)
-"""The directives of the documented block, without the prefix."""
+"""The nginx directives in the documentation, without those that add the prefix."""
 
 
 def test_links_have_the_address_of_the_proxy(started: Callable[[Host], Host]) -> None:
@@ -37,7 +37,7 @@ def test_links_have_the_address_of_the_proxy(started: Callable[[Host], Host]) ->
 
 
 def stripped(service: Host, directives: str = DIRECTIVES) -> str:
-    """Return the location of a proxy that removes its prefix, and sends it in a header."""
+    """Return the nginx block of a proxy that removes the prefix from the path and sends it in a header."""
     return (
         f"location /backup/ {{ proxy_pass http://127.0.0.1:{service.port}/; "
         f"proxy_set_header X-Forwarded-Prefix /backup; {directives} }}"
@@ -54,7 +54,7 @@ TRUSTED = "[oslo_middleware]\nenable_proxy_headers_parsing = true"
 
 @pytest.fixture
 def place(keystone: Keystone) -> Iterator[Place]:
-    """A configuration with the shipped paste file, because without Keystone requests of proxies are refused."""
+    """A configuration with the shipped paste file; without authtoken, requests of proxies are refused."""
     made = Place()
     made.configure((ETC / "freezer-paste.ini").read_text(), keystone.section() + TRUSTED)
     yield made
@@ -97,12 +97,12 @@ def test_links_have_the_prefix_that_the_proxy_removes(
     assert ask(f"{proxy.url}/v1/backups", "POST", b" " * (LIMIT + 1), token).refusal()[0] == 413
     assert ask(f"{proxy.url}/v1/jobs", "GET", {"match": [{"client_id": "none"}]}, token).json() == {"jobs": []}
     assert "127.0.0.1 GET /backup/v1/jobs 200" in last_access(service)
-    # The proxy sends the address of the client, and removes such headers of clients.
+    # The proxy sends the address of the client, and removes headers with an address that the client sends.
     ask(
         f"{proxy.url}/v1/jobs", "GET", None, token | {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
     )
     assert " 127.0.0.1 GET /backup/v1/jobs 200" in last_access(service)
-    # With this option, clients that connect without the proxy are trusted, too.
+    # With this option, the headers of clients that connect without the proxy are trusted, too.
     ask(f"{service.url}/v1/jobs", "GET", None, token | {"X-Forwarded-For": "192.0.2.7, 127.0.0.1"})
     assert " 192.0.2.7 GET /v1/jobs 200" in last_access(service)
 
@@ -114,7 +114,7 @@ def test_headers_of_an_untrusted_proxy_are_ignored(
     place.configure((ETC / "freezer-paste.ini").read_text(), keystone.section())
     service = started(FreezerAPI(place))
     proxy = started(Nginx(place, stripped(service), "/backup"))
-    # The proxy sends this address as Host.
+    # The proxy sends the address of the service as Host.
     assert hrefs(ask(f"{proxy.url}/")) == ["http://127.0.0.1/v2/", "http://127.0.0.1/v1/"]
     forged = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil", "X-Forwarded-For": "192.0.2.7"}
     answer = ask(f"{service.url}/", headers=forged | {"X-Forwarded-Prefix": "/evil", "Forwarded": "host=evil"})

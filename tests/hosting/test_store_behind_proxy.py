@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real nginx in front of the store: a document that is too large for it is 413 at once."""
+"""With a real nginx in front of the store, a document above nginx's limit is refused with 413 at once."""
 
 import uuid
 from collections.abc import Callable, Iterator

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The service behind Keystone's middleware and a real Keystone, called in this process."""
+"""Fixtures: the service behind Keystone's middleware, called in this process, and a real Keystone."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ Serve = Callable[..., WSGIApplication]
 
 @pytest.fixture(scope="session")
 def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
-    """Return a function that composes services over one store."""
+    """Return a function that builds services with different options on the same store."""
     directory = tmp_path_factory.mktemp("identity")
     repository = SQLiteRepository(make_file(directory / "freezer.sqlite"))
 
@@ -44,13 +44,13 @@ def serve(keystone: Keystone, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(scope="session")
 def service(serve: Serve) -> WSGIApplication:
-    """Return the service with the shipped paste file and its cache of tokens."""
+    """Return the service with the shipped paste file, whose authtoken filter caches tokens."""
     return serve()
 
 
 @pytest.fixture(scope="session")
 def identity(keystone: Keystone) -> Callable[[str], dict[str, str]]:
-    """Return a function that returns the headers of ``user@project role,role``; the default role is member."""
+    """Return a function that returns the token header of ``user@project role,role``. Default role: member."""
 
     def headers(who: str) -> dict[str, str]:
         place, _, roles = who.partition(" ")

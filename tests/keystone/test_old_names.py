@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the middleware by their old names."""
+"""Options of Keystone's middleware under their old names."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ auth_filter(cfg.CONF, {})(lambda _environ, _start: [])
 
 
 def test_middleware_knows_the_translated_options(tmp_path: Path) -> None:
-    # In its own process with cfg.CONF: older releases of the middleware use no other configuration.
+    # Run in a separate process with cfg.CONF, because older releases of the middleware use no other configuration.
     file = tmp_path / "freezer.conf"
     file.write_text("[keystone_authtoken]\nauth_uri = http://127.0.0.1:1\nadmin_user = a\nadmin_password = b\n")
     command = [sys.executable, "-c", _PROGRAM, str(file)]

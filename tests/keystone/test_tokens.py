@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The identity that a token of Keystone gives, and tokens that are refused."""
+"""The caller's identity with a token of Keystone, and tokens that are refused."""
 
 import socket
 import time
@@ -26,7 +26,7 @@ def _ask(client: Client, token: str | None, **headers: str) -> Answer:
 def _expired_token(client: Client, keystone: Keystone) -> str:
     """Return a token that was valid and has expired."""
     for seconds in (3, 10, 30, 90):
-        # Keystone creates no token of a trust that has expired in the meantime.
+        # If the trust expired before its token was requested, Keystone refuses to create one: try again.
         with suppress(AssertionError):
             token = keystone.short_token("alice", "library", "member", seconds)
             if _ask(client, token).status == 200:
@@ -89,7 +89,7 @@ def test_expired_token_is_401(client: Client, keystone: Keystone) -> None:
 
 
 class TestServiceTokens:
-    """A service that acts for a user sends its own token too, because the user's may have expired."""
+    """A service that acts for a user also sends its own token, because that of the user may have expired."""
 
     def test_service_token_accepts_an_expired_user_token(self, client: Client, keystone: Keystone) -> None:
         service = {"X-Service-Token": keystone.token("nova", "service", "service")}
@@ -108,7 +108,7 @@ class TestServiceTokens:
 
 
 class TestAccessRules:
-    """Application credentials with the access rules in ``doc/source/install/keystone.rst``."""
+    """Tokens of application credentials with the access rules in ``doc/source/install/keystone.rst``."""
 
     RULES = (("GET", "/v2/*/jobs"), ("GET", "/v2/*/jobs/"), ("POST", "/v2/*/jobs/*/event"), ("GET", "/v1/jobs/"))
 
@@ -125,7 +125,7 @@ class TestAccessRules:
         def status(method: str, path: str) -> int:
             return client.unchecked(method, path, b"{}", by=None, headers=token).status
 
-        # Clients differ in the slash; the middleware compares paths as they are sent.
+        # Some clients send a trailing slash; the middleware compares paths without normalizing them.
         assert status("GET", f"/v2/{project}/jobs") == 200
         assert status("GET", f"/v2/{project}/jobs/") == 200
         assert status("GET", f"/v2/{project}/jobs?limit=1") == 200
@@ -166,7 +166,7 @@ def test_paste_file_of_deployers_serves_with_keystone(
 
 
 class TestOrder:
-    """401 before 404 before 405 before 406 before 403 before 400."""
+    """The order of the checks is 401, 404, 405, 406, 403, 400."""
 
     BROKEN = b"{"
     REFUSED = "eve@library reader"

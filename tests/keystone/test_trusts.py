@@ -68,7 +68,7 @@ def speak(keystone: Keystone, disturbed: Disturbed, identity: Any, tmp_path: Pat
 
 @pytest.fixture
 def client(speak: Speak) -> Client:
-    """Register a central client, and an ordinary one in the project of alice and bob."""
+    """Return a client of the service after registering a central client and an ordinary one."""
     client = speak()
     _register(client)
     return client
@@ -81,7 +81,7 @@ def _register(client: Client) -> None:
 
 @pytest.fixture
 def trusts(keystone: Keystone) -> Iterator[Callable[[str], dict[str, Trust]]]:
-    """Return a function that returns the trusts of a user by id. All trusts are deleted at the end."""
+    """Return a function that returns the trusts of a user by id. All trusts are deleted after the test."""
     asked = set()
 
     def found(user: str) -> dict[str, Trust]:
@@ -92,7 +92,7 @@ def trusts(keystone: Keystone) -> Iterator[Callable[[str], dict[str, Trust]]]:
         return {
             trust["id"]: keystone.ask("GET", f"/OS-TRUST/trusts/{trust['id']}", token=token)["trust"]
             for trust in listed
-            # Trusts to oneself belong to short tokens of other tests, and are listed even when expired.
+            # Skip trusts of a user to themselves, which ``short_token`` creates for other tests.
             if trust["trustee_user_id"] != trust["trustor_user_id"]
         }
 
@@ -155,12 +155,12 @@ def test_every_user_has_their_own_trust(client: Client, trusts: Any) -> None:
 def test_job_is_deleted_if_its_trust_cannot_be_revoked(client: Client, trusts: Any) -> None:
     job_id = _create(client)
     assert client("DELETE", f"jobs/{job_id}", by=BOB).status == 204
-    # Keystone lets only the trustor revoke it.
+    # Keystone lets only the trustor revoke a trust.
     assert client("GET", f"jobs/{job_id}", by=ALICE).status == 404
 
 
 def _grant(keystone: Keystone, trustee: str, role: str, project: str, **changes: Any) -> str:
-    """Create a trust of alice's without the service. Return its id."""
+    """Create a trust of alice without the service. Return its id."""
     trust = {
         "trustor_user_id": keystone.user("alice"),
         "trustee_user_id": keystone.user(trustee),
@@ -193,7 +193,7 @@ def test_fault_100_unsuitable_trust_is_not_used(
 
 
 def test_suitable_trust_is_used(client: Client, keystone: Keystone, trusts: Any) -> None:
-    # Keystone refuses a second trust with the same properties, even if the first was revoked.
+    # A separate expiry: Keystone refuses a second trust with the same properties, even if the first was revoked.
     existing = _grant(keystone, "freezer", "member", "trusting", expires_at="2998-01-01T00:00:00.000000Z")
     assert _trust(client, _create(client)) == existing
     assert set(trusts("alice")) == {existing}
@@ -327,14 +327,14 @@ OTHER_WORK: dict[str, dict[str, Any]] = {
     "no actions": {"job_actions": []},
     "an action of the library": {"job_actions": [{"action_id": "a2"}]},
     "defaults": {"job_actions": BACKUP, "action_defaults": {"command": "id"}},
-    # Agents tell it from an absent key, though a library action with it is the same.
+    # Agents distinguish null from an absent key, although the service treats both actions as equal.
     "a false value": {"job_actions": [{"freezer_action": {"action": "backup", "sync": False}}]},
 }
 
 
 @pytest.mark.parametrize("name", OTHER_WORK)
 class TestOtherWork:
-    """A job whose work another user changed never keeps the trust of the first user."""
+    """A job whose client or actions another user changed does not keep the trust of the first user."""
 
     LIBRARY: ClassVar = {"action_id": "a2", "freezer_action": {"action": "exec", "command": "id"}}
 
@@ -385,7 +385,7 @@ def test_token_in_either_header_can_delegate(client: Client, keystone: Keystone,
 
 
 class TestVersion1:
-    """Version 1 hides the credentials, keeps them, and revokes the trust with the job."""
+    """Version 1 keeps the credentials of a job but hides them, and revokes the trust with the job."""
 
     def test_hidden_credentials_are_kept(self, client: Client, speak: Speak, trusts: Any) -> None:
         _create(client, job_id="j1")
@@ -461,7 +461,7 @@ def broken() -> Iterator[str]:
 
 
 class TestFailures:
-    """A refusal of Keystone is 422, an unreachable Keystone 503, and no job is created."""
+    """If Keystone refuses a trust the response is 422, if it is unreachable 503; no job is created."""
 
     def _refused(self, client: Client, by: str = ALICE) -> tuple[int, str, str]:
         answer = client("POST", "jobs/j1", JOB, by=by)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Archives, wheels and installations. Each extra has its test in ``test_extras.py``."""
+"""Tests of archives, wheels and installations. ``test_extras.py`` tests each extra."""
 
 OPERATORS = {"audit", "elasticsearch", "journal", "mysql", "postgresql", "uwsgi"}
 DEVELOPERS = {"check", "docs", "test"}

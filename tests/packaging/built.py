@@ -22,7 +22,7 @@ def git(tree: Path, *arguments: str) -> str:
 
 
 def files() -> list[str]:
-    """Return the files of the source, including changes that are not committed."""
+    """Return the paths of the source files, including uncommitted ones."""
     if not (ROOT / ".git").exists():
         leave_out("this is no clone of the repository, which knows what belongs to the source")
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
@@ -55,7 +55,7 @@ class Built(NamedTuple):
     wheel: Path
 
     def archived(self) -> list[str]:
-        """Return the names in the source archive, below its directory."""
+        """Return the paths in the source archive, relative to its top directory."""
         with tarfile.open(self.archive) as archive:
             return sorted(member.name.partition("/")[2] for member in archive if member.isfile())
 

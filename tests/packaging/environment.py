@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Virtual environments outside the checkout, and the service as it runs in one."""
+"""Virtual environments outside the checkout, and the service installed in them."""
 
 import os
 import subprocess
@@ -47,12 +47,12 @@ class Environment:
         return done.stdout
 
     def install(self, *arguments: str) -> None:
-        # Use the pip cache of the user, so that nothing is downloaded twice.
+        # Use the user's pip cache to avoid repeated downloads.
         cache = self.variables.get("PIP_CACHE_DIR") or str(Path.home() / ".cache/pip")
         self.run("python", "-m", "pip", "install", "--quiet", "--cache-dir", cache, *arguments)
 
     def files(self) -> set[str]:
-        """Return its files, without directories and compiled modules. pip leaves an empty ``etc``."""
+        """Return the files of the environment, without directories and compiled modules."""
         found = (path.relative_to(self.directory) for path in self.directory.rglob("*") if path.is_file())
         return {str(path) for path in found if "__pycache__" not in path.parts}
 
@@ -70,7 +70,7 @@ class UserInstallation(Environment):
 
 
 class Installed(Service):
-    """A process of the environment's `freezer-api` on a free port, with these arguments."""
+    """A process of `freezer-api`, installed in the environment, on a free port with these arguments."""
 
     environment: Environment
 
@@ -107,7 +107,7 @@ def running(environment: Environment, *arguments: str) -> Iterator[Installed]:
 
 
 def write_config(environment: Environment) -> Path:
-    """Write a minimal configuration that names no paste file: the service finds the installed one."""
+    """Write a minimal configuration without a paste file, so that the service finds the installed one."""
     config = environment.home / "freezer.conf"
     keystone = "http://127.0.0.1:5000"
     account = f"auth_type = password\nauth_url = {keystone}\nwww_authenticate_uri = {keystone}\n"

@@ -29,7 +29,7 @@ def _candidates(version: str) -> Iterator[Path]:
 
 
 def _is(python: Path, version: str) -> bool:
-    """Return whether this Python has the version and can create environments; a shim of pyenv may fail."""
+    """Return whether this Python has the version and can create environments. A shim of pyenv may do neither."""
     if shutil.which(python) is None:
         return False
     answer = subprocess.run([python, "-c", _ASKED], capture_output=True, text=True, check=False)

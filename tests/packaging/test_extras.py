@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each extra for operators works when it is installed with the wheel in a new environment."""
+"""Each extra for operators works when pip installs it with the wheel in a new environment."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ With = Callable[[str], Environment]
 
 @pytest.fixture(scope="module")
 def with_extra(built: Built, tmp_path_factory: pytest.TempPathFactory) -> With:
-    """Return a function that adds an extra to an environment. The extras share no packages."""
+    """Return a function that adds an extra to an environment, which extras share as they share no packages."""
     environment = Environment(tmp_path_factory.mktemp("extras"), VERSIONS[-1])
 
     def _with(extra: str) -> Environment:

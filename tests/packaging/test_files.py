@@ -42,7 +42,7 @@ def metadata(built: Built, information: str) -> Message:
 def test_archive_contains_all_files_of_the_source(built: Built) -> None:
     archived = {name for name in built.archived() if not name.startswith("freezer_api.egg-info/")}
     assert archived == {*files(), "AUTHORS", "ChangeLog", "PKG-INFO"} - {".gitignore"}
-    # kolla copies this file unchanged.
+    # kolla copies this file from the archive unchanged.
     assert "etc/freezer/freezer-paste.ini" in archived
 
 

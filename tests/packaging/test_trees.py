@@ -102,7 +102,7 @@ def test_make_run_needs_no_git(copied: Path, tmp_path: Path) -> None:
                 (programs / program.name).symlink_to(program)
     (programs / "python3").symlink_to(find(VERSIONS[0]) or leave_out(f"there is no Python {VERSIONS[0]}"))
     assert shutil.which("git", path=str(programs)) is None
-    # Without the variables of the make that may run the tests.
+    # Remove the variables of ``make``, which may have started the tests.
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(
         ["make", "run", "ARGS=--version"],

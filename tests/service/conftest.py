@@ -21,7 +21,7 @@ Request = tuple[str, str, Any]
 
 
 class Crowd:
-    """Clients that send at the same moment, each on its connection."""
+    """Clients that send requests at the same moment, each over its own connection."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -44,7 +44,7 @@ STORES = on("sqlite", *SERVERS, slow=SERVERS)
 
 
 def _configuration(store: str, directory: Path, search: SearchServers, sql: SQLServers) -> Path | None:
-    """Return the configuration file of a new store, None for the embedded one."""
+    """Create a store and return its configuration file, None for the embedded store."""
     if store == "sqlite":
         return None
     if store == "elasticsearch9":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Polls of schedulers, and a check of their results.
 
-A scheduler drops every local job that a poll does not return. So each poll has to return every job that existed
-from before its first page until after its last page, exactly once.
+A scheduler forgets every local job that a poll does not return. So each poll has to return exactly once every job
+that existed from before its first page until after its last page.
 """
 
 import itertools
@@ -39,7 +39,7 @@ class Ledger:
             self.lives[job_id] = Life(time.monotonic())
 
     def take(self, choice: int) -> str | None:
-        """Return a matching job, reserved for the caller, who may complete or delete it."""
+        """Return a matching job and reserve it for the caller, who may complete or delete it."""
         with self._lock:
             living = [job_id for job_id, life in self.lives.items() if life.until == float("inf")]
             if len(living) <= PAGE:

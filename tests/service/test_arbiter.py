@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stops and reloads of the arbiter, without worker processes."""
+"""Stops and reloads of gunicorn's arbiter, in this process and without worker processes."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ from freezer_api.server.application import Server, ServerConfig, listen
 from freezer_api.server.arbiter import Arbiter, drop_new_handshakes
 
 SYN_SENT = 2
-"""The first byte of ``TCP_INFO`` until the first packet is answered."""
+"""The state of a connection (first byte of ``TCP_INFO``) whose first packet is not answered yet."""
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_reload_replaces_the_application_and_closes_the_old_one(listener: socket
     [
         (ConfigurationError("the reason"), "the reason"),
         (RuntimeError("the reason"), "the reason"),
-        # oslo.config may raise SystemExit.
+        # oslo.config may raise SystemExit, which must not end the arbiter.
         (SystemExit(1), "a value is invalid, see stderr"),
     ],
 )

@@ -24,7 +24,7 @@ def test_clock_an_hour_behind_does_not_change_the_order_of_lists(
     with monkeypatch.context() as patch:
         patch.setenv("LD_PRELOAD", str(library))
         patch.setenv("FAKETIME", "+1h")
-        # Do not change the times of files, by which the arbiter detects hanging workers.
+        # Leave the times of files unchanged, because the arbiter detects hanging workers by them.
         patch.setenv("NO_FAKE_STAT", "1")
         ahead = start_service(config=store)
     behind = start_service(config=store)

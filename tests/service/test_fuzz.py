@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random requests: never a 5xx, errors in one shape, and stored documents are returned unchanged."""
+"""Random requests: no response is 5xx, errors have one form, and stored documents are returned unchanged."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tests.support.service import Service
 pytestmark = pytest.mark.any_store
 
 EXAMPLES = int(os.environ.get("FREEZER_TEST_FUZZ", settings().max_examples * 5))
-"""Random examples of each test."""
+"""Number of random examples for each test."""
 
 FUZZ = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 

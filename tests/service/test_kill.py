@@ -15,7 +15,7 @@ from tests.support.service import Service
 
 JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
 ROUNDS = 60
-"""Acknowledged rounds before the service is killed."""
+"""Number of acknowledged rounds of writes before the service is killed."""
 
 
 class Writer(threading.Thread):

@@ -24,7 +24,7 @@ logging.getLogger("elsewhere").info("a line of a library")
 
 
 def logged(tmp_path: Path, text: str) -> tuple[str, str]:
-    """Return stdout and stderr of a program that is not named freezer-api."""
+    """Return stdout and stderr of a program with another name than freezer-api."""
     configuration = tmp_path / "freezer.conf"
     configuration.write_text(f"[DEFAULT]\n{text}\n")
     command = [sys.executable, "-c", PROGRAM, "--config-file", str(configuration)]
@@ -63,9 +63,9 @@ def test_logging_file_of_deployers_applies_to_both_logger_names(tmp_path: Path, 
 
 
 def test_journal_without_its_package_is_a_warning(tmp_path: Path) -> None:
-    said = "".join(logged(tmp_path, "use_journal = true"))
-    assert "use_journal needs the package systemd-python" in said
-    assert "a line for the operator" in said
+    text = "".join(logged(tmp_path, "use_journal = true"))
+    assert "use_journal needs the package systemd-python" in text
+    assert "a line for the operator" in text
 
 
 def test_missing_log_directory_is_reported_in_one_line(tmp_path: Path) -> None:

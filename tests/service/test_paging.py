@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Polls in pages while several processes change the jobs.
 
-With pages by offset, a job that matches throughout is neither missed nor repeated while others create and patch
-jobs; in pages by marker, also while others complete and delete jobs. ``make soak`` runs this longer.
+With pages by offset, a poll neither misses nor repeats a job while other clients create and patch jobs. With pages
+by marker this also holds while other clients complete and delete jobs. ``make soak`` runs this longer.
 """
 
 import os
@@ -71,7 +71,7 @@ def _replace(connection: HTTPConnection, jobs: str, ledger: Ledger, chance: rand
 
 
 def _soak(url: str, jobs: str, poll: Callable[[HTTPConnection, str], Poll], others: list[Act]) -> Iterator[str]:
-    """Run two schedulers while others change jobs. Return the faults of their polls."""
+    """Run two schedulers while other clients change jobs. Return the faults of their polls."""
     ledger, over = Ledger(), threading.Event()
     connection = connect(url)
     for _ in range(INITIAL_JOBS):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tools of oslo.policy find the service's rules and policy file by entry points."""
+"""The tools of oslo.policy find the rules and the policy file of the service by its entry points."""
 
 import json
 import subprocess
@@ -69,6 +69,6 @@ def test_checker_reports_the_rules_of_a_token(configuration: str, tmp_path: Path
     rules = tmp_path / "all.yaml"
     rules.write_text(tool("oslopolicy-policy-generator", "--config-file", configuration))
     command = [BIN / "oslopolicy-checker", "--policy", rules, "--access", tmp_path / "token.json"]
-    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
-    assert "passed: jobs:get" in said
-    assert "failed: jobs:get_all" in said
+    lines = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    assert "passed: jobs:get" in lines
+    assert "failed: jobs:get_all" in lines

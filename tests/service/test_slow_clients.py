@@ -68,7 +68,7 @@ def serves_others(service: Service) -> None:
 
 @pytest.fixture
 def start_patient(start_service, tmp_path: Path) -> Callable[..., Service]:
-    """Start a service that closes no connection of a slow client while a test runs."""
+    """Start a service with timeouts so long that it closes no connection of a slow client during a test."""
     file = tmp_path / "patient.conf"
     file.write_text("[api]\nrequest_head_timeout = 600\nrequest_body_timeout = 600\n")
     return lambda *arguments: start_service("data", "--config-file", str(file), *arguments)

@@ -18,12 +18,12 @@ JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"
 
 
 def refused(*arguments: str, command: Sequence[str] = COMMAND) -> str:
-    """Return the last line of a command that exits with 1."""
+    """Run the command, which has to exit with 1, and return the last line of its stderr."""
     done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (1, ""), done
     *others, line = done.stderr.splitlines()
     assert line.startswith("freezer-api: ")
-    # In standalone mode this is the only line.
+    # In standalone mode the message is the only line.
     assert not others or command == PRODUCTION
     return line
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every request, even a malformed one, gets a response, and errors are JSON."""
+"""Every request gets a response, even a malformed one, and error responses are JSON."""
 
 import json
 import socket
@@ -45,7 +45,7 @@ class Wire:
         return status, self._file.read(length)
 
     def refusal(self) -> tuple[int, str]:
-        """Return status and title of the next response, which is an error in JSON."""
+        """Check that the next response is an error in JSON. Return its status and title."""
         status, body = self.answer()
         error = json.loads(body)
         assert isinstance(error["description"], str)
@@ -192,7 +192,7 @@ def test_fault_15_identity_headers_of_clients_are_ignored(wire: Wire, service: S
     ],
 )
 def test_requests_of_web_pages_and_proxies_are_refused(wire: Wire, head: bytes, status: int) -> None:
-    """Browsers send forms and ``fetch`` without preflight as text/plain."""
+    """Browsers send forms, and ``fetch`` requests without a preflight request, as text/plain."""
     wire.send(b"POST /v1/jobs ", head, b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(JOB), JOB)
     answered, body = wire.answer()
     assert answered == status, body

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The worker, run in the process of the tests, with slow, broken and disconnecting clients."""
+"""The worker, run in this process, with slow, malformed and disconnecting clients."""
 
 import gc
 import http.client
@@ -28,7 +28,7 @@ from tests.support.http_client import read_all
 WAIT_TIMEOUT = 30.0
 """Seconds that a test waits for a condition before it fails."""
 SHORT_TIMEOUT = 0.5
-"""Seconds; the timeouts that are expected to expire in a test."""
+"""Seconds of the timeouts that are expected to expire in a test."""
 MAX_BODY_SIZE = 200_000
 """Bytes."""
 BIG_SIZE = 16 * 1024 * 1024
@@ -36,7 +36,7 @@ BIG_SIZE = 16 * 1024 * 1024
 
 
 class App:
-    """A small application, one path for each behaviour."""
+    """A WSGI application with one path for each behaviour."""
 
     def __init__(self) -> None:
         self.entered = threading.Semaphore(0)
@@ -71,7 +71,7 @@ class App:
 
 
 class ThreadedWorker(Worker):
-    """Run in a thread, where no signal handlers can be set, and check timeouts often."""
+    """A worker for a thread, where signal handlers cannot be set. It checks its timeouts often."""
 
     def init_signals(self) -> None:
         pass
@@ -136,7 +136,7 @@ class Running:
         assert not self.worker.pending_conns
 
     def wait_unsent(self) -> None:
-        """Wait until the worker waits for a client to read the rest of its response."""
+        """Wait until a response is partly sent and the worker waits for the client to read it."""
         self.until(lambda: any(connection.sock.unsent for connection in [*self.worker.pending_conns]))
 
     def stop(self) -> None:
@@ -162,7 +162,7 @@ def run(monkeypatch) -> Iterator[Callable[..., Running]]:
     log = logging.getLogger("gunicorn.error")
     for name in ("propagate", "parent", "level"):
         monkeypatch.setattr(log, name, getattr(log, name))
-    # A stop with a kept connection takes at least this long.
+    # A worker with an idle connection needs at least this long to stop.
     monkeypatch.setattr(gthread, "STOP_KEEPALIVE_LINGER", 0.05)
     with ExitStack() as stack:
 
@@ -506,7 +506,7 @@ def test_stop_serves_established_connections(run) -> None:
 def test_stop_accepts_connections_in_the_queue(run, monkeypatch) -> None:
     running = run()
     wires = [running.connect(post("/", CLOSE)) for _ in range(3)]
-    # SIGTERM arrives before the worker has accepted any.
+    # Simulate a SIGTERM before the worker has accepted a connection.
     monkeypatch.setattr(running.worker, "alive", False)
     running.start()
     assert [status_of(read_all(wire)) for wire in wires] == [200] * 3
@@ -540,7 +540,7 @@ def test_only_sigterm_stops_the_worker(run) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             running.until(lambda: not running.worker.alive)
         finally:
-            # The main thread must not wait for ever for a signal that was not sent or had no effect.
+            # Limit the wait of the main thread for a signal that was not sent or had no effect.
             running.worker.alive = False
 
     client = threading.Thread(target=ask)
@@ -572,7 +572,7 @@ def test_client_without_tls_gets_no_response(tls: Running) -> None:
 
 
 @pytest.mark.parametrize("kind", ["served", "tls"])
-# Python's ssl module does not close the socket that it could not wrap.
+# Python's ssl module does not close a socket if its handshake failed.
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 def test_client_that_is_gone_before_accept_is_ignored(run, certificates: dict[str, Any], kind: str) -> None:
     running = run(**certificates if kind == "tls" else {})

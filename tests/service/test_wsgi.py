@@ -14,7 +14,7 @@ PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory
 
 @pytest.fixture
 def variables(tmp_path: Path) -> dict[str, str]:
-    """Name two configuration files, of which the second takes precedence."""
+    """Set the variable that selects two configuration files, of which the second takes precedence."""
     (tmp_path / "paste.ini").write_text(PASTE)
     (tmp_path / "a.conf").write_text("[paste_deploy]\nconfig_file = no-such.ini\n")
     (tmp_path / "b.conf").write_text("[paste_deploy]\nconfig_file = paste.ini\n")
@@ -45,7 +45,7 @@ for path in ("/v1/jobs", "/healthcheck"):
     ],
 )
 def test_wsgi_application_serves(name: str, variables: dict[str, str]) -> None:
-    # The service does not read the command line of the server.
+    # The service must not parse the command line of the server.
     command = [sys.executable, "-c", LOAD, name, "--an-argument"]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == '{"jobs":[]}\nOK\n'

@@ -21,7 +21,7 @@ _POSITION = q.Position(1, 10, "x")
 
 
 class HotList(NamedTuple):
-    """A list. ``equal``: the columns of its index that the conditions compare; ``more``: the other columns."""
+    """A list. ``equal``: the columns of its index that the conditions compare; ``more``: other columns."""
 
     kind: Kind
     conditions: tuple[q.Condition, ...]

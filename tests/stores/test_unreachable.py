@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""If the server is down or not a store, the service starts, commands end, and the reason is logged."""
+"""If the server is down or is not a database, the service starts, commands fail, and the reason is logged."""
 
 import socket
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +26,7 @@ def test_service_starts_while_its_server_is_down(store, caplog, text):
     conf = cfg.ConfigOpts()
     log.register_options(conf)
     conf([])
-    # oslo.log appends an exception that is being handled, so log as the service does.
+    # oslo.log appends the exception that is being handled, so format records as the service does.
     caplog.handler.setFormatter(formatters.ContextFormatter(config=conf))
     store(text).prepare()
     assert "The store cannot be used yet; requests are answered with 503 until it can be." in caplog.messages[-1]
@@ -48,7 +48,7 @@ def test_parameters_without_effect_are_accepted(database, caplog):
 
 
 @pytest.mark.parametrize(
-    ("name", "said", "text"),
+    ("name", "sent", "text"),
     [
         ("mysql", b"\5\0\0\0ABCDE", "it is not a MySQL server"),
         ("mysql", bytes(50), "it is not a MySQL server"),
@@ -57,7 +57,7 @@ def test_parameters_without_effect_are_accepted(database, caplog):
         ("postgresql", b"HTTP/1.1 400 Bad Request\r\n\r\n", "received invalid response to SSL negotiation: H"),
     ],
 )
-def test_server_of_another_protocol_is_unavailable_and_logged(database, caplog, name, said, text):
+def test_server_of_another_protocol_is_unavailable_and_logged(database, caplog, name, sent, text):
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as thread:
         preparing = thread.submit(
             database(url=f"{name}://u:p%40ss@127.0.0.1:{listener.getsockname()[1]}/f").prepare
@@ -65,7 +65,7 @@ def test_server_of_another_protocol_is_unavailable_and_logged(database, caplog, 
         while not preparing.done():
             listener.settimeout(0.1)
             with suppress(TimeoutError), listener.accept()[0] as client:
-                client.sendall(said)
+                client.sendall(sent)
                 client.shutdown(socket.SHUT_WR)
                 client.settimeout(5)
                 with suppress(OSError):

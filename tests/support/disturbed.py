@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A store in which something happens at a chosen call: a concurrent write, a lost connection, a killed process.
+"""A store that calls a function at a chosen call: to write concurrently, lose the connection or kill the process.
 
 .. code-block:: python
 
@@ -8,7 +8,8 @@
     store.after("write", "*", cut, skip=1)        # the second write of anything
 
 The callable may raise. :func:`cut` raises the error of a driver whose connection is lost. :func:`killed` raises
-an exception that no handler catches, as if the process had been killed. It happens once, or ``times`` times.
+an exception that no handler catches, as if the process had been killed. It is called once, or
+``times`` times.
 """
 
 from collections.abc import Callable
@@ -28,7 +29,7 @@ _METHODS = {"write": WRITES, "create": ("create", "create_all")}
 
 
 class Killed(BaseException):
-    """The process was killed here."""
+    """Raised where the process is assumed to be killed."""
 
 
 def killed() -> NoReturn:
@@ -54,7 +55,7 @@ class _Plan:
 
 
 class Disturbed:
-    """Delegates to ``store`` and counts ``writes``."""
+    """A store that delegates to ``store`` and counts the writes."""
 
     def __init__(self, store: Repository) -> None:
         self.writes = 0
@@ -62,7 +63,7 @@ class Disturbed:
         self._plans: list[_Plan] = []
 
     def before(self, method: str, kind: str, happening: Happening, *, skip: int = 0, times: int = 1) -> None:
-        """Call ``happening`` before the call after ``skip`` others; ``write`` is any write, ``*`` any kind."""
+        """Call ``happening`` before the call after ``skip`` others. ``write``: any write; ``*``: any kind."""
         self._plans.append(_Plan("before", method, kind, happening, skip, times))
 
     def after(self, method: str, kind: str, happening: Happening, *, skip: int = 0, times: int = 1) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest plugin: the servers of the run, and their logs when a test fails.
+"""A pytest plugin: the servers that tests share, and their logs when a test fails.
 
 Each worker of pytest-xdist has its own servers; ``tests.support.needs`` runs all tests of a server in one worker.
 """

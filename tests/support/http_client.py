@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HTTP requests and their responses."""
+"""Send HTTP requests and parse their responses."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ REQUEST_ID = r"req-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 class Answer(NamedTuple):
     status: int
     headers: Mapping[str, str]
-    """With lower-case names."""
+    """The headers of the response, with names in lower case."""
     body: bytes
 
     def json(self) -> Any:
@@ -27,12 +27,12 @@ class Answer(NamedTuple):
 
     @property
     def next_page(self) -> str | None:
-        """The link to the next page of a list."""
+        """The URL of the next page of a list, from the Link header; None on the last page."""
         link = re.match('<([^>]+)>; rel="next"', self.headers.get("link", ""))
         return link and link[1]
 
     def refusal(self) -> tuple[int, str]:
-        """Check that this is an error of the API. Return status and title."""
+        """Check that the response is an error of the API. Return its status and title."""
         assert self.headers["content-type"].startswith("application/json"), self
         error = self.json()
         assert isinstance(error["description"], str)
@@ -58,7 +58,7 @@ def send(
     if isinstance(body, dict):
         body = json.dumps(body).encode()
     named = {**({"Transfer-Encoding": "chunked"} if chunked else {}), **(headers or {})}
-    # The response may arrive before the whole body is sent.
+    # The server may respond before the whole body is sent.
     with suppress(BrokenPipeError, ConnectionResetError):
         connection.request(method, target, body, named, encode_chunked=chunked)
     answer = connection.getresponse()
@@ -84,7 +84,7 @@ def ask(
 
 
 def raw(url: str, *lines: str) -> bytes:
-    """Send these lines of a head unchanged. Return the response."""
+    """Send these header lines unchanged on a new connection. Return the response."""
     place = urlsplit(url)
     wire = socket.create_connection((place.hostname or "", place.port or 0), timeout=60)
     wire.sendall("".join(f"{line}\r\n" for line in (*lines, "Connection: close", "")).encode("latin-1"))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest plugin: the Keystone of the run."""
+"""A pytest plugin: the Keystone that tests share."""
 
 from collections.abc import Iterator
 

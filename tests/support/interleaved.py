@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class _Turns:
-    """Chooses the thread that makes the next call. Other threads may make any number of calls in between."""
+    """The order of the threads' calls: chooses, by the seed, the thread that makes the next call."""
 
     def __init__(self, seed: int, threads: int) -> None:
         self._random = random.Random(seed)
@@ -39,7 +39,7 @@ class _Turns:
             self._next = None
 
     def leave(self) -> None:
-        """End the turns of a thread."""
+        """Record that a thread makes no more calls."""
         with self._changed:
             self._at_work -= 1
             self._choose()
@@ -52,7 +52,7 @@ class _Turns:
 
 
 class Interleaved:
-    """Delegates to ``store``."""
+    """A store that delegates calls to ``store`` in the chosen order."""
 
     def __init__(self, store: Repository) -> None:
         self._store = store

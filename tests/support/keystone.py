@@ -51,7 +51,7 @@ control_socket_disable = True
 
 
 class Missing(Exception):
-    """This machine cannot install Keystone."""
+    """Keystone cannot be installed on this machine."""
 
 
 def environment(name: str, requirements: Sequence[str]) -> Path:
@@ -103,7 +103,7 @@ class Keystone:
             settings = self._directory / "gunicorn.conf.py"
             settings.write_text(_GUNICORN.format(descriptor=listener.fileno()))
             self._process = subprocess.Popen(
-                # Keystone parses the command line, so gunicorn's options are in the environment.
+                # Keystone parses the command line, so pass gunicorn's options in the environment.
                 [self._environment / "bin/gunicorn"],
                 env={**_variables(self._directory), "GUNICORN_CMD_ARGS": f"--config={settings}"},
                 cwd=self._directory,
@@ -112,7 +112,7 @@ class Keystone:
                 pass_fds=[listener.fileno()],
                 start_new_session=True,
             )
-        # The socket listens already: the first request waits until Keystone accepts it.
+        # The socket is already listening, so the first request waits until Keystone accepts it.
         self._admin = self.authenticate("admin", PASSWORD, {"project": _named("admin")}, timeout=60)
         for endpoint in self.ask("GET", "/endpoints")["endpoints"]:
             self.ask("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": self.url}})
@@ -213,7 +213,7 @@ class Keystone:
         return self._tokens[key]
 
     def new_token(self, user: str, project: str | None, *roles: str) -> str:
-        """Return a new token like that of :meth:`token`, which no other test uses."""
+        """Return a new token with the properties of :meth:`token`, which no other test uses."""
         user_id = self.user(user)
         if project is not None:
             self._grant(f"/projects/{self.project(project)}", user_id, roles)
@@ -234,7 +234,7 @@ class Keystone:
             self.ask("PUT", f"{target}/users/{user_id}/roles/{self.role(role)}")
 
     def short_token(self, user: str, project: str, role: str, seconds: int) -> str:
-        """Return a token that expires after ``seconds``, by a trust."""
+        """Return a token of a trust that expires after ``seconds``."""
         project_id, user_id = self.project(project), self.user(user)
         own = self.token(user, project, role)
         expires = time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(time.time() + seconds))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest plugin that skips tests for which this machine lacks something, or fails them under CI."""
+"""A pytest plugin that skips tests if a program is missing on this machine; with ``CI=true`` they fail."""
 
 import os
 from collections import Counter
@@ -9,7 +9,7 @@ import pytest
 
 
 def leave_out(reason: object) -> NoReturn:
-    """Skip the test because this machine lacks something, or fail it under CI."""
+    """Skip the test because a program or server is missing on this machine; with ``CI=true`` fail it."""
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(f"under CI nothing may be missing: {reason}", pytrace=False)
     pytest.skip(str(reason))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A pytest plugin: which stores tests run against (``--stores``), and one worker for all tests of a server."""
+"""A pytest plugin that selects tests by store (``--stores``) and runs all tests of a server in one worker."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,13 +11,13 @@ SQL = ("mariadb", "postgresql")
 STORES = ("sqlite", *SEARCH, *SQL)
 
 _SERVERS = (*SEARCH, "keystone", *SQL)
-"""The servers, the slowest to start first."""
+"""The servers, in the order of their start-up time, the slowest first."""
 
 
 def on(*stores: str, slow: Iterable[str] = ()) -> list[ParameterSet]:
-    """Return parameters with the names of stores.
+    """Return pytest parameters for these stores.
 
-    The stores in ``slow`` are used by ``make test-matrix``, or if ``--stores`` lists them.
+    Stores in ``slow`` are used only by ``make test-matrix``, or if ``--stores`` lists them.
     """
     return [pytest.param(name, id=name, marks=pytest.mark.store(name, slow=name in slow)) for name in stores]
 
@@ -71,6 +71,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _is_repeated(item: pytest.Item) -> bool:
-    """Return whether the test would run on a server's store although its result does not depend on the store."""
+    """Return whether to deselect the test: its result does not depend on the store, so it runs on SQLite only."""
     stores = {mark.args[0] for mark in item.iter_markers("store")}
     return item.get_closest_marker("any_store") is not None and bool(stores - {"sqlite"})

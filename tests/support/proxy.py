@@ -8,14 +8,14 @@ from contextlib import suppress
 from typing import Literal, Self
 
 Trouble = Literal["pass", "hang", "drop", "cut", "delay", "refuse"]
-"""A disturbance of a response. ``hang``: it never arrives, and the connection stays open; ``drop``: the connection
-ends instead; ``cut``: the connection ends in the middle of it; ``delay``: it is late; ``refuse``: the connection
-ends before the request. If the value is bytes, they are sent instead of the response.
+"""What happens to a response. ``pass``: nothing; ``hang``: it is never sent, and the connection stays open;
+``drop``: the connection is closed before it; ``cut``: the connection is closed in the middle of it; ``delay``: it
+is sent late; ``refuse``: the connection is closed before the request is sent. Bytes replace the response.
 """
 
 
 class Proxy:
-    """A proxy between clients and the server at ``url``. ``trouble`` is called for every response."""
+    """A proxy for the server at ``url``. ``trouble`` returns what happens to a response."""
 
     def __init__(self, url: str, delay: float = 0.2) -> None:
         self.trouble: Callable[[bytes], Trouble | bytes] = lambda _answer: "pass"

@@ -46,7 +46,7 @@ def sync(config: Path) -> None:
 
 
 class Service:
-    """``freezer-api --standalone`` on a free port, with the store in ``data_dir`` or that of ``config``."""
+    """``freezer-api --standalone`` as a process on a free port, with a store in ``data_dir`` or in ``config``."""
 
     def __init__(self, data_dir: Path, *arguments: str, config: Path | None = None) -> None:
         self.data_dir = data_dir
@@ -138,7 +138,7 @@ class Service:
 
 
 class Production(Service):
-    """``freezer-api`` with a configuration and a paste file, on a free port of this machine."""
+    """A process of ``freezer-api`` with a configuration and a paste file, on a free port of this machine."""
 
     def _command(self) -> list[str]:
         address = ["--bind-host", "127.0.0.1", "--bind-port", str(self.port)]

@@ -16,7 +16,7 @@ _FORBIDDEN = {
     *("subprocess.Popen", "os.fork", "os.forkpty", "os.posix_spawn", "os.system"),
 }
 _running: list[list[str]] = []
-"""The forbidden events of the current test, in a list; empty outside of these tests."""
+"""Contains the list of forbidden events of the current test; empty while no test of this directory runs."""
 
 
 def _audit(event: str, arguments: tuple[object, ...]) -> None:
@@ -30,7 +30,7 @@ sys.addaudithook(_audit)
 
 @pytest.fixture(autouse=True)
 def _isolated() -> Iterator[None]:
-    """Fail the test if it uses the network or a process, even if the code that it calls hides the error."""
+    """Fail the test if it opens a connection or starts a process, even if the called code catches the error."""
     _running.append([])
     yield
     assert _running.pop() == []
@@ -38,7 +38,7 @@ def _isolated() -> Iterator[None]:
 
 @pytest.fixture
 def read_config(tmp_path: Path) -> ReadConfig:
-    """Return a function that writes ``freezer.conf`` and reads it; ``register`` registers the options before."""
+    """Return a function that writes ``freezer.conf`` and reads it, after ``register`` has registered options."""
 
     def _read(text: str, register: Callable[[cfg.ConfigOpts], None] = lambda _conf: None) -> cfg.ConfigOpts:
         file = tmp_path / "freezer.conf"

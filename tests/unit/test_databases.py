@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[database]``: the options of oslo.db, and the URL."""
+"""The options in ``[database]``: those of oslo.db, and the URL."""
 
 import ssl
 import sys
@@ -24,7 +24,7 @@ POSTGRESQL = "postgresql+psycopg2://freezer:p%40ss@127.0.0.1:1/freezer"
 
 @pytest.fixture
 def store(tmp_path):
-    """The store of these lines of ``[database]``."""
+    """Return a function that returns the store for these lines of ``[database]``."""
 
     def _store(*lines, url=URL):
         file = tmp_path / "freezer.conf"
@@ -215,7 +215,7 @@ EACH, TOGETHER = [("a", "1"), ("b", "2")], [("a,b", "1,2")]
     ],
 )
 def test_postgresql_hosts_are_tried_one_by_one(query, hosts):
-    """Unless libpq has to choose among the hosts."""
+    """Exception: libpq itself tries the hosts if a parameter makes it choose among them."""
     driver = PostgreSQL(urls.parsed(f"postgresql://u@/f?{query}"))
     assert [(host.get("host"), host.get("port")) for host in driver._hosts] == hosts
     assert {host["dbname"] for host in driver._hosts} == {"f"}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SQL of combined conditions for each database. The contract tests execute it."""
+"""The SQL of combined conditions for each type of database. Contract tests execute such statements."""
 
 import re
 from typing import Any

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store that a configuration selects, and its options, without secrets in messages."""
+"""The store that a configuration selects, and its options. Messages contain no secrets."""
 
 import contextlib
 import logging

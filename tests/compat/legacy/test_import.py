@@ -121,8 +121,8 @@ def _check_v2(service, documents, version):
         for one, document in zip(shown, those, strict=True):
             given = {name: value for name, value in document.items() if name not in ("reach", "user_name")}
             assert _without(given) == {name: one[name] for name in _without(given)}
-            for item, told_item in zip(one.get("job_actions", ()), given.get("job_actions", ()), strict=True):
-                assert {**item, **told_item} == item
+            for item, imported_item in zip(one.get("job_actions", ()), given.get("job_actions", ()), strict=True):
+                assert {**item, **imported_item} == item
             assert {**one.get("client", {}), **given.get("client", {}), "is_central": 0} == {
                 **one.get("client", {}),
                 "is_central": 0,

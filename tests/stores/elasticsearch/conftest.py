@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stores on real servers: Elasticsearch 9, or all four servers where they may differ."""
+"""Fixtures: stores on real servers, on Elasticsearch 9 or on all four servers if they may differ."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.support.search.shared import SearchServers
 
 @pytest.fixture
 def place(search_servers: SearchServers) -> Iterator[Place]:
-    """An empty place."""
+    """An empty store on Elasticsearch 9."""
     yield from opened(search_servers, "elasticsearch", "9")
 
 

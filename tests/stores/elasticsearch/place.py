@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A store with its own prefix on a real server, and layouts of older and newer releases."""
+"""A store with its own prefix of indices on a real server, and layouts of older and newer releases."""
 
 import os
 import uuid
@@ -37,11 +37,11 @@ WITHOUT_A_LIST = _release(jobs=replace(JOBS, hot=JOBS.hot[:2]))
 """The layout of a release without the list of jobs by host: its mapping lacks two fields."""
 
 WITH_ANOTHER_FIELD = _release(jobs=replace(JOBS, hot=(*JOBS.hot, HotList(("user_name",)))))
-"""The layout of a release with a field that was removed later, so that its documents must be copied."""
+"""The layout of a release with a field that was removed later, so that an upgrade must copy the index."""
 
 
 class Counted(Connection):
-    """Calls ``happening`` before each request, with the number of requests so far."""
+    """A connection that calls ``happening`` before each request, with the number of requests so far."""
 
     happening: Callable[[int], object] = staticmethod(lambda _made: None)
 
@@ -63,7 +63,7 @@ class Counted(Connection):
 
 
 class Marked(Counted):
-    """Records which of its calls blocks the index that is copied."""
+    """A connection that records which of its calls blocks the index that is copied."""
 
     blocking = -1
 
@@ -75,7 +75,7 @@ class Marked(Counted):
 
 @dataclass
 class Place:
-    """A store. The fixture closes the connections in ``opened``."""
+    """A store with its own prefix of indices. The fixture closes the connections in ``opened``."""
 
     url: str
     prefix: str
@@ -105,7 +105,7 @@ class Place:
         return ElasticRepository(self.connect(**options), self.prefix)
 
     def fill(self, layout: Layout, count: int, created: Callable[[int], int] = lambda number: number) -> None:
-        """Write jobs ``job0`` and so on, as a service with this layout does."""
+        """Write this number of jobs, ``job0`` and so on, as a service with this layout does."""
         alias = alias_of(self.prefix, layout.kind)
         index = next(iter(self.request("GET", f"/{alias}")))
         lines = (
@@ -125,7 +125,7 @@ class Place:
         self.request("POST", f"/{alias}/_refresh")
 
     def indices(self) -> dict[str, list[str]]:
-        """Return all indices of the place and their aliases."""
+        """Return all indices of the store and their aliases."""
         found = self.request("GET", "/{},{}-*?ignore_unavailable=true&allow_no_indices=true")
         return {name: sorted(index["aliases"]) for name, index in sorted(found.items())}
 
@@ -135,7 +135,7 @@ class Place:
 
 
 def opened(servers: SearchServers, engine: str, version: str) -> Iterator[Place]:
-    """Yield a new place on this server and clear it at the end."""
+    """Yield a new store on this server, and remove its indices at the end."""
     place = Place(servers.server(engine, version).url, f"admin-{uuid.uuid4().hex[:8]}")
     place.connect()
     yield place
@@ -156,7 +156,7 @@ def changed(repository: ElasticRepository, stored: Stored, **more: Any) -> Store
 
 
 class Child:
-    """A forked process that calls ``work``; ``stopped`` and ``ended`` wait for it."""
+    """A forked process that calls ``work``. ``stopped`` and ``ended`` wait for it."""
 
     def __init__(self, work: Callable[[], object]) -> None:
         self.pid = os.fork()
@@ -171,11 +171,11 @@ class Child:
                 os._exit(code)
 
     def stopped(self) -> bool:
-        """Return whether it has stopped itself, False if it has ended."""
+        """Wait until the process has paused itself or ended. Return whether it has paused."""
         _, status = os.waitpid(self.pid, os.WUNTRACED)
         return os.WIFSTOPPED(status)
 
     def ended(self) -> int:
-        """Return the exit code."""
+        """Wait until the process has ended. Return its exit code."""
         _, status = os.waitpid(self.pid, 0)
         return os.waitstatus_to_exitcode(status)

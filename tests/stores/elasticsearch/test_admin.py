@@ -16,7 +16,7 @@ JOBS_1 = "{}-jobs-000001"
 
 @pytest.fixture
 def name(place):
-    """Put the prefix of the place into a name."""
+    """Return a function that inserts the prefix of the store into a name."""
     return place.named
 
 

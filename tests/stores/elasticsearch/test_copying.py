@@ -55,7 +55,7 @@ class Writers:
                 return self._repository.delete(JOBS, key, stored.token)
             return changed(self._repository, stored, n=self.done)
         except Conflict:
-            # The token belongs to the old index: read again, as every client of the service does.
+            # The token belongs to the old index: read the document again, as the operations of the service do.
             return self._repository.get(JOBS, key)
 
     def _read(self):
@@ -141,7 +141,7 @@ def test_documents_deleted_during_a_copy_stay_deleted(place, max_blocked):
     gone = ["job0", "job1", "job5", "job6", "job50", "job99", "job100", "job119"]
 
     def _meanwhile(made):
-        # Everything has been copied once, and the index is about to be blocked.
+        # All documents have been copied once, and the next call blocks the index.
         if made == connection.blocking:
             for key in gone:
                 repository.delete(JOBS, key, repository.get(JOBS, key).token)
@@ -313,7 +313,7 @@ def test_only_one_of_two_concurrent_syncs_begins_a_copy(place):
 
 
 class Lost(Urllib3HttpNode):
-    """Loses the response to one swap, after the server has performed it."""
+    """A connection that loses the response to one swap of the alias, after the server has performed it."""
 
     lost = False
 

@@ -66,7 +66,7 @@ def settings_of(place: Place, index: str) -> Any:
 
 
 def check_that_it_works(place: Place) -> None:
-    """Write, replace, list and delete a document."""
+    """Create, replace, list and delete a document."""
     repository = place.repository()
     kept = repository.create(JOBS, "works", job("works"))
     kept = repository.replace(JOBS, "works", job("works", n=2), kept.token)

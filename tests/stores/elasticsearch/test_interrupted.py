@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""If a copy is killed or paused at any of its calls, another process takes over and no document is lost."""
+"""If the process that copies an index is killed or paused at any call, another process takes over without loss."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ MAX_BLOCKED = 7
 
 
 def prepared(place, *, abandoned=False):
-    """Create an index that must be copied, if ``abandoned`` with an unfinished copy, and return its documents."""
+    """Create an index that must be copied, if ``abandoned`` with an unfinished copy. Return its documents."""
     place.clear()
     place.sync(OLD)
     for _ in range(2):
@@ -31,7 +31,7 @@ def prepared(place, *, abandoned=False):
 
 
 def copied(place, repository, happening):
-    """Copy. Change, create and delete documents just before the block, unless ``happening`` returns true."""
+    """Copy the index, and change documents just before the block, unless ``happening`` returns true."""
 
     def _happening(made):
         ended = happening(made)
@@ -62,7 +62,7 @@ def in_store(repository):
 
 
 def written(repository):
-    """Write while the copy is interrupted, and return the created documents: none if the write was refused."""
+    """Create documents while the copy is interrupted, and return them; none if the store refused the write."""
     try:
         keep(repository, "meanwhile")
     except Unavailable:
@@ -75,7 +75,7 @@ def is_write(call):
 
 
 def interrupted(place, ending, chosen, *, abandoned=False):
-    """Interrupt a copy before each of the chosen calls, and complete it by the next sync.
+    """Interrupt copies, each before one of the chosen calls, and complete each copy by another sync.
 
     Yield the interrupted child process and the documents that the store must have.
     """
@@ -92,7 +92,7 @@ def interrupted(place, ending, chosen, *, abandoned=False):
         place.sync(max_blocked=MAX_BLOCKED)
         found = in_store(repository)
         if not acknowledged and "meanwhile" in found:
-            # If the store was slow, it may have performed a write without responding in time.
+            # If the store was slow, it may have performed a write although the response was late.
             acknowledged = {"meanwhile": (1, job("meanwhile"))}
         expected |= acknowledged
         assert found == expected, whole.calls[last]
@@ -104,7 +104,7 @@ def interrupted(place, ending, chosen, *, abandoned=False):
 @pytest.mark.parametrize("abandoned", [False, True])
 def test_sync_completes_a_copy_killed_at_any_call(place, abandoned):
     def _chosen(calls):
-        # Only writes change the store, so interrupt only before the calls that follow a write.
+        # Only writes change the store, so it is enough to interrupt before calls that follow a write.
         return [0, *(number for number in range(1, len(calls)) if is_write(calls[number - 1]))]
 
     killed = list(interrupted(place, lambda: os._exit(9), _chosen, abandoned=abandoned))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Restoring and creating many documents while the store is busy or refuses them."""
+"""Restore and create several documents while the store is busy or refuses them."""
 
 import pytest
 
@@ -111,7 +111,7 @@ def test_creation_is_unavailable_if_its_index_is_removed_meanwhile(place, caplog
 
 
 class Repeating(Connection):
-    """Sends each PUT again, as after a lost response."""
+    """A connection that sends each PUT again, as after a lost response."""
 
     def answer(self, method, target, body=None):
         first = super().answer(method, target, body)

@@ -20,7 +20,7 @@ SLOW = {
     "track_total_hits": True,
     "size": 10,
 }
-"""60,000 terms compared with 300 patterns: seconds of work."""
+"""A search that compares 60,000 terms with 300 patterns and takes seconds."""
 
 
 @pytest.mark.parametrize("engine", on(*SEARCH, slow=set(SEARCH) - {"elasticsearch9"}))

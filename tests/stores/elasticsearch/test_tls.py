@@ -39,7 +39,7 @@ def reached(secure, store):
 
 
 def assert_reached(repository, caplog):
-    """Check that the repository reaches the server, which has no indices."""
+    """Check that the repository reaches the server: the error is that no index exists."""
     with pytest.raises(Unavailable):
         repository.check()
     assert "run 'freezer-manage db sync'" in caplog.text

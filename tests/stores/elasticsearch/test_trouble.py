@@ -26,7 +26,7 @@ def certificates(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def listening() -> Iterator[Callable[..., str]]:
-    """Start a server that sends ``says`` to every client, over TLS if files are given, and return its address."""
+    """Start a server that sends these bytes to every client, over TLS if files are given. Return its address."""
     listeners: list[socket.socket] = []
 
     def _listening(says: bytes = b"", *files: Path) -> str:

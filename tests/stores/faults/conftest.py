@@ -12,10 +12,10 @@ from tests.support.search.shared import SearchServers
 from tests.support.service import Service, search_store
 
 DEADLINE = 3
-"""Seconds, configured for the services."""
+"""The store deadline of the services, in seconds."""
 
 BOUND = 10
-"""Seconds within which every response arrives: the deadline, and the delays of a busy machine."""
+"""Maximum seconds of a response: the deadline plus the delays of a busy machine."""
 
 Start = Callable[..., tuple[Service, Service]]
 
@@ -48,6 +48,6 @@ def start_services(tmp_path: Path, start_both: Start) -> Start:
 
 @pytest.fixture(scope="module", params=on("elasticsearch9", "opensearch3"))
 def node(request: pytest.FixtureRequest, search_servers: SearchServers) -> Iterator[Cluster]:
-    """A server that tests may harm. Each test leaves it running."""
+    """A search server that tests may stop or damage. Each test leaves it running."""
     with search_servers.cluster(request.param[:-1], request.param[-1], nodes=1) as cluster:
         yield cluster

@@ -17,7 +17,7 @@ UNAVAILABLE = 503
 class Writer(threading.Thread):
     """Creates, changes and deletes jobs until ``stop``.
 
-    After 503 the outcome of a change is unknown. All other responses must be successes.
+    The outcome of a change with response 503 is unknown. All other responses have to be successful.
     """
 
     def __init__(self, service: Service, name: str) -> None:
@@ -117,7 +117,7 @@ class Load:
 
     @property
     def rounds(self) -> int:
-        """Rounds of all writers, including those that were refused."""
+        """Number of rounds of all writers, including those that failed with 503."""
         return sum(writer.rounds for writer in self.writers)
 
     @property
@@ -129,7 +129,7 @@ class Load:
         return max(thread.longest for thread in (*self.writers, *self.readers))
 
     def go_on(self, rounds: int) -> None:
-        """Wait for this number of further acknowledged rounds."""
+        """Wait until the writers have completed this number of further rounds."""
         done = sum(len(writer.present) for writer in self.writers)
         until(lambda: sum(len(writer.present) for writer in self.writers) >= done + rounds)
 
@@ -152,7 +152,7 @@ class Load:
             assert {item["action_id"] for item in job["job_actions"]} <= actions.keys()
 
     def _listed(self) -> dict[str, Any]:
-        """Return the jobs, which all services must list alike."""
+        """Return the jobs. Check that all services list the same ones."""
         first, *others = (self._all("jobs", "job_id", service) for service in self._services)
         assert all(other == first for other in others)
         return first

@@ -34,14 +34,14 @@ _AWAY: dict[str, tuple[Callable[[SQLServer], None], Callable[[SQLServer], object
 
 @pytest.fixture(scope="module", params=on(*SQL))
 def server(request: pytest.FixtureRequest, sql_servers: SQLServers) -> Iterator[SQLServer]:
-    """A server that tests may harm and leave running. Acknowledged writes are on its disk."""
+    """A server that tests may stop or damage, and leave running. Acknowledged writes are on its disk."""
     with sql_servers.own(request.param) as server:
         yield server
 
 
 @pytest.fixture
 def start_services(tmp_path: Path, start_both: Callable[[Path], tuple[Service, Service]]) -> Start:
-    """Starts two services on one new database."""
+    """Return a function that starts two services on one new database."""
 
     def start_on(server: SQLServer, **options: object) -> tuple[Service, Service]:
         return start_both(sql_store(tmp_path, server.create_database(f"f{time.monotonic_ns()}"), **options))
@@ -124,10 +124,10 @@ def test_sync_retries_without_limit_if_configured(server: SQLServer, tmp_path: P
     config.write_text(f"[database]\nconnection = {url}\nmax_retries = -1\nretry_interval = 1\n")
     process = start("--config-file", str(config), "db", "sync")
     assert process.stderr is not None
-    said = [process.stderr.readline() for _ in range(2)]
+    lines = [process.stderr.readline() for _ in range(2)]
     server.start()
     done = ended(process)
-    assert all("cannot be reached, trying again in 1 s" in line for line in said)
+    assert all("cannot be reached, trying again in 1 s" in line for line in lines)
     assert (done.code, done.stdout.count(" is True")) == (0, 5)
 
 
@@ -135,7 +135,7 @@ def test_sync_retries_without_limit_if_configured(server: SQLServer, tmp_path: P
 def test_acknowledged_writes_survive_a_galera_node_that_is_not_ready(
     sql_servers: SQLServers, start_services: Start, how: str
 ) -> None:
-    """The node reports the same error code as one that has lost its cluster."""
+    """Rejecting queries by option causes the same error code as the loss of the cluster."""
     if not GALERA.exists():
         leave_out(f"galera: there is no {GALERA}")
     listen = f"tcp://127.0.0.1:{free_ports(1)[0]}"
@@ -166,7 +166,7 @@ def test_acknowledged_writes_survive_a_server_without_free_connections(
 ) -> None:
     few = ["--max-connections=12"] if name == "mariadb" else ["-c", "max_connections=12"]
     with sql_servers.own(name, *few) as server, ExitStack() as taken:
-        # Small pools, so that none of the four processes uses up the connections of the others.
+        # Small pools, so that each of the four worker processes gets a connection.
         services = start_services(server, max_pool_size=1)
         with Load(services) as load:
             load.go_on(10)

@@ -79,7 +79,7 @@ LOST: list[Trouble] = ["drop", "cut", "hang"]
 
 
 class TestLostResponse:
-    """The store performed the write, but its response was lost. The retry recognizes the first attempt."""
+    """The store performed a write whose response was lost. The retry detects that the first attempt succeeded."""
 
     @pytest.mark.parametrize("how", LOST)
     def test_creation_with_a_lost_response_succeeds(
@@ -173,9 +173,9 @@ class TestBusyServer:
         proxy.always("pass")
 
         assert found(repository) == ["one"]
-        said = [record.getMessage() for record in caplog.records if "outages" in record.name]
-        assert sum("is not available" in line for line in said) == 1
-        assert sum("answers again" in line for line in said) == 1
+        lines = [record.getMessage() for record in caplog.records if "outages" in record.name]
+        assert sum("is not available" in line for line in lines) == 1
+        assert sum("answers again" in line for line in lines) == 1
 
 
 def test_retries_are_limited_by_the_option(proxy: Proxy, connect: Connect, prefix: str) -> None:
@@ -242,7 +242,7 @@ class TestForeignResponse:
         for call in calls:
             repository = ElasticRepository(connect(retries=0, deadline=10.0), prefix)
             proxy.always("pass")
-            # Only jobs have an index, so the check fails, but its connection detects the engine.
+            # The check fails because only jobs have an index, but it makes the connection detect the engine.
             with suppress(Unavailable):
                 repository.check()
             assert repository.get(JOBS, "one") == current

@@ -38,7 +38,7 @@ HEALTH_BOUND = 1.0
 
 
 class Store(NamedTuple):
-    """A store. ``arguments`` start a service on it; ``hang`` is a context in which it hangs."""
+    """A store. ``arguments``: the arguments of a service on it. ``hang``: a context in which the store hangs."""
 
     arguments: tuple[str, ...]
     config: Path | None
@@ -62,7 +62,7 @@ def _paused(server: object) -> Iterator[None]:
 
 @contextmanager
 def _locked(file: Path) -> Iterator[None]:
-    """Another process writes and does not commit."""
+    """Another process holds the write lock."""
     rival = sqlite3.connect(file, isolation_level=None, timeout=30)
     rival.execute("BEGIN EXCLUSIVE")
     try:
@@ -113,7 +113,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         servers: SearchServers = request.getfixturevalue("search_servers")
         with servers.cluster(name[:-1], name[-1], nodes=1) as cluster:
             config = search_store(tmp_path, cluster.url)
-            # A write holds a thread for up to a second. With more writers, requests would queue for longer than
+            # A write occupies a thread for up to a second. With more writers, requests would queue for longer than
             # the bound while the store is available.
             yield Store((), config, lambda: _paused(cluster), 5.0, writers=8, pause=2.0)
     else:
@@ -124,7 +124,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 
 class Clients:
-    """Clients that create, list and read jobs one request after the other, and one that probes the health."""
+    """Clients that create, list and read jobs, each one request at a time, and one that sends health checks."""
 
     def __init__(self, port: int, store: Store) -> None:
         self._port = port

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The requests that each engine receives, in golden files.
+"""Golden files with the requests that each engine receives.
 
-`python -m tests.stores.golden` writes the files again. A diff of them is a change of the protocol: review it.
+`python -m tests.stores.golden` writes the files again. A difference means that the service sends
+other requests to the store: review it.
 """
 
 import itertools
@@ -37,7 +38,7 @@ def file_of(engine: str) -> Path:
 
 
 def requests(url: str) -> list[Any]:
-    """Make one request of each kind to the real server at the URL and return them."""
+    """Call each method of the repository on the real server at the URL. Return the requests that it received."""
     with Proxy(url) as proxy:
         access = Access((proxy.url,))
         header = authorization(("freezer", "pass:word"), None)
@@ -100,7 +101,7 @@ def _shown(request: tuple[bytes, bytes]) -> dict[str, Any]:
     head, body = request
     first, *lines = head.decode().split("\r\n")
     method, target, _ = first.split(" ")
-    # The digest of the definition changes with every new property.
+    # Replace the digest of the definition, which changes with every new property.
     body = body.replace(LAYOUTS["jobs"].definition.encode(), b"<definition>")
     headers = dict(line.split(": ", 1) for line in lines)
     kept = {name.lower(): value for name, value in headers.items() if name.lower() in _HEADERS}
@@ -118,7 +119,7 @@ def _read(body: bytes) -> Any:
 
 
 def _sorted(body: dict[str, Any]) -> dict[str, Any]:
-    """Sort the terms, which have no order."""
+    """Sort the terms, because their order has no meaning."""
     return {name: sorted(value) if name in _TERMS else value for name, value in body.items()}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MariaDB and PostgreSQL: an empty store, and access to its server as administrator."""
+"""Fixtures: an empty store on MariaDB or PostgreSQL, and access to its server as administrator."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -30,7 +30,7 @@ def address(server: SQLServer) -> str:
 
 @pytest.fixture
 def admin(server: SQLServer, address: str) -> Callable[..., list[Any]]:
-    """A function that runs statements of the administrator in the store's database."""
+    """Return a function that runs statements as administrator in the store's database."""
     return lambda *statements: server.run(*statements, database=make_url(address).database)
 
 
@@ -55,7 +55,7 @@ def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
 
 @pytest.fixture
 def statements(repository: SQLRepository) -> list[tuple[str, Any]]:
-    """The statements that are sent, with their parameters."""
+    """The statements that the test has sent so far, with their parameters."""
     repository.get(JOBS, "none")
     statements: list[tuple[str, Any]] = []
 

@@ -67,20 +67,20 @@ def database(name, tmp_path, sql_servers):
 
 @pytest.fixture
 def made(database):
-    """Its administration."""
+    """The administration of the store in the database."""
     with closing(databases.admin(database)) as made:
         yield made
 
 
 @pytest.fixture
 def opened(name, database):
-    """A function that opens the repository in the database."""
+    """Return a function that opens the repository in the database."""
     return lambda: closing(find_driver(name).open_repository(database))
 
 
 @pytest.fixture
 def is_complete(made, opened):
-    """A function that checks that all tables are current and usable."""
+    """Return a function that checks that all tables are current and usable."""
 
     def _is_complete():
         with made.engine.connect() as connection:

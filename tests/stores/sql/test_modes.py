@@ -26,7 +26,7 @@ def server(sql_servers: SQLServers) -> SQLServer:
 
 @pytest.fixture(params=["", "ANSI", "no_backslash_escapes , ansi", "ORACLE"])
 def repository(request: pytest.FixtureRequest, server: SQLServer, address: str) -> Iterator[SQLRepository]:
-    """A store in this mode. The server's default mode is not strict and parses statements differently."""
+    """A store with this SQL mode. The server's default mode is not strict and parses statements differently."""
     ((before,),) = server.run("SELECT @@GLOBAL.sql_mode")
     server.run("SET GLOBAL sql_mode = 'ORACLE,NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE'")
     repository = ServerRepository(databases.driver(address, sql_mode=request.param), Pooling())

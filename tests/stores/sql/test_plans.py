@@ -20,7 +20,7 @@ def filled(server):
     address = databases.make(server.name)
     repository = databases.open_repository(address)
     for n in range(300):
-        # Documents of realistic size that compress badly. A server reads a small table as a whole.
+        # Realistic documents that compress badly. A small table would be read without an index.
         more = {"description": " ".join(uuid.uuid4().hex for _ in range(40))}
         owner = {"user_id": f"u{n % 30}", "project_id": f"p{n % 30}"}
         keep(repository, f"job{n}", **owner, client_id=f"c{n % 7}", **more)
@@ -37,7 +37,7 @@ def _is_mariadb(repository):
 
 @pytest.fixture
 def plan(filled):
-    """The indexes that the only statement of the call uses, and whether it sorts rows."""
+    """Return the indexes that the only statement of the call uses, and whether it sorts rows."""
     sent = []
 
     def _note(_connection, _cursor, statement, parameters, _context, _many):
@@ -47,7 +47,7 @@ def plan(filled):
         sent.clear()
         call()
         ((statement, parameters),) = sent
-        # If a message has two statements, the last one.
+        # If two statements were sent in one message, use the last.
         statement = statement.rpartition("; ")[2]
         with filled.engine.connect() as connection:
             if _is_mariadb(filled):
@@ -66,7 +66,7 @@ def _on_mariadb(connection, statement, parameters):
 
 
 def _on_postgresql(connection, statement, parameters, *, may_sort):
-    # The server may sort the few rows of an owner although an index gives them in order.
+    # The server may sort the few rows of an owner although an index has them in order.
     ways = ("enable_seqscan", "enable_bitmapscan", *(() if may_sort else ("enable_sort",)))
     connection.exec_driver_sql("".join(f"SET {way} = off;" for way in ways))
     text = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar()
@@ -118,7 +118,7 @@ def test_every_call_is_one_statement(repository, statements):
 
 @pytest.mark.usefixtures("statements")
 def test_server_receives_no_other_statements(repository, server):
-    """The server counts no ping, BEGIN or COMMIT."""
+    """The counters of the server show that no ping, BEGIN or COMMIT was sent."""
     before = _count_statements(repository, server)
     for _ in range(100):
         repository.get(JOBS, "one")

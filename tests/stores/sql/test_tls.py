@@ -50,7 +50,7 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def opened(name, sql_servers, tmp_path_factory):
-    """A function that starts a server with a certificate for this address, and returns its URL and certificate."""
+    """Return a function that starts a server with a certificate for this address. It returns both."""
     servers = []
 
     def _open(address):
@@ -83,12 +83,12 @@ def right(opened):
 
 @pytest.fixture(scope="module")
 def wrong(opened):
-    """The server's certificate is for another host."""
+    """A server whose certificate is for another host."""
     return opened("127.0.0.2")
 
 
 def _verifying(name, url, certificate, *, host=True):
-    """Return the URL with parameters that require a certificate of this authority, and for the host of the URL."""
+    """Return the URL with parameters that require a certificate of this authority for the host of the URL."""
     if name == "mariadb":
         return f"{url}&ssl_ca={certificate}{'' if host else '&ssl_check_hostname=false'}"
     return f"{url}?sslmode={'verify-full' if host else 'verify-ca'}&sslrootcert={certificate}"

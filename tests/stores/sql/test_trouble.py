@@ -52,7 +52,7 @@ def on_mariadb(server):
 
 @pytest.fixture
 def before_next(repository):
-    """A function that schedules one call before the next statement is sent."""
+    """Return a function that schedules a call, made once before the next statement is sent."""
 
     def _arrange(function):
         functions = [function]
@@ -152,7 +152,7 @@ def _read_together(repository, barrier):
 
 class TestLocks:
     def test_deadlock_is_retried(self, repository, server, address, admin, on_mariadb, caplog):
-        """The server rolls back one of two transactions; repeat until it is the service's."""
+        """The server rolls back one of the two transactions. Repeat until it is that of the service."""
         inserts = []
 
         @event.listens_for(repository.engine, "before_cursor_execute")
@@ -232,7 +232,7 @@ class TestLocks:
 
 
 def _begun(server, address, on_mariadb):
-    """A large transaction of another client: in a deadlock, the server rolls back the smaller transaction."""
+    """Begin a large transaction of another client. In a deadlock, the server rolls back the smaller one."""
     other = server.connect(make_url(address).database)
     with other.cursor() as cursor:
         if on_mariadb:
@@ -283,7 +283,7 @@ def _until(condition):
     end = time.monotonic() + 20
     while not condition():
         assert time.monotonic() < end
-        # MariaDB updates the table every tenth of a second.
+        # MariaDB updates this status table every tenth of a second.
         time.sleep(0.12)
 
 
@@ -377,7 +377,7 @@ class TestServer:
             proxy.always("delay")
             driver = databases.driver(_by_way_of(proxy, address, sslmode="disable"))
             with pytest.raises(psycopg2.OperationalError, match="did not answer in time"):
-                # The login takes three responses, and the settings of the session another one.
+                # Connecting takes four responses: three for the login and one for the settings of the session.
                 driver.connect(1.1)
 
     @pytest.mark.parametrize("server", on("postgresql"), indirect=True)
@@ -451,7 +451,7 @@ class TestServer:
         assert caplog.messages[1].startswith("The store cannot be used yet")
 
     def test_missing_version_of_the_layout_is_unavailable(self, repository, server, admin, caplog):
-        """Creations on MariaDB lock the row."""
+        """On MariaDB, creations lock the row of the version."""
         admin(f"DELETE FROM {VERSION_TABLE}")
         try:
             if server.name == "mariadb":
@@ -536,7 +536,7 @@ CODES = {
 
 
 def _raises(server, code, text="because"):
-    """Return a statement that fails with this code."""
+    """Return a statement that fails with this error code."""
     if server.name == "mariadb":
         return f"SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = {code}, MESSAGE_TEXT = '{text}'"
     return f"DO $$ BEGIN RAISE '{text}' USING ERRCODE = '{code}'; END $$"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SQLite file, and the statements with which the service reads it."""
+"""Fixtures: a store in a SQLite file, and the statements that read it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(path: Path) -> Iterator[Callable[..., SQLRepository]]:
-    """A function that opens the store with these options."""
+    """Return a function that opens the store with these options."""
     repositories: list[SQLRepository] = []
 
     def _open(**options: Any) -> SQLRepository:
@@ -40,7 +40,7 @@ def repository(opened: Callable[..., SQLRepository]) -> SQLRepository:
 
 @pytest.fixture
 def statements(repository: SQLRepository) -> list[str]:
-    """The SELECT statements that were sent, with their parameters inserted."""
+    """The SELECT statements that the test has sent so far, with their parameters inserted."""
     statements: list[str] = []
 
     @event.listens_for(repository.reading, "connect")

@@ -40,7 +40,7 @@ def layout(path):
 
 
 def defined_layout(path):
-    """The layout of the definitions."""
+    """The layout that the table definitions create."""
     defined = sqlite_engine(path)
     METADATA.create_all(defined)
     defined.dispose()
@@ -87,7 +87,7 @@ def test_connecting_waits_for_a_process_that_creates_the_file(fresh):
     with closing(sqlite3.connect(fresh, isolation_level=None)) as other, ThreadPoolExecutor(1) as thread:
         other.execute("BEGIN IMMEDIATE")
         opened = thread.submit(engine.connect)
-        # Wait long enough for a first attempt.
+        # Give the thread time for a first attempt, which fails.
         wait([opened], timeout=0.2)
         other.execute("COMMIT")
         opened.result(60).close()

@@ -20,7 +20,7 @@ from tests.stores.hot_lists import SCOPES, hot_lists
 
 @pytest.fixture
 def plan(repository, statements, path):
-    """The plan of the only statement that the call sends."""
+    """Return the query plan of the only statement that the call sends."""
 
     def _plan(call):
         statements.clear()
@@ -46,7 +46,7 @@ def test_list_of_a_user_reads_no_row_of_other_projects(repository, path):
     statement, values = compile_select(search.statement).bind(search.values)
     with closing(sqlite3.connect(path)) as connection:
         operations = {row[1] for row in connection.execute(f"EXPLAIN {statement}", values)}
-    # SQLite seeks the row only when a column is needed that the index does not hold.
+    # SQLite reads the row only if the statement needs a column that is not in the index.
     assert "DeferredSeek" in operations
 
 
@@ -106,7 +106,7 @@ def test_statements_are_compiled_once(repository, monkeypatch):
 
 
 def test_large_statements_are_not_kept(repository):
-    """A compiled condition takes several KiB of memory, and a search may have a hundred conditions."""
+    """A compiled condition uses several KiB of memory, and a search may have a hundred conditions."""
     references = []
     for number in range(40):
         conditions = tuple(is_(f"*k{n}", n) for n in range(60 + number))

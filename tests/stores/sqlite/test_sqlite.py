@@ -54,7 +54,7 @@ def unavailable(call):
 
 @contextmanager
 def running(code, *arguments):
-    """Another process that has printed its first line."""
+    """Start another process, and wait until it has printed its first line."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -168,7 +168,7 @@ class TestTheFile:
 
     @pytest.fixture
     def backup(self, path, calls, tmp_path):
-        """A copy of the store."""
+        """The path of a copy of the store."""
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(tmp_path / "backup")) as target:
             source.backup(target)
         return tmp_path / "backup"

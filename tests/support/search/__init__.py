@@ -7,4 +7,4 @@ class Missing(Exception):
 
 
 class Failed(Exception):
-    """A server failed to start, or ended."""
+    """A server failed to start, or it ended unexpectedly."""

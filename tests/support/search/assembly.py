@@ -28,7 +28,7 @@ def cache() -> Path:
 
 
 def assembled(version: Version, jdk: Jdk) -> Path:
-    """Return the directory of the assembly. It is assembled again when its sources have changed."""
+    """Return the directory of the assembled server. Assemble it if it is missing or its sources have changed."""
     folder, made_from = cache() / version.name, _made_from(version)
     stamp = folder / "made-from"
     with _locked():
@@ -44,7 +44,7 @@ def assembled(version: Version, jdk: Jdk) -> Path:
 
 @contextmanager
 def _locked() -> Iterator[None]:
-    """Hold the lock of the cache, because processes cannot share Maven's repository."""
+    """Hold the lock of the cache directory, because concurrent processes cannot use one Maven repository."""
     with (cache() / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

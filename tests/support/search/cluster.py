@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers of one node or several, with one process for each node."""
+"""Clusters of one node or several, with one process for each node."""
 
 import json
 import time
@@ -45,7 +45,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Cluster(Server):
-    """One node or several. Actions apply to the nodes given, or to all nodes."""
+    """A cluster of one node or several. Each action applies to the given nodes, or to all nodes."""
 
     nodes: tuple[Node, ...]
 
@@ -67,7 +67,7 @@ class Cluster(Server):
         self.kill()
 
     def start(self, *nodes: Node, timeout: float = 300) -> Self:
-        """Start the nodes that do not run, on their ports and data, and wait until they answer."""
+        """Start the nodes that are not running, with their former ports and data, and wait until they answer."""
         chosen = nodes or self.nodes
         try:
             for node in chosen:
@@ -75,8 +75,8 @@ class Cluster(Server):
                     node.launch()
             self.wait(*chosen, timeout=timeout)
             for node in chosen:
-                # Load the server's exceptions in one thread. When several threads throw the first exceptions of a
-                # JVM at the same time, as after a pause under load, their class initializers deadlock.
+                # Make the server throw its first exception in one thread. If several threads of a JVM throw the
+                # first ones at the same time, as after a pause under load, their class initializers deadlock.
                 self.access.request("GET", f"{node.url}/missing-index")
         except BaseException:
             for node in chosen:
@@ -105,7 +105,7 @@ class Cluster(Server):
         return status == 200 and health["status"] != "red" and health["number_of_nodes"] == number
 
     def stop(self, *nodes: Node) -> None:
-        """Send SIGTERM to all and wait; send SIGKILL to those that run after half a minute."""
+        """Send SIGTERM and wait; send SIGKILL to nodes that are still running after half a minute."""
         for node in nodes or self.nodes:
             node.send_sigterm()
         for node in nodes or self.nodes:
@@ -127,7 +127,7 @@ class Cluster(Server):
             node.resume()
 
     def master(self, timeout: float = 120) -> Node:
-        """Wait until all nodes that answer agree on a master, and return it."""
+        """Wait until all nodes that answer name the same master, and return that node."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             named = {node: name for node in self.nodes if (name := self._master_as_seen_by(node)) is not None}
@@ -138,7 +138,7 @@ class Cluster(Server):
         raise Failed(f"{self.engine} {self.version}: the nodes do not agree on a master within {timeout:g} s")
 
     def _master_as_seen_by(self, node: Node) -> str | None:
-        """Return the name of the master, empty if the node knows none, None if the node does not answer."""
+        """Return the name of the master that the node reports: empty if none, None if the node does not answer."""
         try:
             status, answer = self.access.request("GET", f"{node.url}/_nodes/_master/http?timeout=1s", timeout=2)
         except (OSError, ValueError):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the JDK for a server: FREEZER_ES_JAVA_HOME, JAVA_HOME, `java` on the path, or one beside that."""
+"""Find the JDK for a server: in FREEZER_ES_JAVA_HOME, JAVA_HOME, the path, or beside the one on the path."""
 
 import os
 import re

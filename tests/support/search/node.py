@@ -18,7 +18,7 @@ from tests.support.search import Failed
 _TIED = [sys.executable, "-I", "-S", str(Path(__file__).with_name("tied.py"))]
 # A tied process ends with the *thread* that started it, so one thread that never ends starts all of them.
 _STARTER = ThreadPoolExecutor(1, "search-servers")
-# Below the range that the system uses for outgoing connections, so that the port of a stopped node stays free.
+# Ports below the range of outgoing connections, so that the port of a stopped node stays free.
 # Each worker of pytest-xdist has its own ports.
 _WORKER, _WORKERS = (os.environ.get(f"PYTEST_XDIST_WORKER{name}", "") for name in ("", "_COUNT"))
 _PORTS = range(20000 + int(_WORKER.removeprefix("gw") or 0), 32000, int(_WORKERS or 1))
@@ -26,7 +26,7 @@ _PORTS = range(20000 + int(_WORKER.removeprefix("gw") or 0), 32000, int(_WORKERS
 
 @dataclass(eq=False)
 class Node:
-    """A node that is not started yet. Its process dies with the process that started it."""
+    """A node, started by ``launch``. Its process ends with the process that started it."""
 
     name: str
     url: str
@@ -44,7 +44,7 @@ class Node:
 
     @property
     def pid(self) -> int | None:
-        """The process id, None if the process has ended; a paused process has one."""
+        """The process id; None if the process has ended."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def launch(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Access:
-    """Credentials, empty for plain HTTP; with security a user, a password and the file with the CA certificate."""
+    """The credentials for a server: user, password and CA certificate with security, otherwise empty."""
 
     user: str = ""
     password: str = ""
@@ -36,7 +36,7 @@ class Access:
         return urllib.request.build_opener(*handlers)
 
     def request(self, method: str, url: str, body: Any = None, timeout: float = 30) -> tuple[int, Any]:
-        """Return status and body of the response. Raises ``OSError`` without one."""
+        """Send a request. Return status and body of the response; raise ``OSError`` if there is none."""
         request = urllib.request.Request(
             url, method=method, data=None if body is None else json.dumps(body).encode()
         )

@@ -19,7 +19,7 @@ _SHORT_LIVED = ("-XX:TieredStopAtLevel=1",)
 
 
 class SearchServers:
-    """Starts servers for tests. If this machine cannot start one, the test is skipped, or fails under CI."""
+    """Starts servers for tests. If a JDK or Maven is missing, the test is skipped; with ``CI=true`` it fails."""
 
     def __init__(self) -> None:
         self._temporary: pytest.TempPathFactory | None = None
@@ -34,7 +34,7 @@ class SearchServers:
         self._temporary = temporary
 
     def server(self, engine: str, version: str, *, secure: bool = False) -> Cluster:
-        """Return the server that all tests share. Tests must not harm it."""
+        """Return the server that all tests share. A test must not stop or damage it."""
         chosen = choose(engine, version, secure=secure)
         if chosen in self._failed:
             raise self._failed[chosen]
@@ -62,7 +62,7 @@ class SearchServers:
         secure: bool = False,
         settings: Mapping[str, str] | None = None,
     ) -> Cluster:
-        """Return a cluster that one test may harm. It is not started; ``with`` starts and ends it."""
+        """Return a cluster for one test, which may stop or damage it. ``with`` starts and ends the cluster."""
         assert self._temporary is not None, "the plugin tests.support.fixtures is not loaded"
         chosen = choose(engine, version, secure=secure)
         wish = Wish(engine, version, nodes, secure, settings=settings or {}, jvm=_SHORT_LIVED)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers die with the process that started them, and a missing server is reported."""
+"""Search servers end with the process that started them, and a server that cannot be started is reported."""
 
 import os
 import re
@@ -101,7 +101,7 @@ def test_missing_jdk_is_reported(
 
 
 def test_failed_start_reports_the_log_and_leaves_no_process(search_servers: SearchServers, tmp_path: Path) -> None:
-    # Skips this test if this machine cannot start the server.
+    # Skip this test if the server cannot be started on this machine.
     search_servers.cluster("elasticsearch", "9")
     output = _run_pytest(tmp_path, _FAILS, code=1)
     assert "log of search server" in output

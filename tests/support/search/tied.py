@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a command that dies with the process that started it, however that ends: `tied.py PARENT COMMAND ...`.
+"""`tied.py PARENT COMMAND ...`: run a command that is killed when the process PARENT, which started it, ends.
 
-The signal is SIGKILL, because a paused process does not react to SIGTERM. The setting survives exec.
+The kernel sends SIGKILL, because a paused process does not react to SIGTERM. The setting remains after exec.
 """
 
 import ctypes

@@ -3,8 +3,8 @@
 
 
 class Missing(Exception):
-    """This machine does not have the server."""
+    """The server is not installed on this machine."""
 
 
 class Failed(Exception):
-    """A server did not start, or ended."""
+    """A server did not start, or it ended unexpectedly."""

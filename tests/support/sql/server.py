@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One database server: a process on a free port, and a directory with its data and log.
 
-It ends with the process that started it, even if that is killed.
+The server ends with the process that started it, even if that process is killed.
 """
 
 import os
@@ -28,7 +28,7 @@ from tests.support.search.node import free_ports
 from tests.support.sql import Failed, Missing
 
 USER, PASSWORD = "freezer", "p@ss/w:rd"
-"""The service's account; the password has to be quoted in a URL."""
+"""The account of the service. The password contains characters that have to be quoted in a URL."""
 QUOTED_PASSWORD = "p%40ss%2Fw%3Ard"
 
 _TIED = [sys.executable, "-I", "-S", str(Path(tied.__file__))]
@@ -37,7 +37,7 @@ _STARTER = ThreadPoolExecutor(1, "sql-servers")
 
 
 class SQLServer(ABC):
-    """``quick``: do not wait until writes are on the disk."""
+    """A database server. ``quick``: it does not wait until writes are on the disk."""
 
     name: ClassVar[str]
 
@@ -109,7 +109,7 @@ class SQLServer(ABC):
         return self._process is not None and self._process.poll() is None
 
     def start(self, *options: str) -> Self:
-        """Start the server on its port and data, and wait until it accepts connections."""
+        """Start the server with its port and data, and wait until it accepts connections."""
         command = [*_TIED, str(os.getpid()), *self._command(), *self._options, *options]
         self._process = _STARTER.submit(self._spawn, command).result()
         end = time.monotonic() + 60
@@ -248,7 +248,7 @@ class MariaDB(SQLServer):
         self.run(f"CREATE USER IF NOT EXISTS {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
 
     def create_database(self, name: str) -> str:
-        # Create it as deployment tools do: three bytes for a character, compared without case.
+        # Create the database as deployment tools do: three bytes for a character, compared without case.
         rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX"
         self.run(
             f"CREATE DATABASE {name} CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci",
@@ -266,7 +266,7 @@ def _as_myself() -> list[str]:
 
 class PostgreSQL(SQLServer):
     name = "postgresql"
-    # "Fast": without waiting for clients to disconnect.
+    # The mode "fast" does not wait for clients to disconnect.
     _stop_signal = signal.SIGINT
 
     def _make_data(self) -> None:

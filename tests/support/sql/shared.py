@@ -12,7 +12,7 @@ from tests.support.sql.server import SERVERS, SQLServer
 
 
 class SQLServers:
-    """Servers for tests. A test is skipped if this machine lacks its server; with ``CI=true`` it fails."""
+    """Starts servers for tests. If a server is not installed, the test is skipped; with ``CI=true`` it fails."""
 
     def __init__(self) -> None:
         self._temporary: pytest.TempPathFactory | None = None
@@ -28,7 +28,7 @@ class SQLServers:
         self._temporary = temporary
 
     def server(self, name: str) -> SQLServer:
-        """Return the server that all tests share. Do not harm it."""
+        """Return the server that all tests share. A test must not stop or damage it."""
         if name in self._failed:
             raise self._failed[name]
         if name not in self._shared:
@@ -47,7 +47,7 @@ class SQLServers:
         return self.server(name).create_database(f"freezer{self._databases}")
 
     def own(self, name: str, *options: str, quick: bool = False) -> SQLServer:
-        """Return a server for one test, which may harm it. ``with`` starts and ends it."""
+        """Return a server for one test, which may stop or damage it. ``with`` starts and ends the server."""
         assert self._temporary is not None, "the plugin tests.support.fixtures is not loaded"
         try:
             if name in self.left_out:

@@ -27,7 +27,7 @@ def _below(error: type[errors.FreezerError]) -> Iterator[type[errors.FreezerErro
 
 def _import_everything() -> None:
     with warnings.catch_warnings():
-        # Ignore errors of libraries that are imported here for the first time.
+        # Load libraries first, so that their own errors are not counted.
         warnings.simplefilter("ignore")
         for module in pkgutil.walk_packages(freezer_api.__path__, "freezer_api."):
             if ".migrations" not in module.name and not module.name.endswith(("wsgi", "uwsgi")):

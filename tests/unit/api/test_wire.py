@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies of connections that end too early, which a client in the same process cannot send."""
+"""Bodies that end too early because the client disconnects, which a client in this process cannot simulate."""
 
 import falcon
 import pytest

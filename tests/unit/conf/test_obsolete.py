@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of older releases: one line for each that a file sets."""
+"""Obsolete options: one line for each that a configuration file sets."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ Find = Callable[[str], list[str]]
 
 @pytest.fixture
 def find(read_config: ReadConfig) -> Find:
-    """Return a function that returns the lines for a file of this text, without the name of the file."""
+    """Return a function that returns the lines reported for a file of this text, without the name of the file."""
 
     def _find(text: str) -> list[str]:
         conf = read_config(text, opts.register)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors in the configuration are one line that names the group, the option and the file."""
+"""An error in the configuration is one line with the group, the option and the file."""
 
 from collections.abc import Callable
 from pathlib import Path

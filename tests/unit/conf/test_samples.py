@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sample configuration file is complete, and is what ``make samples`` generates from the current options.
 
-For options of libraries only the names are compared: their texts differ between releases.
+For options of libraries only the names are compared, because their descriptions differ between releases.
 """
 
 import io
@@ -71,7 +71,7 @@ def test_every_line_is_commented_out(shipped: str) -> None:
 def test_own_options_are_up_to_date(shipped: str) -> None:
     there = set(blocks(shipped))
     ours = blocks(generate("--namespace", "freezer-api", "--wrap-width", "79"))
-    # Described by libraries: the account, and the options of the log, the database and the policy.
+    # Libraries describe the options in these groups.
     described = {("keystone_authtoken", ""), *_options_of_libraries()}
     changed = [
         (group, block)
@@ -116,8 +116,8 @@ def test_every_option_that_is_read_is_listed(generated: str) -> None:
     groups = {name for name in conf if isinstance(conf[name], cfg.ConfigOpts.GroupAttr)}
     read |= {(group, name) for group in groups for name in conf[group]}
     old = {(option.group, option.name) for option in obsolete.OPTIONS}
-    # It affects deprecated rules, of which this service has none.
+    # This option affects deprecated rules, and the service has none.
     old.add(("oslo_policy", "enforce_new_defaults"))
     read = {(group, name) for group, name in read - old if name not in COMMAND_LINE}
-    # The names of plugins' options have dashes.
+    # Plugins register their options with dashes in the names.
     assert read - {(group, name.replace("-", "_")) for group, name in names(generated)} == set()

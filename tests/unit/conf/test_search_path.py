@@ -21,7 +21,7 @@ def conf() -> cfg.ConfigOpts:
 
 @pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the directory that has the home directory and those of the snap package."""
+    """Return a directory that contains the home directory and those of the snap package."""
     for variable, name in (("HOME", "home"), ("SNAP", "snap"), ("SNAP_COMMON", "common")):
         monkeypatch.setenv(variable, str(tmp_path / name))
     return tmp_path

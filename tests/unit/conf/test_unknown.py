@@ -27,7 +27,7 @@ def _find(*files: Path) -> list[str]:
 
 @pytest.fixture
 def find(read_config: ReadConfig) -> Find:
-    """Return a function that returns the lines for a file of this text, without the part common to all lines."""
+    """Return a function that returns the lines reported for a file of this text, without their common part."""
 
     def _find(text: str, **options: bool) -> list[str]:
         conf = read_config(text, opts.register_stores)
@@ -126,7 +126,7 @@ def test_deployers_files_have_no_unknown_options(file: Path) -> None:
 
 
 def test_every_option_of_the_sample_is_known(find: Find) -> None:
-    # Generated here: the one in the tree has options that older libraries do not know.
+    # Generate the sample here, because the file in the tree has options that older libraries do not have.
     sample = generate("--config-file", str(ETC / "freezer-config-generator.conf"))
     set_all, number = re.subn(r"^#([\w-]+) = .*", r"\1 = 1", sample, flags=re.MULTILINE)
     assert number > 100

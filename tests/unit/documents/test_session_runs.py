@@ -24,7 +24,7 @@ HOLD_OFF = 30
 
 @dataclass
 class Member:
-    """``ended``: the result, once the member has ended the current run. ``joined``: its entry is of this run."""
+    """``ended``: the result in the current run, if the member has ended. ``joined``: whether it is in this run."""
 
     joined: bool = True
     ended: str | None = None

@@ -71,8 +71,8 @@ class TestStart:
         if hold_off is not None:
             before["hold_off"] = hold_off
         with unchanged(before):
-            after, told = sessions.started(before, Start("j1", tag), NOW)
-        assert (told, after["session_tag"]) == (answer, new_tag)
+            after, result = sessions.started(before, Start("j1", tag), NOW)
+        assert (result, after["session_tag"]) == (answer, new_tag)
         assert (after is before) is (answer != "success")
 
     @pytest.mark.parametrize("never", [0, -1, None, ""])

@@ -153,7 +153,7 @@ def test_repr_of_delegator_has_no_token() -> None:
 
 
 def test_is_central_of_v1_client_has_no_effect(trusts: JobTrusts, notary: Notary) -> None:
-    said = Stored("c1", {"client": {"client_id": "c1", "is_central": True}}, 1, "t", 1)
+    client = Stored("c1", {"client": {"client_id": "c1", "is_central": True}}, 1, "t", 1)
     with trusts.delegation(PROJECT, ALICE) as delegation:
-        assert delegation.apply_trust(None, JOB, said) == JOB
+        assert delegation.apply_trust(None, JOB, client) == JOB
     assert CLIENTS.paths["reach"].hidden

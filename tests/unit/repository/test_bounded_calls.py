@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""After a call times out, other calls are refused until its thread has returned."""
+"""After a call has timed out, other calls are refused until its thread has returned."""
 
 import threading
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ def calls(recovered: threading.Event) -> Iterator[BoundedCalls]:
 
 @pytest.fixture
 def hang() -> Iterator[threading.Event]:
-    """An event that lets hanging work return when set."""
+    """An event for which hanging work waits."""
     event = threading.Event()
     yield event
     event.set()
@@ -96,7 +96,7 @@ def test_work_continues_after_its_caller_is_interrupted(
     calls: BoundedCalls, recovered: threading.Event, hang: threading.Event
 ) -> None:
     class Interrupted:
-        """Replaces the queue on which the caller waits, and raises as a signal handler would."""
+        """A queue for the waiting caller that raises an exception, as a signal handler would."""
 
         def get(self, timeout: float) -> None:
             raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from freezer_api.repository.outages import READING, WRITING, Outages, one_reques
 
 
 class Clock:
-    """A clock that is moved by hand."""
+    """A clock that only the test advances."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -167,7 +167,7 @@ def test_slow_calls_of_a_queued_request_have_time_for_an_attempt(outages: Outage
 def test_queued_request_does_not_wait_for_a_probe(
     outages: Outages, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # A request that waited for the probe would wait for this thread for ever.
+    # A request that waited for the probe would wait for this thread, and never end.
     monkeypatch.setattr(module, "PROBE_WAIT_TIMEOUT", 3600.0)
     fail(outages, clock, everywhere=True)
     with outages.call(READING, 4.0), one_request(3600.0), pytest.raises(Unavailable):
