@@ -21,18 +21,18 @@ run: $(VENV)/.run
 # One process for each processor; all tests of a server run in one of them. ARGS="-n 0" is one process.
 PARALLEL := -n auto --maxprocesses 4 --dist loadgroup
 
-# Some minutes: in process, on the embedded store and one search server, and a start and stop of the service.
+# Takes some minutes: tests in this process, on the embedded store and one search server, and a start of the service.
 QUICK := tests/unit tests/functional tests/contract tests/stores/sqlite tests/docs \
   tests/service/test_start_and_stop.py::test_clean_stop_keeps_acknowledged_jobs
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) -m "not (slow or elasticsearch8 or mariadb or postgresql or keystone)" \
 	  $(ARGS) $(QUICK)
 
-# All tests that are not slow: with MariaDB, PostgreSQL, Keystone, web servers, devstack, old deployments.
+# All tests that are not slow, also those of MariaDB, PostgreSQL, Keystone, web servers, devstack, old deployments.
 test-all: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
-# Other versions of the servers, and failing servers.
+# Tests on other versions of the servers, and tests with failing servers.
 test-matrix: $(VENV)/.dev
 	$(BIN)/python -m pytest $(PARALLEL) -m slow $(ARGS)
 
@@ -58,7 +58,7 @@ check: $(VENV)/.dev
 	$(BIN)/sphinx-lint README.rst CONTRIBUTING.rst SECURITY.rst doc/source doc/adr
 	$(BIN)/hadolint Containerfile
 
-# The pages in doc/build/html, the man pages in doc/build/man. Warnings of Sphinx are errors.
+# Build the pages in doc/build/html and the man pages in doc/build/man. Warnings of Sphinx are errors.
 SPHINX := $(BIN)/sphinx-build --fail-on-warning --keep-going --nitpicky --quiet --doctree-dir doc/build/doctrees
 docs: $(VENV)/.dev
 	$(BIN)/reno lint
@@ -80,7 +80,7 @@ samples: $(VENV)/.dev
 	  --output-file etc/freezer/freezer-api.conf.sample
 	$(BIN)/oslopolicy-sample-generator --config-file etc/freezer/freezer-policy-generator.conf
 
-# Real clients of both versions, in separate environments, against the service behind a real Keystone.
+# Test real clients of both versions, in separate environments, with the service behind a real Keystone.
 test-clients: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/compat/clients -m "slow or not slow" $(ARGS)
 

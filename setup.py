@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""pbr reads the version and the files of a build off git; everything else is in setup.cfg."""
+"""Build the package with pbr, which reads the version and the list of files from git. The rest is in setup.cfg."""
 
 import configparser
 import os
@@ -12,14 +12,14 @@ HERE = Path(__file__).resolve().parent
 
 
 def version_is_known() -> bool:
-    """Whether pbr finds the version by itself: in a source archive, at a tag, or by counting commits."""
+    """Return whether pbr can determine the version: in a source archive, at a tag, or by counting commits."""
     if (HERE / "PKG-INFO").exists():
         return True
     return git_knows("describe", "--exact-match") or git_knows("rev-parse", "HEAD~1")
 
 
 def git_knows(*question: str) -> bool:
-    """False as well where there is no git, no repository, or none that git trusts."""
+    """Return whether this git command succeeds; False also without git or without a usable repository."""
     try:
         answer = subprocess.run(["git", "-C", HERE, *question], capture_output=True, check=False)
     except FileNotFoundError:
@@ -33,7 +33,7 @@ def next_release() -> str:
     return config["metadata"]["version"]
 
 
-# A repository that this tree merely lies in says nothing about it.
+# Ignore a git repository in a parent directory of this tree.
 os.environ["GIT_CEILING_DIRECTORIES"] = str(HERE.parent)
 if not version_is_known():
     os.environ.setdefault("PBR_VERSION", f"{next_release()}.dev0")

@@ -21,14 +21,14 @@ _BY_NAME = {scenario.name.replace(" ", "-"): scenario for scenario in scenarios.
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=_DESCRIPTION)
     parser.add_argument("--engine", choices=engines.ENGINES, default=engines.ENGINES[0])
-    parser.add_argument("--server", default="", help="version of the search server; default: the engine's first")
+    parser.add_argument("--server", default="", help="version of the search server; default: the first one")
     parser.add_argument("--jobs", type=_sizes, default=(1000, 100_000), help="numbers of stored jobs, with commas")
     parser.add_argument(
-        "--requests", type=_count, default=1000, help="requests of each read scenario per round; writes: a fifth"
+        "--requests", type=_count, default=1000, help="requests per round; a fifth of it for writes"
     )
-    parser.add_argument("--rounds", type=_count, default=5, help="rounds; results are their medians")
+    parser.add_argument("--rounds", type=_count, default=5, help="number of rounds; each result is their median")
     parser.add_argument("--connections", type=_count, default=4, help="concurrent connections")
-    parser.add_argument("--only", action="append", choices=_BY_NAME, help="may be given several times")
+    parser.add_argument("--only", action="append", choices=_BY_NAME, help="scenario to measure; may be repeated")
     parser.add_argument("--output", type=Path, default=Path("bench-results/bench.json"))
     return parser.parse_args()
 
@@ -42,8 +42,8 @@ def _count(text: str) -> int:
 
 def _sizes(text: str) -> tuple[int, ...]:
     sizes = tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    if min(sizes) < fleet.FEWEST:
-        raise argparse.ArgumentTypeError(f"should be at least {fleet.FEWEST} each")
+    if min(sizes) < fleet.MIN_JOBS:
+        raise argparse.ArgumentTypeError(f"should be at least {fleet.MIN_JOBS} each")
     return sizes
 
 
@@ -56,7 +56,7 @@ def main() -> int:
         connections=arguments.connections,
         scenarios=tuple(_BY_NAME[name] for name in arguments.only) if arguments.only else scenarios.ALL,
     )
-    # A signal must not prevent the servers from being stopped and the files from being removed.
+    # Stop the servers and remove the files even after a signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         with tempfile.TemporaryDirectory(prefix="freezer-bench-") as name:

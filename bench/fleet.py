@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents of one user that are stored before a measurement: clients, actions, jobs and sessions.
+"""The clients, actions, jobs and sessions of one user that are stored before a measurement.
 
-Some clients are *polled*: they have the same number of jobs in every fleet, so that their pages are full and
-equally deep in every store. Their jobs are spread among those of the other clients.
+Some clients are *polled*: they have the same number of jobs in stores of any size, so that their polls return
+equally long lists. Their jobs are spread among those of the other clients.
 """
 
 import random
@@ -19,10 +19,10 @@ Document = dict[str, Any]
 CLIENTS = 100
 POLLED = 10
 PENDING, COMPLETED = 40, 10
-"""Jobs of each polled client."""
-FEWEST = POLLED * (PENDING + COMPLETED) + CLIENTS
+"""Numbers of pending and completed jobs of each polled client."""
+MIN_JOBS = POLLED * (PENDING + COMPLETED) + CLIENTS
 MEMBERS = 3
-"""Jobs of each session."""
+"""Number of jobs in each session."""
 
 _SCOPE = Scope("user_id", "demo", "demo", "demo")
 _PROJECT = Scope("project_id", "demo", "demo", "demo")
@@ -33,15 +33,15 @@ _INTERVALS = ("1 days", "12 hours", "7 days", "5 minutes")
 
 @dataclass
 class Fleet:
-    """The ids of stored documents that requests name."""
+    """The ids of stored documents that occur in requests."""
 
     polled: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
     others_of_v2: list[str] = field(default_factory=list)
-    """Registered through v2."""
+    """The clients that were registered through v2."""
     jobs: list[str] = field(default_factory=list)
     sessions: list[tuple[str, str]] = field(default_factory=list)
-    """Ids of a session and of one of its jobs."""
+    """Pairs of the id of a session and the id of one of its jobs."""
 
 
 class Row(NamedTuple):
@@ -53,7 +53,7 @@ class Row(NamedTuple):
 
 
 class Maker:
-    """Generates documents, which depend only on the numbers of jobs and sessions; then ``fleet`` has their ids."""
+    """Generates documents that depend only on the numbers of jobs and sessions. Then ``fleet`` has their ids."""
 
     def __init__(self, count: int, session_count: int) -> None:
         self._count = count
@@ -63,7 +63,7 @@ class Maker:
         self._library: dict[str, list[Document]] = {}
 
     def kinds(self) -> Iterator[tuple[Kind, Iterator[Row]]]:
-        """Generate the documents of each kind; they have to be consumed in this order."""
+        """Yield each kind with a generator of its documents. The generators have to be consumed in this order."""
         yield clients.CLIENTS, _rows(self._clients())
         yield actions.ACTIONS, _rows(self._actions())
         yield jobs.JOBS, _rows(self._jobs())

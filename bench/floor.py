@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lower bound of a request: its calls to the store, repeated without the service."""
+"""The lower bound of the cost of a request: its calls to the store, repeated without the service."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -46,7 +46,7 @@ def _serve(serve: Any, request: Request, status: int) -> None:
 
 @dataclass(frozen=True)
 class Bare(Generic[Call]):
-    """The calls of each request. ``opened`` is a context with a function that executes a call to the store."""
+    """The calls of each request. ``opened``: a context manager for a function that executes a call."""
 
     asked: Sequence[Sequence[Call]]
     opened: Callable[[], AbstractContextManager[Callable[[Call], object]]]

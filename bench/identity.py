@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`make bench-identity`: CPU time per request of each component between the socket and a resource.
 
-Keystone is real; after the first request the middleware has its token in the cache.
+Keystone is a real server. After the first request, the token is in the cache of the middleware.
 """
 
 import gc
@@ -40,12 +40,12 @@ from tests.support.keystone import Keystone
 
 ROUNDS, REQUESTS = 30, 300
 PASTE = Path(__file__).parents[1] / "etc/freezer/freezer-paste.ini"
-AUTHTOKEN = "authtoken and a resource of Falcon's"
+AUTHTOKEN = "authtoken and a Falcon resource"
 BARE = "authtoken and the API with its store"
 FILTERS = "the same with the filters of this project"
 ALONE = "the filters of this project and a resource of Falcon's, without authtoken"
 AIM = 60
-"""Microseconds."""
+"""Upper bound for the filters of this project, in microseconds per request."""
 
 Stack = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -88,7 +88,7 @@ def _request(stack: Stack, environ: dict[str, Any], status: str) -> None:
 
 
 def _microseconds(stack: Stack, environ: dict[str, Any]) -> float:
-    """CPU time of one request."""
+    """Return the CPU time of one request in microseconds."""
 
     def answer(*_: Any) -> None:
         pass
@@ -100,7 +100,7 @@ def _microseconds(stack: Stack, environ: dict[str, Any]) -> float:
 
 
 def measured(stacks: dict[str, Stack], environ: dict[str, Any]) -> dict[str, float]:
-    """Return the minimum over rounds in which the stacks alternate, because other load only adds time."""
+    """Return the minimum of several rounds for each stack, because other load on the machine only adds time."""
     found: dict[str, list[float]] = {name: [] for name in stacks}
     for _ in range(ROUNDS):
         for name, stack in stacks.items():
@@ -132,7 +132,7 @@ def _resource() -> Stack:
 
 
 def _decisions(conf: cfg.ConfigOpts) -> tuple[float, float]:
-    """Return the microseconds of a decision of oslo.policy and of a cached one."""
+    """Return the microseconds of a policy decision by oslo.policy, and of a cached decision."""
     enforcer = policy.Enforcer(conf)
     enforcer.register_defaults(list_rules())
     credentials = {"roles": ["member"], "project_id": "p", "user_id": "u"}
@@ -200,7 +200,7 @@ def _report(identity: Keystone, directory: Path) -> None:
         environ = _environ(token)
         for stack in stacks.values():
             _request(stack, environ, "200")
-        # As the server does.
+        # Freeze the existing objects before the first measured request, as the server does.
         gc.collect()
         gc.freeze()
         _print(measured(stacks, environ), _decisions(conf))
@@ -210,7 +210,7 @@ def _report(identity: Keystone, directory: Path) -> None:
 
 @contextmanager
 def _caches() -> Iterator[dict[str, dict[str, str]]]:
-    """Return settings of the middleware for a shared cache; none if memcached is not installed."""
+    """Return the settings of the middleware for memcached by label; empty if memcached is not installed."""
     program = shutil.which("memcached")
     if program is None:
         yield {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measure servers that run at the same time: each scenario is sent to them in turn.
+"""Measure servers that run at the same time: each scenario is sent to one server after the other.
 
-So other load on the machine affects all of them alike. Results are medians of the rounds.
+So other load on the machine affects all servers alike. Results are medians of the rounds.
 """
 
 import sys
@@ -40,7 +40,7 @@ class Settings:
     scenarios: tuple[Scenario, ...]
 
     def count(self, scenario: Scenario) -> int:
-        """Return the requests of one measurement."""
+        """Return the number of requests of one measurement."""
         return max(self.requests // (WRITE_DIVISOR if scenario.writes else 1), self.connections)
 
     def warm_up(self, scenario: Scenario) -> int:
@@ -50,11 +50,11 @@ class Settings:
         return (self.count(scenario) + self.warm_up(scenario)) * self.rounds + self.sample(scenario)
 
     def bare_connections(self, scenario: Scenario) -> int:
-        """Return the connections of the bare calls: reads need one, writes wait as in the service."""
+        """Return the number of connections for bare calls: one for reads; as in the service for writes."""
         return self.connections if scenario.writes else 1
 
     def sample(self, scenario: Scenario) -> int:
-        """Return the requests whose calls to the store are recorded."""
+        """Return the number of requests whose calls to the store are recorded."""
         return WRITE_SAMPLE_SIZE if scenario.writes else scenarios.SAMPLE_SIZE
 
 
@@ -154,7 +154,7 @@ class _Bench:
         return [(scenario, jobs) for scenario in wanted for jobs in self._services]
 
     def prepare(self, *, writes: bool) -> None:
-        """Record the store calls of requests; those of writes only if requested."""
+        """Record the calls of requests to the store; those of writes only if they can be repeated."""
         _report_progress("recording the calls of requests")
         for scenario, jobs in self._measurements(writes=False) + (
             self._measurements(writes=True) if writes else []

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m bench.refresh URL`: compare strategies by which lists include every acknowledged write.
+"""`python -m bench.refresh URL`: compare strategies that make every acknowledged write visible in lists.
 
 Writers create jobs as fast as they can while a reader polls. They send the requests of the service, except for the
 parameter that controls the refresh.
@@ -67,7 +67,7 @@ class _Trial:
         self._store = store
         self._seconds = seconds
         self._pause = pause
-        # The last call of a new job; the others create its actions.
+        # The last call creates the job; the others create its actions.
         *_, self._write = self._call(scenarios.CREATE)
         (self._search,) = self._call(scenarios.POLL)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The requests of each scenario, in both versions."""
+"""The requests of each scenario, in v1 and v2."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ PAGE = 10
 WRITE_DELAY = 25
 """Approximate milliseconds that a write waits for a refresh."""
 SAMPLE_SIZE = 1000
-"""Number of documents that are read one after the other."""
+"""Number of requests whose calls to the store are recorded."""
 
 
 V1, V2 = "/v1", "/v2/demo"
@@ -59,7 +59,7 @@ def _list(base: str, _fleet: Fleet) -> Iterator[Request]:
 
 
 def _poll(offset: int) -> Callable[[str, Fleet], Iterator[Request]]:
-    """Poll the jobs of a client that are not completed, as the scheduler does."""
+    """Search for the jobs of a client that are not completed, as its scheduler does."""
 
     def requests(base: str, fleet: Fleet) -> Iterator[Request]:
         query = f"limit={PAGE}&offset={offset}"

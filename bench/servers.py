@@ -15,7 +15,7 @@ HELLO = (sys.executable, "-m", "bench.hello")
 
 _ADDRESS = re.compile(r"Server listening on 127\.0\.0\.1:([0-9]+)\n")
 _SESSION, _TIMES = 3, slice(11, 13)
-"""Positions in ``/proc/<pid>/stat``, after the name."""
+"""Positions of fields in ``/proc/<pid>/stat``, counted after the name of the process."""
 
 
 class Server:
@@ -34,11 +34,11 @@ class Server:
                 continue
 
     def cpu(self) -> float:
-        """Return the CPU seconds of all its processes, in user mode and in the kernel."""
+        """Return the CPU seconds of all processes of the server, in user mode and in the kernel."""
         return sum(map(_cpu, self._processes()))
 
     def memory(self) -> int:
-        """Return the memory of its processes in bytes, with shared pages divided among them (PSS)."""
+        """Return the memory of all processes of the server in bytes. Shared pages are divided among them (PSS)."""
         return sum(map(_memory, self._processes()))
 
 

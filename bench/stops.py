@@ -3,8 +3,8 @@
 
 ``python -m bench.stops`` starts the server with a minimal application many times on loopback, several at once,
 and sends it SIGTERM, or SIGHUP with ``--reload``, while clients send requests. A request is *lost* if its
-connection was established and no complete response came. A kept connection that is closed instead of
-a response is counted separately: HTTP allows that at any time, and clients repeat such a request.
+connection was established and no complete response came. A reused connection that is closed
+without a response is counted separately: HTTP allows that at any time, and clients repeat such a request.
 """
 
 import argparse
@@ -26,10 +26,10 @@ from typing import Any
 from freezer_api.server.application import Server, ServerConfig, listen
 
 CLIENTS = 4
-"""Clients of each server; one of them keeps its connections."""
+"""Number of clients of each server. One of them reuses its connection."""
 
 RELOADS = 10
-"""Signals that one server gets with ``--reload``."""
+"""Number of signals that are sent to one server with ``--reload``."""
 
 _REQUEST = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n%s\r\nbody"
 _SETTINGS = {"workers": 2, "threads": 4, "errorlog": "/dev/null", "loglevel": "critical"}
@@ -44,7 +44,7 @@ def _app(generation: int, environ: dict[str, Any], start_response: Callable[...,
 
 
 class _Server:
-    """A server in a process of its own."""
+    """A server in its own process."""
 
     def __init__(self) -> None:
         listener = listen("127.0.0.1", 0)
@@ -82,7 +82,7 @@ class _Client(threading.Thread):
         self._keep = keep
         self.counts: Counter[str] = Counter()
         self.generation = 0
-        """The newest application that answered."""
+        """The highest generation (number of reloads) of an application that responded."""
 
     def run(self) -> None:
         wire: socket.socket | None = None
@@ -133,7 +133,7 @@ def _trial(reloads: int, _number: int) -> Counter[str]:
 
 
 def main() -> None:
-    """Run the command."""
+    """Parse the arguments, send the requests and print the numbers of lost ones."""
     parser = argparse.ArgumentParser(prog="bench.stops", description=__doc__)
     parser.add_argument("--reload", action="store_true", help="send SIGHUP instead of SIGTERM")
     parser.add_argument("--signals", type=int, default=1000)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests as clients send them, and a load of them on persistent connections."""
+"""HTTP requests as clients send them, and load on persistent connections."""
 
 import io
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 RESPONSE_TIMEOUT = 30.0
-"""Seconds without any response after which a load fails."""
+"""Seconds without a response after which a measurement fails."""
 
 _HEADERS = {
     "Host": "127.0.0.1",

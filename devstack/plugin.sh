@@ -19,7 +19,7 @@
 # shellcheck shell=bash
 
 if is_service_enabled freezer-api; then
-    # Found beside this file, not below FREEZER_API_DIR: the two may differ.
+    # Use the library beside this file, not the one in FREEZER_API_DIR, which may be another version.
     # shellcheck source=devstack/lib/freezer-api
     source "$(dirname "${BASH_SOURCE[0]}")/lib/freezer-api"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stores that are measured, a module for each engine."""
+"""The stores that can be measured, with a module for each engine."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -14,14 +14,14 @@ from bench.wire import Request
 
 @dataclass(frozen=True)
 class Aims:
-    """Upper bounds of results, by scenario where they differ."""
+    """Upper bounds of the results; mappings have one for each scenario."""
 
     of_floor: Mapping[str, float]
-    """CPU time of a request divided by that of the hello-world and the bare calls."""
+    """By scenario: CPU time of a request divided by that of the hello-world plus that of its bare calls."""
     of_few_jobs: float
-    """CPU time of a polled page in the largest store divided by that in the smallest."""
+    """CPU time of a polled page in the largest store divided by the time in the smallest store."""
     trips: Mapping[str, float] = field(default_factory=dict)
-    """Calls to the store per request."""
+    """By scenario: calls to the store per request."""
     refreshes: float | None = None
     """Refreshes per write under load."""
 
@@ -35,7 +35,7 @@ class Counts:
 
 
 class Store(Protocol):
-    """A filled store."""
+    """A store that contains all documents of a measurement."""
 
     @property
     def fleet(self) -> Fleet: ...
@@ -45,32 +45,32 @@ class Store(Protocol):
         """The arguments of the service that select this store."""
 
     def bare(self, requests: Sequence[Request], status: int) -> Bare[Any]:
-        """Serve each request once, check its ``status``, and return its calls to the store."""
+        """Serve each request once, check its ``status``, and return the calls to the store that it makes."""
 
     def counts(self) -> Counts | None:
-        """Return the counters of the store, None if it has no refreshes."""
+        """Return the counters of the store; None if the engine has no refreshes."""
 
 
 class Engine(Protocol):
-    """A kind of store. ``floor`` is the name of its bare calls in the report."""
+    """A kind of store. ``floor``: the name of its bare calls in the report."""
 
     floor: ClassVar[str]
     floor_of_writes: ClassVar[bool]
-    """Whether the calls of writes can be repeated."""
+    """Whether the bare calls of writes can be repeated and measured."""
     aims: ClassVar[Aims]
 
     @property
     def versions(self) -> Mapping[str, str]: ...
 
     def fill(self, maker: Maker, directory: Path) -> Store:
-        """Create a store in the directory, or on the engine's server, with all documents of the maker."""
+        """Create a store with all documents of the maker, in the directory or on the server of the engine."""
 
 
 ENGINES = ("sqlite", "elasticsearch", "opensearch", "mariadb", "postgresql")
 
 
 def opened(name: str, version: str, directory: Path) -> AbstractContextManager[Engine]:
-    """Return a context with the engine, which starts the engine's server and stops it at the end."""
+    """Return a context manager that starts the server of the engine and stops it at the end."""
     if name == "sqlite":
         from bench.engines import sqlite
 

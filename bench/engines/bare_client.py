@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bare calls to a search server, with the typed client of the vendor."""
+"""Repeat the calls of a request to a search server with the vendor's Python client."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -22,10 +22,10 @@ _METHODS = {
     ("DELETE", "_doc"): "delete",
 }
 _NAMES = {"from": "from_", "_source": "source"}
-"""Parameters of a search that have other names in the client, because Python reserves theirs."""
+"""Parameters of a search that have other names in the client because they are reserved words in Python."""
 _VALUES = {"true": True, "false": False}
 _CONDITIONS = ("if_seq_no", "if_primary_term")
-"""Parameters without which a write can be repeated."""
+"""Parameters that are omitted, because a write with them cannot be repeated."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Call:
     arguments: dict[str, Any]
 
     def make(self, client: Elasticsearch) -> object:
-        """Execute the call; a creation creates a new document each time."""
+        """Execute the call. A creation gets a new key, so that it creates another document each time."""
         arguments = self.arguments
         if self.method == "create":
             key = uuid.uuid4().hex
@@ -65,14 +65,14 @@ def call(method: str, target: str, body: dict[str, Any] | None) -> Call:
 
 @contextmanager
 def opened(place: Place, engine: str) -> Iterator[Callable[[Call], object]]:
-    """Return a context with a function that executes calls on one connection."""
+    """Return a context manager for a function that executes calls on one connection."""
     transport = _Transport if engine == ELASTICSEARCH.name else _OpenSearchTransport
     with Elasticsearch(place.host, basic_auth=place.credentials, transport_class=transport) as client:
         yield lambda call: call.make(client)
 
 
 class _Transport(Transport):
-    """Send the media types of the service. The client's own may be too new for the server."""
+    """Send the media types that the service sends, because those of the client may be too new for the server."""
 
     _spoken = HttpHeaders(ELASTICSEARCH.headers)
 
@@ -82,7 +82,7 @@ class _Transport(Transport):
 
 
 class _OpenSearchTransport(_Transport):
-    """Disable the product check of the client, which is not measured."""
+    """Disable the product check of the client, so that it is not measured."""
 
     _spoken = HttpHeaders(OPENSEARCH.headers)
 

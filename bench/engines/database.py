@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """MariaDB and PostgreSQL, started with durable settings: an acknowledged write is on the disk.
 
-The bare SQL: the statements of a request, sent to the same database by the driver package alone.
+The bare calls are the statements of a request, sent to the same database with the driver but without SQLAlchemy.
 """
 
 import uuid
@@ -57,7 +57,7 @@ class Database:
         return Filled(maker.fleet, url, directory / "bench.conf")
 
     def _count(self, url: str) -> None:
-        """Update the statistics of the planner, which the server would do later."""
+        """Update the statistics of the query planner, which the server would do during the measurement."""
         tables = ", ".join(table.table.name for table in TABLES.values())
         say = f"ANALYZE TABLE {tables}" if self.server.name == "mariadb" else f"VACUUM ANALYZE {tables}"
         self.server.run(say, database=make_url(url).database)
@@ -69,7 +69,7 @@ def _columns(kind: Kind, row: Row) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Filled:
-    """A filled database."""
+    """A database that contains all documents of a measurement."""
 
     fleet: Fleet
     url: str
@@ -92,7 +92,7 @@ class Filled:
 
             def _execute(statement: Statement) -> object:
                 cursor.execute(*statement)
-                # Rows are fetched and not converted.
+                # Fetch the rows without converting them.
                 return cursor.fetchall() if cursor.description else None
 
             yield _execute

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fill indices: bulk requests from several processes, without refreshes."""
+"""Fill indices by bulk requests of several processes, without refreshes."""
 
 import os
 import time
@@ -21,7 +21,7 @@ from freezer_api.repository.elastic.transport import Connection
 _BATCH_SIZE = 1000
 """Documents per batch."""
 _MAX_WAITING = 2
-"""Batches per process, so that no process is idle and few batches are in memory."""
+"""Number of waiting batches per process: enough to keep it busy, and few in memory."""
 _FAST_SETTINGS = {"refresh_interval": "-1", "translog.durability": "async"}
 
 
@@ -31,7 +31,7 @@ def fill(place: Place, maker: Maker) -> None:
     with closing(place.connect(Connection)) as connection:
         _set(connection, place, _FAST_SETTINGS)
         _put_all(place, maker)
-        # Restore the settings of the layout. It contains only the first one, so the other gets its default.
+        # Restore the settings of the layout. The layout contains only the first of the two; null resets the other.
         ordinary = next(iter(LAYOUTS.values())).settings(0)
         _set(connection, place, {name: ordinary.get(name) for name in _FAST_SETTINGS})
         for what in ("_refresh", "_flush"):

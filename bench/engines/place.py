@@ -13,8 +13,8 @@ from freezer_api.repository.elastic.transport import Answer, Connection
 
 _Connection = TypeVar("_Connection", bound=Connection)
 
-_PATIENCE = 120.0
-"""Seconds for a call: a refresh of a large index takes long."""
+_TIMEOUT = 120.0
+"""Timeout of a call in seconds; the refresh of a large index takes long."""
 
 
 class Noting(Connection):
@@ -49,8 +49,8 @@ class Place:
         return kind(
             lambda: open_pool(access, 1),
             authorization=access.authorization,
-            deadline=_PATIENCE,
-            timeout=_PATIENCE,
+            deadline=_TIMEOUT,
+            timeout=_TIMEOUT,
         )
 
     def make(self) -> None:

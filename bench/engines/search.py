@@ -29,7 +29,7 @@ _HOT = (scenarios.GET, scenarios.POLL, scenarios.CREATE_BACKUP)
 
 @dataclass(frozen=True)
 class Search:
-    """A server; closing ``stores`` removes the stores on it."""
+    """A search server. Closing ``stores`` removes the stores on it."""
 
     name: str
     url: str
@@ -54,7 +54,7 @@ class Search:
 
 @dataclass(frozen=True)
 class Filled:
-    """Filled indices."""
+    """Indices that contain all documents of a measurement."""
 
     fleet: Fleet
     engine: str
@@ -82,7 +82,7 @@ class Filled:
 
 @contextmanager
 def opened(name: str, version: str, directory: Path) -> Iterator[Search]:
-    """Return the server in the engine's variable of ``URLS``, or start one of this version."""
+    """Return the server in the environment variable of the engine (``URLS``), or start one of this version."""
     with ExitStack() as stack:
         url = os.environ.get(URLS[name], "")
         if not url:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SQLite. The bare calls are the statements of a request, executed by sqlite3 on the same file."""
+"""SQLite. The bare calls are the statements of a request, executed by the module sqlite3 on the same file."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -54,14 +54,14 @@ def _columns(kind: Kind, row: Row) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Filled:
-    """A filled database file."""
+    """A database file that contains all documents of a measurement."""
 
     fleet: Fleet
     path: Path
 
     @property
     def arguments(self) -> Sequence[str]:
-        # An empty file, so that the user's own configuration is not read.
+        # Select an empty configuration file, so that the service does not read the user's own one.
         configuration = self.path.with_name("bench.conf")
         configuration.touch()
         return "--data-dir", str(self.path.parent), "--config-file", str(configuration)
@@ -74,7 +74,7 @@ class Filled:
     def _opened(self) -> Iterator[Callable[[Statement], object]]:
         with closing(sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)) as connection:
             connection.execute("PRAGMA cache_size = -8000")
-            # Rows are fetched and not converted.
+            # Fetch the rows without converting them.
             yield lambda statement: connection.execute(*statement).fetchall()
 
     def counts(self) -> None:
