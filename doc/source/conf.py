@@ -10,7 +10,7 @@ sys.path.insert(0, str(_DOC / "ext"))
 
 import freezer_api  # noqa: E402 - the path comes first
 
-# Decisions are pages, too. They are copied, because archives lose or duplicate symbolic links.
+# Copy the decision records into the source directory, because archives lose or duplicate symbolic links.
 _DECISIONS = _DOC / "source/contributor/adr"
 shutil.rmtree(_DECISIONS, ignore_errors=True)
 shutil.copytree(_DOC / "adr", _DECISIONS, ignore=shutil.ignore_patterns("README.rst"))

@@ -14,7 +14,7 @@ _WIDE = "1000"
 
 
 class Option(NamedTuple):
-    """All spellings of an option, each with its value, and its meaning."""
+    """An option: its spellings, each with its value, and its description."""
 
     spellings: tuple[str, ...]
     meaning: str

@@ -52,7 +52,7 @@ def _directive(number: int, generate: Callable[..., Iterable[str]]) -> type[Sphi
 def link_files(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Replace links to files of the repository by links to their pages; warn if a page does not exist.
 
-    The same files are read in the repository, where links lead to files.
+    In the repository, the same links lead to files.
     """
     place, builder = PurePosixPath(docname).parent, app.builder
     if builder is None:

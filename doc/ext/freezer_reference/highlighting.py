@@ -5,7 +5,7 @@ from pygments.lexers.shell import BashSessionLexer
 
 
 class ConsoleLexer(BashSessionLexer):  # type: ignore[misc]
-    """A lexer of shell sessions that also accepts ``>`` lines inside a quoted argument.
+    """A lexer for shell sessions that also accepts lines with ``>`` inside a quoted argument.
 
     Pygments accepts them only after a backslash, and marks the opening quote as an error.
     """

@@ -17,7 +17,7 @@ _ERROR: Schema = {
     "properties": {"title": {"type": "string"}, "description": {"type": "string"}},
 }
 _OUR_END = r"$(?!\n)"
-"""The end of the patterns of the definitions; other dialects write it as ``$``."""
+"""The end of patterns in the definitions. Other dialects of regular expressions write it as ``$``."""
 
 
 def document() -> dict[str, Any]:

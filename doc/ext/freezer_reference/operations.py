@@ -25,7 +25,7 @@ KIND_OF = {kind.name: kind for kind in KINDS}
 RULES: Mapping[str, RuleDefault] = {rule.name: rule for rule in policies.list_rules()}
 
 KEPT_UNDER = {"backups": "backup_metadata.", "clients": "client."}
-"""Prefix of the properties of a create in the stored document, for kinds that do not store them at the root."""
+"""By kind: the path in the stored document of the properties in a body, if it is not the root."""
 
 _TAG: Schema = {"type": ["integer", "string"]}
 
@@ -63,7 +63,7 @@ SEARCH_OF_BACKUPS: Schema = {
 
 
 def dropped_names(kind: Kind) -> list[str]:
-    """Return the root properties that are ignored in a body; clients send back what they received."""
+    """Return the root properties that are ignored in a body, because clients send back what they received."""
     return [*sorted(kind.server_names), "_version"]
 
 
@@ -133,7 +133,7 @@ _OK, _CREATED, _ACCEPTED, _EMPTY = 200, 201, 202, 204
 
 @dataclass(frozen=True)
 class Answer:
-    """The status of success, and the errors that are particular to the route."""
+    """The status of a successful response, and the errors that only this route returns."""
 
     status: int
     errors: Mapping[int, str]
@@ -154,7 +154,7 @@ _ANSWERS: Mapping[str, Answer] = {
     "add_job": Answer(_EMPTY, {404: _NO_DOCUMENT}),
     "remove_job": Answer(_EMPTY, {404: "The session does not exist, or you cannot see it."}),
 }
-"""By handler."""
+"""Status and errors by handler."""
 
 _FURTHER_ERRORS: Mapping[tuple[str, str], Mapping[int, str]] = {
     ("backups", "delete"): {404: f"v2: {_NO_DOCUMENT}"},
@@ -164,7 +164,7 @@ _FURTHER_ERRORS: Mapping[tuple[str, str], Mapping[int, str]] = {
     ("jobs", "put"): {422: f"{_NO_CLIENT}; v2: the client does not exist."},
     ("jobs", "patch"): {422: f"{_NO_CLIENT}; v2: the client does not exist."},
 }
-"""By resource and handler."""
+"""Further errors by resource and handler."""
 
 GENERAL_ERRORS: Mapping[int, str] = {
     401: "The token is missing or invalid.",

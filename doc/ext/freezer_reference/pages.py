@@ -200,7 +200,7 @@ def _by_the_service(kind: Kind, name: str) -> str:
 
 
 def _free(kind: Kind, taking: Mapping[str, Sequence[str]]) -> Iterator[str]:
-    """List the properties without a rule by their usual type; ``taking`` has the versions that accept each."""
+    """List the properties without a rule by their usual type. ``taking``: the versions that accept each one."""
     groups: dict[tuple[str, str], list[str]] = {}
     for path, versions in taking.items():
         container, _, name = path.rpartition(".")

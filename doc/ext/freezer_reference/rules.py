@@ -37,7 +37,7 @@ _WORDS: tuple[tuple[Schema, str], ...] = (
 
 
 class Rule(NamedTuple):
-    """Valid values of a property, and whether it is required."""
+    """The valid values of a property, in words, and whether it is required."""
 
     words: str
     required: bool
