@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Failures of a SQLite file: other writers, broken files, full disks, a hanging file system."""
+"""Failures of a SQLite store: other writers, broken files, full disks, a hanging file system."""
 
 import os
 import re
