@@ -67,7 +67,7 @@ def register(conf: cfg.ConfigOpts) -> None:
     """Register the options of the filters and of the policy, whether or not a paste file uses them."""
     keystone.register(conf)
     for group, options in (*middleware_opts.list_opts(), *policy_opts.list_opts()):
-        # A filter that requires an option checks that itself.
+        # A filter that requires an option checks it itself.
         conf.register_opts([option for option in options if not option.required], group=group)
 
 
@@ -88,7 +88,7 @@ def load(conf: cfg.ConfigOpts, factory: Any, health: Health, name: str = "main")
 
 
 def _reason(error: Exception) -> str:
-    """Return the message of the library, or our own where that is unclear or may quote a password."""
+    """Return the library's message, or a message of this service if that is unclear or may quote a password."""
     match error:
         case configparser.InterpolationError():
             return f"[{error.section}] {error.option} has a single %; write %% instead"
@@ -142,7 +142,7 @@ class _PasteLoader(loadwsgi.ConfigLoader):  # type: ignore[misc]
     def _configured(self, kind: Any) -> Any:
         """Return the factory of a middleware of oslo.middleware that reads our options, not ``cfg.CONF``.
 
-        A reload reads new options, and leaves ``cfg.CONF`` as it was.
+        A reload reads the options into a new object and does not change ``cfg.CONF``.
         """
         if not (isinstance(kind, type) and issubclass(kind, ConfigurableMiddleware)):
             return None

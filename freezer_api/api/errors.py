@@ -56,7 +56,7 @@ def install(app: falcon.App[falcon.Request, falcon.Response]) -> None:
 def _respond_to_error(req: falcon.Request, resp: falcon.Response, error: errors.FreezerError, params: Any) -> None:
     entry = next((TABLE[kind] for kind in type(error).__mro__ if kind in TABLE), None)
     if entry is None:
-        # An error of the configuration: its text is for the operator.
+        # The text of a configuration error is for the operator, not for the caller.
         _respond_to_unexpected(req, resp, error, params)
         return
     status, title = entry

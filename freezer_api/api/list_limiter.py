@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from freezer_api.errors import TooManyLists
 
 MIN_THREADS = 4
-"""By default a worker with fewer threads has no limit, because half of them would be only one list."""
+"""A worker with fewer threads has no limit by default, because half of its threads would allow only one list."""
 
 
 def max_lists(option: int | None, threads: int | None) -> int | None:
-    """Return how many lists of one project a worker serves concurrently, None for no limit.
+    """Return the maximum number of concurrent lists of one project in a worker, None for no limit.
 
     ``option`` is the configured number, 0 for no limit; the default is half of the worker's ``threads``, if known.
     """
@@ -23,7 +23,7 @@ def max_lists(option: int | None, threads: int | None) -> int | None:
 
 
 class ListLimiter:
-    """Counts the lists in progress by project. ``max_lists`` is the limit of each, None for no limit."""
+    """Counts the running lists of each project. ``max_lists``: the maximum for a project, None for no limit."""
 
     def __init__(self, max_lists: int | None) -> None:
         self._max_lists = max_lists
@@ -32,7 +32,7 @@ class ListLimiter:
 
     @contextmanager
     def acquire(self, project_id: str | None) -> Iterator[None]:
-        """Count one list of the project until the context ends. Raises ``TooManyLists`` at the limit."""
+        """Count a list of the project until the context ends. Raises ``TooManyLists`` at the limit."""
         with self._lock:
             if self._max_lists is not None and self._running[project_id] >= self._max_lists:
                 raise TooManyLists(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Commands, and a module that WSGI servers load."""
+"""The commands, and a module that WSGI servers load."""

@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from oslo_config import cfg
 
 SERVICE = "freezer-api"
-"""The namespace of this service, which lists options of oslo.db, oslo.log and oslo.policy too."""
+"""The namespace of this service, which also lists options of oslo.db, oslo.log and oslo.policy."""
 
 LIBRARIES = {
     "cors": "oslo.middleware",
@@ -29,14 +29,14 @@ def options(namespace: str) -> tuple[tuple[str, cfg.Opt], ...]:
 
 
 def option_names(group: str, option: cfg.Opt) -> Iterator[tuple[str, str]]:
-    """Return the group and the name of an option, then those that it once had."""
+    """Return group and name of an option, followed by its old ones."""
     yield group, option.dest
     for old in option.deprecated_opts:
         yield old.group or group, old.name or option.dest
 
 
 def find_names(group: str, name: str) -> Iterator[tuple[str, str]]:
-    """Return the group and the name of an option, then those that it once had."""
+    """Return group and name of an option, followed by its old ones."""
     yield group, name
     listed = [*options(SERVICE), *(options(LIBRARIES[group]) if group in LIBRARIES else ())]
     # The options of the Elasticsearch store may be in a group with any name.

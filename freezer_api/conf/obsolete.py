@@ -13,7 +13,7 @@ from freezer_api.conf import reading
 
 
 class Obsolete(NamedTuple):
-    """An option. ``today``: the option that replaces it, empty if none does."""
+    """An obsolete option. ``today``: the option that replaces it, empty if none does."""
 
     group: str
     name: str

@@ -27,7 +27,7 @@ _ACCOUNTS = (("centralized_scheduler", "auth_section"), ("keystone_authtoken", "
 Sections = Mapping[str, Mapping[str, list[str]]]
 
 _MIN_SIMILARITY = 0.8
-"""Between 0 and 1, the ``cutoff`` of ``difflib.get_close_matches``."""
+"""The minimum similarity (0 to 1) of a suggested name: the ``cutoff`` of ``difflib.get_close_matches``."""
 
 
 def find_unknown(conf: cfg.ConfigOpts, *, libraries: bool = True) -> Iterator[str]:

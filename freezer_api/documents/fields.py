@@ -81,18 +81,18 @@ class Index(Enum):
 
     KEYWORD = "keyword"
     TEXT = "text"
-    """A match compares the words of the value instead of the whole value."""
+    """A search compares the words of the value in place of the whole value."""
     LONG = "long"
     EPOCH = "epoch"
-    """A long; a string of digits equals the number."""
+    """An integer of 64 bits; a string of digits equals the number."""
     BOOLEAN = "boolean"
     DATE = "date"
     ASIDE = "aside"
-    """Found only by the name of the field, not by words of the document, because not every caller may see it."""
+    """Found only by the name of the field and not by words of the document: not every caller may see the field."""
     OFF = "off"
     """Not searchable."""
     MEMBERS = "members"
-    """An object keyed by ids, which the service itself searches; its values are found by words only."""
+    """An object keyed by ids. The service searches for the ids; callers find its values only by words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,9 +31,8 @@ TRUST = "user_credentials.trust_id"
 """The path of the id of the Keystone trust with which a central client runs the job."""
 
 PENDING = "_membership_pending"
-"""The ids of the sessions whose entries still have to be updated after a change of the job's membership.
-
-The session that the job names should have an entry of the job, the others should not. Never shown.
+"""The ids of the sessions that a change of the job's membership still has to update. Of these, the session in
+``session_id`` has to get an entry of the job; the others have to lose theirs. Never shown.
 """
 
 _SCHEDULE_FIELDS = tuple(
@@ -108,7 +107,7 @@ PATCH_FORM = Form(JOBS.fields, closed=True)
 
 
 def _strictly(field: Field) -> Field:
-    """Return the field with definitions by the rules of v2."""
+    """Return the field with definitions as v2 accepts them."""
     if field.name == STRICT_DEFINITION.name:
         return STRICT_DEFINITION
     return replace(field, fields=tuple(map(_strictly, field.fields)))
@@ -120,11 +119,11 @@ STRICT_PATCH_FORM = Form(_STRICT_FIELDS, closed=True)
 ID_FORM = Form((Field("job_id", ID),))
 
 _DROPPED = (*JOBS.server_names, "_version", "interval_uint", "interval_value")
-"""Properties that the service sets, and two that the web UI sends by mistake."""
+"""Properties that are dropped from bodies: set by the service, or sent by the web UI by mistake."""
 
 
 def accepted(body: Document, form: Form = FORM) -> Document:
-    """Validate a body, and return it without the service's own properties. Call :func:`with_defaults` before."""
+    """Validate a body after :func:`with_defaults`. Return it without properties that only the service sets."""
     document = dropped(body, _DROPPED)
     if isinstance(document.get("job_actions"), list):
         document["job_actions"] = [_without_nulls(item) for item in document["job_actions"]]
@@ -136,7 +135,7 @@ def accepted(body: Document, form: Form = FORM) -> Document:
 
 
 def accepted_with_id(body: Document) -> Document:
-    """:func:`accepted` for a new job by the rules of v2, which may have an id."""
+    """Validate the body of a new job as v2 does, where it may have an id."""
     job, id_ = accepted(body, STRICT_FORM), body.get("job_id")
     if id_ is None or id_ == "":
         return job
@@ -173,7 +172,7 @@ def with_defaults(document: Document, limits: Limits) -> Document:
 
 
 def _growth(items: list[Any], defaults: Document) -> int:
-    """Return the bytes that the defaults add to the items, without commas."""
+    """Return the number of bytes that the defaults add to the actions, without commas."""
     lengths = {key: size({key: value}) - len("{}") for key, value in defaults.items()}
     whole, growth = sum(lengths.values()), 0
     for item in items:
@@ -200,7 +199,7 @@ def _definition(item: Any) -> Document:
 def scheduled(job: Document, now: int, *, reset_times: bool) -> Document:
     """Return the job with a complete schedule; ``now`` in epoch seconds.
 
-    The times are filled when absent, or always set with ``reset_times``. ``event`` is always set, because
+    Missing times are set; with ``reset_times`` all are. ``event`` is always set, because
     schedulers read it without a default.
     """
     schedule = object_at(job, "job_schedule")
@@ -230,14 +229,14 @@ BAD_EVENT = "Bad event request format"
 
 
 def event_of(body: Document) -> str:
-    """Return the event that a body requests: its only key."""
+    """Return the event that a body requests, which is its only key."""
     if len(body) != 1:
         raise Invalid(BAD_EVENT)
     return next(iter(body))
 
 
 def requested(job: Document, event: str) -> tuple[Document, str]:
-    """Return the job with the event recorded, or unchanged if it is recorded already, and the answer."""
+    """Return the job with the event recorded, unchanged if it already is, and the result for the response."""
     if event not in EVENTS:
         raise Invalid("Bad Action Method")
     schedule = object_at(job, "job_schedule")
@@ -264,12 +263,12 @@ def retriggered(job: Document, session: Document) -> Document:
 
 
 def is_bound_to(job: Document, session_id: str) -> bool:
-    """Return whether the job names this session."""
+    """Return whether the ``session_id`` of the job is this session."""
     return bool(job.get("session_id") == session_id)
 
 
 def is_unbound(job: Document) -> bool:
-    """Return whether the job names no session."""
+    """Return whether the job has no ``session_id``."""
     return job.get("session_id") in ("", None)
 
 
@@ -285,7 +284,7 @@ def with_pending(job: Document, session_ids: Iterable[str]) -> Document:
 
 
 def named_sessions(job: Document) -> frozenset[str]:
-    """Return the id of the session that the job names, as a set of one or none."""
+    """Return a set with the ``session_id`` of the job, or an empty set."""
     session_id = job.get("session_id")
     return frozenset((session_id,)) if session_id and isinstance(session_id, str) else frozenset()
 
@@ -302,7 +301,7 @@ def released(job: Document) -> Document:
 
 
 def trust_of(job: Document) -> str | None:
-    """Return the id of the job's trust."""
+    """Return the id of the job's trust, None if it has none."""
     trust_id = object_at(job, "user_credentials").get("trust_id")
     return trust_id if isinstance(trust_id, str) else None
 
@@ -317,7 +316,7 @@ def with_trust(job: Document, trust_id: str, trustor_user_id: str) -> Document:
 
 
 def with_credentials_of(job: Document, other: Document) -> Document:
-    """Return the job with the credentials of another one, which may have none."""
+    """Return the job with the credentials of another job, or without if that has none."""
     bare = dropped(job, ("user_credentials",))
     return {**bare, "user_credentials": other["user_credentials"]} if "user_credentials" in other else bare
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parse JSON of requests, and encode documents for the store and for responses.
 
-``orjson`` is fast but turns integers beyond 64 bits into floats. So ``json`` parses requests that may contain one,
-and stored documents that do; those start with a blank, which JSON ignores.
+``orjson`` is fast but turns integers beyond 64 bits into floats. So the standard library parses requests that may
+contain such an integer, and stored documents that do; their text starts with a blank, which JSON ignores.
 """
 
 import json
@@ -15,13 +15,13 @@ from freezer_api.documents.fields import Document
 from freezer_api.errors import Malformed
 
 MAX_NESTING = 128
-"""Levels. At least 64 must be stored, and every parser in between must be able to read them."""
+"""Maximum levels of nesting. At least 64 must be stored, and every parser must be able to read them."""
 
 MAX_NUMBER_LENGTH = 1000
-"""Digits."""
+"""Maximum number of digits."""
 
 MAX_QUOTE_LENGTH = 100
-"""Characters of a value in a message."""
+"""Maximum number of characters of a value in a message."""
 
 _EXACT = " "
 _DIGITS_AS_ZEROS = bytes(ord("0") if chr(byte) in "0123456789" else byte for byte in range(256))
@@ -69,7 +69,7 @@ def _quickly_parsed(data: bytes) -> Any:
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError:
-            pass  # The other parser finds the error and describes it.
+            pass  # The parser of the standard library reports the error.
     return _carefully_parsed(data)
 
 
@@ -89,7 +89,7 @@ def _carefully_parsed(data: bytes) -> Any:
 
 
 def _check_nesting(value: Any) -> None:
-    """Check level by level, without recursion."""
+    """Raise ``Malformed`` if the value has too many levels. Check level by level, without recursion."""
     level = [value]
     for _ in range(MAX_NESTING + 1):
         level = [item for item in level if isinstance(item, dict | list)]
@@ -112,7 +112,7 @@ def encode(document: Document) -> str:
 
 
 def size(value: Any) -> int:
-    """Return the length of a JSON value as text, in bytes."""
+    """Return the size of a JSON value in bytes when it is encoded."""
     try:
         return len(orjson.dumps(value))
     except orjson.JSONEncodeError:

@@ -13,9 +13,10 @@ from freezer_api.documents.json_codec import size
 class HotList:
     """A list that clients request often; drivers keep it fast for any number of documents.
 
-    ``equal``: the paths that the query fixes, outermost first, none for the list of all documents; the value is
-    always one string of at most 255 characters, or missing. ``excluded``: a path and the value that excludes a
-    document from the list. ``within``: another path that the query compares, which may select few documents.
+    ``equal``: the paths that the query compares with a value, outermost first; none for the list of all documents.
+    The value is always one string of at most 255 characters, or missing. ``excluded``: a path and the value that
+    excludes a document from the list. ``within``: another path that the query compares, which may select few
+    documents.
     """
 
     equal: tuple[str, ...]
@@ -24,7 +25,7 @@ class HotList:
 
 
 OWNERS = (HotList(("user_id",), within="project_id"), HotList(("project_id",)))
-"""The lists of v1 (a user within a project) and v2 (a project), which every kind has."""
+"""The lists that every kind has: of v1 (a user within a project) and of v2 (a project)."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,12 @@ class Kind:
 
     @cached_property
     def columns(self) -> dict[str, str]:
-        """The names of the stores' fields for the hot paths."""
+        """The name of the field in stores for each hot path."""
         return {path: path.rsplit(".", 1)[-1] for path in self.hot_paths}
 
     @cached_property
     def excluded(self) -> tuple[str, str] | None:
-        """The path and value that a hot list excludes; stores have a field ``pending`` for it."""
+        """The path and value that a hot list excludes. Stores mark documents with another value by ``pending``."""
         return next((hot.excluded for hot in self.hot if hot.excluded), None)
 
     @cached_property
@@ -75,7 +76,7 @@ class Kind:
 
     @cached_property
     def aside(self) -> tuple[tuple[str, Field], ...]:
-        """The fields of ``Index.ASIDE``, by path."""
+        """The fields with ``Index.ASIDE``, by path."""
         return tuple((path, field) for path, field in self.paths.items() if field.index is Index.ASIDE)
 
     @cached_property
@@ -92,7 +93,7 @@ class Kind:
         return size(self.sent(document))
 
     def resolve(self, name: str, hidden: Iterable[str]) -> tuple[str, ...]:
-        """Return the index names that a searched field name refers to; a document matches by any of them.
+        """Return the names in the index to which a name in a search refers. A document matches by any of them.
 
         A defined leaf name refers to the shallowest level that has it, ignoring ``hidden`` paths. A dotted name
         refers to the path and to the free key of that name (``free_name``), any other name to the free key.
@@ -112,7 +113,7 @@ FREE = "*"
 
 
 def free_name(key: str) -> str:
-    """Return the index name of a free key at any path. No path in an index starts with ``FREE``."""
+    """Return the name in the index of a key without a definition, at any path. No path starts with ``FREE``."""
     return f"{FREE}{key}"
 
 

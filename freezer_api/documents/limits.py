@@ -34,21 +34,21 @@ class Limits:
     def check(self, kind: Kind, new: Document, old: Document | None = None) -> None:
         """Raise ``TooLarge`` or ``TooMany`` if the document is above a limit.
 
-        If it replaces an ``old`` document above the limit, it may be as large as that one.
+        If it replaces an ``old`` document above the limit, it may be as large as the old one.
         """
         self.check_count(kind, new, old)
-        # The size with everything that the service adds suffices for most documents.
+        # Most documents are within the limit even with everything that the service adds.
         if size(new) > self.max_document_size:
             self.check_size(kind.size(new), self.room(kind, old))
 
     def check_size(self, bytes_: int, room: int) -> None:
-        """Raise ``TooLarge`` if a document of ``bytes_`` is larger than ``room``, see :meth:`room`."""
+        """Raise ``TooLarge`` if ``bytes_`` is more than ``room``, the result of :meth:`room`."""
         if bytes_ > room:
             limit = self.max_document_size
             raise TooLarge(f"The document would have {bytes_} bytes; [api] max_document_size allows {limit}")
 
     def room(self, kind: Kind, old: Document | None) -> int:
-        """Return the maximum size of a document that replaces ``old``."""
+        """Return the maximum size in bytes of a document that replaces ``old``."""
         return self.max_document_size if old is None else max(self.max_document_size, kind.size(old))
 
     def check_count(self, kind: Kind, new: Document, old: Document | None = None) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The five kinds, by name."""
+"""The five kinds of document, by name."""
 
 from freezer_api.documents.actions import ACTIONS
 from freezer_api.documents.backups import BACKUPS

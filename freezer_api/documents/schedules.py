@@ -20,7 +20,7 @@ JOB_EVENTS = ("", "stop", "start", "abort", "remove")
 RESULTS = ("success", "fail", "aborted")
 
 MAX_LENGTH = 1024
-"""Characters of a string in a schedule: a session's schedule is copied into each of its jobs."""
+"""Maximum characters of a string in a schedule, because a session's schedule is copied into each of its jobs."""
 
 
 def _short(schema: Schema) -> Schema:
@@ -56,11 +56,11 @@ def triggers(schedule: Document) -> Document:
 
 
 def retriggered(schedule: Document, source: Document) -> Document:
-    """Return the schedule with the triggers of ``source`` instead of its own."""
+    """Return the schedule with its triggers replaced by those of ``source``."""
     kept = {key: value for key, value in schedule.items() if not key.startswith(_TRIGGER)}
     return {**kept, **triggers(source)}
 
 
 def adopted(schedule: Document, source: Document) -> Document:
-    """:func:`retriggered`, and copy ``status``, ``event`` and ``result`` as far as ``source`` has them."""
+    """Return :func:`retriggered` with the ``status``, ``event`` and ``result`` that ``source`` has."""
     return {**retriggered(schedule, source), **{key: source[key] for key in _STATE if key in source}}

@@ -3,8 +3,8 @@
 
 An *entry* is a name with a scalar. Names are dotted paths from the root, ignoring lists, and for keys without a
 definition also ``free_name(key)`` of the shallowest ones. A *word* is a run of letters and digits of any value,
-ignoring case. Keys that look like secrets are in neither. The lengths of names and values are limited to what
-every engine supports.
+ignoring case. Neither contains values of keys whose names look like secrets. The lengths of names and values are
+limited to what every engine supports.
 """
 
 import hashlib
@@ -18,22 +18,22 @@ from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Field, In
 from freezer_api.documents.kind import FREE, Kind, free_name
 
 MAX_VALUE_LENGTH = 1024
-"""Characters; a longer value is found by its words only."""
+"""Characters of a value; a longer value is found by its words only."""
 
 MAX_NAME_LENGTH = 1024
-"""Characters; a value at a longer path is found by its leaf name, one at a longer leaf name by its words only."""
+"""Characters of a path; a value at a longer one is found by its leaf name, or if that is longer, by its words."""
 
 MAX_VALUES = 10_000
 """The default number of searchable values of a document."""
 
 MAX_TEXT = 1024 * 1024
-"""Characters of the searchable values of a document."""
+"""Total characters of the searchable values of a document."""
 
 MAX_SIZE = 2 * 1024 * 1024 - 64 * 1024
-"""Bytes of a document's index in its largest form. A store adds less than the rest of 2 MiB."""
+"""Bytes of a document's index in the store where it is largest. That store adds less than the rest of 2 MiB."""
 
 _OVERHEAD = 12
-"""Bytes of an item of the index, without its texts."""
+"""Bytes that an item of the index takes in addition to its texts."""
 
 REVISION = 2
 """The version of this algorithm. Increment it when a change of the code results in a different index."""
@@ -46,7 +46,7 @@ _DIGITS = re.compile(r"[0-9]+")
 
 
 class Value(NamedTuple):
-    """A scalar in a form that is equal if type and value are (1 equals 1.0, but not true)."""
+    """A scalar for comparisons: two are equal if type and value are (1 equals 1.0, but not true)."""
 
     type: str
     text: str
@@ -58,7 +58,7 @@ PRESENT = Value("present", "")
 
 
 class Entry(NamedTuple):
-    """A name with a value."""
+    """A name and a value at it."""
 
     name: str
     value: Value
@@ -162,7 +162,7 @@ class _Builder:
         self._size_left = MAX_SIZE
         self._is_full = False
         self._is_own = False
-        """Whether the current values are set by the service, and so always included."""
+        """Whether the current values are set by the service and therefore always included."""
         self._entries: set[Entry] = set()
         self._texts: list[str] = []
         self._described: set[tuple[str, str]] = set()
@@ -183,7 +183,7 @@ class _Builder:
     def add_object(self, document: Document, prefix: str | None, depth: int, *, is_hidden: bool = False) -> None:
         """Add the values of an object. Without ``prefix`` the object has no path in the index.
 
-        Of a hidden object only defined properties are indexed, because views cannot hide others.
+        Of a hidden object only defined properties are indexed, because a version cannot hide others from searches.
         """
         own, defined, others = [], [], []
         for key, value in document.items():
@@ -225,14 +225,14 @@ class _Builder:
             self._add_text(None if isinstance(value, list) else value, field, path)
 
     def _count_value(self) -> bool:
-        """Count a value, and return whether it is within the limit of searchable values."""
+        """Count a value. Return whether it is within the limit of searchable values."""
         if not self._is_own:
             self._values_left -= 1
             self._is_full = self._is_full or self._values_left < 0
         return self._is_own or not self._is_full
 
     def _fits(self, *texts: str) -> bool:
-        """Add the size of these texts, and return whether they fit into the index."""
+        """Add the size of these texts to the index. Return whether they fit into it."""
         self._size_left -= sum(map(_length, texts)) + _OVERHEAD
         self._is_full = self._is_full or self._size_left < 0
         return self._is_own or self._size_left >= 0
@@ -297,7 +297,7 @@ def _path(prefix: str | None, key: str) -> str | None:
 
 
 def _cut(text: str, length: int) -> str:
-    """Return the beginning of a text, cut at the end of a word."""
+    """Return the beginning of a text with at most this length, cut at the end of a word."""
     while length and text[length - 1].isalnum():
         length -= 1
     return text[:length]

@@ -23,7 +23,7 @@ from freezer_api.errors import Invalid
 _DRAFT = "http://json-schema.org/draft-04/schema#"
 _MAX_MESSAGE_LENGTH = 500
 _MAX_ERRORS = 100
-"""The maximum number of errors that are examined, those at the root first: a body may have 100,000."""
+"""The maximum number of errors that are examined, because a body may have 100,000. Those at the root are first."""
 
 _PHRASES = {
     "type": "is not of type {}",
@@ -39,7 +39,7 @@ _PHRASES = {
 
 
 class Form:
-    """The rules of a body: its fields, the ``required`` ones, and others unless the form is ``closed``."""
+    """The rules of a body: its fields, the ``required`` ones, and whether others are refused (``closed``)."""
 
     def __init__(self, fields: Iterable[Field], *, closed: bool = False, required: Iterable[str] = ()) -> None:
         self.schema: Schema = {"$schema": _DRAFT, **object_schema(fields, closed=closed, required=required)}
@@ -95,7 +95,7 @@ def _hints(error: ValidationError) -> Iterator[str]:
 
 
 def _quoted(value: Any) -> str:
-    """Return the value in JSON, except for lists and objects that are long or may hold secrets."""
+    """Return the value in JSON; lists and objects, which may be long or contain secrets, are not shown."""
     if isinstance(value, str):
         return one_line(repr(value))
     text = json.dumps(value, ensure_ascii=False)

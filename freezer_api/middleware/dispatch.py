@@ -19,7 +19,7 @@ def mark_open_path(environ: WSGIEnvironment) -> None:
 def is_open(environ: Mapping[str, Any]) -> bool:
     """Return whether the request needs no identity: the list of versions and the health check.
 
-    A filter may be mounted below any path, so it cannot decide by the rest of the path, which is all that it gets.
+    A filter may be mounted below any path and sees only the rest of the path, which is not sufficient to decide.
     """
     return bool(environ.get(_OPEN))
 

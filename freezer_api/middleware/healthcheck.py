@@ -37,7 +37,7 @@ STORE_TIMEOUT = 0.9
 """Seconds that a response waits for the store. Probes expect a response within one second."""
 
 _READY = "freezer_api.ready"
-"""The setting of the health check that holds the ``Readiness``."""
+"""The key of the :class:`Readiness` in the settings of the health check."""
 
 
 def set_defaults() -> None:
@@ -47,12 +47,12 @@ def set_defaults() -> None:
 
 
 class Health:
-    """Create the health check from the options of ``[healthcheck]``. Raises ``ConfigurationError``."""
+    """Creates the health check from the options in ``[healthcheck]``. Raises ``ConfigurationError``."""
 
     def __init__(self, conf: cfg.ConfigOpts, repository: Repository) -> None:
         for name, value in _DEFAULTS.items():
             conf.set_default(name, value, group=GROUP)
-        # The middleware ignores the settings of a paste file if it is given a conf.
+        # Pass the options as settings, because the middleware ignores a paste file's settings if it gets a conf.
         self._options = {name: conf[GROUP][name] for name in conf[GROUP]}
         # An empty value means that the option is not set.
         self._options["backends"] = self._options["backends"] or _DEFAULTS["backends"]
@@ -86,7 +86,7 @@ class Health:
 def _refuse_unknown(backends: list[str]) -> None:
     known = entry_points(group=Healthcheck.NAMESPACE).names
     for name in map(str.strip, backends):
-        # The middleware ignores an unknown backend.
+        # Refuse unknown backends, because the middleware ignores them.
         if name not in known:
             raise ValueError(f"unknown backend {name}; known backends are {', '.join(sorted(known))}")
 

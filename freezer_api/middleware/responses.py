@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Error responses in the one JSON shape of the service, for code outside of the Falcon application."""
+"""Error responses in the JSON format of the API, for code outside of the Falcon application."""
 
 import logging
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from freezer_api.documents.json_codec import answer
 LOG = logging.getLogger(__name__)
 
 RETRY_AFTER = "5"
-"""Seconds."""
+"""The value of the header ``Retry-After``, in seconds."""
 
 UNEXPECTED = ("Internal Server Error", "An unexpected error occurred on the server.")
 """Title and description of a 500."""

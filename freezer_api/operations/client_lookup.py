@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the client of a ``client_id``.
+"""Find the client that a ``client_id`` means.
 
 An id may be registered several times: by users of v1, in a project by v2, and once as a central client. The order
 is: the caller's own clients, first that of the caller's project, then ordinary ones, then the oldest; then the
@@ -51,11 +51,11 @@ class ClientLookup:
 
     @staticmethod
     def are_of(scope: Scope, project_id: str) -> Condition:
-        """Return the condition that the client of a job, by :meth:`find`, belongs to ``project_id``."""
+        """Return the condition that the client of a job, as :meth:`find` finds it, belongs to ``project_id``."""
         of_project = Is(("project_id",), Value("string", project_id))
         if project_id == scope.owner:
             return HasClient(of_project)
-        # The scope's own clients come before central ones.
+        # A client of the scope takes precedence over a central one.
         return All((HasClient(All((of_project, OF_ALL_PROJECTS))), Not(HasClient(scope.condition))))
 
     def central(self, client_id: str) -> Stored | None:

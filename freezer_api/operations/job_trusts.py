@@ -65,10 +65,10 @@ class TrustDelegation:
         self._enforced = enforced
         self._trust: Trust | None = None
         self.unheld: set[str] = set()
-        """Ids of trusts to revoke if no job holds them after the request."""
+        """Ids of trusts that are revoked after the request if no job holds them."""
 
     def apply_trust(self, old: Document | None, new: Document, client: Stored | None) -> Document:
-        """Return the new job, which is not the same work as the old one, with the trust that it needs, if any.
+        """Return the new job, with another client or other actions, and with the trust that it needs, if any.
 
         A trust of another user is never kept. v1 creates no trusts: it keeps the caller's own and releases others.
         """
@@ -91,7 +91,7 @@ class TrustDelegation:
 
 
 class JobTrusts:
-    """Delegates and revokes trusts. Without ``trusts`` jobs have none; ``enforced``: every job needs one."""
+    """Delegates and revokes trusts. If ``trusts`` is None, jobs have none. ``enforced``: every job needs one."""
 
     def __init__(self, repository: Repository, trusts: Trusts | None, *, enforced: bool = False) -> None:
         self._repository = repository
@@ -100,7 +100,7 @@ class JobTrusts:
 
     @contextmanager
     def delegation(self, scope: Scope, delegator: Delegator | None) -> Iterator[TrustDelegation]:
-        """Yield the delegation for the write of a job; afterwards revoke trusts that no job holds."""
+        """Yield the delegation for the write of a job. Afterwards revoke trusts that no job holds."""
         delegation = TrustDelegation(self._trusts, scope, delegator, enforced=self._enforced)
         try:
             yield delegation
@@ -115,7 +115,7 @@ class JobTrusts:
             return
         project = scope.around(scope.stamped({}))
         for trust_id in trust_ids:
-            # If the store fails, the trust is kept: a job may hold it.
+            # Keep the trust if the store fails, because a job may hold it.
             with suppress(FreezerError):
                 if not self._is_held(project, trust_id):
                     self._trusts.revoke(delegator, trust_id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs in sessions: two documents that name each other. The session document is authoritative for membership.
+"""Membership of jobs in sessions. Job and session refer to each other; the session document is authoritative.
 
 A job and its session belong to one project, but may belong to two users; so resulting changes use the scope of
 the project (:meth:`Scope.around`).
@@ -42,7 +42,7 @@ class Membership:
         self._limits = limits
 
     def join(self, scope: Scope, session_id: str, job_id: str) -> None:
-        """Make the job a member of this session only; repeating it updates both documents."""
+        """Make the job a member of this session and of no other. A repeated call updates both documents."""
         retry_on_conflict(lambda: self._join(scope, session_id, job_id))
 
     def _join(self, scope: Scope, session_id: str, job_id: str) -> None:
@@ -88,8 +88,7 @@ class Membership:
             if changed is not None and sessions.retriggers(session, changed.document):
                 raise Conflict(f"Session with ID {changed.key} was changed by another request")
         elif not jobs.pending_sessions(now.document):
-            # A later change of the membership would be pending. So this is a PATCH of the job that was based on an
-            # older state.
+            # A later change of membership would be pending: so a PATCH based on an older state wrote the job.
             raise Conflict(f"Job with ID {job_id} was changed by another request")
 
     def complete(self, scope: Scope, job_id: str, written: Collection[str] = ()) -> None:
@@ -168,16 +167,16 @@ class Membership:
             )
 
     def without_other_sessions(self, scope: Scope, old: Document, new: Document) -> Document:
-        """Return the job ``new``, which replaces ``old`` and leaves all sessions that it does not name.
+        """Return ``new``, which replaces ``old``, with pending removals from all sessions but its own.
 
         The caller writes it and then calls :meth:`complete_if_pending`.
         """
         left = {*self.find_holders(scope.around(old), old["job_id"]), *jobs.pending_sessions(old)}
-        # Naming another session does not join it.
+        # A ``session_id`` in a body does not make the job a member.
         return jobs.with_pending(new, left - (jobs.named_sessions(new) - jobs.named_sessions(old)))
 
     def leave(self, scope: Scope, job_id: str) -> None:
-        """Remove the job from all sessions, before and after its deletion."""
+        """Remove the job from all sessions. Called before and after its deletion."""
         left = self.find_holders(scope, job_id)
         if left:
             with suppress(NotFound):
@@ -218,7 +217,7 @@ class Membership:
     def release(
         self, scope: Scope, session_id: str, job_ids: Collection[str], *, also_pending: bool = False
     ) -> None:
-        """Release those of these jobs that name the session; ``also_pending``: and those whose join is pending."""
+        """Release those jobs that are members of the session. ``also_pending``: and those with a pending join."""
         for stored in self._find_bound(scope, session_id):
             is_pending = also_pending and session_id in jobs.pending_sessions(stored.document)
             if stored.key in job_ids or is_pending:
@@ -232,7 +231,7 @@ class Membership:
             self._jobs.rewrite(scope, job_id, _if_bound(session_id, released))
 
     def retrigger(self, scope: Scope, session: Document) -> None:
-        """Copy the session's triggers into the members that name it."""
+        """Copy the session's triggers into the jobs whose ``session_id`` is this session."""
         change = _if_bound(session["session_id"], lambda job: jobs.retriggered(job, session))
         for stored in self._find_bound(scope, session["session_id"]):
             if stored.key in sessions.members(session):
@@ -240,7 +239,7 @@ class Membership:
                     self._jobs.rewrite(scope, stored.key, change)
 
     def _find_bound(self, scope: Scope, session_id: str) -> list[Stored]:
-        """Return the jobs that name the session."""
+        """Return the jobs whose ``session_id`` is this session."""
         return self._jobs.all(scope, Is(("session_id",), as_value(session_id)))
 
 
@@ -255,5 +254,5 @@ def _also_pending(job: Document, session_ids: Collection[str]) -> Document:
 
 
 def _if_bound(session_id: str, change: Change) -> Change:
-    """Return the change, limited to a job that names the session."""
+    """Return a change that applies only to a job whose ``session_id`` is this session."""
     return lambda job: change(job) if jobs.is_bound_to(job, session_id) else job

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Count documents above a limit: imported ones, and those stored before the limit applied."""
+"""Count documents above a limit: imported ones, and those that were stored before the limit was introduced."""
 
 from collections.abc import Callable
 

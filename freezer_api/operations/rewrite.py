@@ -13,10 +13,10 @@ from freezer_api.errors import Conflict
 from freezer_api.repository.protocol import Repository, Stored
 
 MAX_ATTEMPTS = 100
-"""Attempts of a change. In each round, one of several concurrent changes of a document succeeds."""
+"""Maximum attempts of a change. In each round, one of several concurrent changes of a document succeeds."""
 
 _MIN_PAUSE, _MAX_PAUSE = 0.0005, 0.05
-"""Seconds."""
+"""Seconds between two attempts of a change."""
 
 T = TypeVar("T")
 

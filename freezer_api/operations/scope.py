@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documents that an operation sees and creates.
 
-v1 scopes by user within the token's project, v2 by project; operations do not depend on which.
+In v1 the scope is a user within the token's project, in v2 a project. Operations do not depend on which it is.
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 """Find the operator's policy files, and parse their rules with oslo.policy.
 
 The files are read as YAML, which includes JSON, and the JSON of old files with a comma before the end.
-ADR 0033 says why ``Enforcer.load_rules`` does not read them.
+ADR 0033 explains why ``Enforcer.load_rules`` does not read them.
 """
 
 import logging
@@ -74,7 +74,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError:
-        # The error is reported when the file is read.
+        # Ignore the error here, because reading the file reports it.
         return 0, -1
     return status.st_mtime_ns, status.st_size
 
@@ -122,7 +122,7 @@ def _check(path: Path, name: Any, rule: Any) -> Any:
     try:
         check = policy.RuleDefault(name, rule).check  # type: ignore[arg-type]
     except (TypeError, AttributeError):
-        # A list whose items are not strings.
+        # oslo.policy raises TypeError for a list whose items are not strings.
         raise _error(path, f"the rule {name} cannot be parsed") from None
     # oslo.policy replaces what it cannot parse, a part or the whole, by "!", which denies everything.
     text, parsed = str(rule), str(check)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Queries of a repository, and their translation. Each condition means the same on every driver.
+"""Queries of a repository, and their translation. Every driver gives each condition the same meaning.
 
 Names, values and words are those of ``documents/search_index.py``. A driver only compares them. Queries may
 contain texts and numbers that no document can contain.
@@ -102,7 +102,7 @@ Condition = Is | Missing | HasWords | HasValue | HasMember | HasClient | Between
 
 
 class Position(NamedTuple):
-    """A place in the order of a search: rank (0 for exact matches, else 1), creation time (microseconds), key."""
+    """A place in the order of a search: rank (0: exact match, 1: others), creation time (microseconds), key."""
 
     rank: int
     created: int
@@ -114,7 +114,7 @@ class Query:
     """A search.
 
     Order: documents with ``exact_first`` as a whole value, then the others; each by creation time, then key.
-    ``after`` continues behind a position, even if its document is gone, and ``offset`` skips documents from there.
+    ``after`` continues after a position, even if its document was deleted; ``offset`` skips documents from there.
     ``limit`` is at least 1, ``offset`` at least 0. After ``max_seconds``, if set, the store stops the search.
     """
 
@@ -186,7 +186,7 @@ class Translator(NamedTuple):
         return ("equal", column, [condition.value.text]) if is_text(condition.value.text) else ("any",)
 
     def _column(self, condition: Is) -> str | None:
-        """Return the separate field with the value that the condition compares, if it exists."""
+        """Return the separate field that contains the values of the condition's name; None if there is none."""
         if len(condition.names) != 1 or condition.value.type != "string":
             return None
         (name,) = condition.names

@@ -8,5 +8,5 @@ def is_text(text: str) -> bool:
 
 
 def nearest_text(text: str) -> str:
-    """Return the text with question marks for lone surrogates."""
+    """Return the text with each lone surrogate replaced by a question mark."""
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""gunicorn: application, arbiter, worker and settings."""
+"""The server of ``freezer-api``: gunicorn's application, arbiter, worker and settings."""

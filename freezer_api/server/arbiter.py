@@ -18,7 +18,7 @@ LOG = logging.getLogger(__name__)
 STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 HANDSHAKE_TIMEOUT = 0.5
-"""Seconds between the first packet of a client and the one that establishes its connection."""
+"""Maximum seconds between the first packet of a client and the one that establishes its connection."""
 
 _SO_ATTACH_FILTER = 26
 _INSTRUCTIONS = (
@@ -46,7 +46,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
     def signal(self, sig: int, frame: Any) -> None:
         """Queue a signal. A stop interrupts a reload, which may hang on a file or wait for old workers."""
         if self._reloading and sig in STOPS:
-            # Queued, too: SIGQUIT ends the wait for running requests, and Python discards errors in destructors.
+            # Also queue it: SIGQUIT ends the wait for running requests, and Python discards errors in destructors.
             super().signal(signal.SIGQUIT if sig == signal.SIGQUIT else signal.SIGTERM, frame)
             raise KeyboardInterrupt
         super().signal(sig, frame)
@@ -56,7 +56,7 @@ class Arbiter(arbiter.Arbiter):  # type: ignore[misc]
         received = super().wait_for_signals(timeout)
         first, *others = [sig for sig in received if sig in STOPS] or [None]
         for sig in others:
-            # ``stop`` reads them: a second Ctrl-C ends the wait for running requests.
+            # Keep further signals for ``stop``: a second Ctrl-C ends the wait for running requests.
             super().signal(sig, None)
         return list(dict.fromkeys(received)) if first is None else [first]
 

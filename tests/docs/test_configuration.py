@@ -62,7 +62,7 @@ def test_options_in_ini_blocks_exist() -> None:
         file = ConfigParser(delimiters="=", interpolation=None, default_section="")
         file.read_string("\n".join(line[3:] for line in block.splitlines()))
         if any(":" in section for section in file.sections()):
-            continue  # a paste file
+            continue  # The block is part of a paste file.
         examples += 1
         for section in file.sections():
             assert set(file[section]) <= known[section], (page.name, section)

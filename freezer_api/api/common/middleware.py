@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Paste files name these here; see :mod:`freezer_api.compat.paste`."""
+"""Re-export what paste files load from this path; see :mod:`freezer_api.compat.paste`."""
 
 from freezer_api.compat.paste import ContextMiddleware, HealthApp
 

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver for Elasticsearch and OpenSearch: one index and alias for each kind, REST calls that both have."""
+"""The driver for Elasticsearch and OpenSearch. It has one index and alias for each kind of document."""

@@ -16,7 +16,7 @@ _NOTHING: Clause = {"match_none": {}}
 _EVERYTHING: Clause = {"match_all": {}}
 _SHOWN = ["body", "created", "version"]
 _BEFORE_ALL, _BEHIND_ALL = 2.0, -1.0
-"""Scores before and after those of all hits, which are 1 for exact matches and 0 for others."""
+"""Scores before and after those of all hits; hits have 1 (exact matches) or 0 (others)."""
 
 
 def _clause(node: q.Node, client_ids: ClientIds) -> Clause:
@@ -80,7 +80,7 @@ def _exact(text: str) -> Clause:
 
 
 def _after(position: q.Position, *, ranked: bool) -> list[Any]:
-    """Return the sort values of a position, which a client may have invented."""
+    """Return the sort values of a position, whose values may be arbitrary, as clients send them."""
     score = max(_BEHIND_ALL, min(1.0 - max(-2, min(position.rank, 2)), _BEFORE_ALL))
     return [*([score] if ranked else []), q.as_long(position.created), nearest_text(position.key)]
 

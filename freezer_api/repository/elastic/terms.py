@@ -10,7 +10,7 @@ import hashlib
 from freezer_api.documents.search_index import PRESENT, SearchIndex, Value
 
 MAX_TERM_LENGTH = 1024
-"""Characters. A longer term is cut and ends in its digest, because Lucene accepts at most 32,766 bytes."""
+"""Characters of a term. A longer one is cut and ends in its digest, because Lucene accepts 32,766 bytes."""
 
 _MARKS = {"string": "s", "number": "n", "boolean": "b", "null": "0", "present": "p"}
 _WORD, _MEMBER = "w", "m"

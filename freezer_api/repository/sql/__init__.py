@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The SQL driver: one table per kind on SQLAlchemy Core; SQLite (WAL) is the embedded store."""
+"""The driver for SQLite, MariaDB, MySQL and PostgreSQL: one table for each kind, by SQLAlchemy Core."""

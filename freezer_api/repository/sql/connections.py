@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections that belong to one thread."""
+"""Keep a database connection for each thread."""
 
 import threading
 import weakref
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 
 class ThreadConnections:
-    """Gives every thread a connection of its own from ``engine``, which gets it back when the thread ends.
+    """Gives every thread its own connection of ``engine``, which is returned when the thread ends.
 
     ``is_usable`` checks the connection of a thread before each use; if it is not usable any more, or was
     invalidated, the thread gets another one. At most ``maximum`` threads keep theirs, if it is set; other

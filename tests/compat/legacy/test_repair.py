@@ -134,7 +134,7 @@ def test_imported_central_client_of_v2_is_visible_to_all_projects():
 
 
 @pytest.mark.parametrize("kind", [BACKUPS, JOBS, ACTIONS, SESSIONS], ids=lambda kind: kind.name)
-def test_documents_of_v1_get_the_project_that_the_map_has_for_the_user(kind):
+def test_project_map_sets_the_project_of_documents_of_v1(kind):
     document = {**OWNED, kind.id_field: "x", "client_id": "web1", "jobs": {}}
 
     assert after(kind, document, {"ann": "red", "bob": "blue"}) == {**document, "project_id": "red"}
