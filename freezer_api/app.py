@@ -133,23 +133,23 @@ class ApplicationFactory:
         return mount in self._versions
 
     def api(self) -> WSGIApplication:
-        """Return all versions and ``GET /``."""
+        """Return the application with all versions and ``GET /``."""
         self._offered.update(self._versions)
         return self._application.build(self._versions.values())
 
     def whole(self) -> WSGIApplication:
-        """Return all versions, ``GET /`` and the health check."""
+        """Return the application with all versions, ``GET /`` and the health check."""
         return self.health.filter()(self.api())
 
     def version(self, mount: str) -> WSGIApplication:
-        """Return one version, to be mounted below ``mount``. A version that is disabled responds with 404 only."""
+        """Return the application of a version, mounted below ``mount``. A disabled version answers 404 only."""
         if not self.offers(mount):
             return self._application.build([], mount)
         self._offered.add(mount)
         return self._application.build([self._versions[mount]], mount)
 
     def versions(self) -> WSGIApplication:
-        """Return ``GET /`` and the health check."""
+        """Return the application with ``GET /`` and the health check."""
         return self.health.filter()(self._application.build([]))
 
 

@@ -31,7 +31,7 @@ _EPILOG = (
 )
 
 FILES = "OS_FREEZER_CONFIG_FILES"
-"""The environment variable that names configuration files, for WSGI servers."""
+"""The environment variable with the paths of configuration files, for WSGI servers."""
 
 
 class UsageError(Exception):
@@ -44,7 +44,7 @@ def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     opts.register(conf)
     read(conf, arguments, PROGRAM, ABOUT)
     for option in opts.STANDALONE:
-        # A reload reads the files again, while the socket may listen on a public address.
+        # In a file these options could disable the verification of tokens at a reload, at a public address.
         location = conf.get_location(option.dest)
         if location is not None and location.location in (cfg.Locations.user, cfg.Locations.environment):
             reason = f"it is only valid on the command line, as --{option.name}"
@@ -54,7 +54,7 @@ def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
 def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: str) -> None:
     """Read the command line and the files, and register the options of the log. Raises ``ConfigurationError``.
 
-    The options of the command must be registered before.
+    The options of the command must be registered before the call.
     """
     log.register_options(conf)
     reading.read(
@@ -85,7 +85,7 @@ def set_up(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
 
 @contextmanager
 def print_errors(conf: cfg.ConfigOpts) -> Iterator[None]:
-    """Print an error that ends the start as one line on stderr, wherever the log goes, and raise it again.
+    """Print an error that ends the start in one line on stderr, whatever the log's destination. Raise it again.
 
     Reset the configuration, because some servers load the application again at each request.
     """
@@ -98,7 +98,7 @@ def print_errors(conf: cfg.ConfigOpts) -> Iterator[None]:
 
 
 def find_store(conf: cfg.ConfigOpts) -> stores.Store:
-    """Return the embedded store in ``--data-dir``, else the store that the files name.
+    """Return the embedded store in ``--data-dir``, otherwise the store that the configuration files select.
 
     Raises ``ConfigurationError`` if they are different stores.
     """
@@ -124,7 +124,7 @@ _NEEDED = {
 def _describe_log_error(file: str | None, error: Exception) -> str:
     """Return why logging cannot be set up, in one line that names the logging file if there is one.
 
-    Lines of the file are not shown: they may contain a password of a handler.
+    The message contains no line of the file, because it may be a password of a handler.
     """
     reason = str(error)
     cause = error.__context__ if isinstance(error, log.LogConfigError) else error
@@ -139,20 +139,20 @@ def _describe_log_error(file: str | None, error: Exception) -> str:
 
 
 def set_log_defaults(conf: cfg.ConfigOpts, *quiet: str) -> None:
-    """Set this service's defaults of oslo.log's options; ``quiet`` are further levels for loggers."""
+    """Set this service's defaults of oslo.log's options. ``quiet``: additional levels for loggers."""
     log.set_defaults(default_log_levels=[*opts.default_log_levels(), *quiet])
     conf.set_default("use_stderr", not (conf.log_dir or conf.log_file or conf.use_journal or conf.use_syslog))
 
 
 def set_up_logging(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
-    """Set up logging as configured, by default to stderr; ``quiet`` are further levels for loggers.
+    """Set up logging as configured, by default to stderr. ``quiet``: additional levels for loggers.
 
     Raises ``ConfigurationError`` if a destination of the log cannot be opened.
     """
-    # Log files, rotated ones too, must not be readable for every account, and the library has no option for it.
+    # Log files, also rotated ones, must not be readable for every account. oslo.log has no option for their mode.
     os.umask(os.umask(0o077) | 0o027)
     without = [name for name, (module, _) in _NEEDED.items() if conf[name] and find_spec(module) is None]
-    # Older releases of the library have watch_log_file, and fail if it is set.
+    # Older releases of oslo.log have the option watch_log_file, and fail if it is set.
     for name in {*without, "watch_log_file"} & {*conf}:
         conf.set_override(name, False)
     set_log_defaults(conf, *quiet)

@@ -47,9 +47,9 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
 
 
 def worker_threads() -> int | None:
-    """Return the number of threads of each worker process, None if the server does not tell it."""
+    """Return the number of threads of each worker process, None if the server does not report it."""
     for module, name in (("uwsgi", "cores"), ("mod_wsgi", "threads_per_process")):
-        # Both modules exist only inside their server.
+        # The modules uwsgi and mod_wsgi exist only inside their server.
         with suppress(ImportError):
             return int(getattr(import_module(module), name))
     return None

@@ -35,18 +35,18 @@ ELASTICSEARCH_DRIVERS = (
     "freezer_api.db.elasticsearch.driver.ElasticSearchDB",
 )
 SQL_DRIVERS = ("sqlalchemy", "freezer_api.db.sqlalchemy.driver.SQLDriver")
-# kolla used the second name for years.
+# kolla used the second name in several releases.
 _SQL_BACKENDS = ("sqlalchemy", "sqlachemy")
 
 EMBEDDED_FILE = "freezer.sqlite"
 
 _ADMIN_DEADLINE = 30.0
-"""Seconds. To create, copy or remove an index may take longer than a request of the API."""
+"""The deadline in seconds of commands, because creating, copying or removing an index may take long."""
 
 
 @dataclass(frozen=True)
 class SQLiteStore:
-    """A SQLite file. ``embedded``: no option names it, and the service creates it at the start."""
+    """A SQLite file. ``embedded``: no option selects a store, and the service creates the file at its start."""
 
     path: Path
     embedded: bool = False
@@ -78,7 +78,7 @@ def _warn_if_unavailable(check: Callable[[], object]) -> None:
     with suppress(Unavailable, StoreFailed):
         check()
         return
-    # Outside the block that handles the error, because the log would append the error.
+    # Log after the block that handles the error, because the log would append it.
     LOG.warning(
         "The store cannot be used yet; requests are answered with 503 until it can be. "
         "If it is new, run 'freezer-manage db sync'"
@@ -116,7 +116,7 @@ class SQLServerStore:
 
 @dataclass(frozen=True)
 class ElasticsearchStore:
-    """Indices of Elasticsearch or OpenSearch."""
+    """The indices on Elasticsearch or OpenSearch servers."""
 
     options: values.Elasticsearch
     max_values: int = MAX_VALUES

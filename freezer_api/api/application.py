@@ -51,7 +51,7 @@ class _Checks:
 
 @dataclass(frozen=True)
 class Application:
-    """Builds applications. ``resources`` have the names in the routes, ``offered`` is for ``GET /``."""
+    """Builds applications. ``resources``: by the names in routes. ``offered``: the paths that ``GET /`` lists."""
 
     resources: Mapping[str, object]
     enforcement: Enforcement
@@ -106,7 +106,7 @@ class Application:
 
     @staticmethod
     def _add(app: App, path: str, responders: Mapping[str, Responder]) -> None:
-        """Add a path. Methods without a responder are refused with 405, except OPTIONS."""
+        """Add the methods of a path. All others except OPTIONS are refused with 405."""
         methods = [*responders, "OPTIONS"]
         allow = ", ".join(methods)
 

@@ -20,7 +20,7 @@ _V1_ALONE = {
 def list_versions(offered: Collection[str], req: falcon.Request, resp: falcon.Response) -> None:
     """Respond to ``GET /``, without an identity. ``offered`` are the paths of the versions.
 
-    v1 alone is described as by releases that had no other version.
+    If only v1 is served, the response is that of releases that had no other version.
     """
     _require(req, falcon.MEDIA_JSON)
     newest_first = sorted(offered, reverse=True)

@@ -25,7 +25,7 @@ _SHORT = ("limit", "with_count", "all_projects")
 _IN_A_LINK = "%=+"
 
 MAX_LINK_SIZE = 2048
-"""Bytes. Proxies refuse responses whose headers exceed their buffers, of which nginx has 4 or 8 KiB by default."""
+"""Bytes of the header. Proxies refuse responses with larger headers than their buffers (nginx: 4 or 8 KiB)."""
 
 
 def parameter(req: falcon.Request, name: str) -> str | None:
@@ -98,7 +98,7 @@ def next_link(req: falcon.Request, position: Position) -> str:
 
     Above ``MAX_LINK_SIZE`` unknown parameters are omitted, then ``search``, which the client has to send again.
     """
-    # Escape characters that would end the link early.
+    # Escape characters that would end the URL within the header.
     parts = [part for part in req.query_string.split("&") if part]
     others = [(_name(part), quote(part, safe=_IN_A_LINK)) for part in parts if _name(part) not in _REPLACED]
     link = _link(req, (part for _, part in others), position)

@@ -12,7 +12,7 @@ LOG_INTERVAL = 60.0
 """Seconds between two log lines of one project."""
 
 MAX_PROJECTS = 1000
-"""Projects whose last log line is stored."""
+"""Maximum number of projects of which the time of the last log line is stored."""
 
 
 class RefusalLog:
@@ -35,6 +35,6 @@ class RefusalLog:
             self._last.pop(project_id, None)
             self._last[project_id] = now
             if len(self._last) > MAX_PROJECTS:
-                # The first key is the one with the oldest line.
+                # The first key is the project whose last line is the oldest.
                 del self._last[next(iter(self._last))]
         LOG.warning("Refused a request of project %s: %s", project_id, reason)

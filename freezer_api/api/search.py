@@ -15,7 +15,7 @@ from freezer_api.errors import Invalid, Malformed
 from freezer_api.repository import query as q
 
 MAX_CACHED_SIZE = 1024
-"""Bytes."""
+"""Maximum bytes of a search whose conversion is cached."""
 
 MAX_POLL_PAIRS = 10
 
@@ -33,7 +33,7 @@ def no_paths(_path: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """How a version of the API searches a kind.
+    """How a version of the API searches documents of a kind.
 
     ``hidden``: paths that it never shows. ``meanings``: the conditions for paths that it shows differently than
     stored. ``other_paths``: returns other paths at which the value of a path may be stored.
@@ -62,7 +62,7 @@ def search_of(kind: str, text: bytes, view: View, shown: q.Condition | None = No
     ``shown`` is the condition of documents whose ``ASIDE`` fields the caller may see, None for all documents; in
     the others a search treats these fields as missing.
     """
-    # Schedulers repeat the same searches.
+    # Cache the conversion, because schedulers repeat the same searches.
     read = _read_cached if len(text) <= MAX_CACHED_SIZE else _read
     return read(kind, text, view, shown)
 
@@ -94,7 +94,7 @@ class _Reader:
         return Search(conditions, next(self._texts(document), None), self._is_poll(document))
 
     def _is_poll(self, document: Document) -> bool:
-        """Return whether this is a scheduler's poll, which is cheap."""
+        """Return whether this is the poll of a scheduler. It takes little time, so no limit applies."""
         wanted, unwanted = (
             {name for item in document.get(part, []) for name in item} for part in ("match", "match_not")
         )

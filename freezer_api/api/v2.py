@@ -84,7 +84,7 @@ def _filled(path: str, default: Any) -> Meaning:
 
 
 def _status(value: Value) -> q.Condition:
-    """The condition for a value of :func:`freezer_api.documents.backups.status_of`."""
+    """Return the condition that :func:`freezer_api.documents.backups.status_of` returns the value."""
     stored, in_metadata = ("status",), ("backup_metadata.status",)
     others = [Value("string", status) for status in backups.STATUSES if status != backups.AVAILABLE]
     of_metadata: q.Condition = q.Is(in_metadata, value)

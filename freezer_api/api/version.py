@@ -13,12 +13,12 @@ from freezer_api.operations.scope import Scope
 from freezer_api.routes import Route
 
 Accept = Callable[[Document], Document]
-"""Validates a body, and returns its document or patch. Raises ``Invalid``."""
+"""A function that validates a body and returns its document or patch, or raises ``Invalid``."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """One version.
+    """One version of the API.
 
     ``prefix`` is the prefix of all ``routes``; ``home`` is the JSON home document. ``scope`` takes the caller and
     the project of the path, if any. ``shown`` converts a stored document, which it may modify, to the one in

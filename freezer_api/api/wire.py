@@ -27,7 +27,7 @@ NO_BODY = "Missing request body"
 
 
 def read_body(req: falcon.Request, max_size: int) -> bytes:
-    """Return the body without a byte order mark, or an empty one. The ``Content-Type`` does not matter."""
+    """Return the body without a byte order mark; empty if there is none. The ``Content-Type`` is ignored."""
     length = req.content_length
     if length is None and not (req.env.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in req.env):
         return b""
@@ -50,7 +50,7 @@ def read_body(req: falcon.Request, max_size: int) -> bytes:
 
 @dataclass
 class Exchange:
-    """One request and its response, for the resources."""
+    """One request and its response, as resources use them."""
 
     _req: falcon.Request
     _resp: falcon.Response
@@ -66,7 +66,7 @@ class Exchange:
 
     @property
     def delegator(self) -> Delegator | None:
-        """The caller with the token, None without Keystone's data of the token."""
+        """The caller with the token for delegation; None if Keystone did not validate the token."""
         token, about = self._req.env.get("HTTP_X_AUTH_TOKEN"), self._req.env.get("keystone.token_info")
         if not token or not about:
             return None
@@ -85,7 +85,7 @@ class Exchange:
         return parameters.flag(self._req, name)
 
     def _object(self) -> Document | None:
-        """Return the body's object, None without a body."""
+        """Return the object in the body; None if there is no body."""
         data = read_body(self._req, self.limits.max_body_size)
         if not data:
             return None
@@ -95,25 +95,25 @@ class Exchange:
         return value
 
     def body(self) -> Document:
-        """Return the body's object. Raises ``Invalid`` without a body."""
+        """Return the object in the body. Raises ``Invalid`` if there is no body."""
         body = self._object()
         if body is None:
             raise errors.Invalid(NO_BODY)
         return body
 
     def filled_body(self) -> Document:
-        """Return the body's object. Raises ``Invalid`` if it is missing or empty."""
+        """Return the object in the body. Raises ``Invalid`` if it is missing or empty."""
         body = self.body()
         if not body:
             raise errors.Invalid(NO_BODY)
         return body
 
     def body_or_empty(self) -> Document:
-        """Return the body's object, an empty one without a body."""
+        """Return the object in the body; an empty object if there is no body."""
         return self._object() or {}
 
     def request(self, format_error: str) -> Document:
-        """Return the body's object, which is not empty. Raises ``Invalid`` with this text."""
+        """Return the object in the body. Raises ``Invalid`` with this text if it is missing or empty."""
         data = read_body(self._req, self.limits.max_body_size)
         value = parse(data) if data else None
         if not value or not isinstance(value, dict):
@@ -122,7 +122,7 @@ class Exchange:
 
     @contextmanager
     def listing(self, kind: Kind, shown: Condition | None = None) -> Iterator[Query]:
-        """Yield the query of a list, and count the list of the caller's project until the context ends.
+        """Yield the query of a list, which is counted as a list of the caller's project until the context ends.
 
         A scheduler's poll is not counted. Errors of the request are raised after the check of the limit.
         ``shown`` is that of :func:`search_of`.
@@ -172,7 +172,7 @@ class Exchange:
         self._resp.status = falcon.HTTP_204
 
     def answer_page(self, kind: Kind, page: Page, items: Iterable[Stored] | None = None) -> None:
-        """Respond with a page. ``items`` replace its documents."""
+        """Respond with a page of documents, for which the response has ``items``."""
         shown = self.version.shown
         found = page.items if items is None else items
         body: Document = {kind.name: [shown(kind, stored.document) for stored in found]}
@@ -188,7 +188,7 @@ class Exchange:
 
 
 def new_id(id_: str) -> str:
-    """Return the id of a new document. Raises ``Invalid``."""
+    """Return the id of a new document. Raises ``Invalid`` if it is not a valid id."""
     if not is_id(id_):
         raise errors.Invalid("An id consists of 1 to 255 ASCII letters, digits, '_' and '-'")
     return id_

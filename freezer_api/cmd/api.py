@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``freezer-api``: the service in the foreground, until a signal."""
+"""``freezer-api``: run the service in the foreground until a signal."""
 
 import ipaddress
 import logging
@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Service(NamedTuple):
-    """The configured service: its address, a function that prints it, and the configuration of the server."""
+    """The configured service: its address, a function that prints the address, and the server's configuration."""
 
     host: str
     port: int
@@ -52,7 +52,7 @@ class _Service(NamedTuple):
 
 
 class _Reload:
-    """Build the service from the current files. If that fails, set up the log as before."""
+    """Build the service from the current files at a reload. If that fails, set up logging as before."""
 
     def __init__(self, arguments: Sequence[str], conf: cfg.ConfigOpts, service: _Service) -> None:
         self._arguments = arguments
@@ -141,7 +141,7 @@ def _announce(conf: cfg.ConfigOpts, store: stores.Store, address: str) -> None:
             f"No Keystone: tokens are not verified, and only this machine is served. Data is stored in {store}",
             f"Try: curl {scheme}://{address}/v1/jobs",
         ]
-    # The service starts even if stdout cannot be written to, such as a file on a full disk.
+    # Start even if stdout cannot be written, for example because it is a file on a full disk.
     with suppress(CommandError), printed():
         print(*lines, sep="\n")
 

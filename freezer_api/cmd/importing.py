@@ -24,7 +24,7 @@ KIND_NAMES = ("actions", "clients", "jobs", "sessions", "backups")
 """The kinds in the order of the import: documents are imported before those that refer to them."""
 
 CONFIGURED = "database"
-"""The argument that means the URL in ``[database] connection``."""
+"""The argument that stands for the URL in ``[database] connection``."""
 
 _CHOICES = [choice.value for choice in OnConflict]
 

@@ -69,7 +69,7 @@ _ARGUMENTS: list[cfg.Opt] = [
 _NO_COMMAND = "documents"
 
 MAX_LINES = 20
-"""Lines about clients that ``db sync`` prints."""
+"""Maximum number of lines about clients that ``db sync`` prints."""
 
 _IGNORED = ("host", "hosts", "port")
 
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf = cfg.CONF
     opts.register_stores(conf)
     conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
-    # `db show | head` ends silently.
+    # A pipe that is closed early, as by `db show | head`, is no failure.
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     signals.raise_on_signals()
     try:
@@ -191,7 +191,7 @@ def _remove(conf: cfg.ConfigOpts, admin: StoreAdmin) -> None:
 def _confirmed(conf: cfg.ConfigOpts, question: str) -> bool:
     if conf.yes:
         return True
-    # None if it was closed before the start.
+    # stdin is None if it was closed before the start.
     if sys.stdin is None or not sys.stdin.isatty():
         raise CommandError(f"{question} stdin is not a terminal: use --yes")
     answer = ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The output of commands."""
+"""Print the output of commands."""
 
 import sys
 from collections.abc import Iterator
@@ -13,10 +13,10 @@ def printed() -> Iterator[None]:
     """Flush stdout at the end of the block. Raises ``CommandError`` if that fails, as on a full disk."""
     try:
         yield
-        # None if it was closed before the process started.
+        # stdout is None if it was closed before the process started.
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        # Otherwise the process would try to write the buffered output again when it ends.
+        # Set stdout to None, because otherwise the process would try to write its buffer again at its end.
         sys.stdout = None
         raise CommandError(f"cannot write to stdout: {error.strerror}") from None

@@ -41,13 +41,13 @@ _ABOUT = (
 _GOOD = Result(Code.SUCCESS)
 
 _SCAN_TIMEOUT = 10
-"""Seconds in which a check reads documents."""
+"""Maximum seconds in which a check reads documents."""
 
 _MAX_LINES = 20
-"""Users in a result, and projects of each user."""
+"""Maximum number of users in a result, and of projects of each user."""
 
 _STATEMENT_FACTOR = 5
-"""Bytes of a request to the store for each byte of a document: the document, its index and escaped characters."""
+"""Maximum bytes in a request to the store for each byte of a document: document, index, escaped characters."""
 
 Check = Callable[["Checks"], Result]
 Scan = Callable[["Checks", Repository, Callable[[], bool]], Result]
@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _report_errors(check: Check) -> Check:
-    """Return the check with an error as its result."""
+    """Return the check, modified to return a failure if it raises an error."""
 
     def report(checks: "Checks") -> Result:
         try:
@@ -111,7 +111,7 @@ def _scan_store(scan: Scan) -> Check:
 
 
 class Checks(upgradecheck.UpgradeCommands):
-    """The checks, in their order."""
+    """The checks, in the order in which they are run."""
 
     def __init__(self, conf: cfg.ConfigOpts) -> None:
         self.conf = conf
@@ -189,7 +189,7 @@ class Checks(upgradecheck.UpgradeCommands):
     def _layout(self) -> Result:
         lines = self.admin().pending([kind.name for kind in KINDS])
         if self._is_embedded:
-            # The service creates and upgrades it at the start.
+            # The service creates and upgrades the embedded store at its start.
             return _GOOD
         return Result(Code.FAILURE, "; ".join([*lines, "run 'freezer-manage db sync'"])) if lines else _GOOD
 
@@ -269,7 +269,7 @@ def _listed(ids: Sequence[str]) -> str:
 
 
 def _warning(lines: Iterable[str]) -> Result:
-    """Return a warning with all lines, or success without lines."""
+    """Return a warning with all lines; success if there are none."""
     text = "; ".join(lines)
     return Result(Code.WARNING, text) if text else _GOOD
 

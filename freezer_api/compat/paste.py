@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The factories that paste files name.
+"""The factories that paste files load.
 
-The files in ``tests/compat/deployers`` name them by these paths, where modules re-export them:
+The files in ``tests/compat/deployers`` load them from these paths, where thin modules re-export them:
 
 =============================================================  ====================================================
 path                                                           paste files

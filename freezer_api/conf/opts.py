@@ -103,10 +103,12 @@ STANDALONE: list[cfg.Opt] = [
         default=False,
         help="Serve the embedded store without Keystone, on a loopback address only. For evaluation.",
     ),
-    cfg.StrOpt("data-dir", help="Directory of the embedded store. Defaults to the user's data directory."),
+    cfg.StrOpt(
+        "data-dir", help="Directory of the embedded store. Defaults to freezer-api in the user's data directory."
+    ),
     cfg.PortOpt("port", help="Port in standalone mode, 0 for a free port. Defaults to bind_port."),
 ]
-"""Options of the command line only."""
+"""Options that can be set only on the command line."""
 
 API: list[cfg.Opt] = [
     cfg.IntOpt(

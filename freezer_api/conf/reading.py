@@ -34,7 +34,7 @@ def read(
     directories: list[str],
     **about: Any,
 ) -> None:
-    """Read the command line and the files that it names, or those given here if it names none.
+    """Read the command line and the files that it lists; ``files`` and ``dirs`` if it lists none.
 
     ``common`` are the options that both may set. Raises ``ConfigurationError`` if a file cannot be read or a value
     of ``common`` is invalid; the library would end the process without naming the file.
@@ -51,7 +51,7 @@ def read(
 
 
 def _named(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the files and directories that the command line names; none if its own parser will refuse it."""
+    """Return the files and directories in the command line; none if the parser of the command will refuse it."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--config-file", action="append")
     parser.add_argument("--config-dir", action="append")
@@ -114,7 +114,7 @@ def _paths(files: Sequence[str], directories: Sequence[str]) -> Iterator[Path]:
         try:
             names = os.listdir(directory)
         except OSError as error:
-            # The library treats a directory that cannot be read as an empty one.
+            # oslo.config treats a directory that cannot be read as an empty one.
             raise ConfigurationError(
                 f"the configuration directory {directory} cannot be read: {error.strerror}"
             ) from None
@@ -124,7 +124,7 @@ def _paths(files: Sequence[str], directories: Sequence[str]) -> Iterator[Path]:
 def sections(path: Path) -> Mapping[str, Mapping[str, list[str]]]:
     """Return the values that a configuration file sets, by group and option. Raises ``ConfigurationError``.
 
-    The library lowers the letters of all groups but ``DEFAULT``.
+    oslo.config converts the names of all groups but ``DEFAULT`` to lower case.
     """
     written: dict[str, dict[str, list[str]]] = {}
     try:

@@ -11,10 +11,10 @@ from pathlib import Path
 from oslo_config import cfg
 
 NAMES = ("freezer.conf", "freezer-api.conf")
-"""An option in the second file wins over the same option in the first."""
+"""The names of the configuration files. An option in the second overrides the same option in the first."""
 
 _INSTALLED = Path("etc/freezer")
-"""The directory of the package's files, below one that the installer chooses."""
+"""The directory of the package's files, relative to the prefix of the installation."""
 
 
 def config_files() -> list[str]:
@@ -52,7 +52,7 @@ def find(conf: cfg.ConfigOpts, name: str) -> Path | None:
 
 @cache
 def _installed() -> list[Path]:
-    """Return the directories of the package's files: of an environment, as pip recorded them, of a source tree."""
+    """Return possible directories of the package's files: of an environment, of pip, of a source tree."""
     recorded = metadata.distribution("freezer-api").files or []
     laid = {Path(str(file.locate())).resolve().parent for file in recorded if file.parent.match(str(_INSTALLED))}
     return [Path(sys.prefix) / _INSTALLED, *sorted(laid), Path(__file__).parents[2] / _INSTALLED]

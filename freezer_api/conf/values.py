@@ -27,7 +27,7 @@ Group = TypeVar("Group")
 
 @dataclass(frozen=True)
 class CentralizedScheduler:
-    """``[centralized_scheduler]``."""
+    """The options in ``[centralized_scheduler]``."""
 
     enabled: bool
     enforce_trusts: bool
@@ -37,7 +37,7 @@ class CentralizedScheduler:
 
 @dataclass(frozen=True, kw_only=True)
 class Elasticsearch(Access):
-    """The group of the Elasticsearch store. ``source``: the option and the file that set the hosts."""
+    """The options of the Elasticsearch store. ``source``: the option and the file that set the hosts."""
 
     source: str
     index: str
@@ -50,7 +50,7 @@ class Elasticsearch(Access):
 
 @dataclass(frozen=True)
 class Database:
-    """``[database]``. ``source``: the option and the file that set the URL.
+    """The options in ``[database]``. ``source``: the option and the file that set the URL.
 
     ``kept``: number of connections that stay open, None for one for each thread.
     """
@@ -135,7 +135,7 @@ def parse_hosts(texts: Sequence[str], *, use_ssl: bool) -> tuple[tuple[str, ...]
         except ValueError:
             valid = False
         if not valid:
-            # The text may contain a password.
+            # Do not show the text, which may contain a password.
             raise ConfigurationError("invalid URL; expected a value such as https://es1.example.org:9200")
         if url.username is not None:
             credentials.add((unquote(url.username), unquote(url.password or "")))

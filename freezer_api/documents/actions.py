@@ -56,14 +56,14 @@ _STRICT: dict[str, Schema] = {
 }
 _STRICT_FIELDS = tuple(replace(field, schema=_STRICT.get(field.name, field.schema)) for field in DEFINITION_FIELDS)
 STRICT_DEFINITION = Field("freezer_action", fields=_STRICT_FIELDS, required=("action",))
-"""``freezer_action`` by the rules of v2: only values that agents know, and ``action`` is required."""
+"""``freezer_action`` as v2 accepts it: ``action`` is required, and only values that agents know are valid."""
 
 RETRY_FIELDS = (
     Field("mandatory", BOOLEAN, Index.BOOLEAN),
     Field("max_retries", INTEGER, Index.LONG),
     Field("max_retries_interval", INTEGER, Index.LONG),
 )
-"""The retries of an action, stored next to its definition."""
+"""The properties for retries of an action, stored next to its definition."""
 
 RETRY_DEFAULTS: Document = {"mandatory": False, "max_retries": 5, "max_retries_interval": 6}
 """The values that v2 stores and shows for missing keys."""
@@ -76,7 +76,7 @@ _ADDED = ("action_id", *_OWNERS, *RETRY_DEFAULTS)
 
 
 def sent(action: Document) -> Document:
-    """Return an action, or an item of a job, without the properties that the service adds."""
+    """Return an action, or an action of a job, without the properties that the service adds."""
     return dropped(action, _ADDED)
 
 
@@ -106,9 +106,9 @@ _NOT_DEFINITION = ("freezer_action", "action_id", *_OWNERS, *_RETRIES, "_version
 
 
 def accepted(body: Document) -> Document:
-    """Validate a body with a nested or flat definition, and return it without the service's own properties.
+    """Validate a body with a nested or flat definition. Return it without properties that only the service sets.
 
-    A null ``freezer_action`` or id is treated as absent.
+    A ``freezer_action`` or id that is null is treated as absent.
     """
     document = _checked(body, FORM)
     if "freezer_action" not in document and not definition_of(document):
@@ -117,7 +117,7 @@ def accepted(body: Document) -> Document:
 
 
 def strictly_accepted(body: Document) -> Document:
-    """:func:`accepted` by the rules of v2: the definition is nested, and missing retries get their defaults."""
+    """Validate a body as v2 does: the definition has to be nested, and missing retries get their defaults."""
     return {**RETRY_DEFAULTS, **_checked(body, STRICT_FORM)}
 
 
@@ -173,15 +173,15 @@ def _significant(definition: Document) -> Document:
 
 
 def library_entry(item: Document) -> Document:
-    """Return the action to create for a job's item, without id and owner."""
+    """Return the action of the library to create for an action of a job, without id and owner."""
     return {key: item[key] for key in ("freezer_action", *_RETRIES) if key in item}
 
 
 def completed_item(item: Document, action: Document) -> Document:
-    """Return a job's item that only names an action, with the definition and retries of that action."""
+    """Return an action of a job that has only an id, completed by the definition and retries of that action."""
     return {**with_retries(item, action), "freezer_action": definition_of(action)}
 
 
 def with_retries(item: Document, source: Document) -> Document:
-    """Return a job's item with the retries of ``source`` for missing ones."""
+    """Return an action of a job in which missing retries are those of ``source``."""
     return {**{key: source[key] for key in _RETRIES if key in source}, **item}

@@ -64,7 +64,7 @@ PATCH_FORM = Form((_STATUS, Field("backup_metadata", {"type": "object"})))
 CHANGED_FORM = Form(METADATA_FIELDS)
 
 _NOT_METADATA = ("status", "backup_id", "user_id", "user_name", "project_id", "_version")
-"""Keys of a flat PATCH that are not metadata."""
+"""Keys that are not metadata in a PATCH whose body has the metadata at its root."""
 
 
 def checked(metadata: Document, form: Form = FORM) -> Document:
@@ -77,12 +77,12 @@ def checked(metadata: Document, form: Form = FORM) -> Document:
 
 
 def reported(metadata: Document) -> Document:
-    """Return the backup for a v1 body, without id and owner."""
+    """Return the document for the body of a v1 POST, without id and owner."""
     return {"backup_metadata": checked(metadata)}
 
 
 def reported_with_status(body: Document) -> Document:
-    """Return the backup for a v2 body: ``status`` is moved out of the metadata."""
+    """Return the document for the body of a v2 POST: ``status`` is moved out of the metadata."""
     checked(body, STATUS_FORM)
     status = body.get("status", AVAILABLE)
     form = LENIENT_FORM if status in LENIENT else FORM
@@ -90,7 +90,7 @@ def reported_with_status(body: Document) -> Document:
 
 
 def status_of(backup: Document) -> str:
-    """Return the status. Backups of v1 have none of their own, but may have a valid one in the metadata."""
+    """Return the status. A backup of v1 has no property ``status``, but its metadata may contain a valid one."""
     stored = backup.get("status") or object_at(backup, "backup_metadata").get("status")
     return next((status for status in STATUSES if status == stored), AVAILABLE)
 
@@ -109,7 +109,7 @@ def patch_of(body: Document) -> Document:
 def patched(backup: Document, patch: Document) -> Document:
     """Merge the patch into the backup. Raises ``Invalid`` if a changed metadata value is invalid.
 
-    Unchanged values are not checked: a required property that is absent or null may stay so.
+    Unchanged values are not checked: a required property that is absent or null may remain absent or null.
     """
     status = patch.get("status", status_of(backup))
     old, new = object_at(backup, "backup_metadata"), patch["backup_metadata"]

@@ -34,7 +34,7 @@ _NEEDS = (
     ("supported_storages", "storage", ("storage",)),
     ("supported_engines", "engine", ("engine", "engine_name")),
 )
-"""The list of the client, its name in messages, and the keys of a definition whose values must be in it."""
+"""For each capability: the property of the client, its name in messages, and the keys of a definition to check."""
 
 EVERYWHERE = "all_projects"
 """The ``reach`` of a central client."""
@@ -88,7 +88,7 @@ def is_central(document: Document) -> bool:
 
 
 def announced_again(document: Document, client: Document) -> Document:
-    """Return the client after another registration, which may change its description and capabilities."""
+    """Return the client after a repeated registration, which may change its description and capabilities."""
     new = {name: client[name] for name in ("description", *CAPABILITIES) if name in client}
     return {**document, "client": {**document["client"], **new}}
 
@@ -99,7 +99,7 @@ def made_central(document: Document) -> Document:
 
 
 def patch_of(body: Document) -> Document:
-    """Validate a PATCH, bare or under the key ``client``, and return its changes below ``client``."""
+    """Validate a PATCH, whose body may have the key ``client`` at its root. Return it below ``client``."""
     wrapped = body.get("client")
     bare = {**dropped(body, ("client",)), **wrapped} if isinstance(wrapped, dict) else body
     patch = dropped(bare, ("client_id", "uuid", "is_central", "_version", *CLIENTS.server_names))
@@ -110,7 +110,7 @@ def patch_of(body: Document) -> Document:
 def check_capabilities(client: Document, definitions: list[Document]) -> None:
     """Raise ``Unprocessable`` if a definition has a value that is not in the client's list.
 
-    A missing or empty list supports everything; unset and empty values are not checked.
+    A client with a missing or empty list supports everything. Absent and empty values are not checked.
     """
     for announced, word, keys in _NEEDS:
         supported = client.get(announced)

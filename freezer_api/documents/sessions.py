@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sessions: jobs that start together. The state machine of a run, and membership.
+"""Sessions of jobs that start together: the state machine of their runs, and membership.
 
-A run begins when the start of a member increments ``session_tag``, and ends when every member has ended it. The
-entries of members that have not joined the current run are of an earlier one: ``EARLIER`` lists these members.
+A run begins when the start of a member increments ``session_tag``, and ends when every member has ended it.
+``EARLIER`` lists the members that have not joined the current run: their entries are those of an earlier run.
 """
 
 from collections.abc import Collection
@@ -29,13 +29,13 @@ from freezer_api.documents.validation import Form
 from freezer_api.errors import Invalid
 
 DEFAULT_HOLD_OFF = 30
-"""Seconds; the default hold-off of new sessions."""
+"""The default hold-off of new sessions, in seconds."""
 STORED_HOLD_OFF = 60
-"""Seconds; the hold-off of stored sessions that have none."""
+"""The hold-off of stored sessions without one, in seconds."""
 NEVER_STARTED = 0
-"""The maximum ``time_start`` of a session that has never started."""
+"""A session whose ``time_start`` is not above this has never started."""
 MAX_CLOCK_DIFFERENCE = 300
-"""Seconds that ``time_start`` may be in the future, as clocks of processes differ or step back."""
+"""Seconds that ``time_start`` may be in the future, because clocks of processes differ or are set back."""
 EARLIER = "_earlier"
 """The ids of members that have not joined the current run; never shown."""
 RUNNING = "running"
@@ -110,7 +110,7 @@ class Start(NamedTuple):
 
 
 class End(NamedTuple):
-    """The end of a member with ``result``, one of ``RESULTS``, in the run ``current_tag``."""
+    """The end of a member in the run ``current_tag`` with ``result``, one of ``RESULTS``."""
 
     job_id: str
     result: str
@@ -136,7 +136,7 @@ def replacement(body: Document, old: Document | None = None, form: Form = REPLAC
 
 
 def patch_of(body: Document) -> Document:
-    """Validate a PATCH, and return it without the service's own properties and without a list of ``jobs``."""
+    """Validate a PATCH. Return it without properties that only the service sets and without a list in ``jobs``."""
     patch = dropped(body, _DROPPED)
     if isinstance(patch.get("jobs"), list):
         del patch["jobs"]
@@ -162,7 +162,7 @@ def _integer_at(session: Document, name: str, default: int) -> int:
 def with_member(session: Document, job: Document) -> Document:
     """Return the session with a new or updated entry of the job.
 
-    A job that had completed before it joined has not joined the current run.
+    A job that was completed before it became a member does not join the current run.
     """
     job_id, schedule = job["job_id"], object_at(job, "job_schedule")
     seen = {key: schedule.get(key, "") for key in ("status", "result", "time_started", "time_ended")}
@@ -189,7 +189,7 @@ def retriggers(old: Document, new: Document) -> bool:
 
 
 def started(session: Document, request: Start, now: int) -> tuple[Document, str]:
-    """Return the session after a member's start, and the answer; ``now`` in epoch seconds.
+    """Return the session after a member's start, and the result for the response. ``now``: epoch seconds.
 
     After the hold-off window a start with the current tag begins a new run, and one with an older tag is out of
     sync. Within the window a start with the current tag is held off, and one with an older tag joins the run.
@@ -229,10 +229,10 @@ def _joined_run(session: Document, job_id: str, now: int) -> Document:
 
 
 def ended(session: Document, request: End, now: int) -> Document:
-    """Return the session after a member's end at ``now`` (epoch seconds). Raises ``Invalid`` for other jobs.
+    """Return the session after a member's end at ``now`` (epoch seconds). Raises ``Invalid`` if it is no member.
 
-    A member that joined the current run ends it with any tag, another one only with the current tag: the late end
-    of an earlier run does not affect the current one.
+    A member of the current run ends it with any tag, another member only with the current tag: the late end of an
+    earlier run does not affect the current one.
     """
     job_id, entries = request.job_id, members(session)
     _check_member(session, job_id)
@@ -274,7 +274,7 @@ BAD_ACTION = "Bad action request format"
 
 
 def action_of(body: Document) -> Start | End:
-    """Return the session action of a body, which has one key, ``start`` or ``end``."""
+    """Return the session action in a body, whose only key is ``start`` or ``end``."""
     if len(body) != 1:
         raise Invalid(BAD_ACTION)
     ((name, parameters),) = body.items()

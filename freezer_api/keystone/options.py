@@ -18,12 +18,12 @@ _OLD_NAMES = [option.name for option in obsolete.OPTIONS if option.group == GROU
 """Names that deployers' files still contain, but the middleware no longer accepts."""
 
 _DEFAULTS = {
-    # A request must not wait longer for Keystone than its caller waits for the response.
+    # Short timeouts, because the caller waits for the response meanwhile.
     "http_connect_timeout": 4,
     "http_request_max_retries": 1,
     # The default differs between releases. If false, any user's token is accepted as a service token.
     "service_token_roles_required": True,
-    # The type in the catalog. Without it, application credentials with access rules are always refused.
+    # The service type in the catalog. Without it, application credentials with access rules are always refused.
     "service_type": "backup",
 }
 """Defaults that differ from those of the middleware."""
@@ -31,7 +31,7 @@ _DEFAULTS = {
 
 def set_defaults() -> None:
     """Set the defaults of this service for the sample configuration file."""
-    # Public functions of the middleware return copies of the options, which the generator of the sample ignores.
+    # Change the options themselves: public functions of the middleware return copies, which are not used.
     for _, options in auth_token_opts.auth_token_opts:
         cfg.set_defaults(options, **_DEFAULTS)
 
@@ -57,7 +57,7 @@ def _translated(conf: cfg.ConfigOpts) -> dict[str, Any]:
     if "admin_user" in old and not group.auth_type:
         conf.register_opts(loading.get_auth_plugin_conf_options("password"), group=GROUP)
         translated |= _password_plugin(old)
-    # oslo.config substitutes $ in defaults.
+    # Escape $, which oslo.config substitutes in defaults.
     return {name: value.replace("$", "$$") for name, value in translated.items()}
 
 

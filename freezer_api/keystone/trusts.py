@@ -25,23 +25,23 @@ from freezer_api.operations.job_trusts import Delegator, Trust, Trusts
 LOG = logging.getLogger(__name__)
 
 REQUEST_TIMEOUT = 8
-"""Seconds for each request to Keystone, while the caller waits for the response."""
+"""Timeout in seconds of each request to Keystone, during which the caller waits for the response."""
 
 _NO_TRUSTEE = "Cannot deduce trustee user from auth_section"
 _REFUSED = "Keystone refuses a trust from the caller to the central scheduler"
 _UNAVAILABLE = "The identity service is not available, try again later"
 
 Role = Mapping[str, str]
-"""``id`` or ``name`` of a role."""
+"""A role, by its ``id`` or its ``name``."""
 
 
 def create_trusts(conf: cfg.ConfigOpts, options: CentralizedScheduler) -> Trusts | None:
-    """Return the trusts of the Keystone in ``[keystone_authtoken]``, None if the options disable them."""
+    """Return the client for trusts of the Keystone in ``[keystone_authtoken]``; None if trusts are disabled."""
     return KeystoneTrusts(conf, options) if options.enabled else None
 
 
 class KeystoneTrusts:
-    """Trusts of one Keystone. The account is loaded when a trust is first needed."""
+    """Creates and revokes trusts in Keystone. The trustee's account is loaded when a trust is first needed."""
 
     def __init__(self, conf: cfg.ConfigOpts, options: CentralizedScheduler) -> None:
         self._conf = conf
@@ -135,7 +135,7 @@ class KeystoneTrusts:
 
 
 def _identity(session: Session, plugin: BaseAuthPlugin) -> Adapter:
-    # The URL that the operator set for requests of this service, not that of the catalog.
+    # Use the URL that the operator set for requests of this service, not that of the catalog.
     interface: Any = AUTH_INTERFACE
     return Adapter(session, auth=plugin, interface=interface, version="3")
 
@@ -143,7 +143,7 @@ def _identity(session: Session, plugin: BaseAuthPlugin) -> Adapter:
 def _find_usable(adapter: Adapter, wanted: Mapping[str, str], roles: list[Role]) -> Iterator[Any]:
     """Return the trusts that delegate these roles without limits.
 
-    Keystone filters its list by the trustor alone, and leaves out the roles.
+    Keystone's list can be filtered by the trustor only, and does not contain the roles.
     """
     query = {"trustor_user_id": wanted["trustor_user_id"]}
     for trust in adapter.get("/OS-TRUST/trusts", params=query).json()["trusts"]:

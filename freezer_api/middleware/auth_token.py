@@ -39,7 +39,7 @@ def _check_auth_type(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
     """Refuse a filter without an account: the middleware would start, and fail at each request."""
     group = settings.get("auth_section") or conf[options.GROUP].auth_section or options.GROUP
     conf.register_opts(loading.get_auth_common_conf_options(), group=group)
-    # The middleware accepts the old name in a paste file, too.
+    # The middleware also accepts the old name of the option in a paste file.
     if not (settings.get("auth_type") or settings.get("auth_plugin") or conf[group].auth_type):
         raise reading.option_error(
             conf, group, "auth_type", "must be set, usually to password: the authtoken filter needs an account"
@@ -49,7 +49,7 @@ def _check_auth_type(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
 def _check_packages(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> None:
     """Refuse settings whose package is missing: the middleware would start, and fail at each request."""
     value = {**conf[options.GROUP], **settings}
-    # Older releases have neither option.
+    # Older releases of the middleware have neither option.
     binary = any(_is_true(value.get(name)) for name in ("memcache_sasl_enabled", "memcache_tls_enabled"))
     servers = ("bmemcached", "python-binary-memcached") if binary else ("memcache", "python-memcached")
     needed = {
@@ -72,7 +72,7 @@ def _is_true(value: object) -> bool:
 def loses_audit_events(conf: cfg.ConfigOpts, settings: Mapping[str, Any]) -> bool:
     """Return whether the ``audit`` filter is to send events but oslo.messaging is not installed.
 
-    The filter then only logs them, and does not report that.
+    The filter then only logs the events, and does not report that.
     """
     from keystonemiddleware import audit
 

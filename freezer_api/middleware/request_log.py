@@ -61,7 +61,7 @@ class LogContext(RequestContext):
     """The values of the current request for oslo.log, looked up when a line is written."""
 
     def __init__(self, environ: WSGIEnvironment) -> None:
-        # Without super().__init__(), which copies thirty attributes: most requests log one line only.
+        # Do not call super().__init__(), which copies thirty attributes, although most requests log only one line.
         self._environ = environ
         self.update_store()
 
@@ -89,7 +89,7 @@ _NO_REQUEST = LogContext({})
 def _request_id(sent: str | None) -> str:
     if sent is not None and _REQUEST_ID.fullmatch(sent):
         return sent if sent.startswith("req-") else f"req-{sent}"
-    # A version 4 UUID. It has to be unique, but may be guessed, so no system call is needed.
+    # A random UUID (version 4). It only has to be unique, so the fast random generator is sufficient.
     digits = f"{random.getrandbits(128):032x}"
     return f"req-{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
@@ -114,5 +114,5 @@ def _log(environ: WSGIEnvironment, status: str, request_id: str, seconds: float)
         environ.get("HTTP_X_USER_ID", "-"),
         environ.get("HTTP_X_PROJECT_ID", "-"),
     )
-    # makeRecord instead of LOG.info: the position in the code is not needed, and finding it is slow.
+    # Call makeRecord in place of LOG.info, which determines the position in the code and is slow.
     LOG.handle(LOG.makeRecord(LOG.name, logging.INFO, __file__, 0, _LINE, values, None))

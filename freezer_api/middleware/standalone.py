@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identity without Keystone: the token contains the identity and is accepted without verification.
 
-For standalone mode, and for pipelines without the auth-token middleware, which it replaces; it sets the same
-headers. Only requests that a program on this machine sends to a loopback address are served.
+This module is used in standalone mode, and in pipelines without the auth-token middleware. It sets the same
+headers as that middleware. Only requests that a program on this machine sends to a loopback address are served.
 """
 
 import ipaddress

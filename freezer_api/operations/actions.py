@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operations on actions, the library for the actions of jobs."""
+"""Operations on the library of actions, which jobs copy."""
 
 from freezer_api.documents import actions
 from freezer_api.documents.fields import Document

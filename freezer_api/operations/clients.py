@@ -66,7 +66,7 @@ class Clients(DocumentOperations):
         return {"client": {**client, "uuid": client.get("uuid") or self._new_id()}}
 
     def announce(self, scope: Scope, client: Document) -> Stored:
-        """Create a client of a project, or update the description of a known one.
+        """Create a client in a project, or update the description and capabilities of an existing one.
 
         A client with ``is_central`` becomes the only central one of its id. Raises ``AlreadyExists`` if another
         project has one.
@@ -90,7 +90,7 @@ class Clients(DocumentOperations):
     def _check_not_central(self, scope: Scope, client_id: str) -> None:
         """Raise ``AlreadyExists`` if any project has a central client of this id.
 
-        It is a ``Conflict`` if it belongs to the same project: it was created after v2 searched for it.
+        Raise ``Conflict`` if it belongs to the same project: then it was created after the search for it.
         """
         central = self._lookup.central(client_id)
         if central is None:

@@ -22,7 +22,7 @@ _OF_USER, _OF_PROJECT, _CENTRAL = 1, 2, 3
 
 
 def _strength(stored: Stored) -> int:
-    """Return which of two clients is kept, the one with the higher value: central, v2, v1, older keys."""
+    """Return a value for comparison. The client with the higher value is kept: central, v2, v1, older keys."""
     document = stored.document
     if is_central(document):
         return _CENTRAL

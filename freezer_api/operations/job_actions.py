@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The actions of a job: copied from and into the caller's library.
+"""The actions of a job, which are copied from the caller's library and added to it.
 
-First all items are *planned*, which only reads; the library is written after all checks of the job.
+First all actions of the job are *planned*, which only reads. The library is written after all checks of the job.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -36,7 +36,7 @@ class JobActions:
         self._limits = limits
 
     def plan(self, scope: Scope, items: list[Document], room: int | None = None) -> Plan:
-        """Return every item with its definition and the id of its action.
+        """Return the plan: every action of the job with its definition and its id.
 
         An unknown id with a definition is kept. An id whose stored action has another owner or another definition
         is replaced by a new id. Raises ``Unprocessable`` if an item only names an action that the scope does not

@@ -176,7 +176,7 @@ class Jobs(DocumentOperations):
         return self._lookup.are_of(scope, caller.project_id or "")
 
     def without_hidden_processes(self, scope: Scope, caller: Caller, found: Iterable[Stored]) -> list[Stored]:
-        """Return the jobs without the process ids of clients of other projects."""
+        """Return the jobs without process ids on clients of other projects."""
         is_own: dict[str, bool] = {}
 
         def shown(stored: Stored) -> Stored:

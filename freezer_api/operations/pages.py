@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of bounded size."""
+"""Limit the size of the pages of a list."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from freezer_api.repository.protocol import Page, Repository, Stored
 from freezer_api.repository.query import Query
 
 MIN_DOCUMENTS = 10
-"""Schedulers take a page with fewer documents for the last one."""
+"""A page with fewer documents is the last one for schedulers."""
 
 BATCH_SIZE = 50
 """Documents that are read at once, before their size is known."""

@@ -52,7 +52,7 @@ class Sessions(DocumentOperations):
         return stored
 
     def patch(self, scope: Scope, session_id: str, patch: Document) -> Stored:
-        """Merge a patch. Member jobs get a changed schedule first, so that a retry after a crash completes it."""
+        """Merge a patch. Member jobs get a changed schedule first, so that a repeated request completes it."""
         stored = self._documents.patch(
             scope,
             session_id,
@@ -95,7 +95,7 @@ class Sessions(DocumentOperations):
         try:
             session = self._documents.rewrite(scope, session_id, change).document
         except Invalid:
-            # The join of the job may have been interrupted.
+            # Complete the join of the job, which may have been interrupted.
             before = self._documents.get(scope, session_id).document
             if not self._membership.complete_member(scope, before, request.job_id):
                 raise

@@ -25,7 +25,7 @@ RELOAD_INTERVAL = 4.0
 """Seconds after which a changed policy file takes effect at the latest."""
 
 MAX_DECISIONS = 10_000
-"""Decisions in the cache."""
+"""Maximum number of decisions in the cache."""
 
 _CREDENTIALS = ("user_id", "project_id", "domain_id", "user_domain_id", "project_domain_id", "system_scope")
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Ask = Callable[[str], bool]
-"""Ask the operator a question. Return whether the answer is yes."""
+"""A function that asks the operator a question and returns whether the answer is yes."""
 
 
 class Foreign(NamedTuple):
-    """An addition to the store that this service did not create. ``breaks``: requests fail with it."""
+    """An addition to the store that this service did not create. ``breaks``: it makes requests fail."""
 
     text: str
     breaks: bool
@@ -23,7 +23,7 @@ class StoreAdmin(Protocol):
         ...
 
     def shortcomings(self) -> list[str]:
-        """Return the settings that the store cannot fulfil, one line each."""
+        """Return a line for each setting that the store cannot fulfil."""
         ...
 
     def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
@@ -31,19 +31,19 @@ class StoreAdmin(Protocol):
         ...
 
     def size_limits(self) -> dict[str, int]:
-        """Return the store's limits of a request in bytes, by the names of its options."""
+        """Return the limits of the store for a request, in bytes, by the names of the store's options."""
         ...
 
     def sync(self, kinds: Sequence[str], erase: Ask) -> None:
         """Create or upgrade the indices or tables of these kinds without loss of documents.
 
-        An index of another origin that has the name is removed if ``erase`` returns true. The service and other
-        processes may run meanwhile, and an interrupted run can be repeated.
+        An index of this name that another program created is removed if ``erase`` returns true. The service and
+        other processes may run meanwhile, and an interrupted run can be repeated.
         """
         ...
 
     def notes(self) -> list[str]:
-        """Return remarks for the operator after :meth:`sync`, one line each."""
+        """Return a line for each remark to the operator after :meth:`sync`."""
         ...
 
     def remove(self, kinds: Sequence[str], *, test_only: bool = False) -> list[str]:

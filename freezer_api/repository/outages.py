@@ -18,10 +18,10 @@ from freezer_api.errors import Unavailable
 LOG = logging.getLogger(__name__)
 
 EVERYWHERE = ""
-"""The place in an outage of the whole store."""
+"""The place of an outage that affects the whole store."""
 
 READING, WRITING, CHECKING = "reading", "writing", "the health check"
-"""Places of a SQL store, which may refuse writes but answer reads."""
+"""Places of outages in a SQL store, which may refuse writes but answer reads."""
 
 PROBE_TIMEOUT = 1.0
 """Seconds that a call may take during an outage."""
@@ -37,7 +37,7 @@ _FAST = 0.5
 
 
 class _Request:
-    """The deadline of the slow calls of one request. ``end`` is None while no call was slow.
+    """The deadline that slow calls of one request share. ``end`` is None until a call was slow.
 
     ``waited``: seconds that the request waited for a thread.
     """
@@ -53,9 +53,9 @@ _REQUEST: ContextVar[_Request | None] = ContextVar("request", default=None)
 
 @contextmanager
 def one_request(waited: float = 0.0) -> Iterator[None]:
-    """Let the calls of this thread share one deadline as soon as one of them is slow.
+    """Let the calls of this thread to the store share one deadline as soon as one of them is slow.
 
-    A quick call ends that, as a request may make thousands of them. If the request ``waited`` seconds for a
+    A quick call resets it, because a request may make thousands of them. If the request ``waited`` seconds for a
     thread, the limit of each call is reduced by as much, at most by half. So the client gets its response in time,
     and the outage is detected earlier for the requests that are queued.
     """
@@ -112,7 +112,7 @@ class Outages:
                 yield call
             return
         request = _REQUEST.get()
-        # A request that was queued must not wait again.
+        # A request that has already waited for a thread must not wait again.
         waited = 0.0 if request is None else request.waited
         if not self._probing.acquire(timeout=max(0.0, PROBE_WAIT_TIMEOUT - waited)):
             raise Unavailable

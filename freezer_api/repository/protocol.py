@@ -3,7 +3,7 @@
 
 * A write that returned is durable: it survives ``kill -9`` and a power cut. A write that raised changed nothing,
   unless it raised :class:`~freezer_api.errors.Unavailable`: then it may or may not have happened.
-* Read your writes: every later ``get`` and ``search`` of any process sees a write that returned.
+* A write that returned is visible to every later ``get`` and ``search`` of any process.
 * A document is returned unchanged, whatever its keys and values.
 * Documents are not merged. A change reads the document, modifies it and replaces it only if its token is still
   current. Of two changes to the same version, one raises ``Conflict``.
@@ -45,7 +45,7 @@ class Original(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Documents of a search, in its order.
+    """A page of the documents that a search found, in order.
 
     ``next``: the position from which another search continues, None at the end. ``total``: the number of documents
     that meet the conditions, regardless of limit, offset and position; None unless it was requested.
@@ -79,12 +79,12 @@ class Repository(Protocol):
         ...
 
     def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
-        """Store documents of another store, and return for each whether its key was free.
+        """Store documents of another store. Return for each whether it was stored: whether its key was free.
 
-        A document whose key is taken, also by another of them, is left out. Lists are in the order of the times of
-        creation, then of the keys. Each document is stored whole or not at all. After an error any of them may
-        exist, and a repeated call completes the work. A document that was deleted and is restored may get a token
-        that it had before.
+        A document is omitted if its key is taken, also by another of these documents. Lists are in the order of
+        the times of creation, then of the keys. Each document is stored whole or not at all. After an error any of
+        them may exist, and a repeated call completes the work. A document that was deleted and is restored may get
+        a token that it had before.
         """
         ...
 
@@ -112,7 +112,7 @@ class Repository(Protocol):
         ...
 
     def check(self) -> None:
-        """Raise unless the store is available and its layout is current."""
+        """Raise ``Unavailable`` unless the store is available and has the layout of this release."""
         ...
 
     def close(self) -> None:

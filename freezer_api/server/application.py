@@ -31,17 +31,17 @@ class ServerConfig:
     close: Callable[[], None]
     """Closes the store, at the end of a worker or after a reload."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """gunicorn's settings."""
+    """gunicorn's settings, by name."""
     request_head_timeout: float = 5
-    """Seconds."""
+    """Seconds in which the request line and all headers have to arrive."""
     request_body_timeout: float = 60
-    """Seconds."""
+    """Seconds in which the body of a request has to arrive."""
     max_body_size: int = 1024 * 1024
-    """Bytes; larger bodies are not received before the application is called."""
+    """Bytes. The application is called before a larger body is received."""
 
 
 class Server(BaseApplication):  # type: ignore[misc]
-    """Serve on ``listener``, and close it at the end.
+    """Serves on the socket ``listener``, and closes it at the end.
 
     The arbiter calls ``on_ready`` once it handles signals, and ``build`` on SIGHUP for the new configuration.
     """
@@ -54,7 +54,7 @@ class Server(BaseApplication):  # type: ignore[misc]
         on_ready: Callable[[], None] = lambda: None,
         build: Callable[[], ServerConfig] | None = None,
     ) -> None:
-        # gunicorn closes the descriptor itself.
+        # Detach the descriptor, because gunicorn closes it itself.
         self._descriptor = listener.detach()
         self.config = config
         self._build = build or (lambda: config)
@@ -68,7 +68,7 @@ class Server(BaseApplication):  # type: ignore[misc]
             "worker_class": Worker,
             "logger_class": Log,
             "proc_name": "freezer-api",
-            # A socket for commands to the arbiter, which the service does not use.
+            # Do not open the socket for commands to the arbiter, which the service does not use.
             "control_socket_disable": True,
         }
         for name, value in settings.items():
@@ -104,7 +104,7 @@ def listen(host: str, port: int, backlog: int = 2048) -> socket.socket:
         both = address[0] == "::" and socket.has_dualstack_ipv6()
         return socket.create_server(address[:2], family=family, backlog=backlog, dualstack_ipv6=both)
     except OSError as error:
-        # Python appends the address to the message.
+        # Remove the address that Python appends to the message.
         reason = str(error.strerror).partition(" (while ")[0]
         raise CommandError(f"cannot listen on {format_address(host, port)}: {reason}") from None
 

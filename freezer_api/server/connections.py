@@ -24,7 +24,7 @@ MAX_HEAD_SIZE = 64 * 1024
 """Bytes of a request line and all headers; larger heads are refused with 431."""
 
 RECEIVE_SIZE = 64 * 1024
-"""Bytes that are read at once."""
+"""Maximum bytes of one read from a socket."""
 
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -48,7 +48,7 @@ class _Socket:
         """Do nothing: gunicorn would make the socket blocking."""
 
     def settimeout(self, _seconds: float | None) -> None:
-        """Do nothing, for the same reason."""
+        """Do nothing: gunicorn would make the socket blocking."""
 
     def sendall(self, data: bytes) -> None:
         self.unsent.append(memoryview(data))
@@ -59,7 +59,7 @@ class _Socket:
         return len(data)
 
     def flush(self) -> None:
-        """Send as much as the client takes."""
+        """Send as much as the socket accepts without blocking."""
         with suppress(*WOULD_BLOCK):
             while self.unsent:
                 sent = self._client.send(self.unsent[0])
@@ -166,16 +166,16 @@ class Connection(TConn):  # type: ignore[misc]
                 client,
                 server_side=True,
                 suppress_ragged_eofs=cfg.suppress_ragged_eofs,
-                # The first read does the handshake, without blocking.
+                # The TLS handshake is done by the first read, without blocking.
                 do_handshake_on_connect=False,
             )
         self.sock = _Socket(client, self)
         self.parser = _Parser(cfg, self.sock, address)
-        # gunicorn would wait for the client if it were false.
+        # Always true, because otherwise gunicorn would wait for the client in a thread.
         self.initialized = True
         self.expire: Callable[[Connection], None] = lambda _: None
         self.is_watched = False
-        """Whether it is registered with the poller."""
+        """Whether the connection is registered with the poller."""
         self.keep = False
         self.begun = 0.0
         """Monotonic time at which the request was handed to a thread."""
@@ -213,7 +213,7 @@ class Connection(TConn):  # type: ignore[misc]
                 raise ConnectionAbortedError
             self.parser.unreader.ended = not data
             self._feed(data)
-            # The rest of a TLS record does not make the socket readable.
+            # Read until nothing is left, because the rest of a TLS record does not make the socket readable.
             pending = bool(data) and self._has_pending_record()
 
     def _has_pending_record(self) -> bool:

@@ -27,7 +27,7 @@ _REFUSED = {
     **dict.fromkeys(("http_protocols", "http2_cleartext", "protocol"), "the service supports HTTP/1.1 only"),
     **{setting.name: "set the options of [ssl] instead" for setting in KNOWN_SETTINGS if setting.section == "SSL"},
 }
-"""Settings that operators cannot set by gunicorn's name, and the reason."""
+"""Settings of gunicorn that are refused in ``[gunicorn]``, with the reason."""
 
 
 def register(conf: cfg.ConfigOpts) -> None:
@@ -48,7 +48,7 @@ def server_settings(conf: cfg.ConfigOpts) -> dict[str, Any]:
         "limit_request_line": 8190,
         # gunicorn's default with the path in place of the request line, whose query string may hold secrets.
         "access_log_format": '%(h)s %(l)s %(u)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(b)s "%(f)s" "%(a)s"',
-        # oslo_middleware decides which proxies are trusted.
+        # Trust no proxy here, because oslo_middleware decides which proxies are trusted.
         "forwarded_allow_ips": "",
         **_tls(conf),
     }
@@ -86,7 +86,7 @@ def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
     context = _context(conf)
     return {
         "certfile": given.cert_file,
-        # gunicorn would read the files for every connection.
+        # Create the TLS context once, because gunicorn would read the files for every connection.
         "ssl_context": lambda _config, _default: context,
     }
 

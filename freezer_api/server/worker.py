@@ -33,7 +33,7 @@ _STATUS: dict[type[Exception], str] = {
     http_errors.UnsupportedTransferCoding: "501 Not Implemented",
     ssl.SSLError: "403 Forbidden",
 }
-"""The status of errors of a request that are not 400, as in gunicorn."""
+"""The status of errors in a request for which gunicorn does not answer 400."""
 _APPLICATION_ERRORS = (
     http_errors.ConfigurationProblem,
     http_errors.InvalidResponseHeader,
@@ -41,13 +41,13 @@ _APPLICATION_ERRORS = (
 )
 
 HEALTH_THREADS = 2
-"""Threads that serve only ``/healthcheck``."""
+"""Number of threads that serve only ``/healthcheck``."""
 
 SMALL_BODY_SIZE = 64 * 1024
-"""Bytes; a body up to this size is always received without a thread."""
+"""Bytes. A body up to this size is always received without a thread."""
 
 MAX_RECEIVED_SIZE = 64 * 1024 * 1024
-"""Bytes of bodies; beyond them a worker receives larger bodies in threads."""
+"""Bytes of bodies that a worker receives without threads. Beyond them it receives larger bodies in threads."""
 
 MAX_UNSENT_SIZE = 64 * 1024 * 1024
 """Bytes of responses kept for clients that read slowly; above it the worker closes the oldest connections."""
@@ -244,7 +244,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._watch(connection, selectors.EVENT_READ, self._discard, DRAIN_TIMEOUT, self._drop)
 
     def _discard(self, connection: Connection, _client: Any) -> None:
-        """Discard what a client still sends."""
+        """Read and discard what the client still sends."""
         try:
             ended = not connection.sock.recv(RECEIVE_SIZE)
         except WOULD_BLOCK:
@@ -278,7 +278,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.poller.unregister(connection.sock)
 
     def murder_pending(self) -> None:
-        # gunicorn's version relies on one timeout for all.
+        # gunicorn's version uses the same timeout for all connections.
         now = time.monotonic()
         for connection in [*self.pending_conns]:
             if connection.timeout <= now:
@@ -305,7 +305,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.log.warning("Invalid request from %s: %s", addr[0] if addr else "-", type(exc).__name__)
             status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), "400 Bad Request")
             text = "The request could not be parsed as HTTP."
-        # The client may have gone.
+        # The client may have disconnected.
         with suppress(OSError):
             client.sendall(_error_response(status, text))
 

@@ -32,7 +32,7 @@ class OriginalDatabase:
 
     @contextmanager
     def connected(self) -> Iterator[Connection]:
-        """Return a connection that sees the database at one moment."""
+        """Return a connection that reads one snapshot of the database."""
         with self.engine.connect() as connection:
             for statement in self.begin:
                 connection.exec_driver_sql(statement)

@@ -23,7 +23,7 @@ _MAX_VERSION = 2**30
 
 
 class Dump:
-    """The hits in the file ``name``, or in stdin.
+    """A dump: the hits in the file ``name``, or in stdin.
 
     They are sorted by kind into temporary files, so that memory does not depend on their number. A line is held in
     memory, and so is a response that is printed on several lines.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents that a source yields."""
+"""The documents that a source of an import yields."""
 
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
@@ -9,7 +9,7 @@ from freezer_api.documents.kind import Kind
 
 
 class Found(NamedTuple):
-    """A document of the source, not validated.
+    """A document of the source that is not yet validated.
 
     ``label`` is its id in the source. ``created`` is in microseconds since the epoch, None if it is unknown.
     """

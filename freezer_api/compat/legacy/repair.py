@@ -26,7 +26,7 @@ _LATEST = 253_402_300_799
 def repaired(kind: Kind, document: Document, projects: Mapping[str, str]) -> tuple[str, Document]:
     """Return the key and the repaired document. Raises ``Invalid`` if it cannot be stored.
 
-    ``projects`` are, by user, the projects for documents that have none.
+    ``projects``: by user, the project for documents without one.
     """
     whole = _REPAIRS[kind.name](dropped(document, ("_version",)))
     _check_owner(whole)
@@ -81,7 +81,7 @@ def _client(document: Document) -> Document:
     if client.get("uuid") is None and document.get("uuid") is not None:
         client = {**client, "uuid": document["uuid"]}
     whole = {**dropped(document, ("uuid", "reach")), "client": client}
-    # The value that version 1 stored without a project has no meaning.
+    # Without a project, version 1 of the original stored the value, which had no meaning there.
     is_central = client.get("is_central") is True and bool(document.get("project_id"))
     return clients.made_central(whole) if is_central else whole
 

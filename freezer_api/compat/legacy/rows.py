@@ -68,7 +68,7 @@ def action(row: Row) -> Document:
 
 
 def job_item(row: Row) -> Document:
-    """Return the item of a job from the row of its action."""
+    """Return the entry in ``job_actions`` for the row of an action."""
     current = action(row)
     return {name: value for name, value in current.items() if name != "mandatory"}
 

@@ -28,7 +28,7 @@ REVISIONS = frozenset(
 """Revisions of sqlalchemy-migrate, which are numbers, and of alembic."""
 
 _BATCH_SIZE = 200
-"""Rows of a page."""
+"""Number of rows in a page."""
 
 _ROW = ("id", "deleted", "created_at")
 _OWNED = (*_ROW, "user_id", "project_id")
@@ -128,7 +128,7 @@ class Database:
             last = found[-1]["id"]
 
     def _where(self, name: str, column_name: str, values: Iterable[Any]) -> list[Row]:
-        """Return the rows with one of the values in the column that were not deleted."""
+        """Return the rows that have one of the values in the column and were not deleted."""
         there = self._tables[name]
         query = select(*there.c).where(there.c[column_name].in_(list(values)))
         return list(filter(rows.is_current, self._rows(query)))
@@ -151,7 +151,7 @@ class Database:
         return self._has("jobs", "job_actions")
 
     def _unlisted(self, kind: Kind) -> Iterator[Found]:
-        """Yield actions that are stored only in jobs."""
+        """Yield actions that are stored only inside jobs."""
         given: set[Any] = set()
         for page in self._pages("jobs"):
             entries = [(row, entry) for row in page for entry in _library_entries(row)]
@@ -191,7 +191,7 @@ def _library_entries(row: Row) -> list[Document]:
     try:
         return list(rows.library_entries(row))
     except Invalid:
-        # The job itself will be refused.
+        # Return none, because the job itself will be refused.
         return []
 
 

@@ -23,7 +23,7 @@ _PROGRESS_INTERVAL = 1000
 
 
 class OnConflict(Enum):
-    """The action for a document whose key another document in the store has."""
+    """What to do with a document if another document in the store has its key."""
 
     SKIP = "skip"
     REPLACE = "replace"
@@ -45,7 +45,7 @@ class Count:
 class Transfer:
     """Import documents, kind by kind. An import that was interrupted can be run again.
 
-    ``projects`` are, by user, the projects for documents that have none. ``report`` receives a line for each
+    ``projects``: by user, the project for documents without one. ``report`` receives a line for each
     refused document and each warning. With ``is_trial`` nothing is written.
     """
 

@@ -15,12 +15,12 @@ from elasticsearch import Elasticsearch
 from freezer_api.errors import ConfigurationError
 
 _MAX_BACKOFF = 5.0
-"""Seconds after which a failed node is tried again at the latest."""
+"""Maximum seconds until a failed node is tried again."""
 
 
 @dataclass(frozen=True)
 class Access:
-    """``hosts``: URLs without credentials. ``authorization``: the header of that name, if any.
+    """How to reach the servers. ``hosts``: URLs without credentials. ``authorization``: the header, if any.
 
     With ``verify_certs`` a server's certificate must be signed by an authority in the file ``ca_certs`` (None: the
     well-known authorities), or have this ``fingerprint`` (SHA-256, hexadecimal).
@@ -36,7 +36,7 @@ class Access:
 
 
 def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> str | None:
-    """Return the header of that name, None without credentials. An API key takes precedence over a password."""
+    """Return the header ``Authorization``, None without credentials. An API key precedes a password."""
     if api_key:
         return f"ApiKey {api_key}"
     return None if credentials is None else basic_auth_to_header(credentials)
@@ -47,7 +47,7 @@ def check_files(access: Access) -> None:
     if access.client_key and not access.client_cert:
         raise ConfigurationError("client_key is set, but client_cert is not")
     if access.client_cert and (access.fingerprint or not access.verify_certs):
-        # The client library would silently leave it out.
+        # The client library would ignore the certificate without an error.
         raise ConfigurationError("client_cert needs a server that is verified by ca_certs")
     context = ssl.create_default_context()
     if access.ca_certs:
@@ -55,7 +55,7 @@ def check_files(access: Access) -> None:
             context.load_verify_locations(access.ca_certs)
     if access.client_cert:
         with _errors_for(access.client_cert):
-            # Without a password OpenSSL would prompt for the one of an encrypted key.
+            # Pass an empty password, so that OpenSSL does not prompt for the password of an encrypted key.
             context.load_cert_chain(access.client_cert, access.client_key, password="")
 
 
@@ -71,7 +71,7 @@ def _errors_for(path: str) -> Iterator[None]:
 
 
 def open_pool(access: Access, connections: int) -> NodePool:
-    """Return the servers as a pool of at most ``connections`` to each, without connecting."""
+    """Return a pool of connections, at most ``connections`` to each server. It connects when it is used."""
     files = {
         "ca_certs": access.ca_certs,
         "ssl_assert_fingerprint": access.fingerprint,
@@ -82,7 +82,7 @@ def open_pool(access: Access, connections: int) -> NodePool:
     if any(host.startswith("https:") for host in access.hosts):
         options |= {"verify_certs": access.verify_certs, "ssl_show_warn": False}
         options |= {name: value for name, value in files.items() if value is not None}
-    # At DEBUG it logs whole bodies, which contain passwords.
+    # At DEBUG this logger writes whole bodies, which contain passwords.
     logging.getLogger("elastic_transport.node").setLevel(logging.WARNING)
     client = Elasticsearch(list(access.hosts), **options)
     return client.transport.node_pool

@@ -27,7 +27,7 @@ _TAKEN = "resource_already_exists_exception"
 
 
 class ElasticAdmin:
-    """Administers the indices ``<prefix>-<kind>-...``."""
+    """The administration of the indices ``<prefix>-<kind>-...``."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class ElasticAdmin:
         )
 
     def _clear(self, layout: Layout, found: KindIndices) -> bool:
-        """Remove abandoned copies. Return False if one was finished meanwhile."""
+        """Remove abandoned copies. Return False if another process has finished one in the meantime."""
         alias = alias_of(self._prefix, layout.kind)
         for index in found.copies:
             LOG.info("Removing %s, a copy that was not finished", index)
@@ -152,7 +152,7 @@ class ElasticAdmin:
         if answer.status >= 300:
             raise CommandError(f"the store refuses to create the index {index}: {answer.error}: {answer.reason}")
         created = self._connection.call("GET", f"/{index}").body.get(index)
-        # Another process may have removed a copy.
+        # If another process removed a copy during the creation, the index may lack its alias.
         if created is not None:
             self._refuse(index, foreign_parts_of(index, created, self._prefix, layout))
         return True
@@ -187,7 +187,7 @@ class ElasticAdmin:
             copying.remove_copy(self._connection, found.next, alias_of(self._prefix, layout.kind))
 
     def _fill(self, layout: Layout) -> None:
-        """Index again the documents that were written by an older release."""
+        """Compute the fields of documents again that an older release wrote."""
         alias = alias_of(self._prefix, layout.kind)
         body = {
             "query": {"bool": {"must_not": [{"term": {"layout": layout.definition}}]}},
@@ -230,7 +230,7 @@ class ElasticAdmin:
             for index in self._all(found):
                 there = self._connection.call("GET", f"/{index}")
                 stats = self._connection.call("GET", f"/{index}/_stats/docs,store")
-                # Its copy may have replaced it meanwhile.
+                # A copy may have replaced the index in the meantime.
                 if there.status == stats.status == 200:
                     shown[index] = self._shown(there.body[index], stats.body["indices"][index])
         return shown or None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Distinguish responses of Elasticsearch or OpenSearch from those of a proxy or another server.
 
-Both engines answer every request with JSON of a known shape. The header ``X-elastic-product`` exists on
-Elasticsearch only, so the body decides.
+Both engines answer every request with JSON of a known shape. The body is checked, because only Elasticsearch sends
+the header ``X-elastic-product``.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ _INDEX_SHAPES: Mapping[str, Shape] = {
 """The shape of each index in the response to a GET."""
 
 _ACKNOWLEDGED: Shape = {"acknowledged": bool}
-"""The shape of responses to all other requests, which change indices or aliases."""
+"""The shape of the responses to all other requests; these requests change indices or aliases."""
 
 
 def is_own(method: str, target: str, status: int, body: dict[str, Any]) -> bool:
@@ -43,7 +43,7 @@ def is_own(method: str, target: str, status: int, body: dict[str, Any]) -> bool:
     if status >= 300:
         return body.get("status") == status and _has(body.get("error"), {"type": str})
     if method == "GET" and endpoint in _INDEX_SHAPES:
-        # A request for indices may find none. No other response is empty.
+        # The response to a request for indices is empty if none exists. No other response is empty.
         is_complete = bool(body) or (not endpoint and "allow_no_indices=true" in query)
         return is_complete and all(_has(index, _INDEX_SHAPES[endpoint]) for index in body.values())
     if not _has(body, _SHAPES.get(endpoint, _ACKNOWLEDGED)):
@@ -58,7 +58,7 @@ def _has(value: Any, shape: Shape) -> bool:
 
 
 def _is_document(body: dict[str, Any]) -> bool:
-    """Return whether it describes a document that was read, written, deleted or missing."""
+    """Return whether the body describes a document that was read, written, deleted or missing."""
     if body.get("found") is False or body.get("result") == "not_found":
         return isinstance(body.get("_index"), str)
     answered = body.get("_source") if body.get("found") is True else body.get("result")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read and write many documents."""
+"""Read and write many documents by few requests."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -15,10 +15,10 @@ from freezer_api.repository.elastic.transport import Connection
 LOG = logging.getLogger(__name__)
 
 BATCH_SIZE = 200
-"""Documents of a page. Every server accepts a page of documents of 1 MiB each."""
+"""Number of documents in a page. Every server accepts a page of documents of 1 MiB each."""
 
 MAX_BODY_SIZE = 5_000_000
-"""Bytes of a body of lines."""
+"""Maximum bytes of the body of a bulk request."""
 
 _KEPT = ("key", "created", "version", "write")
 
@@ -93,7 +93,7 @@ def _outcomes(connection: Connection, target: str, actions: list[bytes]) -> Iter
 
 
 def _bodies(lines: Iterable[Line]) -> Iterator[list[bytes]]:
-    """Yield the actions of each request."""
+    """Yield the lists of actions that fit into one request each."""
     actions: list[bytes] = []
     size = 0
     for action, source in lines:

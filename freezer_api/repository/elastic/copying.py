@@ -27,11 +27,11 @@ HEARTBEAT_TIMEOUT = 10.0
 _HEARTBEAT_INTERVAL = 1.0
 
 MAX_BLOCKED_DOCUMENTS = 1000
-"""Documents that are copied while writes are refused."""
+"""Maximum number of documents that are copied while writes are refused."""
 
 
 class Copy:
-    """The copy of ``source`` into ``target``, which this process has created."""
+    """A copy of the index ``source`` into the index ``target``, which this process has created."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Copy:
         self._last_heartbeat = time.monotonic()
 
     def run(self) -> None:
-        """Copy and move the alias to the copy. On an error the source accepts writes again."""
+        """Copy the documents, and move the alias to the copy. After an error the source accepts writes again."""
         while self._checkpoint() - self._done > self._max_blocked:
             self._copy_up_to(self._checkpoint())
         self._change("GET", f"/{self._target}/_mapping")
@@ -125,7 +125,7 @@ class Copy:
         return hits[0]["sort"][0] if hits else None
 
     def _deleted_keys(self, first: int, last: int) -> Iterator[str]:
-        """Yield keys that were created in this span and are in the copy only."""
+        """Yield the keys of documents that were created in this span and exist only in the copy."""
         span = {"range": {"created": {"gte": first, "lte": last}}}
         copied = self._count(self._target, span)
         if copied == self._count(self._source, span):
@@ -153,7 +153,7 @@ class Copy:
             {"add": {"index": self._target, "alias": self._alias}},
         ]
         answer = self._connection.call("POST", "/_aliases", {"actions": actions})
-        # The response to a successful attempt may have been lost.
+        # An earlier attempt may have succeeded although its response was lost.
         if answer.status >= 300 and not (
             answer.repeated and _has_alias(self._connection, self._target, self._alias)
         ):
@@ -161,20 +161,20 @@ class Copy:
         self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout)})
 
     def _unblock(self) -> None:
-        """Unblock the source, unless another process has taken over and needs its own block."""
+        """Unblock the source, unless another process has taken over and has blocked it."""
         if self._connection.call("GET", f"/{self._target}/_mapping").status == 200:
             unblock(self._connection, self._source)
 
 
 def unblock(connection: Connection, index: str) -> None:
-    """Let the index accept writes, if it exists. A copy that was killed may have left it blocked."""
+    """Let the index accept writes, if it exists. A process that was killed during a copy leaves it blocked."""
     connection.call("PUT", f"/{index}/_settings", {"index.blocks.write": False})
 
 
 def remove_copy(connection: Connection, index: str, alias: str) -> bool:
-    """Remove an unfinished copy. Return False if it was finished meanwhile and has the alias."""
+    """Remove an unfinished copy. Return False if it was finished in the meantime and has the alias of the kind."""
     answer = connection.call("POST", "/_aliases", {"actions": [_remove_copying_alias(index)]})
-    # A copy without this alias is finished or can never be finished.
+    # A copy without this alias is either finished or can never be finished.
     if answer.status >= 300 and _has_alias(connection, index, alias):
         return False
     connection.call("DELETE", f"/{index}")

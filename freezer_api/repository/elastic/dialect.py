@@ -12,7 +12,7 @@ ENGINES = ("auto", "elasticsearch", "opensearch")
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """``headers`` are sent with every request, ``bulk_headers`` with those whose body is a list of lines."""
+    """The headers for a type of server: ``headers`` with JSON or no body, ``bulk_headers`` with lines."""
 
     name: str
     headers: Mapping[str, str]
@@ -25,7 +25,7 @@ def _dialect(name: str, media_type: str) -> Dialect:
     return Dialect(name, headers, {**headers, "content-type": lines})
 
 
-# Server 9 accepts the media type of 8 as well.
+# Elasticsearch 9 accepts the media type of version 8 as well.
 ELASTICSEARCH = _dialect("elasticsearch", "application/vnd.elasticsearch+json; compatible-with=8")
 OPENSEARCH = _dialect("opensearch", "application/json")
 

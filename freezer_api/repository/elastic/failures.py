@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Describe why a request to the store failed, in words of the system or of OpenSSL, never in the server's."""
+"""Describe why a request to the store failed, with messages of the system or OpenSSL, never of the server."""
 
 import ssl
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from elastic_transport import TlsError, TransportError
 
 
 class Failure(NamedTuple):
-    """Why an attempt failed.
+    """The reason why an attempt failed.
 
     ``answered``: a server responded. ``distrusted``: its certificate was rejected, so the request was not sent.
     ``foreign``: the response is not the store's.
@@ -35,7 +35,7 @@ def failure_of(error: TransportError, place: str) -> Failure:
     elif cause is not None:
         words = cause.strerror or str(cause)
     elif isinstance(error, TlsError):
-        # The library checks the name and the fingerprint after the handshake.
+        # The library checks host name and fingerprint after the handshake, and raises its own error.
         words, distrusted = str(error.errors[0]), True
     else:
         words = "the response is not HTTP"

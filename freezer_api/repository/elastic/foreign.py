@@ -16,7 +16,7 @@ _EXPECTED = frozenset(
         "refresh_interval",
         "sort.field",
         "sort.order",
-        # Set by the server.
+        # Settings that the server sets.
         "creation_date",
         "history.uuid",
         "provided_name",
@@ -36,9 +36,9 @@ _BREAKING = ("blocks.", "mapping.source.", "mode", "max_result_window", "verifie
 def in_index(there: dict[str, Any], layout: Layout, alias: str, own: set[str]) -> Iterator[Foreign]:
     """Yield the additions of others to the index.
 
-    ``there``: the store's response. ``alias``: the alias of the kind. ``own``: all aliases that it may have.
+    ``there``: the response for the index. ``alias``: the alias of the kind. ``own``: all aliases that it may have.
     """
-    # The index of another release has other fields and will be copied.
+    # Ignore the mapping of another release: it has other fields, and the index will be copied.
     is_current = there["mappings"].get("_meta", {}).get("freezer") == layout.meta
     for name in sorted(in_mapping(there["mappings"], layout)) if is_current else ():
         yield Foreign(f"the mapping has {name}", breaks=True)

@@ -44,19 +44,19 @@ class State(Enum):
     CURRENT = "current"
     MISSING = "missing"
     ADDITIVE = "additive"
-    """Its mapping lacks fields and otherwise matches this release."""
+    """The mapping lacks fields and otherwise matches this release."""
     OTHER = "other"
-    """Its documents must be copied into a new index."""
+    """The documents must be copied into a new index."""
     NEWER = "newer"
     FOREIGN = "foreign"
-    """An index of another origin has the name."""
+    """An index that another program created has the name."""
     AMBIGUOUS = "ambiguous"
     """The alias has several indices of this service."""
 
 
 @dataclass(frozen=True)
 class KindIndices:
-    """Indices of one kind.
+    """The indices of one kind.
 
     ``index``: the one with the alias, or empty. ``copies``: unfinished copies, newest first. ``others``: further
     indices of this service. ``next``: the name of the next index. ``foreign``: additions of others to ``index``.
@@ -84,7 +84,7 @@ def find_indices(connection: Connection, prefix: str, layout: Layout) -> KindInd
     options = "ignore_unavailable=true&allow_no_indices=true"
     indices: dict[str, Any] = connection.call("GET", f"/{names}?{options}&expand_wildcards=all").body
     if not indices:
-        # A proxy may answer with an empty object. The response to this request shows that the store answers.
+        # A proxy may answer with an empty object. This request proves that the store itself answers.
         connection.call("GET", f"/{names}/_count?{options}")
     numbered = {name: match for name in indices if (match := _NUMBER.fullmatch(name.removeprefix(alias)))}
     behind = [name for name, index in indices.items() if alias in index["aliases"] or name == alias]
@@ -133,7 +133,7 @@ def _state(indices: dict[str, Any], behind: list[str], alias: str, layout: Layou
     if meta["release"] > RELEASE:
         return State.NEWER
     if meta == layout.meta:
-        # A field that others have added can only be removed by a copy.
+        # A field that another program added can be removed only by copying the index.
         return State.OTHER if foreign.in_mapping(index["mappings"], layout) else State.CURRENT
     return State.ADDITIVE if _lacks_fields_only(index["mappings"], layout.mapping) else State.OTHER
 
@@ -146,7 +146,7 @@ def _lacks_fields_only(there: dict[str, Any], wanted: dict[str, Any]) -> bool:
     )
 
 
-# An index of another origin may have no _meta. The filter includes ``dynamic``, so that no response is empty.
+# An index that another program created may have no _meta. ``dynamic`` is requested so that no response is empty.
 _MARKS = "filter_path=*.mappings._meta,*.mappings.dynamic,error.type,status"
 
 

@@ -29,7 +29,7 @@ REFRESH_INTERVAL = "20ms"
 _KEYWORD = {"type": "keyword"}
 _KEPT = {"type": "keyword", "index": False, "doc_values": False}
 _SEARCHED_ONLY = ("entries", "names", "words", "values")
-"""Fields that are left out of ``_source``: they are computed from the body, and each hit would contain them."""
+"""Fields that are not stored in ``_source``, because they are computed from the body and enlarge each hit."""
 
 
 class Layout:
@@ -79,7 +79,7 @@ class Layout:
         }
 
     def settings(self, replicas: int) -> dict[str, Any]:
-        """Return the settings of a new index. It is sorted by creation, so that a page is read without a sort."""
+        """Return the settings of a new index. The index is sorted by creation, so that pages need no sort."""
         return {
             "number_of_shards": 1,
             "number_of_replicas": replicas,

@@ -31,22 +31,22 @@ from freezer_api.repository.texts import is_text
 LOG = logging.getLogger(__name__)
 
 MAX_RESULT_WINDOW = 10_000
-"""The engine's limit of ``from`` plus ``size``."""
+"""The engine's limit for the sum of ``from`` and ``size``."""
 
 MAX_TERMS = 65_536
 """The engine's limit of values in one ``terms`` clause."""
 
 _MAX_ID_BYTES = 512
-"""Bytes; the engine's limit of an ``_id``."""
+"""The engine's limit of an ``_id``, in bytes."""
 
 _NEWEST = {"size": 1, "sort": [{"created": "desc"}], "_source": False, "track_total_hits": False}
 """The search for the newest document."""
 
 _MAX_READ_ATTEMPTS = 4
-"""Attempts of a read, because a copy may be replacing the index."""
+"""Maximum attempts of a read, because a copy may be replacing the index."""
 
 _MAX_RESTORE_ATTEMPTS = 7
-"""Attempts to restore documents to a busy store; the pauses between them are six seconds in total."""
+"""Maximum attempts to restore documents to a busy store. The pauses between them are six seconds in total."""
 
 
 class _Token(NamedTuple):
@@ -68,7 +68,7 @@ class _Token(NamedTuple):
 
     @property
     def condition(self) -> str:
-        """The condition of a change."""
+        """The parameters with which the store makes a change only if the token is current."""
         return f"if_seq_no={self.seq_no}&if_primary_term={self.primary_term}"
 
 
@@ -118,7 +118,7 @@ class ElasticRepository:
         self._new_id = new_id
         self._pause = pause
         self._seen = f"refresh=wait_for&timeout={connection.write_timeout}"
-        # Without require_alias the store would create a missing index. A deletion does not.
+        # Without require_alias the store would create a missing index, except for a deletion.
         self._seen_in_alias = f"{self._seen}&require_alias=true"
 
     def create(self, kind: Kind, key: str, document: Document) -> Stored:
@@ -129,7 +129,7 @@ class ElasticRepository:
         if answer.status == 409:
             stored = self._find_own_write(kind, key, source) if answer.repeated else None
             if stored is None:
-                # The write that created the document may still be waiting for a refresh.
+                # The document exists, but the write that created it may still be waiting for a refresh.
                 self._refresh(kind)
                 raise AlreadyExists(f"{kind.title} already registered with ID {key}")
             return stored
@@ -231,7 +231,7 @@ class ElasticRepository:
         raise _refused(answer.status, answer.error)
 
     def _source(self, kind: Kind, key: str, document: Document, *, created: int, version: int) -> dict[str, Any]:
-        # ``write`` identifies our own write if its response was lost.
+        # ``write`` identifies this write if its response is lost.
         own = {"key": key, "created": created, "version": version, "write": self._new_id()}
         return LAYOUTS[kind.name].fields(document, self._max_values) | own
 

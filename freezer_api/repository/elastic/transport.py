@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests to the servers, bounded in time, with the errors of this service.
+"""Send requests to the servers within a deadline, and raise the errors of this service.
 
 Only the type of the store's error is logged, never a document.
 """
@@ -30,16 +30,16 @@ CLOSED = "index_closed_exception"
 """The error of every request to an index that an operator has closed."""
 
 _FIRST_PAUSE, _MAX_PAUSE = 0.05, 0.5
-"""Seconds between attempts; each further pause is twice as long."""
+"""The first and the maximum pause between attempts, in seconds. Each pause is twice as long as the one before."""
 
 _DEADLINE_SHARE = 0.8
-"""Share of the deadline for a call. The rest is for requests that waited for a thread meanwhile."""
+"""The part of the deadline that a call may use. The rest is for requests that had to wait for a thread."""
 
 _ROOT = "/"
 
 
 class Answer(NamedTuple):
-    """``body`` is parsed JSON. ``repeated``: an earlier attempt at the same request may have succeeded."""
+    """A response. ``body``: parsed JSON. ``repeated``: an earlier attempt at the request may have succeeded."""
 
     status: int
     body: Any
@@ -47,7 +47,7 @@ class Answer(NamedTuple):
 
     @property
     def error(self) -> str:
-        """The type of the error in the store's words, empty if there is no error."""
+        """The type of the error as the store reports it; empty if there is no error."""
         error = None if self.body is None else self.body.get("error")
         return str(error.get("type", "unknown")) if isinstance(error, dict) else str(error or "")
 
@@ -64,7 +64,7 @@ class Answer(NamedTuple):
 
     @property
     def timed_out(self) -> bool:
-        """Whether a search was stopped at its own time limit, in the form of any release."""
+        """Whether a search was stopped at its own time limit. Releases report this in different forms."""
         if self.body is None:
             return False
         error = self.body.get("error")
@@ -83,7 +83,7 @@ class UnsupportedServer(Unavailable):
 
 
 class _Headers(NamedTuple):
-    """Headers of requests with a JSON body or none, and of those with a body of lines."""
+    """Headers for requests with a JSON body or none, and for requests with a body of lines."""
 
     calls: HttpHeaders
     bulk: HttpHeaders
@@ -112,7 +112,7 @@ class Connection:
         self._authorization = {} if authorization is None else {"authorization": authorization}
         self._deadline = deadline
         self._call_timeout = deadline * _DEADLINE_SHARE
-        # Half of it, so that an attempt at a node that hangs leaves time for another node.
+        # Half of the deadline, so that an attempt at a hanging node leaves time for another node.
         self._timeout = min(timeout, self._call_timeout / 2)
         self._retries = retries
         self._clock = clock
@@ -123,12 +123,12 @@ class Connection:
 
     @property
     def write_timeout(self) -> str:
-        """The server's timeout of a write: less than an attempt, so that it is not carried out after it."""
+        """The server's timeout of a write, shorter than an attempt, so that no write is performed after it."""
         return f"{int(self._timeout * 800)}ms"
 
     @property
     def max_search_time(self) -> float:
-        """Seconds after which a server stops a search, so that its response arrives within an attempt."""
+        """Seconds after which a server stops a search, so that the response arrives within an attempt."""
         return self._timeout * 0.8
 
     def for_probes(self) -> "Connection":
@@ -195,7 +195,7 @@ class Connection:
             "GET", _ROOT, None, HttpHeaders({**self._authorization, "accept": "application/json"})
         )
         if answer.status == 403 and self._engine != "auto":
-            # The user lacks the privilege for it, so the configured engine is used without a check.
+            # The user lacks the privilege for GET /, so use the configured engine without a check.
             return self._use_dialect(dialects.named(self._engine))
         if answer.status in _REFUSED:
             raise UnsupportedServer(
@@ -272,7 +272,7 @@ class Connection:
 
 
 def _failure_in(method: str, target: str, answer: Answer) -> Failure:
-    """Return why the response cannot be used and a retry may help, or ``NO_FAILURE``."""
+    """Return why the response cannot be used, if a retry may help; otherwise ``NO_FAILURE``."""
     if answer.status in _BUSY or answer.is_blocked:
         return Failure(f"status {answer.status} {answer.error}".rstrip(), answered=True)
     if target == _ROOT or answer.status in _REFUSED or answer.status == _TOO_LARGE:
@@ -287,7 +287,7 @@ def _failure_in(method: str, target: str, answer: Answer) -> Failure:
 
 
 def _parsed(text: bytes) -> Any:
-    """Return the JSON object, None if it is not one."""
+    """Return the parsed JSON object; None if the body is not a JSON object."""
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:

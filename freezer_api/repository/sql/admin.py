@@ -43,7 +43,7 @@ def check_version(version: str | None) -> None:
 
 
 def sync(engine: Engine, max_values: int = MAX_VALUES) -> bool:
-    """Create or upgrade the tables, and return whether there was anything to do.
+    """Create or upgrade the tables. Return whether they changed.
 
     Several processes may do it at the same time, and a later one completes what a killed one began. If documents
     are indexed again, ``max_values`` of each are searchable. Raises ``CommandError`` if a newer release created

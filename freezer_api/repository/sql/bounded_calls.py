@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calls with a time limit, for work that nothing can interrupt.
 
-A file system that is frozen, or whose disk or server hangs, stops a thread inside the kernel. So the work is done
-by daemon threads, which a caller can leave behind. (The threads of ``concurrent.futures`` are joined when a
+A file system that is frozen, or whose disk or server hangs, stops a thread inside the kernel. So daemon
+threads do the work, which a caller can abandon. (The threads of ``concurrent.futures`` are joined when a
 process ends, so it would hang as well.)
 """
 
@@ -19,13 +19,13 @@ _Outcome = tuple[Any, BaseException | None]
 
 
 class StillRunning(Exception):
-    """A call has not returned in time, this one or an earlier one."""
+    """A call, this one or an earlier one, has not returned in time."""
 
 
 class BoundedCalls:
-    """Makes calls in worker threads, as many as there are calls at the same time.
+    """Makes calls in worker threads, with one thread for each concurrent call.
 
-    While a call goes on after its time limit, other calls are refused, so that threads do not pile up behind a
+    While a call runs beyond its time limit, other calls are refused, so that threads do not accumulate behind a
     disk that hangs. ``on_recovery`` is called when the last one has returned.
     """
 
@@ -40,7 +40,7 @@ class BoundedCalls:
         return bool(self._overdue)
 
     def call(self, work: Callable[[], _Result], seconds: float) -> _Result:
-        """Return the result of ``work`` or raise its error; ``StillRunning`` after so many seconds."""
+        """Return the result of ``work`` or raise its error. Raises ``StillRunning`` after so many seconds."""
         if self._overdue:
             raise StillRunning
         try:
@@ -91,7 +91,7 @@ class _Worker:
         while (task := self.tasks.get()) is not None:
             work, context = task
             if context is not None:
-                # So that log lines have the request id.
+                # Run the work in the caller's context, so that log lines have the request id.
                 context.update_store()
             try:
                 outcome: _Outcome = work(), None

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """SELECT statements compiled for SQLite's driver.
 
-SQLAlchemy compiles each statement once; executing it through SQLAlchemy takes longer than SQLite takes to answer
+SQLAlchemy compiles each statement once. SQLite's driver executes it, because executing it through SQLAlchemy takes
+longer than SQLite takes to answer
 (doc/adr/0034).
 """
 
