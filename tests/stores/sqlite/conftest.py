@@ -15,7 +15,7 @@ from tests.support.embedded import make_file
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A current store without documents."""
+    """The path of a store with the current layout and without documents."""
     return make_file(tmp_path / "data" / "freezer.sqlite")
 
 
