@@ -106,7 +106,7 @@ class TestMembership:
         assert _members(rival, "s1") == set()
         assert _job(rival, "j1").get("session_id", "") == ""
 
-    def test_job_that_joins_another_session_during_its_join_is_in_that_one(
+    def test_job_that_joins_another_session_meanwhile_is_in_the_other(
         self, client: Client, disturbed: Disturbed, rival: Rival
     ) -> None:
         disturbed.after("replace", "sessions", rival("DELETE", "sessions/s1/jobs/j1"))

@@ -63,7 +63,7 @@ def _upgrade(connection: Connection, version: str | None, max_values: int) -> No
     from alembic import command
 
     if version is not None and version < _FIRST_RELEASE:
-        # One migration upgrades from all of these. An interrupted upgrade starts again.
+        # One migration upgrades from all former layouts. An interrupted upgrade starts again.
         connection.execute(VERSIONS.update().values(version_num=_FORMER))
     command.upgrade(alembic_config(connection, max_values), "head")
 
@@ -87,7 +87,7 @@ def alembic_config(connection: Connection, max_values: int = MAX_VALUES) -> "Con
 
 
 class SQLAdmin(StoreAdmin):
-    """Administers the tables. They have one version together, so ``sync`` creates or upgrades all of them."""
+    """The administration of the tables. All have a common version, so ``sync`` creates or upgrades all."""
 
     def __init__(self, engine: Engine, max_values: int = MAX_VALUES) -> None:
         self.engine = engine
@@ -157,7 +157,7 @@ class SQLAdmin(StoreAdmin):
             if not test_only:
                 with schema_lock(connection):
                     if set(kinds) == set(TABLES):
-                        # The version first, so that after an interruption the next sync creates missing tables.
+                        # Delete the version first, so that the next sync repairs an interrupted removal.
                         VERSIONS.drop(connection, checkfirst=True)
                         METADATA.drop_all(connection)
                     else:

@@ -98,5 +98,5 @@ class _Worker:
             except BaseException as error:  # noqa: BLE001 - the caller raises it
                 outcome = None, error
             self.outcomes.put(outcome)
-            # Otherwise an idle thread would keep the last request in memory.
+            # Delete the task, because otherwise an idle thread would keep the last request in memory.
             del task, work, context, outcome

@@ -53,7 +53,7 @@ SQLITE, MYSQL, POSTGRESQL = "sqlite", "mysql", "postgresql"
 _MAX_CHARACTER_BYTES = 4
 
 TABLE_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_row_format": "DYNAMIC"}
-"""Options that allow 3,072 bytes in an index whatever the defaults of the server are."""
+"""Options that allow 3,072 bytes in an index, independently of the server's defaults."""
 
 
 class _Bytes(TypeDecorator[str]):
@@ -91,7 +91,7 @@ def exact_text(max_characters: int | None = None, *, ascii_only: bool = False) -
 
 
 class _Position(FunctionElement[int]):
-    """The position of the second text in the first, from 1; 0 if it does not occur."""
+    """The SQL expression for the position of the second text in the first, from 1; 0 if it does not occur."""
 
     type = Integer()
     inherit_cache = True
@@ -164,7 +164,7 @@ def _alternatives(node: dict[int, Any]) -> bytes:
 
 
 class _HasAny(FunctionElement[bool]):
-    """Whether one of the listed parts is in the framed text.
+    """The SQL condition that one of the listed parts is in the framed text.
 
     Clauses: the column, the list, and the same condition with one comparison for each part.
     """
@@ -176,7 +176,7 @@ class _HasAny(FunctionElement[bool]):
 @compiles(_HasAny)
 def _has_any(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
     column, parts, _ = (compiler.process(clause, **options) for clause in element.clauses)
-    # The text becomes a JSON list, in which a backslash would begin an escape.
+    # Turn the text into a JSON list. A backslash, which would begin an escape, is replaced.
     text = f"json_quote(replace({column}, '\\', '{BACKSLASH}'))"
     split = f"json_each('[' || replace({text}, '\\u{ord(UNIT):04x}', '\",\"') || ']')"
     return f"EXISTS (SELECT 1 FROM {split} AS part WHERE part.value IN (SELECT value FROM json_each({parts})))"  # noqa: S608
@@ -213,7 +213,7 @@ def holds_any(column: ColumnElement[str], names: str, parts: Iterable[str]) -> C
 # one if this is later. So no document becomes visible before one with an earlier time (doc/adr/0018).
 
 _LOCK_CLASS = 0x667A7200
-"""The first number of our advisory locks in PostgreSQL, which other programs in the database do not use."""
+"""The first number of this service's advisory locks in PostgreSQL. Other programs use other numbers."""
 
 _SCHEMA_LOCK = 0
 """The second number of the lock of ``freezer-manage``; creations use other numbers."""
@@ -249,7 +249,7 @@ def build_creation(dialect: str, table: Table, lock: Table) -> Insert:
     is_locked = func.length(lock.c.version_num) >= 0
     next_time = select(others.c.created + 1).where(is_locked).order_by(others.c.created.desc()).limit(1)
     created = func.greatest(now, func.coalesce(next_time.correlate(lock).scalar_subquery(), 0))
-    # The function returns the value to the client, in the response to the same statement.
+    # LAST_INSERT_ID returns the value to the client, in the response to the same statement.
     time = func.last_insert_id(created)
     values = [
         time if column.name == "created" else bindparam(column.name, type_=column.type) for column in table.c

@@ -23,17 +23,17 @@ _DEFAULT_PORT = 3306
 _NO_SUCH_TABLE = 1146
 _FAILED_COMMIT = 1180
 _DEADLOCK_AT_COMMIT = re.compile(r"\berror (?:149|35)\b")
-"""A commit that conflicts with the commit of another node. Other failures leave the outcome unknown."""
+"""The message of a commit that conflicts with one of another node. Other failures leave the outcome unknown."""
 
 _CLIENT_ERRORS = range(2000, 3000)
 """PyMySQL's own errors: the server cannot be reached, closed the connection or violated the protocol."""
 
-# By error number. oslo.db knows only some, and those by their English texts.
+# Errors by number. oslo.db knows only some of them, and those by their English texts.
 _KINDS: dict[int, type[errors.DBError]] = {
     1062: errors.DBDuplicateEntry,
-    # A node of Galera that did not execute the statement; to oslo.db a lost connection.
+    # A node of Galera did not execute the statement. oslo.db would treat this as a lost connection.
     1047: errors.NodeNotReady,
-    # Lock wait, deadlock, transaction rolled back by the cluster: nothing was executed.
+    # Lock wait, deadlock, or transaction rolled back by the cluster: nothing was executed.
     **dict.fromkeys((1205, 1213, 3101), errors.DBDeadlock),
     **dict.fromkeys(
         (1053, 1080, 1152, 1158, 1159, 1160, 1161, _FAILED_COMMIT, 1184, 1927, 3169, 4031),
@@ -42,17 +42,17 @@ _KINDS: dict[int, type[errors.DBError]] = {
     # The server is read-only or has left its cluster, or ProxySQL has no server for this connection.
     **dict.fromkeys((1290, 1792, 1836, 3100, 3168, *range(9001, 9010)), errors.OtherNode),
     **dict.fromkeys((1969, 3024), errors.TimedOut),
-    # Too many connections; no memory or locks; disk; interrupted.
+    # Too many connections; no memory or locks left; disk errors; interrupted statements.
     **dict.fromkeys((1040, 1129, 1203, 1226, 1037, 1038, 1041, 1206, 1637), errors.Refused),
     **dict.fromkeys((1021, 1024, 1026, 1030, 1114, 1878, 1317), errors.Refused),
-    # Privileges; tables that do not exist yet or are being altered; values that this server does not accept.
+    # Missing privileges; tables that do not exist yet or are being altered; values that the server refuses.
     **dict.fromkeys((1044, 1045, 1142, 1143, 1227, 1820, 1049, 1054, 1412, 1193, 1231), errors.NotPermitted),
-    # Larger than a packet, or than the redo log takes.
+    # The statement is larger than a packet, or than the redo log can hold.
     **dict.fromkeys((1118, 1153, 1301), errors.StatementTooLarge),
 }
 
 _PACKET_OVERHEAD = 2
-"""Bytes of a packet that are not available to the statement: it begins with the command."""
+"""Bytes of a packet that are not available to the statement, because the packet begins with the command."""
 
 _STRICT = "STRICT_ALL_TABLES"
 _ORACLE = "ORACLE"
@@ -66,8 +66,8 @@ _TLS = (*_TLS_FILES, "ssl_cipher", *_TLS_SWITCHES)
 class MySQL(Driver):
     """Connects to the database at ``url``. Of its parameters only ``unix_socket`` and those of TLS are used.
 
-    ``sql_mode``: the server's own if empty; always strict. ``sync_wait``: Galera's ``wsrep_sync_wait``. Statements
-    have no time limit unless ``bounded`` is set.
+    ``sql_mode``: the mode of sessions, if empty that of the server; strict mode is always added. ``sync_wait``:
+    Galera's ``wsrep_sync_wait``. Statements have no time limit unless ``bounded`` is set.
     """
 
     dialect = dialects.MYSQL
@@ -86,7 +86,7 @@ class MySQL(Driver):
         try:
             connection: Any = Connection(
                 **self._arguments,
-                # The encoding of statements; texts of documents are bytes to the server.
+                # The encoding of statements. Texts of documents are bytes for the server.
                 charset="utf8mb4",
                 binary_prefix=True,
                 autocommit=True,
@@ -102,7 +102,7 @@ class MySQL(Driver):
         return connection  # type: ignore[no-any-return]
 
     def set_timeout(self, connection: Any, timeout: float | None) -> None:
-        # The package takes timeouts only when it connects.
+        # Set the private attributes, because PyMySQL accepts timeouts only when it connects.
         connection._read_timeout = connection._write_timeout = timeout  # noqa: SLF001
 
     def descriptor(self, connection: Any) -> int | None:
@@ -128,7 +128,7 @@ class MySQL(Driver):
             return errors.DBConnectionError("the server violated the protocol")
         if not isinstance(error, pymysql.MySQLError):
             return errors.DBError(type(error).__name__)
-        # An error without a number: the package cannot parse what the server sends.
+        # An error without a number: PyMySQL cannot parse what the server sent.
         number, text = error.args if len(error.args) == 2 else (0, error)
         text = errors.one_line(text)
         if number == _NO_SUCH_TABLE:
@@ -138,7 +138,7 @@ class MySQL(Driver):
         if not number or number in _CLIENT_ERRORS:
             return errors.DBConnectionError(text)
         if number not in _KINDS:
-            # The text may quote a statement.
+            # Omit the text of the error, which may quote a statement.
             return errors.DBError(f"{type(error).__name__} {number}")
         kind = _KINDS[number]
         return kind() if kind is errors.DBDuplicateEntry else kind(text)
@@ -158,7 +158,7 @@ def _check_size(
     limit = driver.max_statement_bytes
     values = () if many else parameters.values() if isinstance(parameters, dict) else parameters
     texts = [value for value in values if isinstance(value, bytes | str)]
-    # An escaped byte takes two bytes, a character up to four, any other value less than 32.
+    # An upper bound: an escaped byte takes two bytes, a character up to four, any other value less than 32.
     if len(statement) + 32 * len(values) + 4 * sum(map(len, texts)) <= limit:
         return
     size = len(cursor.mogrify(statement, parameters).encode("utf-8", "surrogateescape"))
@@ -202,7 +202,7 @@ def _arguments(url: URL) -> dict[str, Any]:
         "host": url.host or "localhost",
         "port": url.port or _DEFAULT_PORT,
         "user": url.username,
-        # PyMySQL would encode the password in Latin-1.
+        # Encode the password here, because PyMySQL would encode it in Latin-1.
         "password": (url.password or "").encode(),
         "database": url.database,
         "ssl": _tls(tls) if tls and not disabled else None,
@@ -221,7 +221,7 @@ def _tls(query: Mapping[str, str]) -> ssl.SSLContext:
     switches = {name: _is_true(query[name]) for name in _TLS_SWITCHES if name in query}
     identity = switches.get("ssl_check_hostname", switches.get("ssl_verify_identity"))
     context = _context(query)
-    # Certificates that servers generate themselves lack extensions that this flag requires.
+    # Clear the strict flag: certificates that servers generate themselves lack extensions that it requires.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     context.check_hostname = False
     if identity or switches.get("ssl_verify_cert", "ssl_ca" in query or "ssl_capath" in query):

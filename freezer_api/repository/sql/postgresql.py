@@ -20,7 +20,7 @@ from freezer_api.repository.sql import dialects
 from freezer_api.repository.sql import server_errors as errors
 from freezer_api.repository.sql.servers import LOCK_WAIT_TIMEOUT, STATEMENT_TIMEOUT, Driver
 
-# By error code, or its class: the first two characters. oslo.db knows only some, and those by their English texts.
+# Errors by code, or by class (two characters). oslo.db knows only some of them, and those by their English texts.
 _KINDS: dict[str, type[errors.DBError]] = {
     codes.UNIQUE_VIOLATION: errors.DBDuplicateEntry,
     codes.STATEMENT_COMPLETION_UNKNOWN: errors.DBConnectionError,
@@ -60,7 +60,7 @@ _ADDRESS = ("host", "hostaddr", "port")
 
 
 class _Connection(connection):
-    """A connection with a time limit.
+    """A connection of psycopg2 with a time limit.
 
     It applies to everything from connecting to the next ``set_timeout`` together, and then to each statement.
     """
@@ -151,7 +151,7 @@ class PostgreSQL(Driver):
             return _classify_without_code(error)
         kind = _KINDS.get(code) or _KINDS.get(code[:2])
         if kind is None:
-            # The message is left out, because it may quote a value.
+            # Omit the message, which may quote a value.
             return errors.DBError(f"{type(error).__name__} {code}")
         return (
             errors.DBDuplicateEntry()

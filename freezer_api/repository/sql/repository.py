@@ -32,7 +32,7 @@ class KeyExists(Exception):
 
 
 class _Statements:
-    """The statements by key of one kind, built once."""
+    """The statements that select a row of one kind by its key. They are built once."""
 
     def __init__(self, table: KindTable) -> None:
         columns = table.table.c
@@ -67,7 +67,7 @@ class SQLRepository(Repository):
     def _read(
         self, statement: Select[Any], values: Mapping[str, Any], max_seconds: float | None = None
     ) -> Sequence[Any]:
-        """Return the rows, with the columns as attributes. ``SearchTooLong`` after ``max_seconds``."""
+        """Return the rows, with the columns as attributes. Raises ``SearchTooLong`` after ``max_seconds``."""
 
     @abstractmethod
     def _create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
@@ -83,7 +83,7 @@ class SQLRepository(Repository):
 
     @abstractmethod
     def _change(self, statement: Update | Delete, values: Mapping[str, Any]) -> bool:
-        """Execute the statement, and return whether there was a row to change."""
+        """Execute the statement. Return whether it changed a row."""
 
     def _contents(self, kind: Kind, document: Document) -> dict[str, Any]:
         return TABLES[kind.name].contents(document, self._max_values)

@@ -17,7 +17,7 @@ VERSION_TABLE = "freezer_schema_version"
 """The table ``alembic_version`` of the original service may be in the same database."""
 
 VERSIONS = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32)))
-"""The table that Alembic creates, with one row."""
+"""The table in which Alembic stores the version of the layout. It has one row."""
 
 METADATA = MetaData()
 
@@ -49,12 +49,12 @@ class KindTable:
         for hot in kind.hot:
             self._add_index(hot)
         if all(hot.equal for hot in kind.hot):
-            # With which a creation finds the newest document.
+            # The index with which a creation finds the newest document.
             Index(f"ix_freezer_{kind.name}_created", self.table.c.created)
 
     def _add_index(self, hot: HotList) -> None:
         names = [self.kind.columns[path] for path in hot.equal]
-        # Gives a list in its order, with or without excluded documents, of one project or of all.
+        # An index in the order of the list, with or without excluded documents, of one project or of all.
         within = [self.kind.columns[hot.within]] if hot.within else []
         columns = [*names, "created", "key", *(["pending"] if hot.excluded else []), *within]
         name = f"ix_freezer_{self.kind.name}_{'_'.join([*names, *within]) or 'created'}"

@@ -44,10 +44,10 @@ _MAX_SINGLE_PARTS = 4
 """The maximum number of parts that are searched separately. A search for a list takes about as long as these."""
 
 _MAX_LIST_BYTES = 8000
-"""Bytes of the parts of one list. MariaDB does not accept much longer regular expressions."""
+"""Maximum bytes of the parts in one list. MariaDB does not accept much longer regular expressions."""
 
 _MAX_SMALL_SHAPE = 40
-"""Parts of a shape. Queries of schedulers and of the web UI have fewer."""
+"""The maximum number of parts of a small shape. Queries of schedulers and of the web UI have fewer."""
 
 
 def batches(items: Iterable[_Item], size: Callable[[_Item], int], max_size: int) -> Iterator[list[_Item]]:
@@ -137,7 +137,7 @@ class Search:
 
     def _in_list(self, column: str, parts: list[str]) -> Shape:
         if self._takes_lists:
-            # Only the list, so that one statement serves any number of parts.
+            # Use only the list, so that the same statement can be used for any number of parts.
             listed = index_text.listed(part.replace("\\", index_text.BACKSLASH) for part in parts)
             return ("in any", column, self._bound(listed))
         return ("in any", column, self._bound(index_text.listed(parts)), *map(self._bound, parts))

@@ -43,7 +43,7 @@ STATEMENT_TIMEOUT = 4.0
 """Seconds after which the server itself stops a statement, so that none continues without a client."""
 
 LOCK_WAIT_TIMEOUT = 3
-"""Seconds; MariaDB takes whole seconds only."""
+"""Seconds that a statement waits for a lock. MariaDB accepts whole seconds only."""
 
 _TIME_LIMIT_GRACE = 0.5
 """Seconds that a server has to stop a search after its time limit, before the connection is closed."""
@@ -104,7 +104,7 @@ def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> En
     def _classify(context: ExceptionContext) -> None:
         error = context.original_exception
         if context.sqlalchemy_exception is None and not isinstance(error, driver.protocol_errors):
-            # The error was raised neither by the package nor for the statement.
+            # Leave errors unchanged that the driver package did not raise.
             return
         if context.is_pre_ping:
             context.is_disconnect = True
@@ -229,7 +229,7 @@ class ServerRepository(SQLRepository):
         return created
 
     def _restore(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> None:
-        # One statement, although a large one takes time to build: several would need a transaction.
+        # Use one statement, although a large one takes time to build, because several would need a transaction.
         statement = insert(TABLES[kind.name].table).values(list(rows))
         self._call(lambda connection: connection.execute(statement))
 
@@ -351,7 +351,7 @@ def is_readable(descriptor: int) -> bool:
 
 @dataclass(frozen=True)
 class ConnectRetries:
-    """Retries of a connection to a server that is down: -1 for no limit, and the seconds before each."""
+    """Retries of connecting to a server that is down: their number (-1: no limit), and the seconds before each."""
 
     limit: int = 10
     interval: float = 10
@@ -369,13 +369,13 @@ def unbounded_engine(driver: Driver) -> Engine:
 
 
 class ServerAdmin(SQLAdmin):
-    """Administers the tables in the database ``name``, which an operator has created.
+    """The administration of the tables in the database ``name``, which an operator has created.
 
     Connecting is retried while the server is down.
     """
 
     def __init__(self, driver: Driver, retries: ConnectRetries, name: str, max_values: int = MAX_VALUES) -> None:
-        # MySQL cannot roll back DDL.
+        # No transaction on MySQL, because it cannot roll back DDL.
         level = "AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED"
         super().__init__(unbounded_engine(driver).execution_options(isolation_level=level), max_values)
         self._name = name
@@ -407,6 +407,6 @@ class ServerAdmin(SQLAdmin):
         try:
             yield
         except (errors.DBError, CommandError, ProgrammingError) as error:
-            # MySQL reports a missing table as ProgrammingError.
+            # On MySQL a missing table is a ProgrammingError.
             reason = error.orig if isinstance(error, ProgrammingError) else error
             raise CommandError(f"cannot use {self._name}: {errors.one_line(reason)}") from None

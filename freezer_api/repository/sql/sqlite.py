@@ -42,11 +42,11 @@ LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _PRAGMAS = (
-    # An acknowledged write survives a power cut, not only a crash of the process.
+    # With FULL, an acknowledged write survives a power cut, not only a crash of the process.
     "PRAGMA synchronous = FULL",
     "PRAGMA cache_size = -8000",
     "PRAGMA temp_store = MEMORY",
-    # Bytes to which a larger write-ahead log is truncated.
+    # The size in bytes to which a larger write-ahead log is truncated.
     "PRAGMA journal_size_limit = 67108864",
 )
 
@@ -56,12 +56,12 @@ longer timeout SQLite pauses up to 100 ms between two attempts, so a process sta
 """
 
 _PROGRESS_INTERVAL = 2_000
-"""Steps of SQLite's machine between two calls of the progress handler: a millisecond of a scan, or more, as one
-step may scan a large document. The handler needs the interpreter, which other threads use, too.
+"""Steps of SQLite's virtual machine between two calls of the progress handler: a millisecond of a scan, or more,
+because one step may scan a large document. The handler needs the interpreter, which other threads use, too.
 """
 
 _INTERRUPT_TIMEOUT = 3.0
-"""Seconds that a call has to return after its time limit, as SQLite notices an interruption late."""
+"""Seconds in which a call has to return after its time limit, because SQLite notices an interruption late."""
 
 _BROKEN = frozenset(
     {
@@ -87,7 +87,7 @@ _UNAVAILABLE = _BROKEN | {
 
 
 class _Outage(Unavailable):
-    """The file cannot be used now. ``reason`` is the driver's message, for the log."""
+    """The file cannot be used at present. ``reason``: the driver's message, for the log."""
 
     def __init__(self, reason: str) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ class SQLiteRepository(SQLRepository):
     def _create(self, kind: Kind, rows: Sequence[dict[str, Any]]) -> int:
         def _insert(connection: Connection) -> int:
             newest = connection.execute(self._newest[kind.name]).scalar()
-            # The clock may have been set back since.
+            # The clock may have been set back since the last creation.
             created = self.clock() if newest is None else max(self.clock(), newest + 1)
             # A row takes longer than a microsecond, so the last time has passed when others write again.
             timed = [{**row, "created": created + number} for number, row in enumerate(rows)]
@@ -221,7 +221,7 @@ class SQLiteRepository(SQLRepository):
 
     def close(self) -> None:
         if self._calls.are_stuck:
-            # The connections are in use: to close one of them ends the process.
+            # Leave connections that are in use open, because closing one of them would end the process.
             return
         self._calls.close()
         self.connections.close()
@@ -229,7 +229,7 @@ class SQLiteRepository(SQLRepository):
 
 
 class FileAdmin(SQLAdmin):
-    """Administers the tables in the file at ``path``, and creates it in a directory for its owner alone."""
+    """The administration of the tables in the file at ``path``, which it creates in a directory for the owner."""
 
     def __init__(self, path: Path, max_values: int = MAX_VALUES) -> None:
         super().__init__(sqlite_engine(path), max_values)
@@ -276,7 +276,7 @@ def sqlite_engine(
         connection = sqlite3.connect(uri, uri=True, timeout=waiting, isolation_level=None, check_same_thread=False)
         with ExitStack() as on_error:
             on_error.callback(connection.close)
-            # The file keeps this mode. SQLite does not wait for a process that creates the file.
+            # The file keeps this mode. Retry, because SQLite does not wait for a process that creates the file.
             _execute_when_free(connection, "PRAGMA journal_mode = WAL", time.monotonic() + timeout, _BUSY_TIMEOUT)
             for pragma in _PRAGMAS:
                 connection.execute(pragma)
@@ -368,7 +368,7 @@ def _code(error: BaseException) -> int:
 
 def _classify(error: BaseException) -> FreezerError:
     """Return the error to raise in place of the driver's, whose message is logged only."""
-    # The file or a table is missing.
+    # The error means that the file or a table is missing.
     is_missing = str(error).startswith("no such ") or _code(error) == sqlite3.SQLITE_CANTOPEN
     if is_missing or _code(error) in _UNAVAILABLE:
         hint = "; if the store is new, run 'freezer-manage db sync'" if is_missing else ""

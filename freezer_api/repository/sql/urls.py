@@ -26,7 +26,7 @@ def parsed(connection: str, parameters: str = "") -> URL:
     Raises ``ConfigurationError`` if it is invalid.
     """
     try:
-        # Devstack adds a plugin, which is for the engine of the original service.
+        # Remove the parameter plugin of devstack, which is for the engine of the original service.
         url = make_url(connection).update_query_string(parameters).difference_update_query(["plugin"])
     except (ArgumentError, ValueError):
         raise ConfigurationError("invalid URL; expected mysql+pymysql://user:password@host/database") from None

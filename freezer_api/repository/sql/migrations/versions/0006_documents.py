@@ -18,7 +18,7 @@ revision = "0006"
 down_revision = "0001"
 
 _BATCH_SIZE = 100
-"""Documents in memory at the same time."""
+"""Maximum number of documents in memory at the same time."""
 
 
 def upgrade():
