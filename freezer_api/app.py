@@ -14,11 +14,12 @@ from freezer_api import __version__, pipeline
 from freezer_api.api import resources
 from freezer_api.api.application import Application
 from freezer_api.api.list_limiter import ListLimiter, max_lists
+from freezer_api.api.page_positions import LocalMemory, PagePositions, SharedMemory
 from freezer_api.api.v1 import V1
 from freezer_api.api.v2 import V2
 from freezer_api.api.version import Version
 from freezer_api.conf import reading, values
-from freezer_api.keystone import trusts
+from freezer_api.keystone import options, trusts
 from freezer_api.middleware.healthcheck import Health
 from freezer_api.middleware.identity import strip_identity_headers
 from freezer_api.middleware.request_log import log_requests
@@ -50,7 +51,9 @@ def build(
     ``threads`` is the number of threads of each worker process, None if it is not known.
     """
     keystone = trusts.create_trusts(conf, values.read_centralized_scheduler(conf))
-    factory = ApplicationFactory(conf, repository, keystone, threads=threads)
+    servers = options.memcached_servers(conf)
+    positions = PagePositions(SharedMemory(servers) if servers else LocalMemory())
+    factory = ApplicationFactory(conf, repository, keystone, positions, threads=threads)
     loaded = pipeline.load(conf, factory, factory.health, name)
     if loaded.loopback_only:
         LOG.warning(
@@ -100,6 +103,7 @@ class ApplicationFactory:
         conf: cfg.ConfigOpts,
         repository: Repository,
         trusts: Trusts | None = None,
+        positions: PagePositions | None = None,
         *,
         threads: int | None = None,
     ) -> None:
@@ -126,7 +130,10 @@ class ApplicationFactory:
             ),
         }
         list_limiter = ListLimiter(max_lists(limits.max_concurrent_lists, threads))
-        self._application = Application(handlers, Enforcement(conf), limits, list_limiter, self._offered)
+        positions = positions or PagePositions(LocalMemory())
+        self._application = Application(
+            handlers, Enforcement(conf), limits, list_limiter, positions, self._offered
+        )
 
     def offers(self, mount: str) -> bool:
         """Return whether a version has this path and is enabled."""

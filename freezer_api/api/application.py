@@ -12,6 +12,7 @@ import falcon
 
 from freezer_api.api import discovery, errors
 from freezer_api.api.list_limiter import ListLimiter
+from freezer_api.api.page_positions import PagePositions
 from freezer_api.api.version import Version
 from freezer_api.api.wire import Exchange
 from freezer_api.documents.fields import is_id
@@ -57,6 +58,7 @@ class Application:
     enforcement: Enforcement
     limits: Limits
     list_limiter: ListLimiter
+    positions: PagePositions
     offered: Collection[str]
 
     def build(self, versions: Iterable[Version], mount: str = "") -> App:
@@ -92,7 +94,14 @@ class Application:
             if accept and accept not in _JSON_ACCEPTED and not req.client_accepts_json:
                 raise falcon.HTTPNotAcceptable
             exchange = Exchange(
-                req, resp, version, self.limits, self.list_limiter, self.enforcement, project_id=project_id
+                req,
+                resp,
+                version,
+                self.limits,
+                self.list_limiter,
+                self.positions,
+                self.enforcement,
+                project_id=project_id,
             )
             exchange.require(route.rule)
             if exchange.scope.project_id != exchange.caller.project_id:

@@ -2,7 +2,6 @@
 """Parameters of the query string, and links to the next page."""
 
 import base64
-import binascii
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -77,15 +76,20 @@ def marker(req: falcon.Request, offset: int) -> Position | None:
     if offset:
         raise InvalidParameter('The "marker" parameter is invalid. It cannot be used with an offset.')
     try:
-        match = _POSITION.fullmatch(base64.urlsafe_b64decode(text.encode("ascii")))
-        if match is None:
-            raise ValueError
-        rank, created, key = match.groups()
-        return Position(int(rank), min(int(created), LONG_MAX), key.decode("utf-8"))
-    except (ValueError, binascii.Error):
+        return position_of(text)
+    except ValueError:
         raise InvalidParameter(
             'The "marker" parameter is invalid. Use the one from the Link header of a list.'
         ) from None
+
+
+def position_of(marker: str) -> Position:
+    """Return the position of a marker. Raises ``ValueError``."""
+    match = _POSITION.fullmatch(base64.urlsafe_b64decode(marker.encode("ascii")))
+    if match is None:
+        raise ValueError
+    rank, created, key = match.groups()
+    return Position(int(rank), min(int(created), LONG_MAX), key.decode("utf-8"))
 
 
 def marker_of(position: Position) -> str:

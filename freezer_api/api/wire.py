@@ -11,6 +11,7 @@ import falcon
 from freezer_api import errors
 from freezer_api.api import parameters
 from freezer_api.api.list_limiter import ListLimiter
+from freezer_api.api.page_positions import Listing, PagePositions
 from freezer_api.api.search import EMPTY_SEARCH, Search, search_of
 from freezer_api.api.version import Version
 from freezer_api.context import Caller
@@ -57,6 +58,7 @@ class Exchange:
     version: Version
     limits: Limits
     _list_limiter: ListLimiter
+    _positions: PagePositions
     _enforcement: Enforcement
     project_id: InitVar[str | None]
 
@@ -136,7 +138,7 @@ class Exchange:
             yield query
 
     def _query(self, kind: Kind, shown: Condition | None) -> tuple[Query, bool]:
-        """Return the query of a list, and whether it is a poll."""
+        """Return the query of a page, and whether it is a poll."""
         limit = parameters.integer(self._req, "limit", parameters.DEFAULT_LIMIT, 1)
         offset = parameters.integer(self._req, "offset", 0, 0)
         after = parameters.marker(self._req, offset)
@@ -151,7 +153,9 @@ class Exchange:
             with_total=with_total,
             max_seconds=self.limits.max_search_time or None,
         )
-        return query, search.is_poll
+        reader = self._req.env.get("HTTP_X_AUTH_TOKEN") or self.caller.user_id
+        self._listing = Listing(reader, kind.name, self.scope, query)
+        return self._positions.continued(self._listing), search.is_poll
 
     def _search(self, kind: Kind, shown: Condition | None) -> Search:
         data = read_body(self._req, self.limits.max_body_size)
@@ -178,6 +182,7 @@ class Exchange:
         body: Document = {kind.name: [shown(kind, stored.document) for stored in found]}
         if page.total is not None:
             body["count"] = page.total
+        self._positions.remember(self._listing, page)
         if page.next is not None:
             self._resp.set_header("Link", parameters.next_link(self._req, page.next))
         self.answer(falcon.HTTP_200, body)

@@ -49,6 +49,16 @@ def register(conf: cfg.ConfigOpts) -> None:
         conf.set_default(name, value, group=GROUP)
 
 
+def memcached_servers(conf: cfg.ConfigOpts) -> list[str]:
+    """Return the memcached servers of the middleware that a plain connection reaches."""
+    register(conf)
+    group = conf[GROUP]
+    # Older releases have neither option.
+    if getattr(group, "memcache_sasl_enabled", False) or getattr(group, "memcache_tls_enabled", False):
+        return []
+    return list(group.memcached_servers or ())
+
+
 def _translated(conf: cfg.ConfigOpts) -> dict[str, Any]:
     """Return the values of old names by the current names."""
     group = conf[GROUP]

@@ -31,7 +31,7 @@ def bounded_page(repository: Repository, kind: Kind, query: Query, max_bytes: in
         items += part.items
         left = limit - len(items)
         if part.next is None or not left:
-            return Page(items, part.next, total)
+            return Page(items, part.end or query.after, part.has_more, total)
         fitting = int((max_bytes - bytes_) / (bytes_ / len(items))) + 1
         query = replace(query, limit=left, offset=0, after=part.next, with_total=False)
         part = repository.search(kind, replace(query, limit=min(left, max(BATCH_SIZE, fitting))))
@@ -42,6 +42,6 @@ def _cut(
 ) -> Page:
     """Return the page with ``kept`` documents of the last part, and read the position after them."""
     if not kept:
-        return Page(items, query.after, total)
+        return Page(items, query.after, True, total)
     again = repository.search(kind, replace(query, limit=kept, with_total=False))
-    return Page([*items, *again.items], again.next, total)
+    return Page([*items, *again.items], again.end, again.has_more, total)

@@ -47,13 +47,20 @@ class Original(NamedTuple):
 class Page:
     """A page of the documents that a search found, in order.
 
-    ``next``: the position from which another search continues, None at the end. ``total``: the number of documents
-    that meet the conditions, regardless of limit, offset and position; None unless it was requested.
+    ``end``: the position of the last one, None if there are none. ``has_more``: whether others follow. ``total``:
+    the number of documents that meet the conditions, regardless of limit, offset and position; None unless it was
+    requested.
     """
 
     items: Sequence[Stored]
-    next: Position | None
+    end: Position | None
+    has_more: bool
     total: int | None
+
+    @property
+    def next(self) -> Position | None:
+        """The position from which another search continues, None at the end."""
+        return self.end if self.has_more else None
 
 
 class Repository(Protocol):

@@ -98,6 +98,15 @@ def test_full_last_page_has_no_next_position(repository, stored):
 
 
 @pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
+def test_last_page_ends_before_documents_created_later(repository, ranked, more):
+    end = ask(repository, **more).end
+    assert keys_of(ask(repository, after=end, **more)) == []
+    repository.create(JOBS, "new", job("new"))
+
+    assert keys_of(ask(repository, after=end, **more)) == ["new"]
+
+
+@pytest.mark.parametrize("more", [{}, {"exact_first": EXACT}], ids=["plain", "ranked"])
 @pytest.mark.parametrize("limit", range(1, 7))
 def test_position_of_a_deleted_document_is_valid(repository, ranked, limit, more):
     whole = RANKED if more else KEYS

@@ -68,11 +68,11 @@ class Poll:
                 yield f"{job_id} was missed"
 
 
-def by_offset(connection: HTTPConnection, jobs: str) -> Poll:
+def by_offset(connection: HTTPConnection, jobs: str, token: str) -> Poll:
     """Request pages until one is not full, as schedulers do."""
     begun, seen = time.monotonic(), []
     for offset in itertools.count(0, PAGE):
-        answer = send(connection, "GET", f"{jobs}/?limit={PAGE}&offset={offset}", SEARCH)
+        answer = send(connection, "GET", f"{jobs}/?limit={PAGE}&offset={offset}", SEARCH, {"X-Auth-Token": token})
         assert answer.status == 200, answer
         page = [job["job_id"] for job in answer.json()["jobs"]]
         seen += page
@@ -81,12 +81,12 @@ def by_offset(connection: HTTPConnection, jobs: str) -> Poll:
     return Poll(begun, time.monotonic(), seen)
 
 
-def by_marker(connection: HTTPConnection, jobs: str) -> Poll:
+def by_marker(connection: HTTPConnection, jobs: str, token: str) -> Poll:
     """Follow the links to the next pages."""
     begun, seen = time.monotonic(), []
     path: str | None = f"{jobs}/?limit={PAGE}"
     while path:
-        answer = send(connection, "GET", path, SEARCH)
+        answer = send(connection, "GET", path, SEARCH, {"X-Auth-Token": token})
         assert answer.status == 200, answer
         seen += [job["job_id"] for job in answer.json()["jobs"]]
         path = answer.next_page and "/" + answer.next_page.split("/", 3)[3]

@@ -270,12 +270,11 @@ class ElasticRepository:
             hits = self._search_beyond_window(
                 kind, {**body, "track_total_hits": False}, query.offset, wanted, limit
             )
-        position = None
-        if len(hits) > query.limit:
-            position = position_of(hits[query.limit - 1], ranked=query.exact_first is not None)
+        shown = hits[: query.limit]
         return Page(
-            [_stored(hit) for hit in hits[: query.limit]],
-            position,
+            [_stored(hit) for hit in shown],
+            position_of(shown[-1], ranked=query.exact_first is not None) if shown else None,
+            len(hits) > query.limit,
             total and total["value"] if query.with_total else None,
         )
 

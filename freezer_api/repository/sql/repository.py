@@ -166,8 +166,9 @@ class SQLRepository(Repository):
         if query.with_total:
             total = rows[0].total
             rows = sorted((row for row in rows if row.key is not None), key=_position)
-        items = [_stored(row.key, decode(row.body), row.version, row.created) for row in rows[: query.limit]]
-        return Page(items, _position(rows[query.limit - 1]) if len(rows) > query.limit else None, total)
+        shown = rows[: query.limit]
+        items = [_stored(row.key, decode(row.body), row.version, row.created) for row in shown]
+        return Page(items, _position(shown[-1]) if shown else None, len(rows) > query.limit, total)
 
 
 def _size(row: Mapping[str, Any]) -> int:

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Remember where the pages of a list ended, for clients that page by offset.
+
+The next page continues behind the last document of the previous one. So it costs as much as the first page, and a
+document that leaves the list between two pages does not move others to the previous page, where the client would
+miss them.
+"""
+
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from freezer_api.api.parameters import marker_of, position_of
+from freezer_api.operations.pages import MIN_DOCUMENTS
+from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Page
+from freezer_api.repository.query import Position, Query
+
+POSITION_TTL = 30
+"""Seconds. Schedulers read the next page at once; an older position may belong to their previous round."""
+
+MAX_POSITIONS = 10_000
+
+_DEAD_RETRY = 30
+"""Seconds until a memcached server that did not respond is used again."""
+
+_SOCKET_TIMEOUT = 0.2
+"""Seconds. Without a response the page is read by its offset, which may take less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A list that a client reads page by page. ``reader``: the token, or the user if there is none.
+
+    Two readers of the same list do not share positions, because they may have begun at different times.
+    """
+
+    reader: str
+    kind: str
+    scope: Scope
+    query: Query
+
+    def place(self, offset: int) -> tuple[object, ...]:
+        """Return what identifies the place in the list at this offset."""
+        query = self.query
+        return self.reader, self.kind, self.scope, query.conditions, query.exact_first, query.limit, offset
+
+
+class Memory(Protocol):
+    """Positions by place. A position may be forgotten at any time."""
+
+    def get(self, place: tuple[object, ...]) -> Position | None: ...
+
+    def set(self, place: tuple[object, ...], position: Position) -> None: ...
+
+
+class PagePositions:
+    """The positions at which the pages of lists ended."""
+
+    def __init__(self, memory: Memory) -> None:
+        self._memory = memory
+
+    def continued(self, listing: Listing) -> Query:
+        """Return the query of the page, from the end of the previous one if its position is known."""
+        query = listing.query
+        position = self._memory.get(listing.place(query.offset)) if query.offset else None
+        return query if position is None else replace(query, offset=0, after=position)
+
+    def remember(self, listing: Listing, page: Page) -> None:
+        """Remember the position at which the page ended, unless it begins at a marker.
+
+        This includes a last page that is full, because the client then requests another one.
+        """
+        query = listing.query
+        if page.end is not None and query.after is None and len(page.items) >= min(query.limit, MIN_DOCUMENTS):
+            self._memory.set(listing.place(query.offset + len(page.items)), page.end)
+
+
+class LocalMemory:
+    """The memory of this process."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._positions: OrderedDict[int, tuple[float, Position]] = OrderedDict()
+
+    def get(self, place: tuple[object, ...]) -> Position | None:
+        written, position = self._positions.get(hash(place), (0.0, None))
+        return position if self._clock() < written + POSITION_TTL else None
+
+    def set(self, place: tuple[object, ...], position: Position) -> None:
+        with self._lock:
+            self._positions[hash(place)] = self._clock(), position
+            self._positions.move_to_end(hash(place))
+            if len(self._positions) > MAX_POSITIONS:
+                self._positions.popitem(last=False)
+
+
+class SharedMemory:
+    """The memory in memcached, for all processes. Each thread has its own connections."""
+
+    def __init__(self, servers: Sequence[str]) -> None:
+        import memcache
+
+        self._client = memcache.Client(
+            list(servers), dead_retry=_DEAD_RETRY, socket_timeout=_SOCKET_TIMEOUT, check_keys=False
+        )
+
+    def get(self, place: tuple[object, ...]) -> Position | None:
+        text = self._client.get(_key(place))
+        try:
+            return position_of(text) if isinstance(text, str) else None
+        except ValueError:
+            return None
+
+    def set(self, place: tuple[object, ...], position: Position) -> None:
+        self._client.set(_key(place), marker_of(position), time=POSITION_TTL)
+
+
+def _key(place: tuple[object, ...]) -> str:
+    # The place contains a token.
+    return f"freezer-page-{hashlib.sha256(repr(place).encode('utf-8', 'surrogatepass')).hexdigest()}"
