@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The clients, actions, jobs and sessions of one user that are stored before a measurement.
+"""The documents of one user that are stored before a measurement.
 
 Some clients are *polled*: they have the same number of jobs in stores of any size, so that their polls return
 equally long lists. Their jobs are spread among those of the other clients.
@@ -8,11 +8,12 @@ equally long lists. Their jobs are spread among those of the other clients.
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
-from freezer_api.documents import actions, clients, jobs, sessions
+from freezer_api.documents import actions, backups, clients, jobs, sessions
 from freezer_api.documents.kind import Kind
 from freezer_api.operations.scope import Scope
+from freezer_api.repository.protocol import Original
 
 Document = dict[str, Any]
 
@@ -21,8 +22,9 @@ POLLED = 10
 PENDING, COMPLETED = 40, 10
 """Numbers of pending and completed jobs of each polled client."""
 MIN_JOBS = POLLED * (PENDING + COMPLETED) + CLIENTS
-MEMBERS = 3
-"""Number of jobs in each session."""
+"""The minimum number of jobs, unless all are of a central client."""
+BACKUPS_OF_HOST = 10
+"""Backups of each host, of one name, one job and one server. They are spread among those of the other hosts."""
 
 _SCOPE = Scope("user_id", "demo", "demo", "demo")
 _PROJECT = Scope("project_id", "demo", "demo", "demo")
@@ -40,34 +42,44 @@ class Fleet:
     others_of_v2: list[str] = field(default_factory=list)
     """The clients that were registered through v2."""
     jobs: list[str] = field(default_factory=list)
-    sessions: list[tuple[str, str]] = field(default_factory=list)
-    """Pairs of the id of a session and the id of one of its jobs."""
+    """Jobs that are in no session."""
+    backups: list[str] = field(default_factory=list)
+    hosts: int = 1
+    """Hosts with backups."""
+    sessions: dict[str, list[str]] = field(default_factory=dict)
+    """The ids of the members of each session."""
 
 
-class Row(NamedTuple):
-    """A document with its key and its time of creation, in microseconds since the epoch."""
+@dataclass(frozen=True)
+class Wanted:
+    """The numbers of documents. ``members`` are the jobs of each session.
 
-    key: str
-    created: int
-    document: Document
+    ``central``: all jobs are of one client and not completed, as those of a central scheduler.
+    """
+
+    jobs: int = 0
+    sessions: int = 0
+    members: int = 3
+    backups: int = 0
+    central: bool = False
 
 
 class Maker:
-    """Generates documents that depend only on the numbers of jobs and sessions. Then ``fleet`` has their ids."""
+    """Generates documents, which depend only on the numbers wanted; then ``fleet`` has their ids."""
 
-    def __init__(self, count: int, session_count: int) -> None:
-        self._count = count
-        self._session_count = session_count
-        self._random = random.Random(count)
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self._random = random.Random(wanted.jobs)
         self.fleet = Fleet()
         self._library: dict[str, list[Document]] = {}
 
-    def kinds(self) -> Iterator[tuple[Kind, Iterator[Row]]]:
+    def kinds(self) -> Iterator[tuple[Kind, Iterator[Original]]]:
         """Yield each kind with a generator of its documents. The generators have to be consumed in this order."""
-        yield clients.CLIENTS, _rows(self._clients())
-        yield actions.ACTIONS, _rows(self._actions())
-        yield jobs.JOBS, _rows(self._jobs())
-        yield sessions.SESSIONS, _rows(self._sessions())
+        yield clients.CLIENTS, _originals(self._clients())
+        yield actions.ACTIONS, _originals(self._actions())
+        yield jobs.JOBS, _originals(self._jobs())
+        yield sessions.SESSIONS, _originals(self._sessions())
+        yield backups.BACKUPS, _originals(self._backups())
 
     def _id(self) -> str:
         return f"{self._random.getrandbits(128):032x}"
@@ -113,17 +125,30 @@ class Maker:
         return _SCOPE.stamped({"freezer_action": definition, **retries, "action_id": self._id()})
 
     def _jobs(self) -> Iterator[tuple[str, Document]]:
-        polled, others = self._polled_jobs(), [*self.fleet.others, *self.fleet.others_of_v2]
-        step = self._count // len(polled)
-        for number in range(self._count):
-            if number % step == 0 and polled:
-                client_id, status = polled.pop()
+        polled = [] if self.wanted.central else self._polled_jobs()
+        others = [*self.fleet.others, *self.fleet.others_of_v2]
+        step = self.wanted.jobs // max(1, len(polled))
+        members = iter(self._members())
+        for number in range(self.wanted.jobs):
+            if self.wanted.central:
+                job = self._job(number, self.fleet.polled[0], "scheduled")
+            elif polled and number % step == 0:
+                job = self._job(number, *polled.pop())
             else:
-                client_id = self._random.choice(others)
-                status = self._random.choice(_STATUSES)
-            job = self._job(number, client_id, status)
-            self.fleet.jobs.append(job["job_id"])
+                job = self._job(number, self._random.choice(others), self._random.choice(_STATUSES))
+                session_id = next(members, "")
+                if session_id:
+                    job |= {"session_id": session_id, "session_tag": 0}
+                    self.fleet.sessions[session_id].append(job["job_id"])
+            if "session_id" not in job:
+                self.fleet.jobs.append(job["job_id"])
             yield job["job_id"], job
+
+    def _members(self) -> list[str]:
+        """Return the session of each member."""
+        for _ in range(self.wanted.sessions):
+            self.fleet.sessions[self._id()] = []
+        return [session_id for session_id in self.fleet.sessions for _ in range(self.wanted.members)]
 
     def _polled_jobs(self) -> list[tuple[str, str]]:
         statuses = ["scheduled"] * PENDING + ["completed"] * COMPLETED
@@ -155,9 +180,7 @@ class Maker:
         return _SCOPE.stamped(job)
 
     def _sessions(self) -> Iterator[tuple[str, Document]]:
-        for number in range(self._session_count):
-            session_id, members = self._id(), self._random.sample(self.fleet.jobs, MEMBERS)
-            self.fleet.sessions.append((session_id, members[0]))
+        for number, (session_id, members) in enumerate(self.fleet.sessions.items()):
             session = {
                 "session_id": session_id,
                 "session_tag": 0,
@@ -174,7 +197,47 @@ class Maker:
         client_id = self._random.choice(self.fleet.others)
         return {"client_id": client_id, "status": "scheduled", "result": "", "time_started": -1, "time_ended": -1}
 
+    def _backups(self) -> Iterator[tuple[str, Document]]:
+        hosts = self.fleet.hosts = max(1, self.wanted.backups // BACKUPS_OF_HOST)
+        for number in range(self.wanted.backups):
+            backup_id, status = self._id(), "error" if number % hosts == 0 else "available"
+            self.fleet.backups.append(backup_id)
+            backup = {"backup_id": backup_id, "user_name": "demo", "status": status}
+            yield backup_id, _SCOPE.stamped({**backup, "backup_metadata": metadata(number, hosts)})
 
-def _rows(documents: Iterator[tuple[str, Document]]) -> Iterator[Row]:
+
+def metadata(number: int, hosts: int = 1000) -> Document:
+    """Return the metadata that an agent on one of the hosts reports of its backup."""
+    host, level = number % hosts, number // hosts % 7
+    time_stamp = _EPOCH + number
+    return {
+        "hostname": f"host{host}.example.org",
+        "backup_name": f"backup{host}",
+        "job_id": f"job{host}",
+        "nova_inst_id": f"server{host}",
+        "container": "freezer_backups",
+        "time_stamp": time_stamp,
+        "mode": "fs",
+        "action": "backup",
+        "storage": "swift",
+        "path_to_backup": "/var/lib/mysql",
+        "fs_real_path": "/var/lib/mysql",
+        "vol_snap_path": "",
+        "curr_backup_level": level,
+        "max_level": 7,
+        "compression": "gzip",
+        "encrypted": False,
+        "backup_media": "fs",
+        "client_os": "linux",
+        "client_version": "17.0.0",
+        "log_file": f"/var/log/freezer/{time_stamp}.log",
+        "backup_size_compressed": 1_048_576 + number,
+        "backup_size_uncompressed": 4_194_304 + number,
+        "broken_links": "0",
+        "excluded_files": "",
+    }
+
+
+def _originals(documents: Iterator[tuple[str, Document]]) -> Iterator[Original]:
     for number, (key, document) in enumerate(documents):
-        yield Row(key, (_EPOCH + number) * 1_000_000, document)
+        yield Original(key, document, 1, (_EPOCH + number) * 1_000_000)

@@ -46,10 +46,14 @@ def _serve(serve: Any, request: Request, status: int) -> None:
 
 @dataclass(frozen=True)
 class Bare(Generic[Call]):
-    """The calls of each request. ``opened``: a context manager for a function that executes a call."""
+    """The calls of each request. ``opened`` is a context with a function that executes a call to the store.
+
+    ``once``: the calls cannot be repeated; each context has a store in the state before them.
+    """
 
     asked: Sequence[Sequence[Call]]
     opened: Callable[[], AbstractContextManager[Callable[[Call], object]]]
+    once: bool = False
 
     @property
     def trips(self) -> float:
@@ -62,13 +66,15 @@ class Bare(Generic[Call]):
         ``connections`` requests run concurrently, as in the service: after a long wait the caches of the processor
         are cold, which doubles the cost.
         """
+        asked = self.asked if self.once else list(islice(cycle(self.asked), count))
         with ExitStack() as stack:
-            ways = [stack.enter_context(self.opened()) for _ in range(connections)]
-            pool = stack.enter_context(ThreadPoolExecutor(connections))
-            _make(pool, ways, self.asked[:count])
+            ways = [stack.enter_context(self.opened()) for _ in range(1 if self.once else connections)]
+            pool = stack.enter_context(ThreadPoolExecutor(len(ways)))
+            if not self.once:
+                _make(pool, ways, self.asked[:count])
             begun = time.process_time()
-            _make(pool, ways, list(islice(cycle(self.asked), count)))
-            return (time.process_time() - begun) / count
+            _make(pool, ways, asked)
+            return (time.process_time() - begun) / len(asked)
 
 
 def _make(

@@ -20,9 +20,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench import floor, scenarios
+from bench.engines.filling import fill
 from bench.engines.place import Noting
-from bench.engines.search import Filled, Search
-from bench.fleet import Maker
+from bench.engines.search import Indices, Search
+from bench.fleet import Fleet, Maker, Wanted
 from bench.scenarios import Scenario
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
@@ -63,16 +64,18 @@ class _Totals:
 class _Trial:
     """Runs writers and a reader for some seconds."""
 
-    def __init__(self, store: Filled, seconds: float, pause: float) -> None:
+    def __init__(self, engine: Search, store: Indices, fleet: Fleet, seconds: float, pause: float) -> None:
+        self._engine = engine
         self._store = store
+        self._fleet = fleet
         self._seconds = seconds
         self._pause = pause
         # The last call creates the job; the others create its actions.
-        *_, self._write = self._call(scenarios.CREATE)
+        *_, self._write = self._call(scenarios.CREATE_JOB)
         (self._search,) = self._call(scenarios.POLL)
 
     def _call(self, scenario: Scenario) -> list[_Call]:
-        place, requests = self._store.place, islice(scenario.requests(self._store.fleet), 1)
+        place, requests = self._store.place, islice(scenario.requests(self._fleet), 1)
         connection = place.connect(Noting)
         with closing(ElasticRepository(connection, place.prefix)) as repository:
             (calls,) = floor.calls(repository, connection.noted, requests, scenario.status)
@@ -81,11 +84,11 @@ class _Trial:
     def row(self, strategy: Strategy, writers: int) -> str:
         with ThreadPoolExecutor(writers + 1) as pool, closing(self._connect()) as connection:
             self._set_interval(connection, strategy.interval)
-            before = self._totals(connection)
+            before = self._totals()
             written = [pool.submit(self._writer, strategy, before.at + self._seconds) for _ in range(writers)]
             listed = pool.submit(self._reader, strategy, before.at + self._seconds).result()
             taken = [one for writer in written for one in writer.result()]
-            after = self._totals(connection)
+            after = self._totals()
         seconds, refreshes = after.at - before.at, after.refreshes - before.refreshes
         return (
             f"{strategy.name:<24}{writers:>8}{len(taken) / seconds:>11.0f}{median(taken) * 1000:>11.1f}"
@@ -103,11 +106,9 @@ class _Trial:
         target = f"/{self._store.place.prefix}-jobs/_settings"
         connection.call("PUT", target, {"index": {"refresh_interval": interval}})
 
-    def _totals(self, connection: Connection) -> _Totals:
+    def _totals(self) -> _Totals:
         counts = self._store.counts()
-        nodes = connection.call("GET", "/_nodes/stats/process").body["nodes"].values()
-        cpu = sum(node["process"]["cpu"]["total_in_millis"] for node in nodes) / 1000
-        return _Totals(time.monotonic(), counts.writes, counts.refreshes, cpu)
+        return _Totals(time.monotonic(), counts.writes, counts.refreshes, self._engine.cpu())
 
     def _writer(self, strategy: Strategy, end: float) -> list[float]:
         method, target, source = self._write
@@ -153,9 +154,10 @@ def main() -> None:
     arguments = parser.parse_args()
     with TemporaryDirectory(prefix="freezer-bench-") as directory, ExitStack() as stores:
         engine = Search("elasticsearch", arguments.url, {}, stores)
-        store = engine.fill(Maker(arguments.jobs, 0), Path(directory) / "store")
+        store, maker = engine.create(Path(directory)), Maker(Wanted(arguments.jobs))
+        fill(store, maker)
         print(f"{'':<24}{_COLUMNS[0]:>8}" + "".join(f"{column:>11}" for column in _COLUMNS[1:]))
-        for row in _rows(_Trial(store, arguments.seconds, arguments.pause), STRATEGIES):
+        for row in _rows(_Trial(engine, store, maker.fleet, arguments.seconds, arguments.pause), STRATEGIES):
             print(row, flush=True)
 
 

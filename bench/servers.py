@@ -7,39 +7,62 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 SERVICE = (sys.executable, "-m", "freezer_api.cmd.api", "--standalone", "--port", "0")
+MANAGE = (sys.executable, "-m", "freezer_api.cmd.manage")
 HELLO = (sys.executable, "-m", "bench.hello")
 
 _ADDRESS = re.compile(r"Server listening on 127\.0\.0\.1:([0-9]+)\n")
-_SESSION, _TIMES = 3, slice(11, 13)
+_PARENT, _TIMES = 1, slice(11, 13)
 """Positions of fields in ``/proc/<pid>/stat``, counted after the name of the process."""
 
 
 class Server:
     """A running server: an arbiter, its workers and their port."""
 
-    def __init__(self, session: int, port: int) -> None:
+    def __init__(self, pid: int, port: int) -> None:
         self.port = port
-        self._session = session
-
-    def _processes(self) -> Iterator[Path]:
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                if int(_stat(process)[_SESSION]) == self._session:
-                    yield process
-            except OSError:  # the process has ended
-                continue
+        self._pid = pid
 
     def cpu(self) -> float:
         """Return the CPU seconds of all processes of the server, in user mode and in the kernel."""
-        return sum(map(_cpu, self._processes()))
+        return tree_cpu(self._pid)
 
     def memory(self) -> int:
         """Return the memory of all processes of the server in bytes. Shared pages are divided among them (PSS)."""
-        return sum(map(_memory, self._processes()))
+        return sum(map(_memory, _processes(self._pid)))
+
+    def _workers(self) -> list[Path]:
+        return [process for process in _processes(self._pid) if process.name != str(self._pid)]
+
+    def reset_peak(self) -> int:
+        """Start to record the peak again, and return the memory of the largest worker in bytes."""
+        for process in self._workers():
+            (process / "clear_refs").write_text("5")
+        return self.peak()
+
+    def peak(self) -> int:
+        """Return the peak of the resident memory of the largest worker in bytes."""
+        return max(_kib(process / "status", "VmHWM") * 1024 for process in self._workers())
+
+
+def tree_cpu(pid: int) -> float:
+    """Return the CPU seconds of a process and its descendants."""
+    return sum(map(_cpu, _processes(pid)))
+
+
+def _processes(pid: int) -> list[Path]:
+    """Return the process and its descendants."""
+    children: dict[str, list[str]] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # the process has ended
+            children.setdefault(_stat(process)[_PARENT], []).append(process.name)
+    found = [str(pid)]
+    for one in found:
+        found += children.get(one, ())
+    return [Path("/proc", one) for one in found]
 
 
 def _stat(process: Path) -> list[str]:
@@ -54,8 +77,12 @@ def _cpu(process: Path) -> float:
 
 
 def _memory(process: Path) -> int:
-    match = re.search(r"^Pss: +([0-9]+) kB$", (process / "smaps_rollup").read_text(), re.MULTILINE)
-    return int(match[1]) * 1024 if match else 0
+    return _kib(process / "smaps_rollup", "Pss") * 1024
+
+
+def _kib(file: Path, name: str) -> int:
+    match = re.search(rf"^{name}:\s+([0-9]+) kB$", file.read_text(), re.MULTILINE)
+    return int(match[1]) if match else 0
 
 
 @contextmanager

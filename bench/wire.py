@@ -7,11 +7,12 @@ import re
 import selectors
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from itertools import islice
+from typing import Any, NamedTuple, Self
 
-RESPONSE_TIMEOUT = 30.0
+RESPONSE_TIMEOUT = 120.0
 """Seconds without a response after which a measurement fails."""
 
 _HEADERS = {
@@ -19,7 +20,7 @@ _HEADERS = {
     "User-Agent": "python-freezerclient",
     "Accept": "application/json",
     "Content-Type": "application/json",
-    "X-Auth-Token": "demo:demo",
+    "X-Auth-Token": "demo:demo:admin,member",
 }
 _END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]+)", re.IGNORECASE)
@@ -62,25 +63,47 @@ class Request:
         }
 
 
+class Answer(NamedTuple):
+    """A response, and the seconds that it took. ``status`` is 0 if the connection was closed instead."""
+
+    status: int
+    seconds: float
+    body: bytes = b""
+
+
 class _Client:
     """A connection with one outstanding request."""
 
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), RESPONSE_TIMEOUT)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    def __init__(self, port: int, requests: Iterator[bytes]) -> None:
+        self._port = port
+        self._requests = requests
         self._received = b""
         self._sent = 0.0
+        self.socket = self._connect()
 
-    def send(self, request: bytes) -> None:
+    def _connect(self) -> socket.socket:
+        connected = socket.create_connection(("127.0.0.1", self._port), RESPONSE_TIMEOUT)
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connected
+
+    def send(self) -> bool:
+        """Send the next request; return False if there is none."""
+        request = next(self._requests, None)
+        if request is None:
+            return False
         self._received = b""
         self._sent = time.perf_counter()
         self.socket.sendall(request)
+        return True
 
-    def answer(self) -> tuple[bytes, float] | None:
-        """Return the response and the seconds that it took, or None until it is complete."""
-        part = self.socket.recv(1 << 18)
+    def receive(self) -> Answer | None:
+        """Return the response, or None until it is complete."""
+        try:
+            part = self.socket.recv(1 << 18)
+        except ConnectionError:
+            part = b""
         if not part:
-            raise ConnectionError(f"the server closed the connection after {self._received!r}")
+            return Answer(0, time.perf_counter() - self._sent, self._received)
         self._received += part
         end = self._received.find(_END)
         if end < 0:
@@ -88,17 +111,20 @@ class _Client:
         length = _LENGTH.search(self._received, 0, end)
         if len(self._received) < end + len(_END) + (int(length[1]) if length else 0):
             return None
-        return self._received, time.perf_counter() - self._sent
+        status = int(self._received.split(maxsplit=2)[1])
+        return Answer(status, time.perf_counter() - self._sent, self._received[end + len(_END) :])
+
+    def reconnect(self) -> None:
+        self.socket.close()
+        self.socket = self._connect()
 
 
 class Load:
-    """Connections to a local port, each of which sends the next request after a response."""
+    """Connections to a local port, each of which sends the next of its requests after a response."""
 
-    def __init__(self, port: int, connections: int) -> None:
-        self._clients = [_Client(port) for _ in range(connections)]
+    def __init__(self, port: int, streams: Sequence[Iterator[bytes]]) -> None:
         self._selector = selectors.DefaultSelector()
-        for client in self._clients:
-            self._selector.register(client.socket, selectors.EVENT_READ, client)
+        self._clients = [_Client(port, stream) for stream in streams]
 
     def __enter__(self) -> Self:
         return self
@@ -108,39 +134,43 @@ class Load:
         for client in self._clients:
             client.socket.close()
 
-    def run(self, requests: Iterator[bytes], count: int, status: int) -> list[float]:
-        """Return the seconds of each of ``count`` requests; raise ``ValueError`` for another status."""
-        expected = b"HTTP/1.1 %d " % status
-        taken: list[float] = []
-        under_way = min(count, len(self._clients))
-        for client in self._clients[:under_way]:
-            client.send(next(requests))
-        while len(taken) < count:
-            for client in self._ready():
-                answer = client.answer()
+    def answers(self) -> Iterator[tuple[int, Answer]]:
+        """Send all requests, and yield the number of the connection and the response, in order of arrival."""
+        for number, client in enumerate(self._clients):
+            if client.send():
+                self._selector.register(client.socket, selectors.EVENT_READ, number)
+        while self._selector.get_map():
+            events = self._selector.select(RESPONSE_TIMEOUT)
+            if not events:
+                raise TimeoutError(f"no response within {RESPONSE_TIMEOUT} seconds")
+            for key, _ in events:
+                client = self._clients[key.data]
+                answer = client.receive()
                 if answer is None:
                     continue
-                if not answer[0].startswith(expected):
-                    raise ValueError(f"expected status {status}, got {answer[0]!r}")
-                taken.append(answer[1])
-                if under_way < count:
-                    under_way += 1
-                    client.send(next(requests))
-        return taken
-
-    def _ready(self) -> Iterator[_Client]:
-        events = self._selector.select(RESPONSE_TIMEOUT)
-        if not events:
-            raise TimeoutError(f"no response within {RESPONSE_TIMEOUT} seconds")
-        for key, _ in events:
-            yield key.data
+                self._selector.unregister(key.fileobj)
+                yield key.data, answer
+                if answer.status == 0:
+                    client.reconnect()
+                if client.send():
+                    self._selector.register(client.socket, selectors.EVENT_READ, key.data)
 
 
-def send(port: int, request: Request) -> bytes:
-    """Send one request and return the body of the response."""
-    client = _Client(port)
-    with client.socket:
-        client.send(request.raw())
-        while (answer := client.answer()) is None:
-            pass
-        return answer[0].partition(_END)[2]
+def run(port: int, connections: int, requests: Iterator[Request], count: int, status: int | None) -> list[Answer]:
+    """Send ``count`` requests over as many connections.
+
+    Raises ``ValueError`` for another status, if one is given.
+    """
+    shared = islice(map(Request.raw, requests), count)
+    with Load(port, [shared] * min(count, connections)) as load:
+        found = [answer for _, answer in load.answers()]
+    for answer in found:
+        if status is not None and answer.status != status:
+            raise ValueError(f"expected status {status}, got {answer.status} {answer.body[:500]!r}")
+    return found
+
+
+def send(port: int, request: Request, status: int = 200) -> Answer:
+    """Send one request on a connection of its own."""
+    (answer,) = run(port, 1, iter([request]), 1, status)
+    return answer

@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stores that can be measured, with a module for each engine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
-from bench.fleet import Fleet, Maker
 from bench.floor import Bare
 from bench.wire import Request
+from freezer_api.documents.kind import Kind
+from freezer_api.repository.protocol import Repository
 
 
 @dataclass(frozen=True)
 class Aims:
-    """Upper bounds of the results; mappings have one for each scenario."""
+    """Upper bounds of results, by scenario."""
 
     of_floor: Mapping[str, float]
     """By scenario: CPU time of a request divided by that of the hello-world plus that of its bare calls."""
-    of_few_jobs: float
-    """CPU time of a polled page in the largest store divided by the time in the smallest store."""
     trips: Mapping[str, float] = field(default_factory=dict)
     """By scenario: calls to the store per request."""
     refreshes: float | None = None
@@ -34,36 +33,54 @@ class Counts:
     refreshes: int
 
 
-class Store(Protocol):
-    """A store that contains all documents of a measurement."""
-
-    @property
-    def fleet(self) -> Fleet: ...
+class Store(Hashable, Protocol):
+    """A store of the service."""
 
     @property
     def arguments(self) -> Sequence[str]:
-        """The arguments of the service that select this store."""
+        """The arguments of the service and of ``freezer-manage`` that select this store."""
 
-    def bare(self, requests: Sequence[Request], status: int) -> Bare[Any]:
-        """Serve each request once, check its ``status``, and return the calls to the store that it makes."""
+    def open(self) -> Repository:
+        """Return a repository, also in another process to which the store was sent."""
+
+    def settle(self) -> None:
+        """Bring the store into its usual state after it was filled."""
+
+    def bare(self, requests: Sequence[Request], status: int, *, writes: bool) -> Bare[Any] | None:
+        """Serve each request once, check its ``status``, and return its calls to the store.
+
+        Return None if the calls cannot be repeated. Only ``writes`` change documents.
+        """
 
     def counts(self) -> Counts | None:
         """Return the counters of the store; None if the engine has no refreshes."""
+
+    def size(self) -> int | None:
+        """Return the bytes on the disk, None if they cannot be attributed to this store."""
+
+    def rewrite(self, kind: Kind, keys: Sequence[str]) -> float | None:
+        """Write these documents unchanged by one bare call, and return the seconds, None if it is not possible."""
 
 
 class Engine(Protocol):
     """A kind of store. ``floor``: the name of its bare calls in the report."""
 
     floor: ClassVar[str]
-    floor_of_writes: ClassVar[bool]
-    """Whether the bare calls of writes can be repeated and measured."""
+    waits: ClassVar[bool]
+    """Whether writes wait for a refresh."""
     aims: ClassVar[Aims]
+
+    @property
+    def name(self) -> str: ...
 
     @property
     def versions(self) -> Mapping[str, str]: ...
 
-    def fill(self, maker: Maker, directory: Path) -> Store:
-        """Create a store with all documents of the maker, in the directory or on the server of the engine."""
+    def create(self, directory: Path) -> Store:
+        """Create an empty store in the directory, or on the engine's server."""
+
+    def cpu(self) -> float:
+        """Return the CPU seconds of the engine's server, 0 if it has none."""
 
 
 ENGINES = ("sqlite", "elasticsearch", "opensearch", "mariadb", "postgresql")

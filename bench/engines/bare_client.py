@@ -20,9 +20,12 @@ _METHODS = {
     ("PUT", "_create"): "create",
     ("PUT", "_doc"): "index",
     ("DELETE", "_doc"): "delete",
+    ("POST", "_bulk"): "bulk",
 }
 _NAMES = {"from": "from_", "_source": "source"}
 """Parameters of a search that have other names in the client because they are reserved words in Python."""
+REQUEST_TIMEOUT = 120.0
+"""Seconds for a call: a refresh of a large index takes long."""
 _VALUES = {"true": True, "false": False}
 _CONDITIONS = ("if_seq_no", "if_primary_term")
 """Parameters that are omitted, because a write with them cannot be repeated."""
@@ -41,13 +44,20 @@ class Call:
         if self.method == "create":
             key = uuid.uuid4().hex
             arguments = {**arguments, "id": key, "document": {**arguments["document"], "key": key}}
+        elif self.method == "bulk":
+            arguments = {**arguments, "operations": [_renewed(line) for line in arguments["operations"]]}
         return getattr(client, self.method)(**arguments)
 
 
-def call(method: str, target: str, body: dict[str, Any] | None) -> Call:
+def _renewed(line: dict[str, Any]) -> dict[str, Any]:
+    """Return the line of a bulk request with a new id if it creates a document."""
+    return {"create": {**line["create"], "_id": uuid.uuid4().hex}} if "create" in line else line
+
+
+def call(method: str, target: str, body: Any) -> Call:
     """Return the client's call for a REST call of the service; raise ``KeyError`` for an unknown one."""
     path, _, query = target.partition("?")
-    index, what, *key = path.removeprefix("/").split("/")
+    index, what, *key = path.removeprefix("/").split("/") if path != "/_bulk" else ("", "_bulk")
     name = _METHODS[method, what]
     parameters: dict[str, Any] = {
         parameter: _VALUES.get(value, value)
@@ -56,6 +66,8 @@ def call(method: str, target: str, body: dict[str, Any] | None) -> Call:
     }
     if name == "search":
         parameters |= {_NAMES.get(parameter, parameter): value for parameter, value in (body or {}).items()}
+    elif name == "bulk":
+        return Call(name, {"operations": body, **parameters})
     elif body is not None:
         parameters["document"] = body
     if key:
@@ -63,28 +75,38 @@ def call(method: str, target: str, body: dict[str, Any] | None) -> Call:
     return Call(name, {"index": index, **parameters})
 
 
+def client(place: Place, engine: str) -> Elasticsearch:
+    """Return a client, which is closed at the end of its context."""
+    transport = _Transport if engine == ELASTICSEARCH.name else _OpenSearchTransport
+    return Elasticsearch(
+        place.host, basic_auth=place.credentials, transport_class=transport, request_timeout=REQUEST_TIMEOUT
+    )
+
+
 @contextmanager
 def opened(place: Place, engine: str) -> Iterator[Callable[[Call], object]]:
     """Return a context manager for a function that executes calls on one connection."""
-    transport = _Transport if engine == ELASTICSEARCH.name else _OpenSearchTransport
-    with Elasticsearch(place.host, basic_auth=place.credentials, transport_class=transport) as client:
-        yield lambda call: call.make(client)
+    with client(place, engine) as made:
+        yield lambda call: call.make(made)
 
 
 class _Transport(Transport):
     """Send the media types that the service sends, because those of the client may be too new for the server."""
 
-    _spoken = HttpHeaders(ELASTICSEARCH.headers)
+    _dialect = ELASTICSEARCH
 
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
-        headers = {**options.pop("headers"), **self._spoken}
+        given = options.pop("headers")
+        has_lines = "ndjson" in given.get("content-type", "")
+        spoken = self._dialect.bulk_headers if has_lines else self._dialect.headers
+        headers = HttpHeaders({**given, **spoken})
         return super().perform_request(method, target, headers=headers, **options)
 
 
 class _OpenSearchTransport(_Transport):
     """Disable the product check of the client, so that it is not measured."""
 
-    _spoken = HttpHeaders(OPENSEARCH.headers)
+    _dialect = OPENSEARCH
 
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
         meta, body = super().perform_request(method, target, **options)

@@ -7,80 +7,80 @@ The bare calls are the statements of a request, sent to the same database with t
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlalchemy import Engine as Connected
-from sqlalchemy import event, insert, make_url
+from sqlalchemy import event, make_url
 
 from bench import floor, scenarios
 from bench.engines import Aims
-from bench.fleet import Fleet, Maker, Row
 from bench.floor import Bare
+from bench.servers import tree_cpu
 from bench.wire import Request
 from freezer_api.documents.kind import Kind
+from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql.schema import TABLES
 from tests.contract import databases
 from tests.support.sql.server import SERVERS, SQLServer
 
 Statement = tuple[str, Any]
 
-_ROWS_AT_ONCE = 500
-_READS = (scenarios.GET, scenarios.LIST, scenarios.POLL, scenarios.DEEP)
-
 
 @dataclass(frozen=True)
 class Database:
+    name: str
     server: SQLServer
     versions: Mapping[str, str]
     floor: ClassVar = "bare SQL"
-    floor_of_writes: ClassVar = False
+    waits: ClassVar = False
     aims: ClassVar = Aims(
         # The bare calls take little time, so SQLAlchemy's share of a request is larger than on other stores.
-        {scenarios.GET.name: 2.5, scenarios.POLL.name: 2.5},
-        of_few_jobs=1.5,
-        trips={scenario.name: 1.0 for scenario in (*_READS, scenarios.CREATE_BACKUP)},
+        {scenarios.GET_JOB.name: 2.5, scenarios.POLL.name: 2.5},
+        trips={scenario.name: 1.0 for scenario in scenarios.ONE_CALL},
     )
 
-    def fill(self, maker: Maker, directory: Path) -> "Filled":
-        directory.mkdir()
+    def create(self, directory: Path) -> "Schema":
+        directory.mkdir(exist_ok=True)
         url = self.server.create_database(f"bench{uuid.uuid4().hex}")
         databases.sync(url)
-        with closing(databases.admin(url)) as admin, admin.engine.connect() as connection:
-            for kind, rows in maker.kinds():
-                while batch := [_columns(kind, row) for row in islice(rows, _ROWS_AT_ONCE)]:
-                    connection.execute(insert(TABLES[kind.name].table), batch)
-            connection.commit()
-        self._count(url)
-        return Filled(maker.fleet, url, directory / "bench.conf")
+        return Schema(url, directory / "bench.conf", self.server)
 
-    def _count(self, url: str) -> None:
-        """Update the statistics of the query planner, which the server would do during the measurement."""
-        tables = ", ".join(table.table.name for table in TABLES.values())
-        say = f"ANALYZE TABLE {tables}" if self.server.name == "mariadb" else f"VACUUM ANALYZE {tables}"
-        self.server.run(say, database=make_url(url).database)
-
-
-def _columns(kind: Kind, row: Row) -> dict[str, Any]:
-    return {"key": row.key, "created": row.created, "version": 1, **TABLES[kind.name].contents(row.document)}
+    def cpu(self) -> float:
+        return tree_cpu(self.server.pid)
 
 
 @dataclass(frozen=True)
-class Filled:
-    """A database that contains all documents of a measurement."""
+class Schema:
+    """A store in a database."""
 
-    fleet: Fleet
     url: str
     configuration: Path
+    server: SQLServer | None = field(compare=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the server, which cannot be sent to another process."""
+        return {**vars(self), "server": None}
 
     @property
     def arguments(self) -> Sequence[str]:
         self.configuration.write_text(f"[database]\nconnection = {self.url}\n")
         return "--config-file", str(self.configuration)
 
-    def bare(self, requests: Sequence[Request], status: int) -> Bare[Statement]:
+    def open(self) -> Repository:
+        return databases.open_repository(self.url)
+
+    def settle(self) -> None:
+        """Update the statistics of the query planner, which the server would do during the measurement."""
+        assert self.server is not None
+        tables = ", ".join(table.table.name for table in TABLES.values())
+        say = f"ANALYZE TABLE {tables}" if self.server.name == "mariadb" else f"VACUUM ANALYZE {tables}"
+        self.server.run(say, database=make_url(self.url).database)
+
+    def bare(self, requests: Sequence[Request], status: int, *, writes: bool) -> Bare[Statement] | None:
+        if writes:
+            return None
         with closing(databases.open_repository(self.url)) as repository:
             repository.check()
             with _record() as recorded:
@@ -98,6 +98,12 @@ class Filled:
             yield _execute
 
     def counts(self) -> None:
+        return None
+
+    def size(self) -> None:
+        return None
+
+    def rewrite(self, _kind: Kind, _keys: Sequence[str]) -> None:
         return None
 
 
@@ -118,4 +124,5 @@ def _record() -> Iterator[list[Statement]]:
 @contextmanager
 def opened(name: str, directory: Path) -> Iterator[Database]:
     with SERVERS[name](directory) as server:
-        yield Database(server, {f"{name} server": server.version()})
+        ((version,),) = server.run("SELECT version()")
+        yield Database(name, server, {f"{name} server": version})

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import orjson
+
 from freezer_api.conf.values import parse_hosts
 from freezer_api.repository.elastic.access import Access, authorization, open_pool
 from freezer_api.repository.elastic.admin import ElasticAdmin
@@ -27,6 +29,10 @@ class Noting(Connection):
     def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
         self.noted.append((method, target, body))
         return super().answer(method, target, body)
+
+    def bulk(self, target: str, lines: bytes) -> Answer:
+        self.noted.append(("POST", target, [orjson.loads(line) for line in lines.splitlines()]))
+        return super().bulk(target, lines)
 
 
 @dataclass(frozen=True)

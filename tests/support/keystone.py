@@ -141,7 +141,7 @@ class Keystone:
 
     def _manage(self, directory: Path, *arguments: str) -> None:
         program = self._environment / "bin/keystone-manage"
-        command = [program, "--config-file", directory / "keystone.conf", *arguments]
+        command: list[str | Path] = [program, "--config-file", directory / "keystone.conf", *arguments]
         done = subprocess.run(command, cwd=directory, check=False, capture_output=True, text=True, timeout=120)
         if done.returncode:
             raise AssertionError(f"keystone-manage {arguments[0]} failed:\n{done.stdout}{done.stderr}")

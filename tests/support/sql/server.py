@@ -108,6 +108,12 @@ class SQLServer(ABC):
     def alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The id of the process that has all others of the server as descendants."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self, *options: str) -> Self:
         """Start the server with its port and data, and wait until it accepts connections."""
         command = [*_TIED, str(os.getpid()), *self._command(), *self._options, *options]
