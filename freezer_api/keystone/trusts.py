@@ -4,7 +4,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from keystoneauth1 import access, loading
@@ -47,7 +47,6 @@ class KeystoneTrusts:
         self._conf = conf
         self._section = options.auth_section
         self._delegated = options.trusts_delegated_roles
-        self._account: tuple[Session, BaseIdentityPlugin] | None = None
         self._trustee: str | None = None
 
     def ensure_trust(self, delegator: Delegator, project_id: str) -> Trust:
@@ -85,26 +84,25 @@ class KeystoneTrusts:
             else:
                 return
 
-    def _load_account(self) -> tuple[Session, BaseIdentityPlugin]:
-        if self._account is None:
-            keystone.register(self._conf)
-            loading.register_auth_conf_options(self._conf, self._section)
-            plugin = loading.load_auth_from_conf_options(self._conf, self._section)
-            if not isinstance(plugin, BaseIdentityPlugin):
-                raise Undelegable(_NO_TRUSTEE)
-            group = self._conf[keystone.GROUP]
-            session = Session(
-                verify=False if group.insecure else group.cafile or True,
-                cert=(group.certfile, group.keyfile) if group.certfile else None,
-                timeout=REQUEST_TIMEOUT,
-            )
-            self._account = (session, plugin)
-        return self._account
+    @cached_property
+    def _account(self) -> tuple[Session, BaseIdentityPlugin]:
+        keystone.register(self._conf)
+        loading.register_auth_conf_options(self._conf, self._section)
+        plugin = loading.load_auth_from_conf_options(self._conf, self._section)
+        if not isinstance(plugin, BaseIdentityPlugin):
+            raise Undelegable(_NO_TRUSTEE)
+        group = self._conf[keystone.GROUP]
+        session = Session(
+            verify=False if group.insecure else group.cafile or True,
+            cert=(group.certfile, group.keyfile) if group.certfile else None,
+            timeout=REQUEST_TIMEOUT,
+        )
+        return session, plugin
 
     def _trustee_id(self) -> str:
         if self._trustee is None:
             try:
-                session, plugin = self._load_account()
+                session, plugin = self._account
                 self._trustee = plugin.get_user_id(session)
             except AuthPluginException:
                 raise Undelegable(_NO_TRUSTEE) from None
@@ -122,11 +120,10 @@ class KeystoneTrusts:
         return [held.get(name.lower(), {"name": name}) for name in self._delegated]
 
     def _as_account(self) -> Adapter:
-        session, plugin = self._load_account()
-        return _identity(session, plugin)
+        return _identity(*self._account)
 
     def _as_delegator(self, delegator: Delegator, project_id: str | None) -> Adapter:
-        session, plugin = self._load_account()
+        session, plugin = self._account
         url = plugin.auth_url or ""
         if delegator.project_id == project_id:
             known = access.create(body=dict(delegator.about), auth_token=delegator.token)
