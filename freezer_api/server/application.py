@@ -14,10 +14,10 @@ from typing import Any
 from wsgiref.types import WSGIApplication
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
 
 from freezer_api.errors import CommandError
 from freezer_api.server.arbiter import Arbiter
-from freezer_api.server.log import Log
 from freezer_api.server.worker import Worker, drained
 
 LOG = logging.getLogger(__name__)
@@ -38,6 +38,15 @@ class ServerConfig:
     """Seconds in which the body of a request has to arrive."""
     max_body_size: int = 1024 * 1024
     """Bytes. The application is called before a larger body is received."""
+
+
+class Log(Logger):  # type: ignore[misc]
+    """Log to the log of the service, unless ``[gunicorn] errorlog`` is set."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.propagate = cfg.errorlog is None
+        self.error_log.parent = logging.getLogger("freezer_api")
 
 
 class Server(BaseApplication):  # type: ignore[misc]

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from gunicorn import sock as tls
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import SocketUnreader
+from gunicorn.sock import ssl_wrap_socket
 from gunicorn.workers.gthread import TConn
 
 from freezer_api.middleware.bodies import DRAIN_TIMEOUT, drain
@@ -44,11 +44,10 @@ class _Socket:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def setblocking(self, _flag: bool) -> None:  # noqa: FBT001 - the signature is a socket's
+    def setblocking(self, _flag: object) -> None:
         """Do nothing: gunicorn would make the socket blocking."""
 
-    def settimeout(self, _seconds: float | None) -> None:
-        """Do nothing: gunicorn would make the socket blocking."""
+    settimeout = setblocking
 
     def sendall(self, data: bytes) -> None:
         self.unsent.append(memoryview(data))
@@ -137,9 +136,9 @@ class _Parser(RequestParser):  # type: ignore[misc]
         return prepared
 
     @property
-    def path(self) -> str:
-        """The path of the parsed request, empty if the request is invalid."""
-        return "" if isinstance(self._next, Exception) else str(self._next.path)
+    def is_health_check(self) -> bool:
+        """Whether the parsed request is a valid one for the health check."""
+        return not isinstance(self._next, Exception) and str(self._next.path).rstrip("/") == HEALTH
 
     @property
     def body_size(self) -> int | None:
@@ -162,13 +161,8 @@ class Connection(TConn):  # type: ignore[misc]
     def __init__(self, cfg: Any, client: socket.socket, address: Any, server: Any) -> None:
         super().__init__(cfg, client, address, server)
         if cfg.is_ssl:
-            client = tls.ssl_context(cfg).wrap_socket(
-                client,
-                server_side=True,
-                suppress_ragged_eofs=cfg.suppress_ragged_eofs,
-                # The TLS handshake is done by the first read, without blocking.
-                do_handshake_on_connect=False,
-            )
+            # The first read does the handshake, without blocking.
+            client = ssl_wrap_socket(client, cfg)
         self.sock = _Socket(client, self)
         self.parser = _Parser(cfg, self.sock, address)
         # Always true, because otherwise gunicorn would wait for the client in a thread.
@@ -196,10 +190,6 @@ class Connection(TConn):  # type: ignore[misc]
         return self.has_head and (
             unreader.ended or (self.body_size is not None and unreader.size >= self.body_size)
         )
-
-    @property
-    def is_health_check(self) -> bool:
-        return self.parser.path.rstrip("/") == HEALTH
 
     def receive(self) -> None:
         """Read what has arrived, up to the end of the request. Raises ``OSError`` if the client disconnected."""

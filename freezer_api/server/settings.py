@@ -30,16 +30,11 @@ _REFUSED = {
 """Settings of gunicorn that are refused in ``[gunicorn]``, with the reason."""
 
 
-def register(conf: cfg.ConfigOpts) -> None:
-    """Register those of gunicorn's settings that the service does not describe itself."""
+def server_settings(conf: cfg.ConfigOpts) -> dict[str, Any]:
+    """Return the validated settings. Raises ``ConfigurationError``."""
     known = set(conf[_GROUP])
     others = [cfg.StrOpt(setting.name) for setting in KNOWN_SETTINGS if setting.name not in known]
     conf.register_opts(others, group=_GROUP)
-
-
-def server_settings(conf: cfg.ConfigOpts) -> dict[str, Any]:
-    """Return the validated settings. Raises ``ConfigurationError``."""
-    register(conf)
     settings = {
         "workers": conf.workers or min(os.cpu_count() or 1, MAX_WORKERS),
         "threads": conf.threads,
@@ -94,37 +89,25 @@ def _tls(conf: cfg.ConfigOpts) -> Mapping[str, Any]:
 def _context(conf: cfg.ConfigOpts) -> ssl.SSLContext:
     given = conf.ssl
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    # OpenSSL does not name the file that it cannot read.
     for name in ("cert_file", "key_file", "ca_file"):
-        if given[name] is not None:
-            _check_readable(conf, name)
+        try:
+            if given[name] is not None:
+                Path(given[name]).open("rb").close()
+        except OSError as error:
+            raise option_error(conf, "ssl", name, f"{given[name]} cannot be read, {error.strerror}") from None
+    name = "cert_file"
     try:
         # Pass an empty passphrase, because otherwise OpenSSL would ask for one on the terminal.
         context.load_cert_chain(given.cert_file, given.key_file, password="")
-    except (ssl.SSLError, OSError) as error:
-        raise option_error(conf, "ssl", "cert_file", f"cannot be used with its key, {_reason(error)}") from None
-    if given.ca_file is not None:
-        try:
+        name = "ca_file"
+        if given.ca_file is not None:
             context.load_verify_locations(given.ca_file)
-        except (ssl.SSLError, OSError) as error:
-            raise option_error(conf, "ssl", "ca_file", f"contains no certificates, {_reason(error)}") from None
-        context.verify_mode = ssl.CERT_REQUIRED
-    if given.ciphers is not None:
-        try:
+            context.verify_mode = ssl.CERT_REQUIRED
+        name = "ciphers"
+        if given.ciphers is not None:
             context.set_ciphers(given.ciphers)
-        except ssl.SSLError as error:
-            raise option_error(conf, "ssl", "ciphers", f"no valid cipher, {_reason(error)}") from None
-    return context
-
-
-def _check_readable(conf: cfg.ConfigOpts, name: str) -> None:
-    file = conf.ssl[name]
-    try:
-        with Path(file).open("rb"):
-            pass
     except OSError as error:
-        raise option_error(conf, "ssl", name, f"{file} cannot be read, {error.strerror}") from None
-
-
-def _reason(error: OSError) -> str:
-    reason = getattr(error, "reason", None)
-    return str(reason or error.strerror or error.args[0]).replace("_", " ").lower()
+        reason = str(getattr(error, "reason", None) or error.strerror or error.args[0]).replace("_", " ").lower()
+        raise option_error(conf, "ssl", name, f"cannot be used, {reason}") from None
+    return context

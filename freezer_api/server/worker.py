@@ -25,20 +25,21 @@ from freezer_api.server.connections import RECEIVE_SIZE, WOULD_BLOCK, Connection
 
 LOG = logging.getLogger(__name__)
 
+_SERVER_ERROR = "500 Internal Server Error"
+
 _STATUS: dict[type[Exception], str] = {
+    http_errors.ConfigurationProblem: _SERVER_ERROR,
+    http_errors.InvalidResponseHeader: _SERVER_ERROR,
+    http_errors.InvalidResponseHeaderName: _SERVER_ERROR,
     http_errors.LimitRequestLine: "414 URI Too Long",
     http_errors.ExpectationFailed: "417 Expectation Failed",
     http_errors.LimitRequestHeaders: "431 Request Header Fields Too Large",
     http_errors.ForbiddenProxyRequest: "403 Forbidden",
     http_errors.UnsupportedTransferCoding: "501 Not Implemented",
     ssl.SSLError: "403 Forbidden",
+    http_errors.ParseException: "400 Bad Request",
 }
-"""The status of errors in a request for which gunicorn does not answer 400."""
-_APPLICATION_ERRORS = (
-    http_errors.ConfigurationProblem,
-    http_errors.InvalidResponseHeader,
-    http_errors.InvalidResponseHeaderName,
-)
+"""The status of errors, as in gunicorn, the most general last. Other errors are 500."""
 
 HEALTH_THREADS = 2
 """Number of threads that serve only ``/healthcheck``."""
@@ -77,10 +78,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     Errors that do not reach the application are answered in JSON.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._config = self.app.config
-
     def init_process(self) -> None:
         self._health_pool = ThreadPoolExecutor(HEALTH_THREADS, "health")
         self._body_pool = ThreadPoolExecutor(max(1, self.cfg.threads // 2), "body")
@@ -100,7 +97,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         finally:
             self._health_pool.shutdown(wait=False)
             self._body_pool.shutdown(wait=False)
-            self._config.close()
+            self.app.config.close()
 
     def set_accept_enabled(self, enabled: bool) -> None:  # noqa: FBT001 - the signature is gunicorn's
         super().set_accept_enabled(enabled and self.alive)
@@ -140,7 +137,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _expect_request(self, connection: Connection) -> None:
         # Most requests have arrived completely, so that the poller is not needed.
         if self._receive(connection):
-            config = self._config
+            config = self.app.config
             timeout = config.request_body_timeout if connection.has_head else config.request_head_timeout
             self._watch(connection, selectors.EVENT_READ, self._receive, timeout, self._time_out)
 
@@ -160,13 +157,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.enqueue_req(connection)
             return False
         if not had_head:
-            connection.timeout = time.monotonic() + self._config.request_body_timeout
+            connection.timeout = time.monotonic() + self.app.config.request_body_timeout
         return True
 
     def _has_memory(self, connection: Connection) -> bool:
         """Return whether the body may be kept in memory until it is complete."""
         size = connection.body_size
-        if size is None or size > max(self._config.max_body_size, SMALL_BODY_SIZE):
+        if size is None or size > max(self.app.config.max_body_size, SMALL_BODY_SIZE):
             return False
         others = sum(other.body_size or 0 for other in self.pending_conns if other is not connection)
         return size <= SMALL_BODY_SIZE or others + size <= MAX_RECEIVED_SIZE
@@ -175,11 +172,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Hand the request to a thread. The health check and incomplete bodies have their own threads."""
         if not connection.is_complete:
             pool = self._body_pool
-        elif connection.is_health_check:
+        elif connection.parser.is_health_check:
             pool = self._health_pool
         else:
             pool = self.tpool
-        connection.begin(time.monotonic() + self._config.request_body_timeout)
+        connection.begin(time.monotonic() + self.app.config.request_body_timeout)
         future = pool.submit(self.handle, connection)
         future.add_done_callback(lambda done: self.method_queue.defer(self.finish_request, connection, done))
 
@@ -189,7 +186,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._drop(connection)
             return
         LOG.info("No complete request from %s in time", connection.client)
-        self._unwatch(connection)
         connection.keep = False
         with suppress(OSError):
             connection.sock.sendall(_error_response("408 Request Timeout", "The request did not arrive in time."))
@@ -202,14 +198,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         connection.keep = not future.cancelled() and future.exception() is None and bool(future.result())
         self._send(connection)
 
-    def _send(self, connection: Connection) -> None:
+    def _send(self, connection: Connection, _client: Any = None) -> None:
+        self._unwatch(connection)
         try:
             connection.sock.flush()
         except OSError:
             self._drop(connection)
             return
         if connection.sock.unsent:
-            self._watch(connection, selectors.EVENT_WRITE, self._send_more, SEND_TIMEOUT, self._drop)
+            self._watch(connection, selectors.EVENT_WRITE, self._send, SEND_TIMEOUT, self._drop)
             self._cut_off_slow_readers()
         elif not connection.keep:
             self._shut_down(connection)
@@ -219,10 +216,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             done: Future[bool] = Future()
             done.set_result(True)
             super().finish_request(connection, done)
-
-    def _send_more(self, connection: Connection, _client: Any) -> None:
-        self._unwatch(connection)
-        self._send(connection)
 
     def _cut_off_slow_readers(self) -> None:
         slow = [connection for connection in self.pending_conns if connection.sock.unsent]
@@ -246,13 +239,13 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def _discard(self, connection: Connection, _client: Any) -> None:
         """Read and discard what the client still sends."""
         try:
-            ended = not connection.sock.recv(RECEIVE_SIZE)
+            if connection.sock.recv(RECEIVE_SIZE):
+                return
         except WOULD_BLOCK:
             return
         except OSError:
-            ended = True
-        if ended:
-            self._drop(connection)
+            pass
+        self._drop(connection)
 
     # --- The poller.
 
@@ -294,16 +287,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
         Unlike gunicorn's, the log line quotes nothing of the request, which may contain a token or a secret.
         """
-        if not isinstance(exc, http_errors.ParseException | ssl.SSLError) or isinstance(exc, _APPLICATION_ERRORS):
+        status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), _SERVER_ERROR)
+        if status == _SERVER_ERROR:
             self.log.error("Error handling request", exc_info=exc)
-            status, text = "500 Internal Server Error", "An unexpected error occurred on the server."
+            text = "An unexpected error occurred on the server."
         else:
-            try:
-                # oslo.log appends the exception that is being handled to the line, but not a ValueError.
-                raise ValueError
-            except ValueError:
-                self.log.warning("Invalid request from %s: %s", addr[0] if addr else "-", type(exc).__name__)
-            status = next((code for kind, code in _STATUS.items() if isinstance(exc, kind)), "400 Bad Request")
+            # Logged by the main thread, because oslo.log appends the exception that is being handled to the line.
+            client_ip = addr[0] if addr else "-"
+            self.method_queue.defer(self.log.warning, "Invalid request from %s: %s", client_ip, type(exc).__name__)
             text = "The request could not be parsed as HTTP."
         # The client may have disconnected.
         with suppress(OSError):

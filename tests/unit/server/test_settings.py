@@ -33,22 +33,22 @@ from tests.hosting.certificates import make_certificates
             "[ssl]\ncert_file = {}/none.pem",
             "[ssl] cert_file in {}/freezer.conf: {}/none.pem cannot be read, No such file or directory",
         ),
-        ("[ssl]\ncert_file = {}/ca.pem", "[ssl] cert_file in {}/freezer.conf: cannot be used with its key, "),
+        ("[ssl]\ncert_file = {}/ca.pem", "[ssl] cert_file in {}/freezer.conf: cannot be used, "),
         (
             "[ssl]\ncert_file = {}/server.pem\nkey_file = {}/client.key",
-            "[ssl] cert_file in {}/freezer.conf: cannot be used with its key, key values mismatch",
+            "[ssl] cert_file in {}/freezer.conf: cannot be used, key values mismatch",
         ),
         (
             "[ssl]\ncert_file = {}/server.pem\nkey_file = {}/secret.key",
-            "[ssl] cert_file in {}/freezer.conf: cannot be used with its key, ",
+            "[ssl] cert_file in {}/freezer.conf: cannot be used, ",
         ),
         (
             "[ssl]\ncert_file = {}/server.pem\nkey_file = {}/server.key\nca_file = {}/server.key",
-            "[ssl] ca_file in {}/freezer.conf: contains no certificates, ",
+            "[ssl] ca_file in {}/freezer.conf: cannot be used, ",
         ),
         (
             "[ssl]\ncert_file = {}/server.pem\nkey_file = {}/server.key\nciphers = NONE-SUCH",
-            "[ssl] ciphers in {}/freezer.conf: no valid cipher, no cipher can be selected",
+            "[ssl] ciphers in {}/freezer.conf: cannot be used, no cipher can be selected",
         ),
     ],
 )
