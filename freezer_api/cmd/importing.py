@@ -8,16 +8,15 @@ from pathlib import Path
 from oslo_config import cfg
 
 from freezer_api.bootstrap import UsageError
-from freezer_api.compat.legacy.dump import STDIN, Dump
-from freezer_api.compat.legacy.findings import Source
-from freezer_api.compat.legacy.sql import Database
+from freezer_api.compat.legacy.dump import STDIN, open_dump
+from freezer_api.compat.legacy.findings import source_errors
+from freezer_api.compat.legacy.sql import open_database
 from freezer_api.compat.legacy.transfer import Count, OnConflict, Transfer, refusal
 from freezer_api.conf import values
 from freezer_api.documents.fields import is_id
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError, ConfigurationError, Unavailable
-from freezer_api.repository.protocol import Repository
 from freezer_api.stores import Store
 
 KIND_NAMES = ("actions", "clients", "jobs", "sessions", "backups")
@@ -79,21 +78,27 @@ def run(conf: cfg.ConfigOpts, store: Store) -> int:
     url = values.read_connection(conf) if conf.from_sql == CONFIGURED else conf.from_sql
     if not url and not conf.from_dump:
         raise ConfigurationError(f"--from-sql {CONFIGURED}: [database] connection is not set")
-    with closing(_open_repository(store)) as repository, closing(_open_source(conf, url)) as source:
-        strays = list(source.strays())
-        for stray in strays:
-            _print_error(refusal(stray))
-        transfer = Transfer(
-            source,
-            repository,
-            projects=projects,
-            on_conflict=OnConflict(conf.on_conflict),
-            is_trial=is_trial,
-            report=_print_error,
-            limits=values.read_limits(conf),
-        )
-        remark = " (dry run: nothing was changed)" if is_trial else ""
-        counts = [_import(transfer, kind, remark) for kind in _kinds(conf)]
+    with closing(store.open(threads=1)) as repository:
+        try:
+            repository.check()
+        except Unavailable:
+            raise CommandError(
+                f"the store {store} is unavailable or of another release: run 'freezer-manage db sync' first"
+            ) from None
+        with open_database(url, any_revision=conf.yes) if url else open_dump(conf.from_dump) as source:
+            for stray in source.strays:
+                _print_error(refusal(stray))
+            transfer = Transfer(
+                source,
+                repository,
+                projects=projects,
+                on_conflict=OnConflict(conf.on_conflict),
+                is_trial=is_trial,
+                report=_print_error,
+                limits=values.read_limits(conf),
+            )
+            remark = " (dry run: nothing was changed)" if is_trial else ""
+            counts = [_import(transfer, kind, remark) for kind in _kinds(conf)]
     oversized = sum(count.oversized for count in counts)
     if oversized:
         _print_error(f"Documents above a limit of [api]: {oversized}. Changes may not make them larger")
@@ -102,7 +107,7 @@ def run(conf: cfg.ConfigOpts, store: Store) -> int:
         _print_error(
             f"Documents without a project: {without_project}. Version 2 does not show them, see --project-map"
         )
-    return 1 if strays or any(count.refused for count in counts) else 0
+    return 1 if source.strays or any(count.refused for count in counts) else 0
 
 
 def _print_error(line: str) -> None:
@@ -123,30 +128,10 @@ def _import(transfer: Transfer, kind: Kind, remark: str) -> Count:
     return count
 
 
-def _open_repository(store: Store) -> Repository:
-    repository = store.open(threads=1)
-    try:
-        repository.check()
-    except Unavailable:
-        repository.close()
-        raise CommandError(
-            f"the store {store} is unavailable or of another release: run 'freezer-manage db sync' first"
-        ) from None
-    return repository
-
-
-def _open_source(conf: cfg.ConfigOpts, url: str | None) -> Source:
-    return Database(url, any_revision=conf.yes) if url else Dump(conf.from_dump)
-
-
 def _read_projects(name: str) -> dict[str, str]:
     """Return the project of each user in the file."""
-    try:
+    with source_errors(name):
         lines = Path(name).read_text("utf-8-sig").splitlines()
-    except OSError as error:
-        raise CommandError(f"cannot read {name}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise CommandError(f"cannot read {name}: it is not UTF-8") from None
     projects: dict[str, str] = {}
     for number, line in enumerate(map(str.strip, lines), 1):
         if not line or line.startswith("#"):

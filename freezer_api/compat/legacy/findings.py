@@ -1,11 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents that a source of an import yields."""
+"""A source of documents, what it yields, and its errors."""
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from sqlalchemy.exc import DBAPIError
 
 from freezer_api.documents.fields import Document
 from freezer_api.documents.kind import Kind
+from freezer_api.errors import CommandError, Malformed
+from freezer_api.repository.sql.server_errors import DBError, one_line
 
 
 class Found(NamedTuple):
@@ -14,7 +19,6 @@ class Found(NamedTuple):
     ``label`` is its id in the source. ``created`` is in microseconds since the epoch, None if it is unknown.
     """
 
-    kind: Kind
     label: str
     document: Document
     version: int = 1
@@ -29,17 +33,31 @@ class Refused(NamedTuple):
     reason: str
 
 
-class Source(Protocol):
-    """A source of documents. Every method may raise ``CommandError`` with one line."""
+class Source(NamedTuple):
+    """``read`` yields all documents of a kind, in the same order at each call; it may raise ``CommandError``.
 
-    def read(self, kind: Kind) -> Iterator[Found | Refused]:
-        """Yield all documents of the kind, in the same order at each call."""
-        ...
+    ``strays`` are the entries that are not documents of a known kind.
+    """
 
-    def strays(self) -> Iterator[Refused]:
-        """Yield the entries that are not documents of a known kind."""
-        ...
+    read: Callable[[Kind], Iterator[Found | Refused]]
+    strays: Sequence[Refused] = ()
 
-    def close(self) -> None:
-        """Close the source."""
-        ...
+
+@contextmanager
+def source_errors(name: str) -> Iterator[None]:
+    """Raise ``CommandError`` with one line for errors of the file or database ``name``."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason: object = one_line(error.orig)
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeEncodeError:
+        reason = "an id is not UTF-8"
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8"
+    except (DBError, Malformed, CommandError) as error:
+        reason = error
+    else:
+        return
+    raise CommandError(f"cannot read {name}: {reason}")

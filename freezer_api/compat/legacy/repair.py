@@ -2,11 +2,8 @@
 """Convert documents of the original service to those of this service. Pure functions."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from freezer_api.documents import clients
-from freezer_api.documents.actions import ACTIONS
-from freezer_api.documents.backups import BACKUPS
 from freezer_api.documents.clients import CLIENTS
 from freezer_api.documents.fields import Document
 from freezer_api.documents.jobs import JOBS, PENDING
@@ -28,10 +25,16 @@ def repaired(kind: Kind, document: Document, projects: Mapping[str, str]) -> tup
 
     ``projects``: by user, the project for documents without one.
     """
-    whole = _REPAIRS[kind.name](dropped(document, ("_version",)))
-    _check_owner(whole)
+    whole = dropped(document, ("_version",))
+    if kind.name in _REPAIRS:
+        whole = _REPAIRS[kind.name](whole)
+    if not any(whole.get(name) for name in ("user_id", "project_id")):
+        raise Invalid("it has no owner")
     for path in (kind.id_field, *kind.hot_paths):
-        _check_short(path, value_at(whole, path))
+        value = value_at(whole, path)
+        is_short = isinstance(value, str) and value.isprintable() and len(value.encode()) <= MAX_ID_SIZE
+        if value is not None and not is_short:
+            raise Invalid(f"{path} is not a printable text of at most {MAX_ID_SIZE} bytes")
     key = _client_key(whole) if kind is CLIENTS else _filled(whole, kind.id_field)
     if not whole.get("project_id"):
         # Scopes and stores recognise a document without a project by the missing property.
@@ -48,26 +51,11 @@ def time_of(kind: Kind, document: Document) -> int | None:
     return None
 
 
-def _check_owner(document: Document) -> None:
-    if not any(document.get(name) for name in ("user_id", "project_id")):
-        raise Invalid("it has no owner")
-
-
-def _check_short(path: str, value: Any) -> None:
-    is_short = isinstance(value, str) and value.isprintable() and len(value.encode()) <= MAX_ID_SIZE
-    if value is not None and not is_short:
-        raise Invalid(f"{path} is not a printable text of at most {MAX_ID_SIZE} bytes")
-
-
 def _filled(document: Document, name: str) -> str:
     value = document.get(name)
     if not isinstance(value, str) or not value:
         raise Invalid(f"it has no {name}")
     return value
-
-
-def _unchanged(document: Document) -> Document:
-    return document
 
 
 def _client(document: Document) -> Document:
@@ -88,11 +76,8 @@ def _client(document: Document) -> Document:
 
 def _client_key(document: Document) -> str:
     """Return the key of a central client, of one in a project, or of one of a user alone."""
-    client_id, user_id, project_id = (
-        document["client"]["client_id"],
-        document.get("user_id"),
-        document.get("project_id"),
-    )
+    client_id = document["client"]["client_id"]
+    user_id, project_id = document.get("user_id"), document.get("project_id")
     if clients.is_central(document):
         return central_key(client_id)
     # The key never contains the project of the import's map, so that a repeated import finds its own documents.
@@ -120,8 +105,6 @@ def _session(document: Document) -> Document:
 
 
 _REPAIRS: Mapping[str, Callable[[Document], Document]] = {
-    ACTIONS.name: _unchanged,
-    BACKUPS.name: _unchanged,
     CLIENTS.name: _client,
     JOBS.name: _job,
     SESSIONS.name: _session,

@@ -5,7 +5,7 @@ A row has the columns of its revision as the database driver returns them: JSON 
 times as text or ``datetime``; bytes that are not UTF-8 as surrogates. A column without a value adds no property.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
@@ -14,6 +14,7 @@ from freezer_api.documents import actions
 from freezer_api.documents.clients import CAPABILITIES
 from freezer_api.documents.fields import Document
 from freezer_api.documents.json_codec import parse
+from freezer_api.documents.kind import dropped
 from freezer_api.errors import Invalid, Malformed
 from freezer_api.repository.texts import is_text
 
@@ -21,19 +22,9 @@ Row = Mapping[str, Any]
 
 _OWNERS = ("project_id", "user_id")
 _RETRIES = ("max_retries", "max_retries_interval")
-_DEFINITION = (
-    ("action", "action"),
-    ("mode", "mode"),
-    ("actionmode", "mode"),
-    ("backup_name", "backup_name"),
-    ("container", "container"),
-    ("src_file", "path_to_backup"),
-    ("path_to_backup", "path_to_backup"),
-    ("timeout", "timeout"),
-    ("priority", "priority"),
-    ("log_file", "log_file"),
-)
-"""Columns of an action, and the properties of its definition that they override."""
+_SAME = ("action", "mode", "backup_name", "container", "path_to_backup", "timeout", "priority", "log_file")
+_DEFINITION = {"src_file": "path_to_backup", **dict(zip(_SAME, _SAME, strict=True)), "actionmode": "mode"}
+"""Columns of an action, and the properties of its definition that they override; the last column wins."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -62,15 +53,9 @@ def action(row: Row) -> Document:
     definition = _json(row, "backup_metadata", {})
     if not isinstance(definition, dict):
         raise Invalid("backup_metadata is not a JSON object")
-    own = {key: _plain(row, column) for column, key in _DEFINITION if row.get(column) is not None}
+    own = {key: _plain(row, column) for column, key in _DEFINITION.items() if row.get(column) is not None}
     document = {"action_id": row["id"], **_given(row, *_OWNERS, *_RETRIES), **_flag(row, "mandatory")}
     return {**document, "freezer_action": {**definition, **own}}
-
-
-def job_item(row: Row) -> Document:
-    """Return the entry in ``job_actions`` for the row of an action."""
-    current = action(row)
-    return {name: value for name, value in current.items() if name != "mandatory"}
 
 
 def client(row: Row) -> Document:
@@ -81,14 +66,17 @@ def client(row: Row) -> Document:
     return {**_given(row, *_OWNERS), "client": {**given, **uuid, **_flag(row, "is_central"), **supported}}
 
 
-def job(row: Row, items: Iterable[Document] | None, credentials: Row | None) -> Document:
-    """Return the job of a row of ``jobs``. ``items`` are None if the row itself has them."""
-    held = job_items(row) if items is None else list(items)
+def job(row: Row, actions_of_job: Iterable[Row] | None, credentials: Row | None) -> Document:
+    """Return the job of a row of ``jobs`` and the rows of its actions, None if its own row has the items."""
+    if actions_of_job is None:
+        items = job_items(row)
+    else:
+        items = [dropped(action(listed), ("mandatory",)) for listed in actions_of_job]
     document = {
         "job_id": row["id"],
         **_given(row, *_OWNERS, "client_id", "session_id", "session_tag", "description"),
         "job_schedule": _json(row, "schedule", {}),
-        "job_actions": held,
+        "job_actions": items,
     }
     if credentials is None:
         return document
@@ -104,19 +92,26 @@ def job_items(row: Row) -> Any:
 
 
 def _with_id(item: Any, job_id: str, position: int) -> Any:
-    has_definition = isinstance(item, dict) and isinstance(item.get("freezer_action"), dict)
-    if not has_definition or item.get("action_id"):
+    if not _has_definition(item) or item.get("action_id"):
         return item
     return {**item, "action_id": sha256(f"{job_id}:{position}".encode()).hexdigest()[:32]}
 
 
-def library_entries(row: Row) -> Iterator[Document]:
-    """Yield the actions of which the items in the row of a job are copies."""
-    items = job_items(row)
-    for item in items if isinstance(items, list) else ():
-        if isinstance(item, dict) and isinstance(item.get("freezer_action"), dict) and item.get("action_id"):
-            owners = _given(row, *_OWNERS) | _given(item, *_OWNERS)
-            yield {**actions.library_entry(item), "action_id": item["action_id"], **owners}
+def _has_definition(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("freezer_action"), dict)
+
+
+def library_entries(row: Row) -> list[Document]:
+    """Return the actions of which the items in the row of a job are copies, none if the row is invalid."""
+    try:
+        items = job_items(row)
+        return [
+            {**actions.library_entry(item), **_given(row, *_OWNERS), **_given(item, "action_id", *_OWNERS)}
+            for item in (items if isinstance(items, list) else ())
+            if _has_definition(item)
+        ]
+    except Invalid:
+        return []
 
 
 def session(row: Row) -> Document:

@@ -1,22 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the SQL database of the original service, of any known revision, in one transaction."""
 
+import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, TableClause, column, inspect, literal_column, select, table
+from sqlalchemy import (
+    Connection,
+    Engine,
+    NullPool,
+    Select,
+    TableClause,
+    column,
+    create_engine,
+    inspect,
+    literal_column,
+    select,
+    table,
+)
 
 from freezer_api.compat.legacy import rows
-from freezer_api.compat.legacy.databases import database_at
-from freezer_api.compat.legacy.findings import Found, Refused
+from freezer_api.compat.legacy.findings import Found, Refused, Source, source_errors
 from freezer_api.compat.legacy.rows import Row
 from freezer_api.documents.fields import Document
 from freezer_api.documents.json_codec import one_line
 from freezer_api.documents.kind import Kind
 from freezer_api.errors import CommandError, Invalid
+from freezer_api.repository.sql import urls
+from freezer_api.repository.sql.dialects import POSTGRESQL, SQLITE
+from freezer_api.repository.sql.servers import unbounded_engine
+
+OPTION = "--from-sql"
 
 REVISIONS = frozenset(
     {
@@ -44,28 +62,74 @@ _OPTIONAL_TABLES = {
     "user_credentials": (*_ROW, "job_id", "trust_id", "trustor_user_id"),
 }
 
+_MAKE = {"backups": rows.backup, "clients": rows.client, "sessions": rows.session}
 
-class Database:
-    """The documents of the database at a URL. Raises ``CommandError`` if it cannot be read.
+
+@contextmanager
+def open_database(url: str, *, any_revision: bool = False) -> Iterator[Source]:
+    """Return the documents of the database at a URL. Raises ``CommandError`` if it cannot be read.
 
     ``any_revision``: accept an unknown revision that has all required columns.
     """
+    name, engine, begin = _database_at(url)
+    with ExitStack() as stack:
+        with source_errors(name):
+            connection = stack.enter_context(engine.connect())
+            for statement in begin:
+                connection.exec_driver_sql(statement)
+            reader = _Reader(connection, any_revision=any_revision)
 
-    def __init__(self, url: str, *, any_revision: bool = False) -> None:
-        self._database = database_at(url)
-        self._readers: dict[str, Callable[[Kind], Iterator[Found | Refused]]] = {
-            "actions": self._actions,
-            "backups": partial(self._simple, rows.backup),
-            "clients": partial(self._simple, rows.client),
-            "jobs": self._jobs,
-            "sessions": partial(self._simple, rows.session),
-        }
-        with ExitStack() as on_error, self._database.errors_in_one_line():
-            self._connection = on_error.enter_context(self._database.connected())
-            names = set(inspect(self._connection).get_table_names())
-            self._tables = {name: self._table(name) for name in (*_NEEDED, *_OPTIONAL_TABLES) if name in names}
-            self._check(self._revision(names), any_revision=any_revision)
-            self._open = on_error.pop_all()
+        def _read(kind: Kind) -> Iterator[Found | Refused]:
+            with source_errors(name):
+                yield from reader.read(kind)
+
+        yield Source(_read)
+
+
+def _database_at(connection: str) -> tuple[str, Engine, tuple[str, ...]]:
+    """Return the URL without the account, the engine, and the statements that begin a read-only transaction.
+
+    The transaction sees the database at one moment. Raises ``CommandError`` if the original cannot have used it.
+    """
+    try:
+        url = urls.parsed(connection)
+        if url.drivername == SQLITE:
+            return _file(Path(url.database or ""))
+        if url.drivername == POSTGRESQL:
+            raise CommandError("the original supports only MySQL, MariaDB and SQLite")
+        driver = urls.driver(url, bounded=False)
+    except CommandError as error:
+        raise CommandError(f"{OPTION}: {error}") from None
+    # The driver must not begin a transaction, because ours is read-only.
+    engine = unbounded_engine(driver).execution_options(isolation_level="AUTOCOMMIT")
+    begin = (
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    )
+    return urls.shown(url), engine, begin
+
+
+def _file(path: Path) -> tuple[str, Engine, tuple[str, ...]]:
+    if not path.is_file():
+        raise CommandError(f"the file {path} does not exist")
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+
+    def _connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+        return connection
+
+    engine = create_engine("sqlite://", creator=_connect, poolclass=NullPool, hide_parameters=True)
+    return str(path), engine, ("PRAGMA query_only = ON", "BEGIN")
+
+
+class _Reader:
+    def __init__(self, connection: Connection, *, any_revision: bool) -> None:
+        self._connection = connection
+        names = set(inspect(connection).get_table_names())
+        self._tables = {name: self._table(name) for name in (*_NEEDED, *_OPTIONAL_TABLES) if name in names}
+        self._check(self._revision(names), any_revision=any_revision)
+        self._jobs_hold_items = self._has("jobs", "job_actions")
 
     def _table(self, name: str) -> TableClause:
         """Return the table with the columns that exist."""
@@ -105,14 +169,14 @@ class Database:
         return name in self._tables and column_name in self._tables[name].c
 
     def read(self, kind: Kind) -> Iterator[Found | Refused]:
-        with self._database.errors_in_one_line():
-            yield from self._readers[kind.name](kind)
-
-    def strays(self) -> Iterator[Refused]:
-        return iter(())
-
-    def close(self) -> None:
-        self._open.close()
+        match kind.name:
+            case "jobs":
+                yield from self._jobs(kind)
+            case "actions":
+                yield from self._rows_of(kind, rows.action)
+                yield from self._unlisted()
+            case name:
+                yield from self._rows_of(kind, _MAKE[name])
 
     def _pages(self, name: str) -> Iterator[list[Row]]:
         """Yield pages of rows that were not deleted, by id."""
@@ -136,31 +200,22 @@ class Database:
     def _rows(self, query: Select[Any]) -> list[Row]:
         return [dict(row) for row in self._connection.execute(query).mappings()]
 
-    def _simple(self, make: Callable[[Row], Document], kind: Kind) -> Iterator[Found | Refused]:
+    def _rows_of(self, kind: Kind, make: Callable[[Row], Document]) -> Iterator[Found | Refused]:
         for page in self._pages(kind.name):
             for row in page:
-                yield _made(kind, row, partial(make, row))
+                yield _made(kind, row, make)
 
-    def _actions(self, kind: Kind) -> Iterator[Found | Refused]:
-        yield from self._simple(rows.action, kind)
-        if self._jobs_hold_items:
-            yield from self._unlisted(kind)
-
-    @property
-    def _jobs_hold_items(self) -> bool:
-        return self._has("jobs", "job_actions")
-
-    def _unlisted(self, kind: Kind) -> Iterator[Found]:
-        """Yield actions that are stored only inside jobs."""
+    def _unlisted(self) -> Iterator[Found]:
+        """Yield actions that are stored only in jobs."""
         given: set[Any] = set()
-        for page in self._pages("jobs"):
-            entries = [(row, entry) for row in page for entry in _library_entries(row)]
+        for page in self._pages("jobs") if self._jobs_hold_items else ():
+            entries = [(row, entry) for row in page for entry in rows.library_entries(row)]
             listed = self._where("actions", "id", {entry["action_id"] for _row, entry in entries})
             given.update(row["id"] for row in listed)
             for row, entry in entries:
                 if entry["action_id"] not in given:
                     given.add(entry["action_id"])
-                    yield Found(kind, entry["action_id"], entry, created=rows.created_of(row))
+                    yield Found(entry["action_id"], entry, created=rows.created_of(row))
 
     def _jobs(self, kind: Kind) -> Iterator[Found | Refused]:
         for page in self._pages("jobs"):
@@ -168,7 +223,10 @@ class Database:
             items = None if self._jobs_hold_items else self._items(ids)
             credentials = self._credentials(ids)
             for row in page:
-                yield _made(kind, row, partial(_job, row, items, credentials.get(row["id"])))
+                of_job = None if items is None else items.get(row["id"], ())
+                yield _made(
+                    kind, row, partial(rows.job, actions_of_job=of_job, credentials=credentials.get(row["id"]))
+                )
 
     def _items(self, job_ids: list[Any]) -> dict[Any, list[Row]]:
         """Return the actions of each job in their order."""
@@ -187,22 +245,9 @@ class Database:
         return {row["job_id"]: row for row in self._where("user_credentials", "job_id", job_ids)}
 
 
-def _library_entries(row: Row) -> list[Document]:
-    try:
-        return list(rows.library_entries(row))
-    except Invalid:
-        # Return none, because the job itself will be refused.
-        return []
-
-
-def _job(row: Row, items: dict[Any, list[Row]] | None, credentials: Row | None) -> Document:
-    current = None if items is None else map(rows.job_item, items.get(row["id"], ()))
-    return rows.job(row, current, credentials)
-
-
-def _made(kind: Kind, row: Row, make: Callable[[], Document]) -> Found | Refused:
+def _made(kind: Kind, row: Row, make: Callable[[Row], Document]) -> Found | Refused:
     label = str(row["client_id"] if kind.name == "clients" else row["id"])
     try:
-        return Found(kind, label, make(), created=rows.created_of(row))
+        return Found(label, make(row), created=rows.created_of(row))
     except Invalid as error:
         return Refused(kind, label, str(error))

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from freezer_api.compat.legacy.dump import Dump
+from freezer_api.compat.legacy.dump import open_dump
 from freezer_api.compat.legacy.repair import repaired
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError
@@ -19,12 +19,10 @@ def read(tmp_path):
     def _read(text):
         file = tmp_path / "dump.json"
         file.write_bytes(text if isinstance(text, bytes) else text.encode())
-        dump = Dump(str(file))
-        items = {kind.name: [item[1:] for item in dump.read(kind)] for kind in KINDS}
-        assert {kind.name: [item[1:] for item in dump.read(kind)] for kind in KINDS} == items
-        strays = [(stray.label, stray.reason) for stray in dump.strays()]
-        dump.close()
-        return items, strays
+        with open_dump(str(file)) as dump:
+            items = {kind.name: list(dump.read(kind)) for kind in KINDS}
+            assert {kind.name: list(dump.read(kind)) for kind in KINDS} == items
+            return items, [(stray.label, stray.reason) for stray in dump.strays]
 
     return _read
 
@@ -125,7 +123,7 @@ def test_invalid_json_on_several_lines_is_reported(read, text):
 
 
 def test_missing_dump_is_reported(tmp_path):
-    with pytest.raises(CommandError, match="cannot read /no/such: No such file"):
-        Dump("/no/such")
-    with pytest.raises(CommandError, match="Is a directory"):
-        Dump(str(tmp_path))
+    with pytest.raises(CommandError, match="cannot read /no/such: No such file"), open_dump("/no/such"):
+        pass
+    with pytest.raises(CommandError, match="Is a directory"), open_dump(str(tmp_path)):
+        pass

@@ -6,7 +6,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from freezer_api.compat.legacy.findings import Refused
 from freezer_api.compat.legacy.repair import repaired
-from freezer_api.compat.legacy.sql import Database
+from freezer_api.compat.legacy.sql import open_database
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError
 from tests.compat.legacy import sample
@@ -18,12 +18,9 @@ NAMES = {kind.name: kind for kind in KINDS}
 
 def found(url, kind, **options):
     """Return the documents of a kind as they are in the database."""
-    database = Database(url, **options)
-    try:
-        assert list(database.strays()) == []
+    with open_database(url, **options) as database:
+        assert list(database.strays) == []
         return list(database.read(NAMES[kind]))
-    finally:
-        database.close()
 
 
 def change(url, *statements):
@@ -155,7 +152,7 @@ def test_only_the_unreadable_row_is_refused(old, kind, column, value, reason):
     refused, *rest = found(url, kind)
 
     assert rest == others
-    assert refused[:2] == (first.kind, first.label)
+    assert refused[:2] == (NAMES[kind], first.label)
     assert refused.reason.startswith(reason)
 
 
@@ -172,13 +169,12 @@ def test_import_does_not_see_later_writes(old, sql_servers, server):
     url = old(server=server)
     if server is None:
         change(url, "PRAGMA journal_mode = WAL")
-    database = Database(url)
-    if server is None:
-        change(url, "DELETE FROM backups")
-    else:
-        sql_servers.server(server).run("DELETE FROM backups", database=make_url(url).database)
-    items = list(database.read(NAMES["backups"]))
-    database.close()
+    with open_database(url) as database:
+        if server is None:
+            change(url, "DELETE FROM backups")
+        else:
+            sql_servers.server(server).run("DELETE FROM backups", database=make_url(url).database)
+        items = list(database.read(NAMES["backups"]))
 
     assert len(items) == 2
     assert found(url, "backups") == []
@@ -196,8 +192,11 @@ def test_import_does_not_see_later_writes(old, sql_servers, server):
 def test_unreachable_server_is_reported(old, change, expected):
     url = make_url(old(server="mariadb")).set(**change)
 
-    with pytest.raises(CommandError, match=expected) as caught:
-        Database(url.render_as_string(hide_password=False))
+    with (
+        pytest.raises(CommandError, match=expected) as caught,
+        open_database(url.render_as_string(hide_password=False)),
+    ):
+        pass
     assert str(caught.value).startswith(f"cannot read mysql://127.0.0.1:{url.port}/{url.database}: ")
     assert len(str(caught.value).splitlines()) == 1
     assert not any(password in str(caught.value) for password in ("wr0ng", "p@ss", "p%40"))
@@ -273,8 +272,8 @@ def test_url_of_another_database_is_refused(tmp_path, url, expected):
     (tmp_path / "empty.sqlite").touch()
     (tmp_path / "text.sqlite").write_text("text " * 1000)
 
-    with pytest.raises(CommandError, match=expected) as caught:
-        Database(url.format(tmp_path))
+    with pytest.raises(CommandError, match=expected) as caught, open_database(url.format(tmp_path)):
+        pass
     assert "s3cret" not in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 

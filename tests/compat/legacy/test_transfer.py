@@ -3,7 +3,7 @@
 
 import pytest
 
-from freezer_api.compat.legacy.sql import Database
+from freezer_api.compat.legacy.sql import open_database
 from freezer_api.compat.legacy.transfer import Count, OnConflict, Transfer
 from freezer_api.documents.limits import Limits
 from freezer_api.documents.registry import KINDS
@@ -38,9 +38,8 @@ def make(tmp_path):
 def source(old):
     """Three batches of backups, and a few documents of the other kinds."""
     backups = [row(f"b{n:03}", **sample.BOB, backup_metadata=Json({"n": n})) for n in range(450)]
-    database = Database(old(rows={**sample.rows(), "backups": backups}))
-    yield database
-    database.close()
+    with open_database(old(rows={**sample.rows(), "backups": backups})) as database:
+        yield database
 
 
 def transfer(source, store, on_conflict=OnConflict.SKIP, **options):
