@@ -5,33 +5,22 @@ import configparser
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from importlib.util import find_spec
 
 from oslo_config import cfg
 from oslo_log import log
 
-import freezer_api
 from freezer_api import stores
-from freezer_api.conf import catalog, opts, reading, search_path
+from freezer_api.conf import opts, reading
 from freezer_api.conf.obsolete import find_obsolete
 from freezer_api.conf.unknown import find_unknown
-from freezer_api.errors import CommandError, ConfigurationError
+from freezer_api.errors import ConfigurationError
 
 LOG = logging.getLogger(__name__)
 
 PROGRAM = "freezer-api"
-
-ABOUT = "The REST service of OpenStack Freezer, in the foreground until a signal."
-
-_EPILOG = (
-    "Without --config-file, freezer.conf and freezer-api.conf are read, each from the first of ~/.freezer, ~, "
-    "/etc/freezer and /etc that has it. OS_FREEZER_CONFIG_FILES names others, with semicolons between them."
-)
-
-FILES = "OS_FREEZER_CONFIG_FILES"
-"""The environment variable with the paths of configuration files, for WSGI servers."""
 
 
 class UsageError(Exception):
@@ -40,35 +29,17 @@ class UsageError(Exception):
 
 def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     """Read the configuration of the service: the command line ``arguments`` and the files."""
-    opts.register_arguments(conf)
+    # Arguments first, because other options of the same name are ignored then.
+    conf.register_cli_opts([*opts.BIND, *opts.SERVER, *opts.STANDALONE])
     opts.register(conf)
-    read(conf, arguments, PROGRAM, ABOUT)
+    about = "The REST service of OpenStack Freezer, in the foreground until a signal."
+    reading.read(conf, arguments, PROGRAM, about)
     for option in opts.STANDALONE:
         # In a file these options could disable the verification of tokens at a reload, at a public address.
         location = conf.get_location(option.dest)
         if location is not None and location.location in (cfg.Locations.user, cfg.Locations.environment):
             reason = f"it is only valid on the command line, as --{option.name}"
             raise reading.option_error(conf, "DEFAULT", option.dest, reason)
-
-
-def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: str) -> None:
-    """Read the command line and the files, and register the options of the log. Raises ``ConfigurationError``.
-
-    The options of the command must be registered before the call.
-    """
-    log.register_options(conf)
-    reading.read(
-        conf,
-        arguments,
-        [*opts.BIND, *opts.SERVER, *(option for _, option in catalog.options("oslo.log"))],
-        files=[name for name in os.environ.get(FILES, "").split(";") if name] or search_path.config_files(),
-        directories=search_path.config_dirs(),
-        project="freezer",
-        prog=program,
-        version=freezer_api.__version__,
-        description=about,
-        epilog=_EPILOG,
-    )
 
 
 def set_up(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
@@ -83,20 +54,6 @@ def set_up(conf: cfg.ConfigOpts, *quiet: str, program: str = PROGRAM) -> None:
         LOG.warning(line)
 
 
-@contextmanager
-def print_errors(conf: cfg.ConfigOpts) -> Iterator[None]:
-    """Print an error that ends the start in one line on stderr, whatever the log's destination. Raise it again.
-
-    Reset the configuration, because some servers load the application again at each request.
-    """
-    try:
-        yield
-    except CommandError as error:
-        conf.reset()
-        print(f"{PROGRAM}: {error}", file=sys.stderr, flush=True)
-        raise error.with_traceback(None) from None
-
-
 def find_store(conf: cfg.ConfigOpts) -> stores.Store:
     """Return the embedded store in ``--data-dir``, otherwise the store that the configuration files select.
 
@@ -106,8 +63,7 @@ def find_store(conf: cfg.ConfigOpts) -> stores.Store:
     if not conf.data_dir:
         return named
     embedded = stores.embedded_store(conf.data_dir, named.max_values)
-    is_other = not isinstance(named, stores.SQLiteStore) or (named.path != embedded.path and not named.embedded)
-    if is_other:
+    if not isinstance(named, stores.SQLiteStore) or (named.path != embedded.path and not named.embedded):
         raise ConfigurationError(
             f"--data-dir names another store than the configuration, {named}: remove one of them"
         )
@@ -139,8 +95,8 @@ def _describe_log_error(file: str | None, error: Exception) -> str:
 
 
 def set_log_defaults(conf: cfg.ConfigOpts, *quiet: str) -> None:
-    """Set this service's defaults of oslo.log's options. ``quiet``: additional levels for loggers."""
-    log.set_defaults(default_log_levels=[*opts.default_log_levels(), *quiet])
+    """Set this service's defaults of oslo.log's options; ``quiet`` are further levels for loggers."""
+    log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *opts.QUIET, *quiet])
     conf.set_default("use_stderr", not (conf.log_dir or conf.log_file or conf.use_journal or conf.use_syslog))
 
 

@@ -2,6 +2,7 @@
 """Create the service for WSGI servers, and re-export the factories of :mod:`freezer_api.compat.paste`."""
 
 import atexit
+import sys
 from contextlib import suppress
 from importlib import import_module
 from wsgiref.types import WSGIApplication
@@ -15,6 +16,7 @@ from freezer_api.compat.paste import (
     freezer_appv2_factory,
     root_app_factory,
 )
+from freezer_api.errors import CommandError
 
 __all__ = [
     "freezer_app_factory",
@@ -32,10 +34,17 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
     Raises ``CommandError``, which is also printed on stderr if the configuration is read here.
     """
     if conf is None:
-        with bootstrap.print_errors(cfg.CONF):
+        try:
             bootstrap.configure(cfg.CONF, [])
             bootstrap.set_up(cfg.CONF)
             return initialize_app(cfg.CONF, name)
+        except CommandError as error:
+            # Some servers load the application again at each request.
+            cfg.CONF.reset()
+            # Printed whatever the log's destination is.
+            sys.stderr.write(f"{bootstrap.PROGRAM}: {error}\n")
+            sys.stderr.flush()
+            raise error.with_traceback(None) from None
     store = bootstrap.find_store(conf)
     stores.warn_if_embedded(store)
     store.prepare()

@@ -8,13 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
-from typing import NamedTuple
 
 from oslo_config import cfg
 
 from freezer_api import bootstrap, stores
 from freezer_api.app import build, build_standalone, log_start
-from freezer_api.cmd.output import printed
+from freezer_api.cmd.process import printed
 from freezer_api.errors import CommandError, ConfigurationError
 from freezer_api.middleware import request_log
 from freezer_api.server import application
@@ -26,52 +25,34 @@ LOG = logging.getLogger(__name__)
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Return the exit code."""
     arguments = sys.argv[1:] if argv is None else argv
+    conf = cfg.CONF
+
+    def _reload() -> application.ServerConfig:
+        """Build the service from the current files. If that fails, set up the log as before."""
+        nonlocal conf
+        current = cfg.ConfigOpts()
+        try:
+            _configure(current, arguments)
+            address_now, _, config = _build(current)
+        except BaseException:
+            _log(conf, bootstrap.set_up_logging)
+            raise
+        if address_now != address:
+            LOG.warning("A new address or port takes effect at the next start, not at a reload")
+        conf = current
+        return config
+
     try:
-        conf = cfg.CONF
         _configure(conf, arguments)
-        service = _build(conf)
-        listener = application.listen(service.host, service.port, service.config.settings["backlog"])
-        address = application.format_address(*listener.getsockname()[:2])
-        reload = _Reload(arguments, conf, service)
-        application.Server(
-            listener, service.config, on_ready=partial(service.announce, address), build=reload
-        ).run()
+        address, store, config = _build(conf)
+        listener = application.listen(*address, config.settings["backlog"])
+        shown = application.format_address(*listener.getsockname()[:2])
+        announce = partial(_announce, conf, store, shown)
+        application.Server(listener, config, on_ready=announce, build=_reload).run()
     except CommandError as error:
         print(f"{bootstrap.PROGRAM}: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-class _Service(NamedTuple):
-    """The configured service: its address, a function that prints the address, and the server's configuration."""
-
-    host: str
-    port: int
-    announce: Callable[[str], None]
-    config: application.ServerConfig
-
-
-class _Reload:
-    """Build the service from the current files at a reload. If that fails, set up logging as before."""
-
-    def __init__(self, arguments: Sequence[str], conf: cfg.ConfigOpts, service: _Service) -> None:
-        self._arguments = arguments
-        self._conf = conf
-        self._service = service
-
-    def __call__(self) -> application.ServerConfig:
-        """Return the new application. Raises ``CommandError``."""
-        conf = cfg.ConfigOpts()
-        try:
-            _configure(conf, self._arguments)
-            service = _build(conf)
-        except BaseException:
-            _log(self._conf, bootstrap.set_up_logging)
-            raise
-        if (service.host, service.port) != (self._service.host, self._service.port):
-            LOG.warning("A new address or port takes effect at the next start, not at a reload")
-        self._conf = conf
-        return service.config
 
 
 def _configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
@@ -85,8 +66,8 @@ def _log(conf: cfg.ConfigOpts, set_up: Callable[..., None]) -> None:
     set_up(conf, *[f"{request_log.LOG.name}=WARN"] * conf.standalone)
 
 
-def _build(conf: cfg.ConfigOpts) -> _Service:
-    """Open the store and build the application."""
+def _build(conf: cfg.ConfigOpts) -> tuple[tuple[str, int], stores.Store, application.ServerConfig]:
+    """Open the store and build the application. Return host and port, the store, and the server's settings."""
     store = bootstrap.find_store(conf)
     if not conf.standalone:
         stores.warn_if_embedded(store)
@@ -113,7 +94,7 @@ def _build(conf: cfg.ConfigOpts) -> _Service:
             max_body_size=conf.api.max_body_size,
         )
         on_failure.pop_all()
-    return _Service(host, port, partial(_announce, conf, store), config)
+    return (host, port), store, config
 
 
 def _loopback(conf: cfg.ConfigOpts, reason: str) -> str:

@@ -4,22 +4,21 @@
 import contextlib
 import json
 import logging
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from oslo_config import cfg
 
 from freezer_api import bootstrap, stores
 from freezer_api.bootstrap import UsageError
-from freezer_api.cmd import importing, signals
-from freezer_api.cmd.output import printed
-from freezer_api.conf import opts
+from freezer_api.cmd import importing, process
+from freezer_api.conf import opts, reading
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import CommandError, FreezerError
+from freezer_api.errors import CommandError
 from freezer_api.operations import duplicates
 from freezer_api.operations.membership import Membership
 from freezer_api.repository.admin import StoreAdmin
@@ -84,24 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf = cfg.CONF
     opts.register_stores(conf)
     conf.register_cli_opts([*_ARGUMENTS, *(cfg.StrOpt(name, help="Ignored.") for name in _IGNORED)])
-    # A pipe that is closed early, as by `db show | head`, is no failure.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signals.raise_on_signals()
-    try:
-        bootstrap.read(conf, arguments, PROGRAM, _ABOUT)
-        _check_usage(conf)
-        bootstrap.set_up(conf, program=PROGRAM)
-        with printed():
-            return _run(conf)
-    except UsageError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
-    except FreezerError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 1
-    except signals.Stopped as stop:
-        print(f"{PROGRAM}: {stop}", file=sys.stderr)
-        return int(str(stop.code))
+    return process.run(PROGRAM, partial(_run, conf, arguments))
 
 
 def _check_usage(conf: cfg.ConfigOpts) -> None:
@@ -138,7 +120,10 @@ def _repair(store: stores.Store) -> None:
         print(f"{PROGRAM}: {line}", file=sys.stderr)
 
 
-def _run(conf: cfg.ConfigOpts) -> int:
+def _run(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> int:
+    reading.read(conf, arguments, PROGRAM, _ABOUT)
+    _check_usage(conf)
+    bootstrap.set_up(conf, program=PROGRAM)
     for name in _IGNORED:
         if conf[name] is not None:
             print(f"{PROGRAM}: --{name} is ignored; the configuration has the address", file=sys.stderr)

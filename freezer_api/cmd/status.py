@@ -5,7 +5,6 @@ The command changes nothing and needs no running service.
 """
 
 import logging
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -17,9 +16,8 @@ from oslo_config import cfg
 from oslo_upgradecheck import upgradecheck
 from oslo_upgradecheck.upgradecheck import Code, Result
 
-from freezer_api import app, bootstrap, pipeline, stores
-from freezer_api.cmd import signals
-from freezer_api.cmd.output import printed
+from freezer_api import app, pipeline, stores
+from freezer_api.cmd import process
 from freezer_api.conf import obsolete, opts, reading, unknown, values
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError, FreezerError, Unavailable
@@ -64,21 +62,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     conf.register_cli_opt(cfg.SubCommandOpt("command", title="commands", handler=checks.add_parsers))
     # The results contain every warning, and the user of the command may not be able to write the log file.
     logging.disable()
-    # A pipe that is closed early, as by `upgrade check | head`, is no failure.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signals.raise_on_signals()
-    try:
-        opts.register(conf)
-        bootstrap.read(conf, sys.argv[1:] if argv is None else argv, PROGRAM, _ABOUT)
+    opts.register(conf)
+
+    def _run() -> int:
+        reading.read(conf, sys.argv[1:] if argv is None else argv, PROGRAM, _ABOUT)
         upgradecheck.CONF = conf
-        with printed():
-            return int(upgradecheck.run(conf))
-    except FreezerError as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 255
-    except signals.Stopped as stop:
-        print(f"{PROGRAM}: {stop}", file=sys.stderr)
-        return int(str(stop.code))
+        return int(upgradecheck.run(conf))
+
+    return process.run(PROGRAM, _run, failure=255)
 
 
 def _report_errors(check: Check) -> Check:
@@ -143,12 +134,6 @@ class Checks(upgradecheck.UpgradeCommands):
     def _values(self) -> Result:
         reading.check_values(self.conf)
         return _GOOD
-
-    def _obsolete(self) -> Result:
-        return _warning(obsolete.find_obsolete(self.conf))
-
-    def _unknown(self) -> Result:
-        return _warning(unknown.find_unknown(self.conf))
 
     def _policy_json(self) -> Result:
         found = policy_files.written_as_json(policy_files.found(self.conf))
@@ -249,8 +234,8 @@ class Checks(upgradecheck.UpgradeCommands):
             ("Policy File JSON to YAML Migration", _policy_json),
             ("Policy Files", _policy),
             ("Option Values", _values),
-            ("Obsolete Options", _obsolete),
-            ("Unknown Options", _unknown),
+            ("Obsolete Options", lambda checks: _warning(obsolete.find_obsolete(checks.conf))),
+            ("Unknown Options", lambda checks: _warning(unknown.find_unknown(checks.conf))),
             ("Paste File", _paste),
             ("Store", _store),
             ("Store Layout", _layout),

@@ -2,7 +2,7 @@
 """All options of the service, for the parser and for ``oslo-config-generator``."""
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from oslo_config import cfg
@@ -316,38 +316,35 @@ QUIET = ("alembic=WARN", "elastic_transport=ERROR")
 """Log levels of libraries that log each of their steps."""
 
 
+_OF_STORES = {"api": API, "storage": STORAGE, "database": DATABASE, "elasticsearch": ELASTICSEARCH}
+_GROUPS = {
+    "DEFAULT": [*BIND, *SERVER, *VERSIONS],
+    "ssl": SSL,
+    "gunicorn": GUNICORN,
+    **_OF_STORES,
+    "paste_deploy": PASTE,
+    "centralized_scheduler": CENTRAL,
+}
+
+
 def register(conf: cfg.ConfigOpts) -> None:
     """Register the options of the service."""
-    register_stores(conf)
-    conf.register_opts(PASTE, group="paste_deploy")
-    conf.register_opts(CENTRAL, group="centralized_scheduler")
-    conf.register_opts(VERSIONS)
-    conf.register_opts([*BIND, *SERVER])
-    conf.register_opts(SSL, group="ssl")
-    conf.register_opts(GUNICORN, group="gunicorn")
+    _register(conf, _GROUPS)
 
 
 def register_stores(conf: cfg.ConfigOpts) -> None:
     """Register the options of the stores, and the limits of documents."""
-    conf.register_opts(API, group="api")
-    conf.register_opts(STORAGE, group="storage")
-    conf.register_opts(DATABASE, group="database")
-    register_elasticsearch(conf, "elasticsearch")
+    _register(conf, _OF_STORES)
+
+
+def _register(conf: cfg.ConfigOpts, groups: Mapping[str, list[cfg.Opt]]) -> None:
+    for group, options in groups.items():
+        conf.register_opts(options, group=None if group == "DEFAULT" else group)
 
 
 def register_elasticsearch(conf: cfg.ConfigOpts, group: str) -> None:
     """Register the options of the Elasticsearch store in this group."""
     conf.register_opts(ELASTICSEARCH, group=group)
-
-
-def register_arguments(conf: cfg.ConfigOpts) -> None:
-    """Register the arguments of ``freezer-api``. Call it before :func:`register`."""
-    conf.register_cli_opts([*BIND, *SERVER, *STANDALONE])
-
-
-def default_log_levels() -> list[str]:
-    """Return the default of ``default_log_levels``: oslo.log's levels and those of this service's libraries."""
-    return [*log.get_default_log_levels(), *QUIET]
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
@@ -362,19 +359,12 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
         "oslo.log",
         # Log records of this service never refer to an instance.
         without=("instance_format", "instance_uuid_format"),
-        default_log_levels=default_log_levels(),
+        default_log_levels=[*log.get_default_log_levels(), *QUIET],
         use_stderr=True,
     )
     groups = {
-        "DEFAULT": [*BIND, *SERVER, *VERSIONS, *logging],
-        "ssl": SSL,
-        "gunicorn": GUNICORN,
-        "api": API,
-        "paste_deploy": PASTE,
-        "storage": STORAGE,
-        "elasticsearch": ELASTICSEARCH,
-        "database": DATABASE,
-        "centralized_scheduler": CENTRAL,
+        **_GROUPS,
+        "DEFAULT": [*_GROUPS["DEFAULT"], *logging],
         # The account, of which the middleware lists no more than the type.
         "keystone_authtoken": loading.get_auth_plugin_conf_options("password"),
         # No rule has a deprecated predecessor.

@@ -9,12 +9,21 @@ import fnmatch
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from oslo_config import cfg
+from oslo_log import log
 
-from freezer_api.conf import catalog
+from freezer_api import __version__
+from freezer_api.conf import catalog, opts, search_path
 from freezer_api.errors import ConfigurationError
+
+FILES = "OS_FREEZER_CONFIG_FILES"
+"""The environment variable that names configuration files, for WSGI servers."""
+
+_EPILOG = (
+    "Without --config-file, freezer.conf and freezer-api.conf are read, each from the first of ~/.freezer, ~, "
+    "/etc/freezer and /etc that has it. OS_FREEZER_CONFIG_FILES names others, with semicolons between them."
+)
 
 _SET = (cfg.Locations.user, cfg.Locations.command_line, cfg.Locations.environment, cfg.Locations.set_override)
 
@@ -25,29 +34,34 @@ def is_set(conf: cfg.ConfigOpts, name: str, group: str | None = None) -> bool:
     return location is not None and location.location in _SET
 
 
-def read(
-    conf: cfg.ConfigOpts,
-    arguments: Sequence[str],
-    common: Sequence[cfg.Opt],
-    *,
-    files: list[str],
-    directories: list[str],
-    **about: Any,
-) -> None:
-    """Read the command line and the files that it lists; ``files`` and ``dirs`` if it lists none.
+def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: str) -> None:
+    """Read the command line, and the files that it names or else the usual ones. Register the options of the log.
 
-    ``common`` are the options that both may set. Raises ``ConfigurationError`` if a file cannot be read or a value
-    of ``common`` is invalid; the library would end the process without naming the file.
+    The options of the command must be registered before. Raises ``ConfigurationError`` if a file cannot be read or
+    has an invalid value of an option that the command line may set; the library would end the process without
+    naming the file.
     """
+    files = [name for name in os.environ.get(FILES, "").split(";") if name] or search_path.config_files()
+    directories = search_path.config_dirs()
     named = _named(arguments)
     sources = named.config_file or files, named.config_dir or directories
     for path in _paths(*sources):
         sections(path)
     probe = cfg.ConfigOpts()
-    probe.register_opts(common)
+    probe.register_opts([*opts.BIND, *opts.SERVER, *(option for _, option in catalog.options("oslo.log"))])
     probe([], default_config_files=sources[0], default_config_dirs=sources[1])
     check_values(probe, "DEFAULT")
-    conf(arguments, default_config_files=files, default_config_dirs=directories, **about)
+    log.register_options(conf)
+    conf(
+        arguments,
+        project="freezer",
+        prog=program,
+        version=__version__,
+        description=about,
+        epilog=_EPILOG,
+        default_config_files=files,
+        default_config_dirs=directories,
+    )
 
 
 def _named(arguments: Sequence[str]) -> argparse.Namespace:

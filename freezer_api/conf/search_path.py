@@ -3,15 +3,11 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from oslo_config import cfg
-
-NAMES = ("freezer.conf", "freezer-api.conf")
-"""The names of the configuration files. An option in the second overrides the same option in the first."""
 
 _INSTALLED = Path("etc/freezer")
 """The directory of the package's files, relative to the prefix of the installation."""
@@ -19,22 +15,17 @@ _INSTALLED = Path("etc/freezer")
 
 def config_files() -> list[str]:
     """Return the configuration files that are read if none is named: for each name the first that exists."""
-    directories = (_home(".freezer"), _home(), Path("/etc/freezer"), Path("/etc"), *_snap())
-    return _first(directories, NAMES)
+    # An option in the second file wins over the same option in the first.
+    files: list[str] = cfg.find_config_files("freezer", "freezer-api")
+    return files
 
 
 def config_dirs() -> list[str]:
     """Return the directories whose ``*.conf`` are read if none is named: for each name the first that exists."""
-    directories = (
-        _home(".freezer"),
-        _home(".freezer-api"),
-        _home(),
-        Path("/etc/freezer"),
-        Path("/etc/freezer-api"),
-        Path("/etc"),
-        *_snap(),
-    )
-    return _first(directories, (f"{name}.d" for name in NAMES))
+    # The original reads the first of those for freezer-api.
+    found = [*cfg.find_config_dirs("freezer-api", "freezer-api"), *cfg.find_config_dirs("freezer", "freezer-api")]
+    by_name = {Path(path).name: path for path in reversed(found)}
+    return [by_name[name] for name in ("freezer.conf.d", "freezer-api.conf.d") if name in by_name]
 
 
 def find(conf: cfg.ConfigOpts, name: str) -> Path | None:
@@ -46,8 +37,9 @@ def find(conf: cfg.ConfigOpts, name: str) -> Path | None:
     usual: str | None = conf.find_file(name)
     if usual is not None:
         return Path(usual)
-    others = (_home(".freezer-api"), Path("/etc/freezer-api"), *_installed())
-    return _found(others, name)
+    # ``Path.home`` raises an error without a home directory, ``Path.exists`` for a directory that may not be read.
+    others = (Path(os.path.expanduser("~/.freezer-api")), Path("/etc/freezer-api"), *_installed())
+    return next((path for directory in others if os.path.exists(path := directory / name)), None)
 
 
 @cache
@@ -56,25 +48,3 @@ def _installed() -> list[Path]:
     recorded = metadata.distribution("freezer-api").files or []
     laid = {Path(str(file.locate())).resolve().parent for file in recorded if file.parent.match(str(_INSTALLED))}
     return [Path(sys.prefix) / _INSTALLED, *sorted(laid), Path(__file__).parents[2] / _INSTALLED]
-
-
-def _first(directories: Sequence[Path], names: Iterable[str]) -> list[str]:
-    found = (_found(directories, name) for name in names)
-    return [str(path) for path in found if path is not None]
-
-
-def _found(directories: Sequence[Path], name: str) -> Path | None:
-    # ``Path.exists`` raises an error for a directory that may not be read.
-    return next((path for directory in directories if os.path.exists(path := directory / name)), None)
-
-
-def _home(*names: str) -> Path:
-    # ``Path.home`` raises an error without a home directory.
-    return Path(os.path.expanduser("~"), *names)
-
-
-def _snap() -> Iterator[Path]:
-    """Return the directories of the configuration in a snap package."""
-    for variable in ("SNAP_COMMON", "SNAP"):
-        if os.environ.get(variable):
-            yield Path(os.environ[variable]) / "etc/freezer"

@@ -123,7 +123,7 @@ def test_application_uses_the_configuration_that_the_server_passes(
 
     compose(OURS)
     conf.clear()
-    opts.register_arguments(conf)
+    conf.register_cli_opts(opts.STANDALONE)
     arguments = ["--config-file", str(tmp_path / "freezer-api.conf"), "--data-dir", str(tmp_path / "new")]
     conf(arguments, project="freezer")
     client = Client(service.initialize_app(conf), V1, lambda _who: {})

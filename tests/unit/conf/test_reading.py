@@ -13,20 +13,17 @@ from freezer_api.errors import ConfigurationError
 Refuse = Callable[[str], str]
 
 
-def _read(*arguments: str, files: tuple[str, ...] = (), directories: tuple[str, ...] = ()) -> cfg.ConfigOpts:
+def _read(*arguments: str) -> cfg.ConfigOpts:
     conf = cfg.ConfigOpts()
     opts.register(conf)
-    common = [*opts.BIND, *opts.SERVER]
-    reading.read(
-        conf, list(arguments), common, files=list(files), directories=list(directories), project="freezer"
-    )
+    reading.read(conf, arguments, "freezer-api", "")
     reading.check_values(conf)
     return conf
 
 
-def _refused(*arguments: str, **defaults: tuple[str, ...]) -> str:
+def _refused(*arguments: str) -> str:
     with pytest.raises(ConfigurationError) as refusal:
-        _read(*arguments, **defaults)
+        _read(*arguments)
     assert "\n" not in str(refusal.value)
     return str(refusal.value)
 
@@ -73,8 +70,8 @@ def test_reference_to_unknown_option_is_refused_without_the_value(refuse: Refuse
     assert refuse(f"[elasticsearch]\npassword = {value}\n") == f"[elasticsearch] password in FILE: {reason}"
 
 
-def test_error_names_the_last_file_that_sets_the_option(tmp_path: Path) -> None:
-    first, second, inside = tmp_path / "a.conf", tmp_path / "b.conf", tmp_path / "c.d" / "c.conf"
+def test_error_names_the_last_file_that_sets_the_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second, inside = tmp_path / "a.conf", tmp_path / "b.conf", tmp_path / "freezer.conf.d" / "c.conf"
     first.write_text("[elasticsearch]\ntimeout = 1\nretries = 1\n")
     second.write_text("[elasticsearch]\ntimeout = x\n[DEFAULT]\nbind_port = x\n")
     inside.parent.mkdir()
@@ -84,9 +81,10 @@ def test_error_names_the_last_file_that_sets_the_option(tmp_path: Path) -> None:
     assert f"[DEFAULT] bind_port in {second}: " in _refused(*files)
     assert f"[elasticsearch] timeout in {second}: " in _refused(*files, *directory)
     second.write_text("[elasticsearch]\nindex = fine\n")
-    by_default = {"files": (str(first), str(second)), "directories": (str(inside.parent),)}
-    for line in (_refused(*files, *directory), _refused(**by_default)):
-        assert line.startswith(f"[elasticsearch] retries in {inside}: ")
+    assert _refused(*files, *directory).startswith(f"[elasticsearch] retries in {inside}: ")
+    monkeypatch.setenv(reading.FILES, f"{first};{second}")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert _refused().startswith(f"[elasticsearch] retries in {inside}: ")
 
 
 def test_error_does_not_name_a_file_with_the_name_in_another_group(tmp_path: Path) -> None:
@@ -117,7 +115,7 @@ def test_syntax_error_names_the_line_without_its_text(refuse: Refuse, text: str,
     assert refuse(text) == f"the configuration file FILE cannot be used: {reason}"
 
 
-def test_unreadable_files_and_directories_are_refused(tmp_path: Path) -> None:
+def test_unreadable_files_and_directories_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     latin = tmp_path / "latin.conf"
     latin.write_bytes(b"\xff")
     (tmp_path / ".hidden.conf").mkdir()
@@ -131,7 +129,8 @@ def test_unreadable_files_and_directories_are_refused(tmp_path: Path) -> None:
         ("--config-dir", str(tmp_path)): f"file {latin} is not written in UTF-8",
     }.items():
         assert _refused(*arguments) == f"the configuration {line}"
-    assert _refused(files=(str(missing),)).startswith(f"the configuration file {missing} cannot be read: ")
+    monkeypatch.setenv(reading.FILES, str(missing))
+    assert _refused().startswith(f"the configuration file {missing} cannot be read: ")
 
 
 def test_invalid_command_line_is_reported_by_its_parser(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ def _create(path: Path) -> str:
 
 def test_first_file_of_each_name_is_found(root: Path) -> None:
     assert search_path.config_files() == []
-    in_snap = [_create(root / "snap/etc/freezer" / name) for name in search_path.NAMES]
+    in_snap = [_create(root / "snap/etc/freezer" / name) for name in ("freezer.conf", "freezer-api.conf")]
     assert search_path.config_files() == in_snap
     common = _create(root / "common/etc/freezer/freezer.conf")
     assert search_path.config_files() == [common, in_snap[1]]
