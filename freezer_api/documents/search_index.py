@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The search index of a document, computed here so that searches find the same on every store.
 
-An *entry* is a name with a scalar. Names are dotted paths from the root, ignoring lists, and for keys without a
-definition also ``free_name(key)`` of the shallowest ones. A *word* is a run of letters and digits of any value,
-ignoring case. Neither contains values of keys whose names look like secrets. The lengths of names and values are
-limited to what every engine supports.
+An *entry* is a name and a scalar. The name is the dotted path from the root, without positions in lists. A key
+without a definition has the additional name ``free_name(key)``, unless the same key exists at a shallower level. A
+*word* is a run of letters and digits of any value, ignoring case. Neither contains values of keys whose names look
+like secrets. The lengths of names and values are limited to what every engine supports.
 """
 
 import hashlib

@@ -254,7 +254,7 @@ class MariaDB(SQLServer):
         self.run(f"CREATE USER IF NOT EXISTS {USER}@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'")
 
     def create_database(self, name: str) -> str:
-        # Create the database as deployment tools do: three bytes for a character, compared without case.
+        # Create the database as deployment tools do: with three-byte UTF-8 and a collation that ignores case.
         rights = "SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX"
         self.run(
             f"CREATE DATABASE {name} CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci",
