@@ -16,8 +16,8 @@ from bench.rows import Row, as_json, machine, table
 from tests.support import search as search_servers
 from tests.support import sql
 
-_DESCRIPTION = """Measure the service beside its floors and goals. A server is started for the run, unless
-FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names a search server."""
+_DESCRIPTION = """Measure the service, and compare it with lower bounds (floors) and goals. A server is started
+for the run, unless FREEZER_BENCH_ES_URL or FREEZER_BENCH_OPENSEARCH_URL names a search server."""
 
 CASES: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "requests": requests.run,

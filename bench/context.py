@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the cases have in common: the engine, the sizes and the stores that they fill."""
+"""The engine, the sizes and the filled stores that measurements share."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from bench.target import Target
 
 @dataclass(frozen=True)
 class Sizes:
-    """Numbers of documents and requests. ``large_documents`` have 1 MiB each."""
+    """Numbers of documents and requests. ``large_documents``: the number of documents of 1 MiB."""
 
     jobs: tuple[int, ...] = (10_000,)
     requests: int = 500
@@ -58,7 +58,7 @@ SIZES = {
 
 
 class Bench:
-    """Creates the stores and servers of the cases in a directory."""
+    """Creates the stores and servers of the measurements in a directory."""
 
     def __init__(self, engine: Engine, sizes: Sizes, connections: int, directory: Path) -> None:
         self.engine = engine

@@ -24,7 +24,7 @@ PENDING, COMPLETED = 40, 10
 MIN_JOBS = POLLED * (PENDING + COMPLETED) + CLIENTS
 """The minimum number of jobs, unless all are of a central client."""
 BACKUPS_OF_HOST = 10
-"""Backups of each host, of one name, one job and one server. They are spread among those of the other hosts."""
+"""Number of backups of each host, which have the same name, job and server. Those of different hosts are mixed."""
 
 _SCOPE = Scope("user_id", "demo", "demo", "demo")
 _PROJECT = Scope("project_id", "demo", "demo", "demo")
@@ -45,16 +45,16 @@ class Fleet:
     """Jobs that are in no session."""
     backups: list[str] = field(default_factory=list)
     hosts: int = 1
-    """Hosts with backups."""
+    """Number of hosts with backups."""
     sessions: dict[str, list[str]] = field(default_factory=dict)
     """The ids of the members of each session."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """The numbers of documents. ``members`` are the jobs of each session.
+    """The wanted numbers of documents. ``members``: jobs in each session.
 
-    ``central``: all jobs are of one client and not completed, as those of a central scheduler.
+    ``central``: all jobs belong to one client and are not completed, as for a central scheduler.
     """
 
     jobs: int = 0
@@ -65,7 +65,7 @@ class Wanted:
 
 
 class Maker:
-    """Generates documents, which depend only on the numbers wanted; then ``fleet`` has their ids."""
+    """Generates documents, which depend only on the wanted numbers. Afterwards ``fleet`` has their ids."""
 
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
@@ -207,7 +207,7 @@ class Maker:
 
 
 def metadata(number: int, hosts: int = 1000) -> Document:
-    """Return the metadata that an agent on one of the hosts reports of its backup."""
+    """Return the metadata that an agent on one of the hosts reports for its backup."""
     host, level = number % hosts, number // hosts % 7
     time_stamp = _EPOCH + number
     return {

@@ -48,7 +48,7 @@ def _serve(serve: Any, request: Request, status: int) -> None:
 class Bare(Generic[Call]):
     """The calls of each request. ``opened`` is a context with a function that executes a call to the store.
 
-    ``once``: the calls cannot be repeated; each context has a store in the state before them.
+    ``once``: the calls cannot be repeated, so each context has a store in the state before the calls.
     """
 
     asked: Sequence[Sequence[Call]]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Results beside their floors and goals, as a table and as JSON."""
+"""Show results with their floors and goals, as a table and as JSON."""
 
 import os
 import platform
@@ -15,9 +15,9 @@ _COLUMNS = ("measured", "floor", "goal", "reached")
 
 @dataclass(frozen=True)
 class Row:
-    """One figure.
+    """One result.
 
-    ``floor``: what the same work costs without the service, in the same unit. ``goal``: the maximum, or the
+    ``floor``: the cost of the same work without the service, in the same unit. ``goal``: the maximum, or the
     minimum with ``at_least``. ``measured`` is None if it cannot be measured; ``note`` then has the reason.
     ``details`` are only in the JSON.
     """
@@ -66,7 +66,7 @@ def as_json(rows: Sequence[Row], machine: Mapping[str, Any], settings: Mapping[s
 
 
 def machine(versions: Mapping[str, str]) -> dict[str, Any]:
-    """Return the facts on which the results depend."""
+    """Return the properties of this machine on which the results depend."""
     return {
         "processors": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",

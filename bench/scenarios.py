@@ -157,7 +157,7 @@ ACT = Scenario("session start or end", 202, partial(_act, V1), writes=True, cpu_
 
 OF_V1 = (GET_BACKUP, GET_JOB, LIST, LIST_100, POLL, DEEP, CREATE_BACKUP, CREATE_JOB, PATCH_JOB, ACT)
 ONE_CALL = (GET_BACKUP, GET_JOB, LIST, LIST_100, POLL, DEEP, CREATE_BACKUP)
-"""Scenarios that need one call to the store."""
+"""The scenarios that need only one call to the store."""
 OF_V2 = (
     Scenario(GET_JOB.of_v2, 200, partial(_get_job, V2)),
     Scenario(LIST.of_v2, 200, partial(_list, PAGE, V2)),

@@ -137,7 +137,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench.stops", description=__doc__)
     parser.add_argument("--reload", action="store_true", help="send SIGHUP instead of SIGTERM")
     parser.add_argument("--signals", type=int, default=1000)
-    parser.add_argument("--parallel", type=int, default=6, help="servers at the same time")
+    parser.add_argument("--parallel", type=int, default=6, help="number of servers at the same time")
     arguments = parser.parse_args()
     reloads = RELOADS if arguments.reload else 0
     trials = arguments.signals // max(1, reloads)

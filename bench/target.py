@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A running service or hello-world, and the cost of requests to it."""
+"""Measure the cost of requests to a running service or hello-world."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -58,7 +58,7 @@ class Target:
         return self.cost(requests, count, connections, scenario.status)
 
     def cost(self, requests: Iterator[Request], count: int, connections: int, status: int) -> Figures:
-        """Send so many requests, each of which has to be answered with ``status``."""
+        """Send ``count`` requests, which have to be answered with ``status``, and return the figures."""
         cpu, store_cpu, begun = self.server.cpu(), self._engine.cpu(), perf_counter()
         answers = run(self.server.port, connections, requests, count, status)
         seconds, used = perf_counter() - begun, (self.server.cpu() - cpu) / count

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cases that are measured, a module for each."""
+"""The measurements of ``make bench``, with a module for each."""

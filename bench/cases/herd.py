@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The night: the jobs of all clients start in one second, and each reports three states, a backup and the end."""
+"""The jobs of all clients start in the same second. Each reports three states, a backup and its end."""
 
 import json
 from collections import Counter
@@ -21,11 +21,11 @@ from freezer_api.documents.jobs import JOBS
 CASE = "herd"
 
 MIN_WRITES = 860.0
-"""Writes a second on Elasticsearch: four times (4 * 205 + 254) / 5, from the rates of PATCH and of creations when
-the goal was set, with 8 threads on two processors.
+"""The goal for writes per second on Elasticsearch: four times (4 * 205 + 254) / 5. These were the rates of PATCH
+and of creations when the goal was set, with 8 threads on two processors.
 """
 MAX_P99 = 2.0
-"""Seconds, with 500 writers."""
+"""The goal for the 99th percentile of response times, in seconds, with 500 writers."""
 
 _PATCHES = 3
 
@@ -63,7 +63,7 @@ class _Herd:
     seconds: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     last: dict[str, int] = field(default_factory=dict)
-    """The number in the last acknowledged PATCH of each job."""
+    """By job, the number in the last acknowledged PATCH."""
     backups: list[str] = field(default_factory=list)
 
     def run(self, target: Target) -> None:
@@ -77,7 +77,7 @@ class _Herd:
                 self._note(*sent[number][-1], answer)
 
     def _requests(self, number: int, sent: list[tuple[str, int]]) -> Iterator[Request]:
-        """Yield the requests of one writer; ``sent`` receives the job, and the number in a PATCH or 0."""
+        """Yield the requests of one writer. Append the job and the number in the PATCH (or 0) to ``sent``."""
         for client in range(number, len(self.jobs), self.writers):
             job_id = self.jobs[client]
             for pid in range(1, _PATCHES + 2):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPU time per request of each component between the socket and a resource.
+"""Measure the CPU time per request of each component between the socket and a resource.
 
 Keystone is a real server. After the first request, the token is in the cache of the middleware.
 """
@@ -158,7 +158,7 @@ def _decisions(conf: cfg.ConfigOpts) -> tuple[float, float]:
 
 
 def run(bench: Bench) -> Iterator[Row]:
-    """Measure the pipeline with a real Keystone. The store has no part in it, so it is measured once."""
+    """Measure the pipeline with a real Keystone, once, because the result does not depend on the store."""
     if not bench.is_embedded:
         return
     with warnings.catch_warnings():

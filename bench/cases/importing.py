@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Import of a dump by ``freezer-manage``, and the size of the store."""
+"""Measure the import of a dump by ``freezer-manage``, and the size of the store."""
 
 import json
 import os
@@ -17,9 +17,9 @@ from bench.servers import MANAGE
 CASE = "import and size"
 
 MIN_RATE = 5000.0
-"""Documents a second into SQLite."""
+"""The goal for imported documents per second, on SQLite."""
 MAX_BYTES = 1.8 * 630e6 / 610_000
-"""Bytes of a document in SQLite: 1.8 times what the original's store takes, 0.63 GB for 610,000 documents."""
+"""The goal for bytes per document on SQLite: 1.8 times those of the original (0.63 GB for 610,000 documents)."""
 
 
 def run(bench: Bench) -> Iterator[Row]:
@@ -66,7 +66,7 @@ def run(bench: Bench) -> Iterator[Row]:
 
 
 def _write_dump(path: Path, wanted: int) -> tuple[int, int]:
-    """Write about as many jobs as backups; return the number of documents and the bytes of their JSON."""
+    """Write a dump with about as many jobs as backups. Return the number and the bytes of its documents."""
     count = bytes_ = 0
     jobs = max(wanted // 2, MIN_JOBS)
     with path.open("w") as file:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Memory of a worker that answers the largest requests, one and eight at once."""
+"""Measure the memory of a worker that answers the largest requests, one at a time and eight at once."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,13 +20,13 @@ from freezer_api.repository.protocol import Original
 CASE = "memory"
 
 MAX_ADDED = 64.0
-"""MiB that one request adds to a worker."""
+"""The goal for the memory that one request adds to a worker, in MiB."""
 MAX_WORKER = 400.0
-"""MiB of a worker with eight of them at once."""
+"""The goal for the memory of a worker with eight concurrent requests, in MiB."""
 AT_ONCE = 8
 
 _NUMBERS = 70_000
-"""Small values of a document of almost 1 MiB."""
+"""Number of small values in a document of almost 1 MiB."""
 
 
 def run(bench: Bench) -> Iterator[Row]:
@@ -53,7 +53,7 @@ def _fill(store: Store, extra: dict[str, object], count: int) -> None:
 
 
 def _options(directory: Path) -> tuple[str, ...]:
-    """Return the options of one worker that serves as many lists as it has threads, as of several projects."""
+    """Return options for one worker that serves as many concurrent lists of a project as it has threads."""
     file = directory / "lists.conf"
     file.write_text("[api]\nmax_concurrent_lists = 0\n")
     return "--workers", "1", "--config-file", str(file)
@@ -64,12 +64,12 @@ def _rows(bench: Bench, store: Store, title: str, request: Request, status: int)
     size = failed = 0
     for at_once in (1, AT_ONCE):
         report_progress(f"{title}, {at_once} at once")
-        # A fresh worker, because memory of earlier requests may be used again.
+        # Start a new worker, because a worker may use memory of earlier requests again.
         directory = bench.new_directory()
         with target.service(bench.engine, store, Fleet(), directory, *_options(directory)) as running:
             run_load(running.server.port, 1, iter([Request("GET", f"{V2}/jobs")]), 1, 200)
             before = running.server.reset_peak()
-            # The store may be too slow for eight of them, and memory is measured all the same.
+            # Ignore failures: the store may be too slow for eight requests, but the memory can still be measured.
             answers = run_load(running.server.port, at_once, iter([request] * at_once), at_once, None)
             failed = sum(answer.status != status for answer in answers)
             size = max(len(request.content), len(answers[0].body))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A central scheduler, which reads all its jobs in pages of 10 by offset.
+"""Measure a central scheduler that reads all its jobs in pages of 10 by offset.
 
 The cost of a page depends on its offset, so windows of consecutive pages are read at several depths. The first
 page of each is not measured, because a service may remember the end of the page before. The time of a round is the
@@ -19,13 +19,13 @@ from bench.wire import Request, send
 CASE = "central scheduler"
 
 MAX_RATIO = 1.5
-"""Cost of a page at the end divided by that of the first ones."""
+"""The goal for the cost of a page at the end of the list, divided by that of the first pages."""
 MAX_ROUND = 30.0
-"""Seconds in which ``JOBS_OF_ROUND`` jobs are read."""
+"""The goal for the time to read ``JOBS_OF_ROUND`` jobs, in seconds."""
 JOBS_OF_ROUND = 20_000
 _WINDOWS = 5
 _PAGES = 20
-"""Pages of a window."""
+"""Number of pages in a window."""
 
 
 def run(bench: Bench) -> Iterator[Row]:

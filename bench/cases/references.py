@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Creation of a job with new actions, beside that of a document without references."""
+"""Measure the creation of a job with new actions, and of a document without references for comparison."""
 
 from collections.abc import Iterator
 from statistics import median

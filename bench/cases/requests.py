@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""CPU time of requests, beside the hello-world and the bare calls to the store.
+"""Measure the CPU time of requests, and of the hello-world and bare calls to the store for comparison.
 
 The servers run at the same time, and each scenario is sent to them in turn, so that other load on the machine
 affects all of them alike. Figures are medians of the rounds.
@@ -49,7 +49,7 @@ def run(bench: Bench) -> Iterator[Row]:
         for scenario in chosen:
             results.record(scenario)
         before = {jobs: target.server.memory() for jobs, target in targets.items()}
-        # Writes add documents, so reads are measured first.
+        # Measure reads first, because writes add documents.
         for writes in (False, True):
             for number in range(bench.sizes.rounds):
                 kind = "writes" if writes else "reads"
@@ -63,12 +63,12 @@ def run(bench: Bench) -> Iterator[Row]:
 
 
 def _count(bench: Bench, scenario: Scenario) -> int:
-    """Return the requests of one measurement."""
+    """Return the number of requests in one measurement."""
     return max(bench.sizes.requests // (WRITE_DIVISOR if scenario.writes else 1), bench.connections)
 
 
 def _sessions(bench: Bench, jobs: int) -> int:
-    """Return the sessions of the store: each can be started and ended once."""
+    """Return the number of sessions in the store. Each can be started and ended once."""
     count = _count(bench, scenarios.ACT)
     needed = (count + warm_up(count, bench.connections)) * bench.sizes.rounds + _WRITE_SAMPLE_SIZE
     return min(needed // 2 + 1, jobs // (2 * Wanted.members))
@@ -85,7 +85,7 @@ class _Results:
         self._refreshes: dict[_Name, list[float]] = {}
 
     def record(self, scenario: Scenario) -> None:
-        """Record the calls to the store."""
+        """Record the calls of each scenario to the store."""
         for jobs, target in self._targets.items():
             assert target.store is not None
             sample = _WRITE_SAMPLE_SIZE if scenario.writes else scenarios.SAMPLE_SIZE
@@ -95,7 +95,7 @@ class _Results:
                 self._calls[scenario.name, jobs] = bare
 
     def measure(self, chosen: list[Scenario]) -> None:
-        """Measure one round."""
+        """Measure one round of each scenario."""
         self._measure(scenarios.HELLO, 0, self._hello)
         if self._bench.engine.waits and chosen[0].writes:
             self._measure(scenarios.HELLO_WAITS, 0, self._hello)
@@ -124,7 +124,7 @@ class _Results:
         return Figures.medians(self._figures[name, jobs]).cpu
 
     def _floor(self, scenario: Scenario, jobs: int) -> float | None:
-        """Return the CPU seconds of the hello-world and the bare calls."""
+        """Return the CPU seconds of the hello-world plus those of the bare calls."""
         if (scenario.name, jobs) not in self._bare:
             return None
         waits = scenario.writes and self._bench.engine.waits
@@ -146,7 +146,7 @@ class _Results:
         figures, bare = Figures.medians(self._figures[name]), self._bare.get(name)
         floor, goal = self._floor(scenario, jobs), None
         if scenario.cpu_ms and self._bench.is_embedded:
-            # The machine on which the goals were set may be faster or slower.
+            # Scale the goal, because the machine on which it was set may be faster or slower.
             goal = scenario.cpu_ms / HELLO_CPU_MS * self._cpu(scenarios.HELLO.name, 0) * 1000
         details = {
             "requests_per_second": figures.throughput,
@@ -163,7 +163,7 @@ class _Results:
         return Row(CASE, title, "CPU ms", ms, floor and floor * 1000, goal, note=note, details=details)
 
     def _ratios(self) -> Iterator[Row]:
-        """Compare with the floor, with v1 and with the smallest store."""
+        """Yield the ratios of a result to its floor, to v1 and to the smallest store."""
         aims, few = self._bench.engine.aims, min(self._targets)
         for scenario in scenarios.OF_V1:
             for jobs in self._targets:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Search of backups by the properties that clients search most, among few and among many."""
+"""Measure searches of backups by the properties that clients search most, among few and among many backups."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,11 +16,11 @@ from bench.wire import run as run_load
 CASE = "search of backups"
 
 MAX_RATIO = 1.5
-"""CPU time among many backups divided by that among the fewest."""
+"""The goal for the CPU time among many backups, divided by that among the fewest."""
 _COUNTS = (5, 100)
-"""Requests of one measurement if a request is slow, and if it is fast."""
+"""Number of requests in one measurement: if a request is slow, and if it is fast."""
 _SLOW = 0.05
-"""Seconds of a slow request."""
+"""Seconds from which a request is slow."""
 
 
 def run(bench: Bench) -> Iterator[Row]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A session with many members: PATCH of its schedule, and DELETE, which both change every member."""
+"""Measure PATCH of the schedule and DELETE of a session with many members. Both change every member."""
 
 from collections.abc import Iterator
 from time import perf_counter

@@ -22,7 +22,7 @@ class Aims:
     trips: Mapping[str, float] = field(default_factory=dict)
     """By scenario: calls to the store per request."""
     refreshes: float | None = None
-    """Refreshes per write under load."""
+    """Upper bound of refreshes per write under load."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,22 @@ class Store(Hashable, Protocol):
         """Return a repository, also in another process to which the store was sent."""
 
     def settle(self) -> None:
-        """Bring the store into its usual state after it was filled."""
+        """Bring the store into the state of normal operation after it was filled."""
 
     def bare(self, requests: Sequence[Request], status: int, *, writes: bool) -> Bare[Any] | None:
         """Serve each request once, check its ``status``, and return its calls to the store.
 
-        Return None if the calls cannot be repeated. Only ``writes`` change documents.
+        Return None if the calls cannot be repeated. ``writes``: whether the requests change documents.
         """
 
     def counts(self) -> Counts | None:
         """Return the counters of the store; None if the engine has no refreshes."""
 
     def size(self) -> int | None:
-        """Return the bytes on the disk, None if they cannot be attributed to this store."""
+        """Return the size of the store on disk in bytes; None if it cannot be determined for this store alone."""
 
     def rewrite(self, kind: Kind, keys: Sequence[str]) -> float | None:
-        """Write these documents unchanged by one bare call, and return the seconds, None if it is not possible."""
+        """Write these documents unchanged by one bare call. Return the seconds, None if that is not possible."""
 
 
 class Engine(Protocol):

@@ -25,7 +25,7 @@ _METHODS = {
 _NAMES = {"from": "from_", "_source": "source"}
 """Parameters of a search that have other names in the client because they are reserved words in Python."""
 REQUEST_TIMEOUT = 120.0
-"""Seconds for a call: a refresh of a large index takes long."""
+"""Timeout of a call in seconds; the refresh of a large index takes long."""
 _VALUES = {"true": True, "false": False}
 _CONDITIONS = ("if_seq_no", "if_primary_term")
 """Parameters that are omitted, because a write with them cannot be repeated."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fill a store: several processes restore batches of documents, or this one if they are few."""
+"""Fill a store by restoring batches of documents in several processes, or in this one if there are few."""
 
 import os
 from collections import deque
@@ -16,9 +16,9 @@ from freezer_api.documents.registry import KINDS
 from freezer_api.repository.protocol import Original, Repository
 
 _BATCH_SIZE = 500
-"""Documents per batch."""
+"""Number of documents in a batch."""
 _FEW = 3000
-"""Documents for which it takes longer to start processes than to store them."""
+"""Number of documents up to which storing them takes less time than starting processes."""
 _MAX_WAITING = 2
 """Number of waiting batches per process: enough to keep it busy, and few in memory."""
 

@@ -75,7 +75,7 @@ class Indices:
         return ElasticRepository(self.place.connect(Connection), self.place.prefix)
 
     def settle(self) -> None:
-        """Return when all is on the disk and no merge is running."""
+        """Wait until all documents are on the disk and no merge is running."""
         with bare_client.client(self.place, self.engine) as client:
             client.indices.refresh(index=self._pattern)
             client.indices.flush(index=self._pattern)

@@ -81,7 +81,7 @@ class File:
 
     @contextmanager
     def copied(self) -> Iterator["File"]:
-        """Copy the file for the time of the context."""
+        """Copy the file, and remove the copy at the end of the context."""
         with TemporaryDirectory(dir=self.path.parent) as directory:
             yield self._copy(Path(directory) / _NAME)
 
@@ -132,7 +132,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 @contextmanager
 def _opened(path: Path) -> Iterator[Callable[[Statement], object]]:
     with closing(_connect(path)) as connection:
-        # Rows are fetched and not converted.
+        # Fetch the rows without converting them.
         yield lambda statement: connection.execute(*statement).fetchall()
 
 

@@ -21,7 +21,7 @@ from freezer_api.repository.protocol import Page
 from freezer_api.repository.query import Position, Query
 
 POSITION_TTL = 30
-"""Seconds. Schedulers read the next page at once; an older position may belong to their previous round."""
+"""Seconds for which a position is kept. An older position may belong to an earlier round of a scheduler."""
 
 MAX_POSITIONS = 10_000
 
@@ -29,7 +29,7 @@ _DEAD_RETRY = 30
 """Seconds until a memcached server that did not respond is used again."""
 
 _SOCKET_TIMEOUT = 0.2
-"""Seconds. Without a response the page is read by its offset, which may take less."""
+"""Timeout in seconds. Without a response the page is read by its offset, which may take less time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Listing:
     query: Query
 
     def place(self, offset: int) -> tuple[object, ...]:
-        """Return what identifies the place in the list at this offset."""
+        """Return a key that identifies the place in the list at this offset."""
         query = self.query
         return self.reader, self.kind, self.scope, query.conditions, query.exact_first, query.limit, offset
 
@@ -73,7 +73,7 @@ class PagePositions:
     def remember(self, listing: Listing, page: Page) -> None:
         """Remember the position at which the page ended, unless it begins at a marker.
 
-        This includes a last page that is full, because the client then requests another one.
+        A full last page is also remembered, because the client then requests another page.
         """
         query = listing.query
         if page.end is not None and query.after is None and len(page.items) >= min(query.limit, MIN_DOCUMENTS):
@@ -122,5 +122,5 @@ class SharedMemory:
 
 
 def _key(place: tuple[object, ...]) -> str:
-    # The place contains a token.
+    # Hash the place, because it contains a token.
     return f"freezer-page-{hashlib.sha256(repr(place).encode('utf-8', 'surrogatepass')).hexdigest()}"
