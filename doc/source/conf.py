@@ -33,7 +33,7 @@ nitpicky = True
 
 _PAGES = {
     "freezer-api": "serves the Freezer API",
-    "freezer-manage": "manages the store of the Freezer API and imports documents",
+    "freezer-manage": "manages the store of the Freezer API, exports and imports documents",
     "freezer-status": "checks the configuration and the store of the Freezer API before an upgrade",
 }
 man_pages = [(f"cli/{name}", name, description, [], 1) for name, description in _PAGES.items()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``freezer-manage``: create, upgrade, show and remove the indices or tables, and import older documents."""
+"""``freezer-manage``: create, upgrade, show and remove the indices or tables; export and import documents."""
 
 import contextlib
 import json
@@ -15,7 +15,8 @@ from oslo_config import cfg
 
 from freezer_api import bootstrap, stores
 from freezer_api.bootstrap import UsageError
-from freezer_api.cmd import importing, process
+from freezer_api.cmd import archives, importing, process
+from freezer_api.cmd.progress import Progress
 from freezer_api.conf import opts, reading
 from freezer_api.documents.registry import KINDS
 from freezer_api.errors import CommandError
@@ -27,7 +28,10 @@ LOG = logging.getLogger(__name__)
 
 PROGRAM = "freezer-manage"
 
-_ABOUT = "Create, upgrade, show and remove the indices or tables; import documents of the original service."
+_ABOUT = (
+    "Create, upgrade, show and remove the indices or tables; export all documents; import those of an export or "
+    "of the original service."
+)
 
 _NAMES = [kind.name for kind in KINDS]
 
@@ -35,13 +39,15 @@ _ARGUMENTS: list[cfg.Opt] = [
     cfg.StrOpt(
         "category",
         positional=True,
-        help="db: the indices or tables; import, without a further word: documents of the original service.",
+        help="db: the indices or tables; export: write all documents to a file; import, without a further word: "
+        "documents of an export or of the original service.",
     ),
     cfg.StrOpt(
         "command",
         positional=True,
         help="With db: sync or update: create or upgrade them without loss of documents; show: print JSON; "
-        "remove: remove them with all documents; update-settings: apply the number of replicas.",
+        "remove: remove them with all documents; update-settings: apply the number of replicas. With export: the "
+        "file, - is stdout.",
     ),
     cfg.BoolOpt("yes", short="y", default=False, help="Answer every question with yes."),
     cfg.BoolOpt(
@@ -65,6 +71,7 @@ _ARGUMENTS: list[cfg.Opt] = [
     ),
     *importing.ARGUMENTS,
 ]
+_CATEGORIES = ("db", "export", "import")
 _NO_COMMAND = "documents"
 
 MAX_LINES = 20
@@ -87,11 +94,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check_usage(conf: cfg.ConfigOpts) -> None:
-    if conf.category not in ("db", "import"):
-        raise UsageError(f"the category {conf.category} is unknown; choose from db, import")
+    if conf.category not in _CATEGORIES:
+        raise UsageError(f"the category {conf.category} is unknown; choose from {', '.join(_CATEGORIES)}")
     if conf.category == "db" and conf.command not in _COMMANDS:
         raise UsageError(f"db {conf.command} is unknown; choose from {', '.join(_COMMANDS)}")
-    importing.check_usage(conf, is_import=conf.category == "import")
+    importing.check_usage(conf)
     if conf.mapping is not None and conf.mapping not in _NAMES:
         raise UsageError(f"--mapping {conf.mapping} is unknown; choose from {', '.join(_NAMES)}")
 
@@ -133,6 +140,9 @@ def _run(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> int:
         store = replace(store, options=replace(store.options, index=conf.index))
     if conf.category == "import":
         return importing.run(conf, store)
+    if conf.category == "export":
+        archives.export(store, importing.kinds(conf), conf.command)
+        return 0
     admin = store.admin()
     try:
         _COMMANDS[conf.command](conf, admin)
@@ -153,7 +163,7 @@ def _sync(conf: cfg.ConfigOpts, admin: StoreAdmin) -> None:
             print(*(admin.pending([kind]) or [f"{kind}: is current"]), sep="\n")
         return
     for kind in _kinds(conf):
-        admin.sync([kind], lambda question: conf.erase and _confirmed(conf, question))
+        admin.sync([kind], lambda question: conf.erase and _confirmed(conf, question), Progress().task)
         print(f"Creating or Updating {kind} is True", flush=True)
     for note in admin.notes():
         print(f"{PROGRAM}: {note}", file=sys.stderr)

@@ -2,10 +2,22 @@
 """Administration of a store: create, upgrade, show and remove it."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Protocol
 
 Ask = Callable[[str], bool]
 """A function that asks the operator a question and returns whether the answer is yes."""
+
+Advance = Callable[[int], object]
+"""Report that a further number of documents is done."""
+
+Task = Callable[[str, int | None], AbstractContextManager[Advance]]
+"""Report the progress of a task with this label, and this number of documents if it is known."""
+
+
+def silent(_label: str, _total: int | None) -> AbstractContextManager[Advance]:
+    """Report no progress."""
+    return nullcontext(lambda _count: None)
 
 
 class Foreign(NamedTuple):
@@ -34,11 +46,12 @@ class StoreAdmin(Protocol):
         """Return the limits of the store for a request, in bytes, by the names of the store's options."""
         ...
 
-    def sync(self, kinds: Sequence[str], erase: Ask) -> None:
+    def sync(self, kinds: Sequence[str], erase: Ask, task: Task = silent) -> None:
         """Create or upgrade the indices or tables of these kinds without loss of documents.
 
         An index of this name that another program created is removed if ``erase`` returns true. The service and
-        other processes may run meanwhile, and an interrupted run can be repeated.
+        other processes may run meanwhile, and an interrupted run can be repeated. ``task``
+        reports progress.
         """
         ...
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 NO_HOME = "/dev/null"
 """A home in which no user, not even root, can create files."""
@@ -20,13 +20,17 @@ class Done(NamedTuple):
 
 
 def start(
-    *arguments: str, command: tuple[str, ...] = COMMAND, stdin: int = subprocess.DEVNULL, **environment: str
+    *arguments: str,
+    command: tuple[str, ...] = COMMAND,
+    stdin: int | IO[str] | None = subprocess.DEVNULL,
+    stdout: int = subprocess.PIPE,
+    **environment: str,
 ) -> "subprocess.Popen[str]":
     """Start the command. stdin is not a terminal, and no configuration but that in the arguments is found."""
     return subprocess.Popen(
         [*command, *arguments],
         stdin=stdin,
-        stdout=subprocess.PIPE,
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "HOME": NO_HOME, **environment},

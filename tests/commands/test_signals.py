@@ -5,12 +5,17 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from freezer_api.documents.jobs import JOBS
+from freezer_api.repository.protocol import Original
+from freezer_api.repository.sql.sqlite import open_sqlite
 from tests.commands.command import COMMAND, configured, start
 from tests.stores.faults.load import until
 
@@ -27,6 +32,11 @@ def _has_open(process: "subprocess.Popen[str]", file: Path) -> bool:
         return False
 
 
+def _count_actions(file: Path) -> int:
+    with closing(sqlite3.connect(file)) as connection:
+        return int(connection.execute("SELECT count(*) FROM freezer_actions").fetchone()[0])
+
+
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_signal_ends_an_import_that_waits_for_its_dump(
     made: tuple[str, ...], file: Path, number: int, code: int
@@ -41,7 +51,7 @@ def test_signal_ends_an_import_that_waits_for_its_dump(
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_import_ended_by_a_signal_can_be_repeated(
-    made: tuple[str, ...], tmp_path: Path, number: int, code: int
+    made: tuple[str, ...], file: Path, tmp_path: Path, number: int, code: int
 ) -> None:
     total = 20_000
     dump = tmp_path / "dump.json"
@@ -50,14 +60,11 @@ def test_import_ended_by_a_signal_can_be_repeated(
             source = {"action_id": f"a{index}", "user_id": "u", "freezer_action": {"action": "backup"}}
             lines.write(json.dumps({"_type": "actions", "_id": f"a{index}", "_source": source}) + "\n")
     process = start(*made, "import", "--kind", "actions", "--from-dump", str(dump))
-    assert process.stderr is not None
-    assert process.stderr.readline() == "Importing actions: 1000 documents so far\n"
+    until(lambda: _count_actions(file))
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, "")
-    *progress, last = err.splitlines()
-    assert all(line.startswith("Importing actions: ") for line in progress)
-    assert last == f"freezer-manage: stopped by {signal.Signals(number).name}"
+    assert err.splitlines()[-1] == f"freezer-manage: stopped by {signal.Signals(number).name}"
 
     again = start(*made, "import", "--kind", "actions", "--from-dump", str(dump))
     out, err = again.communicate(timeout=300)
@@ -65,7 +72,22 @@ def test_import_ended_by_a_signal_can_be_repeated(
     new, skipped = (int(part.split()[0]) for part in out.partition(": ")[2].split(", ")[:2])
     assert new + skipped == total
     assert new
-    assert skipped >= 1000
+    assert skipped
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_signal_ends_an_export_whose_reader_waits(
+    made: tuple[str, ...], file: Path, number: int, code: int
+) -> None:
+    with closing(open_sqlite(file)) as repository:
+        repository.restore(JOBS, [Original(f"j{n}", {"text": "x" * 10_000}, 1, n) for n in range(100)])
+    process = start(*made, "export", "-")
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith('{"format":"freezer-api export"')
+    process.send_signal(number)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert err == f"freezer-manage: stopped by {signal.Signals(number).name}\n"
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)

@@ -18,8 +18,6 @@ from freezer_api.operations.scoped import shown_id
 from freezer_api.repository.protocol import Original, Repository
 
 _BATCH_SIZE = 200
-_PROGRESS_INTERVAL = 1000
-"""Documents between two lines that report progress; a multiple of ``_BATCH_SIZE``."""
 
 
 class OnConflict(Enum):
@@ -59,18 +57,18 @@ class Transfer:
     report: Callable[[str], None]
     limits: Limits = DEFAULTS
 
-    def run(self, kind: Kind) -> Count:
-        """Import the documents of the kind. Raises ``CommandError`` if another document has the same key."""
+    def run(self, kind: Kind, advance: Callable[[int], object] = lambda _count: None) -> Count:
+        """Import the documents of the kind, and call ``advance`` with the number of each batch.
+
+        Raises ``CommandError`` if another document has the same key.
+        """
         count = Count()
         originals = self._originals(kind, count, self.report)
         if not kind.keyed_by_id:
             originals = self._newest(kind, originals, count)
-        done = 0
         while batch := list(islice(originals, _BATCH_SIZE)):
             self._store(kind, batch, count)
-            done += len(batch)
-            if done % _PROGRESS_INTERVAL == 0:
-                self.report(f"Importing {kind.name}: {done} documents so far")
+            advance(len(batch))
         return count
 
     def _originals(self, kind: Kind, count: Count, report: Callable[[str], None]) -> Iterator[Original]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError
-from freezer_api.repository.admin import Ask, Foreign
+from freezer_api.repository.admin import Advance, Ask, Foreign, Task, silent
 from freezer_api.repository.elastic import bulk, copying
 from freezer_api.repository.elastic.indices import (
     KindIndices,
@@ -92,27 +92,27 @@ class ElasticAdmin:
                 return CommandError(f"{found.index} was not created by this service (--erase removes it)")
         return CommandError(f"the alias {alias} is missing, but not its indices: {', '.join(self._all(found))}")
 
-    def sync(self, kinds: Sequence[str], erase: Ask) -> None:
+    def sync(self, kinds: Sequence[str], erase: Ask, task: Task = silent) -> None:
         for kind in kinds:
             layout = self._layouts[kind]
             while (found := self._find_indices(layout)).state is not State.CURRENT or found.copies:
-                self._step(layout, found, erase)
+                self._step(layout, found, erase, task)
             self._refuse(found.index, found.foreign)
-            self._fill(layout)
+            self._fill(layout, task)
 
-    def _step(self, layout: Layout, found: KindIndices, erase: Ask) -> None:
+    def _step(self, layout: Layout, found: KindIndices, erase: Ask, task: Task) -> None:
         """Perform the next step, or wait for another process that performs it."""
         match found.state:
             case State.CURRENT | State.ADDITIVE | State.OTHER if self._is_worked_on(found):
                 pass
             case State.OTHER:
-                self._copy(layout, found)
+                self._copy(layout, found, task)
             case State.CURRENT | State.ADDITIVE if found.copies:
                 self._clear(layout, found)
             case State.ADDITIVE:
                 mapping = {"properties": layout.mapping["properties"]}
                 self._connection.call("PUT", f"/{found.index}/_mapping", mapping)
-                self._fill(layout)
+                self._fill(layout, task)
                 self._connection.call("PUT", f"/{found.index}/_mapping", {"_meta": copying.meta(layout)})
             case State.MISSING if found.is_empty:
                 self._create(layout, found.next, {alias_of(self._prefix, layout.kind): {}})
@@ -168,7 +168,7 @@ class ElasticAdmin:
         each = [self._find_indices(self._layouts[kind]) for kind in kinds]
         return [Foreign(f"{found.index}: {text}", breaks) for found in each for text, breaks in found.foreign]
 
-    def _copy(self, layout: Layout, found: KindIndices) -> None:
+    def _copy(self, layout: Layout, found: KindIndices, task: Task) -> None:
         if not self._create(layout, found.next, {copying_alias_of(found.next): {}}, beats=0):
             return
         if self._clear(layout, found):
@@ -182,22 +182,36 @@ class ElasticAdmin:
                 max_blocked=self._max_blocked,
                 max_values=self._max_values,
             )
-            copy.run()
+            with task(f"Copying {found.index}", self._count(found.index)) as advance:
+                copy.run(advance)
         else:
             copying.remove_copy(self._connection, found.next, alias_of(self._prefix, layout.kind))
 
-    def _fill(self, layout: Layout) -> None:
+    def _count(self, index: str, query: Mapping[str, Any] | None = None) -> int | None:
+        """Return the number of documents, None if the index is missing."""
+        answer = self._connection.call("POST", f"/{index}/_count", {} if query is None else {"query": query})
+        return answer.body["count"] if answer.status == 200 else None
+
+    def _fill(self, layout: Layout, task: Task) -> None:
         """Compute the fields of documents again that an older release wrote."""
         alias = alias_of(self._prefix, layout.kind)
+        older = {"bool": {"must_not": [{"term": {"layout": layout.definition}}]}}
+        count = self._count(alias, older)
+        if count != 0:
+            with task(f"Indexing {layout.kind.name} again", count) as advance:
+                self._index_again(layout, alias, older, advance)
+        self._connection.call("POST", f"/{alias}/_refresh")
+
+    def _index_again(self, layout: Layout, alias: str, query: Mapping[str, Any], advance: Advance) -> None:
         body = {
-            "query": {"bool": {"must_not": [{"term": {"layout": layout.definition}}]}},
+            "query": query,
             "sort": [{"created": "asc"}, {"key": "asc"}],
             "seq_no_primary_term": True,
         }
         for hits in bulk.pages(self._connection, alias, body):
             lines = ((self._place(hit), bulk.rebuilt_source(layout, hit, self._max_values)) for hit in hits)
             bulk.write(self._connection, lines)
-        self._connection.call("POST", f"/{alias}/_refresh")
+            advance(len(hits))
 
     @staticmethod
     def _place(hit: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError, StoreFailed
+from freezer_api.repository.admin import Advance
 from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.indices import alias_of, copying_alias_of, write_alias_of
 from freezer_api.repository.elastic.layout import Layout
@@ -55,14 +56,14 @@ class Copy:
         self._beats = 0
         self._last_heartbeat = time.monotonic()
 
-    def run(self) -> None:
+    def run(self, advance: Advance = lambda _count: None) -> None:
         """Copy the documents, and move the alias to the copy. After an error the source accepts writes again."""
         while self._checkpoint() - self._done > self._max_blocked:
-            self._copy_up_to(self._checkpoint())
+            self._copy_up_to(self._checkpoint(), advance)
         self._change("GET", f"/{self._target}/_mapping")
         try:
             self._change("PUT", f"/{self._source}/_block/write")
-            self._copy_up_to(self._checkpoint())
+            self._copy_up_to(self._checkpoint(), advance)
             self._remove_deleted()
             self._swap()
         except BaseException:
@@ -86,7 +87,7 @@ class Copy:
         checkpoint: int = primary["seq_no"]["global_checkpoint"]
         return checkpoint
 
-    def _copy_up_to(self, checkpoint: int) -> None:
+    def _copy_up_to(self, checkpoint: int, advance: Advance) -> None:
         self._change("POST", f"/{self._source}/_refresh")
         body = {
             "query": {"range": {"_seq_no": {"gt": self._done, "lte": checkpoint}}},
@@ -94,6 +95,7 @@ class Copy:
         }
         for hits in bulk.pages(self._connection, self._source, body):
             bulk.write(self._connection, map(self._line, hits))
+            advance(len(hits))
         self._done = checkpoint
 
     def _line(self, hit: dict[str, Any]) -> bulk.Line:

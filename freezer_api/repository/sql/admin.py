@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, inspect, literal, select, table
 
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError, Unavailable
-from freezer_api.repository.admin import Ask, Foreign, StoreAdmin
+from freezer_api.repository.admin import Ask, Foreign, StoreAdmin, Task, silent
 from freezer_api.repository.sql.dialects import MYSQL, schema_lock
 from freezer_api.repository.sql.schema import METADATA, TABLES, VERSION_TABLE, VERSIONS
 
@@ -132,7 +132,7 @@ class SQLAdmin(StoreAdmin):
         done = "created" if version is None else f"upgraded from version {version}"
         return [f"{TABLES[kind].table.name}: would be {done}" for kind in kinds]
 
-    def sync(self, kinds: Sequence[str], erase: Ask) -> None:  # noqa: ARG002 - nothing can be in the way
+    def sync(self, kinds: Sequence[str], erase: Ask, task: Task = silent) -> None:  # noqa: ARG002 - one transaction
         with self._command_errors():
             self._prepare()
             sync(self.engine, self._max_values)
