@@ -346,7 +346,7 @@ def _begin_immediate(connection: Connection) -> None:
     """Begin a transaction as the only writer; ``_Outage`` if other processes write until the deadline."""
     driver: Any = connection.connection.driver_connection
     try:
-        _execute_when_free(driver, "BEGIN IMMEDIATE", connection.info["deadline"])
+        _execute_when_free(driver, "BEGIN IMMEDIATE", connection.info.get("deadline", math.inf))
     except sqlite3.OperationalError as error:
         raise _Outage(str(error)) from None
 
