@@ -19,13 +19,15 @@ COMMAND = (*PRODUCTION, "--standalone")
 
 MANAGE = (sys.executable, "-m", "freezer_api.cmd.manage")
 
+AMPLE_DEADLINE = 50
+"""Seconds, more than a call to a search server takes on a busy machine."""
+
 
 def search_store(directory: Path, url: str, **options: object) -> Path:
     """Create a store on this search server. Return its configuration file."""
     file = directory / "freezer-api.conf"
-    lines = [
-        f"{name} = {value}" for name, value in {"hosts": url, "index": f"t{uuid.uuid4().hex}", **options}.items()
-    ]
+    usual = {"hosts": url, "index": f"t{uuid.uuid4().hex}", "deadline": AMPLE_DEADLINE}
+    lines = [f"{name} = {value}" for name, value in {**usual, **options}.items()]
     file.write_text("[elasticsearch]\n" + "\n".join(lines) + "\n")
     sync(file)
     return file

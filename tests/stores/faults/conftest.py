@@ -12,10 +12,7 @@ from tests.support.search.shared import SearchServers
 from tests.support.service import Service, search_store
 
 DEADLINE = 3
-"""The store deadline of the services, in seconds."""
-
-BOUND = 10
-"""Maximum seconds of a response: the deadline plus the delays of a busy machine."""
+"""The store deadline, in seconds, of services whose store is unavailable for a while."""
 
 Start = Callable[..., tuple[Service, Service]]
 
@@ -43,7 +40,9 @@ def start_both(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 def start_services(tmp_path: Path, start_both: Start) -> Start:
     """Start two services on the search server at this URL."""
-    return lambda url, **options: start_both(search_store(tmp_path, url, deadline=DEADLINE, **options))
+    return lambda url, deadline=DEADLINE, **options: start_both(
+        search_store(tmp_path, url, deadline=deadline, **options)
+    )
 
 
 @pytest.fixture(scope="module", params=on("elasticsearch9", "opensearch3"))

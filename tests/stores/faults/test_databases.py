@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from tests.commands.command import ended, start
-from tests.stores.faults.conftest import BOUND
 from tests.stores.faults.load import JOB, Load, check_a_store_that_is_away, until
 from tests.support.left_out import leave_out
 from tests.support.needs import SQL, on
@@ -60,7 +59,6 @@ def test_acknowledged_writes_survive_an_outage(server: SQLServer, start_services
         come_back(server)
         load.go_on(20)
     load.check()
-    assert load.longest < BOUND
     _no_secret(services)
 
 
@@ -74,7 +72,6 @@ def test_acknowledged_writes_survive_repeatedly_closed_connections(
             server.kill_connections()
         load.go_on(10)
     load.check()
-    assert load.longest < BOUND
 
 
 def test_acknowledged_writes_survive_a_read_only_server(server: SQLServer, start_services: Start) -> None:
@@ -95,7 +92,6 @@ def test_acknowledged_writes_survive_a_read_only_server(server: SQLServer, start
         server.run(off)
         load.go_on(10)
     load.check()
-    assert load.longest < BOUND
 
 
 def test_requests_are_503_with_retry_after_while_the_server_is_stopped(
@@ -156,7 +152,6 @@ def test_acknowledged_writes_survive_a_galera_node_that_is_not_ready(
             server.run("SET GLOBAL wsrep_reject_queries = NONE")
             load.go_on(10)
         load.check()
-        assert load.longest < BOUND
         assert "WSREP has not yet prepared node" in "".join(service.log.read_text() for service in services)
 
 
@@ -176,7 +171,6 @@ def test_acknowledged_writes_survive_a_server_without_free_connections(
             taken.close()
             load.go_on(10)
         load.check()
-        assert load.longest < BOUND
         logged = "".join(service.log.read_text() for service in services)
         assert re.search("[Tt]oo many|remaining connection slots", logged)
 

@@ -51,7 +51,7 @@ def connect(proxy: Proxy) -> Iterator[Connect]:
 
     def make(*hosts: str, **options: object) -> Connection:
         access = Access(hosts or (proxy.url,))
-        made.append(Connection(lambda: open_pool(access, 4), **{"deadline": 1.5, **options}))
+        made.append(Connection(lambda: open_pool(access, 4), **{"deadline": 30.0, **options}))
         return made[-1]
 
     yield make
@@ -63,7 +63,7 @@ def connect(proxy: Proxy) -> Iterator[Connect]:
 def prefix(proxy: Proxy, connect: Connect) -> Iterator[str]:
     """The prefix of this test's indices."""
     prefix = f"t{uuid.uuid4().hex}"
-    admin = ElasticAdmin(connect(deadline=30.0), prefix)
+    admin = ElasticAdmin(connect(), prefix)
     admin.sync(["jobs"], erase=lambda _question: False)
     yield prefix
     proxy.always("pass")
@@ -72,7 +72,8 @@ def prefix(proxy: Proxy, connect: Connect) -> Iterator[str]:
 
 @pytest.fixture
 def repository(connect: Connect, prefix: str) -> ElasticRepository:
-    return ElasticRepository(connect(), prefix)
+    """A repository that repeats a hanging attempt soon."""
+    return ElasticRepository(connect(timeout=2.0), prefix)
 
 
 LOST: list[Trouble] = ["drop", "cut", "hang"]
@@ -163,8 +164,9 @@ class TestBusyServer:
         assert found(repository) == ["one"]
 
     def test_permanently_busy_store_is_unavailable(
-        self, proxy: Proxy, repository: ElasticRepository, busy: bytes, caplog: pytest.LogCaptureFixture
+        self, proxy: Proxy, connect: Connect, prefix: str, busy: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
+        repository = ElasticRepository(connect(retries=2), prefix)
         repository.create(JOBS, "one", job("one"))
         proxy.always(busy)
         for _ in range(3):
@@ -228,7 +230,7 @@ class TestForeignResponse:
     def test_foreign_response_is_unavailable_and_logged(
         self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes, caplog: pytest.LogCaptureFixture
     ) -> None:
-        writer = ElasticRepository(connect(deadline=10.0), prefix)
+        writer = ElasticRepository(connect(), prefix)
         current, changed, removed = (writer.create(JOBS, key, job(key)) for key in ("one", "two", "three"))
         calls: list[Callable[[ElasticRepository], object]] = [
             lambda repository: repository.get(JOBS, "one"),
@@ -240,7 +242,7 @@ class TestForeignResponse:
             ElasticRepository.check,
         ]
         for call in calls:
-            repository = ElasticRepository(connect(retries=0, deadline=10.0), prefix)
+            repository = ElasticRepository(connect(retries=0), prefix)
             proxy.always("pass")
             # The check fails because only jobs have an index, but it makes the connection detect the engine.
             with suppress(Unavailable):
@@ -266,7 +268,7 @@ class TestForeignResponse:
     def test_foreign_response_ends_a_command_as_unavailable(
         self, proxy: Proxy, connect: Connect, prefix: str, foreign: bytes
     ) -> None:
-        admin = ElasticAdmin(connect(retries=0, deadline=10.0), prefix, replicas=1)
+        admin = ElasticAdmin(connect(retries=0), prefix, replicas=1)
         admin.sync(["jobs"], erase=lambda _question: False)
         proxy.always(foreign)
         for call in (
@@ -285,7 +287,7 @@ class TestForeignResponse:
 
 def test_foreign_response_ends_a_command_that_can_be_repeated(proxy: Proxy, connect: Connect, prefix: str) -> None:
     """A foreign response to each request of each command in turn. The next run completes the work."""
-    connection, foreign = connect(retries=0, deadline=10.0), FOREIGN["200 and an empty object"]
+    connection, foreign = connect(retries=0), FOREIGN["200 and an empty object"]
     layouts = {name: LAYOUTS[name] for name in ("jobs", "clients")}
     admin = ElasticAdmin(connection, prefix, replicas=1, layouts=layouts)
     for number, call in enumerate(
@@ -437,7 +439,7 @@ class TestIndex:
         self, connect: Connect, caplog: pytest.LogCaptureFixture
     ) -> None:
         prefix = f"t{uuid.uuid4().hex}"
-        older = ElasticAdmin(connect(deadline=30.0), prefix, layouts={"jobs": Layout(replace(JOBS, hot=()))})
+        older = ElasticAdmin(connect(), prefix, layouts={"jobs": Layout(replace(JOBS, hot=()))})
         older.sync(["jobs"], erase=lambda _question: False)
         repository = ElasticRepository(connect(), prefix)
 
@@ -464,7 +466,7 @@ def test_no_secret_is_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     access = Access((proxy.url,))
-    connection = Connection(lambda: open_pool(access, 1), authorization="Basic canary", deadline=0.5)
+    connection = Connection(lambda: open_pool(access, 1), authorization="Basic canary", deadline=30.0, retries=1)
     repository = ElasticRepository(connection, prefix)
     repository.create(JOBS, "one", job("one", password="canary"))
     proxy.always("drop")

