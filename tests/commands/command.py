@@ -38,7 +38,7 @@ def start(
 
 
 def ended(process: "subprocess.Popen[str]") -> Done:
-    stdout, stderr = process.communicate(timeout=60)
+    stdout, stderr = process.communicate(timeout=300)
     return Done(process.returncode, stdout, stderr)
 
 

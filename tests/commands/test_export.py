@@ -107,7 +107,7 @@ def test_export_and_import_through_a_pipe(manage, filled, other):
 def test_export_to_a_full_device_is_an_error(filled):
     with open("/dev/full", "wb") as full:
         process = start(*filled, "export", "-", stdout=full.fileno())
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert err == "freezer-manage: cannot write stdout: No space left on device\n"
 

@@ -44,7 +44,7 @@ def test_signal_ends_an_import_that_waits_for_its_dump(
     process = start(*made, "import", "--from-dump", "-", stdin=subprocess.PIPE)
     until(lambda: _has_open(process, file))
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (code, "")
     assert err == f"freezer-manage: stopped by {signal.Signals(number).name}\n"
 
@@ -62,7 +62,7 @@ def test_import_ended_by_a_signal_can_be_repeated(
     process = start(*made, "import", "--kind", "actions", "--from-dump", str(dump))
     until(lambda: _count_actions(file))
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out) == (code, "")
     assert err.splitlines()[-1] == f"freezer-manage: stopped by {signal.Signals(number).name}"
 
@@ -85,7 +85,7 @@ def test_signal_ends_an_export_whose_reader_waits(
     assert process.stdout is not None
     assert process.stdout.readline().startswith('{"format":"freezer-api export"')
     process.send_signal(number)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == code
     assert err == f"freezer-manage: stopped by {signal.Signals(number).name}\n"
 
@@ -101,7 +101,7 @@ def test_signal_ends_a_command_that_waits_for_its_store(
         process = start(*configured(tmp_path / "freezer.conf", options), *command[3:], command=command[:3])
         connection = silent.accept()[0]
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         connection.close()
     assert (process.returncode, out) == (code, "")
     program = "freezer-status" if command[:3] == STATUS else "freezer-manage"

@@ -62,7 +62,7 @@ class Apache:
     def check(self) -> Done:
         """Check the configuration with ``apache2 -t``. Return exit code and output."""
         command = [*self._command(), "-t"]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
         return Done(done.returncode, done.stdout + done.stderr)
 
     @property

@@ -161,7 +161,7 @@ for path in "/healthcheck", "/", "/v1/jobs", "/v2/p/jobs":
             env={**os.environ, "OS_FREEZER_CONFIG_FILES": str(stack.conf)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert done.stdout.split() == ["200", "300", "401", "401"], done.stderr
         assert "store cannot be reached" not in done.stderr

@@ -123,7 +123,7 @@ def upgrade_check(stack):
         "upgrade",
         "check",
     ]
-    return subprocess.run(command, check=False, capture_output=True, timeout=60).returncode
+    return subprocess.run(command, check=False, capture_output=True, timeout=300).returncode
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ class Run:
         """Run the command and return its output."""
         text = self.renamed(command.text(address))
         done = subprocess.run(
-            ["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+            ["bash", "-c", text], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True
         )
         assert not done.stderr, done.stderr
         self._ids.update(zip(_ID.findall(command.output), _ID.findall(done.stdout), strict=False))

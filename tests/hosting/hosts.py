@@ -119,7 +119,7 @@ def system_home() -> Path:
     with (home / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (home / "made").exists():
-            subprocess.run([SYSTEM_PYTHON, "-m", "venv", "--clear", str(home / "venv")], check=True, timeout=120)
+            subprocess.run([SYSTEM_PYTHON, "-m", "venv", "--clear", str(home / "venv")], check=True, timeout=300)
             command = [str(home / "venv/bin/pip"), "install", "--quiet", "--disable-pip-version-check", *needed]
             done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=600)
             if done.returncode:

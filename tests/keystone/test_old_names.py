@@ -21,5 +21,5 @@ def test_middleware_knows_the_translated_options(tmp_path: Path) -> None:
     file = tmp_path / "freezer.conf"
     file.write_text("[keystone_authtoken]\nauth_uri = http://127.0.0.1:1\nadmin_user = a\nadmin_password = b\n")
     command = [sys.executable, "-c", _PROGRAM, str(file)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
     assert "not known" not in done.stderr

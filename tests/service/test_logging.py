@@ -28,7 +28,7 @@ def logged(tmp_path: Path, text: str) -> tuple[str, str]:
     configuration = tmp_path / "freezer.conf"
     configuration.write_text(f"[DEFAULT]\n{text}\n")
     command = [sys.executable, "-c", PROGRAM, "--config-file", str(configuration)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     return done.stdout, done.stderr
 
 
@@ -127,6 +127,6 @@ def test_invalid_logging_file_is_reported_in_one_line(
     file.write_text(LOGGING_FILE.replace(before, after))
     configuration.write_text(f"[DEFAULT]\nlog_config_append = {file}\n")
     command = [*MANAGE, "--config-file", str(configuration), "db", "show"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"freezer-manage: cannot log as configured: {file}: {reason}\n"

@@ -22,7 +22,7 @@ WRONG = [
 
 def _started(how: str, file: Path) -> subprocess.CompletedProcess[str]:
     variables = {**os.environ, "OS_FREEZER_CONFIG_FILES": str(file), "HOME": str(file.parent)}
-    return subprocess.run(STARTS[how], capture_output=True, text=True, timeout=60, check=False, env=variables)
+    return subprocess.run(STARTS[how], capture_output=True, text=True, timeout=300, check=False, env=variables)
 
 
 @pytest.mark.parametrize("how", STARTS)

@@ -19,7 +19,7 @@ JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"
 
 def refused(*arguments: str, command: Sequence[str] = COMMAND) -> str:
     """Run the command, which has to exit with 1, and return the last line of its stderr."""
-    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (1, ""), done
     *others, line = done.stderr.splitlines()
     assert line.startswith("freezer-api: ")
@@ -73,7 +73,7 @@ def test_service_starts_if_stdout_cannot_be_written(data: Path) -> None:
             assert process.poll() is None
         finally:
             process.terminate()
-        (line,) = process.communicate(timeout=60)[1].splitlines()
+        (line,) = process.communicate(timeout=300)[1].splitlines()
         assert b" started: " in line
     assert process.returncode == 0
 
@@ -165,6 +165,6 @@ def test_sqlite_file_before_db_sync_is_reported_with_the_command(start_service, 
 
 
 def test_usage_error_has_exit_code_2() -> None:
-    done = subprocess.run([*COMMAND, "--no-such"], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*COMMAND, "--no-such"], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 2
     assert "usage" in done.stderr

@@ -47,7 +47,7 @@ for path in ("/v1/jobs", "/healthcheck"):
 def test_wsgi_application_serves(name: str, variables: dict[str, str]) -> None:
     # The service must not parse the command line of the server.
     command = [sys.executable, "-c", LOAD, name, "--an-argument"]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout == '{"jobs":[]}\nOK\n'
     assert "only loopback requests are served" in done.stderr
 
@@ -67,7 +67,7 @@ print(freezer_api.wsgi.application is not None)
 """
     file = tmp_path / "b.conf"
     command = [sys.executable, "-c", program, str(file)]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=300, check=True)
     first, second, last = done.stdout.splitlines()
     assert first == f"[storage] driver in {file}: nonsense is not one of elasticsearch, sqlalchemy"
     assert second.startswith(f"[api] max_limit in {file}: ")

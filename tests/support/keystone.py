@@ -142,7 +142,7 @@ class Keystone:
     def _manage(self, directory: Path, *arguments: str) -> None:
         program = self._environment / "bin/keystone-manage"
         command: list[str | Path] = [program, "--config-file", directory / "keystone.conf", *arguments]
-        done = subprocess.run(command, cwd=directory, check=False, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=directory, check=False, capture_output=True, text=True, timeout=300)
         if done.returncode:
             raise AssertionError(f"keystone-manage {arguments[0]} failed:\n{done.stdout}{done.stderr}")
 

@@ -44,7 +44,7 @@ def sql_store(directory: Path, url: str, **options: object) -> Path:
 
 def sync(config: Path) -> None:
     command = [*MANAGE, "--config-file", str(config), "db", "sync"]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
 
 
 class Service:
@@ -100,17 +100,17 @@ class Service:
     def stop(self) -> int:
         """Send SIGTERM. Return the exit code."""
         self.process.terminate()
-        return self._ended(30)
+        return self._ended(120)
 
     def interrupt(self) -> int:
         """Send SIGINT to the arbiter and all workers, as Ctrl-C does. Return the exit code."""
         os.killpg(self.process.pid, signal.SIGINT)
-        return self._ended(30)
+        return self._ended(120)
 
     def kill(self) -> None:
         """Send SIGKILL to the arbiter and all workers."""
         os.killpg(self.process.pid, signal.SIGKILL)
-        self._ended(10)
+        self._ended(120)
 
     def _ended(self, timeout: float) -> int:
         code = self.process.wait(timeout)
@@ -124,7 +124,7 @@ class Service:
             self.kill()
 
     def request(
-        self, method: str, path: str, body: Any = None, token: str | None = None, timeout: float = 30
+        self, method: str, path: str, body: Any = None, token: str | None = None, timeout: float = 120
     ) -> tuple[int, Any]:
         """Send a request on a new connection. Return status and JSON body, None for an empty body."""
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

@@ -63,7 +63,7 @@ def test_all_methods_of_the_library_succeed(service: Production, keystone: Keyst
     user = f"lib-{version}"
     keystone.token(user, user, "member")
     command = [_bin(version) / "python", HERE / "library.py", version, keystone.url, user, user]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "done\n"
 
@@ -182,7 +182,7 @@ def test_v1_command_exits_with_result_or_error(
         env=_variables(keystone, user, PROJECT, "v1"),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.returncode, expected in done.stdout + done.stderr) == (code, True), done

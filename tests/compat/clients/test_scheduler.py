@@ -191,7 +191,7 @@ def test_cindernative_backup_is_one_record_until_its_rotation(
 ) -> None:
     keystone.token("cinder", PROJECT, "member")
     command = [programs / "python", HERE / "cindernative.py", keystone.url, "cinder", PROJECT]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 

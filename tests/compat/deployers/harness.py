@@ -51,7 +51,7 @@ class Machine:
     def manage(self, config: Path, *words: str) -> subprocess.CompletedProcess[str]:
         """Run ``freezer-manage``."""
         command = [*MANAGE, "--config-file", str(config), *words]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
     def command(self, config: Path) -> "Serving":
         place = ("--bind-host", "127.0.0.1", "--bind-port", "0")

@@ -168,7 +168,7 @@ def until(condition: Callable[[], bool], timeout: float = 180) -> None:
 
 
 def create_job(service: Service, job: str) -> None:
-    """Create a job. A store that is slower than the deadline is asked again."""
+    """Create a job. The request is retried while the store is slower than the deadline."""
     until(lambda: service.request("POST", f"/v1/jobs/{job}", JOB)[0] in (201, 409))
 
 

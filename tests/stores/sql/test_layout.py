@@ -163,7 +163,7 @@ def test_one_of_several_concurrent_syncs_creates_the_tables(database, is_complet
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = [process.communicate(timeout=180)[0].strip() for process in processes]
+    answers = [process.communicate(timeout=300)[0].strip() for process in processes]
 
     assert sorted(answers) == ["False"] * 2 + ["True"]
     is_complete()
@@ -214,7 +214,7 @@ def _sync_until(made, number):
 @pytest.mark.parametrize("number", [1, 4, 9, 16, 22])
 def test_killed_sync_is_completed_by_the_next(made, database, is_complete, number):
     process = start_sync(database, killed_at=number)
-    process.communicate("go\n", timeout=180)
+    process.communicate("go\n", timeout=300)
     assert process.returncode == -signal.SIGKILL
     sync(made)
     is_complete()

@@ -200,7 +200,7 @@ def _found(program: str, *places: str) -> str:
 
 
 def _made(command: Sequence[str], folder: Path) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, timeout=120)
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, timeout=300)
     if done.returncode:
         raise Failed(f"{command[0]} failed: {done.stdout}{done.stderr}")
 
