@@ -12,6 +12,9 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-
 ENGINE := sqlite
 PACKAGING := setup.cfg setup.py pyproject.toml
 
+# Tests start many processes, each of which would compile all its modules.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test test-all test-clients test-matrix test-embedded test-lowest test-lowest-embedded cover soak \
   check docs format bench samples clean
 
@@ -86,7 +89,7 @@ test-clients: $(VENV)/.dev
 # make test-embedded PYTHON=python3.13 VENV=.venv-3.13
 EMBEDDED := --stores sqlite tests/unit tests/functional tests/contract tests/stores/sqlite tests/stores/sql tests/commands
 test-embedded test-lowest-embedded: override ARGS += $(EMBEDDED)
-test-embedded: $(VENV)/.dev
+test-embedded: $(VENV)/.test
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 # The tests with the lowest versions that setup.cfg allows, in a separate environment; they also have to pass on the newest
@@ -95,7 +98,7 @@ LOWEST := .venv-lowest
 test-lowest test-lowest-embedded:
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/pip install --quiet --disable-pip-version-check uv
-	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct '.[test,journal,uwsgi]'
+	$(LOWEST)/bin/uv pip install --quiet --compile-bytecode --python $(LOWEST)/bin/python --resolution lowest-direct '.[test,journal,uwsgi]'
 	$(LOWEST)/bin/uv pip check --quiet --python $(LOWEST)/bin/python
 	$(LOWEST)/bin/python -m pytest $(PARALLEL) -W ignore::DeprecationWarning $(ARGS)
 
@@ -108,9 +111,13 @@ $(VENV)/.run: $(VENV)/bin/python $(PACKAGING)
 	$(PIP) -e .
 	@touch $@
 
+$(VENV)/.test: $(VENV)/bin/python $(PACKAGING)
+	$(PIP) -e '.[test]'
+	@touch $@ $(VENV)/.run
+
 $(VENV)/.dev: $(VENV)/bin/python $(PACKAGING)
 	$(PIP) -e '.[test,check,docs]'
-	@touch $@ $(VENV)/.run
+	@touch $@ $(VENV)/.run $(VENV)/.test
 
 clean:
 	rm -rf $(VENV) .venv-* build doc/build doc/source/contributor/adr dist *.egg-info AUTHORS ChangeLog .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*

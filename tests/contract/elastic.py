@@ -2,6 +2,7 @@
 """Drivers of search servers. Tests on one server share a store, which is emptied for each test."""
 
 from collections.abc import Callable
+from functools import cache
 
 from freezer_api.repository.elastic.access import Access, open_pool
 from freezer_api.repository.elastic.admin import ElasticAdmin
@@ -12,25 +13,32 @@ from freezer_api.repository.elastic.transport import Connection
 from tests.support.search.shared import SHARED
 
 PREFIX = "contract"
+_ALIASES = ",".join(alias_of(PREFIX, layout.kind) for layout in LAYOUTS.values())
 
 
 def make(name: str) -> str:
     """Empty the store on the server that all tests share, and return its address."""
-    url = SHARED.named(name).url
+    url = _made(name)
     connection = connect(url)
-    ElasticAdmin(connection, PREFIX).sync(list(LAYOUTS), erase=lambda _question: False)
-    for layout in LAYOUTS.values():
-        alias = alias_of(PREFIX, layout.kind)
-        # Shorter than in production, where many writes share a refresh: tests wait after each write.
-        connection.call("PUT", f"/{alias}/_settings", {"index": {"refresh_interval": "2ms"}})
-        empty(connection, alias)
+    empty(connection)
     connection.close()
     return url
 
 
-def empty(connection: Connection, alias: str) -> None:
+@cache
+def _made(name: str) -> str:
+    url = SHARED.named(name).url
+    connection = connect(url)
+    ElasticAdmin(connection, PREFIX).sync(list(LAYOUTS), erase=lambda _question: False)
+    # Shorter than in production, where many writes share a refresh: tests wait after each write.
+    connection.call("PUT", f"/{_ALIASES}/_settings", {"index": {"refresh_interval": "2ms"}})
+    connection.close()
+    return url
+
+
+def empty(connection: Connection) -> None:
     while True:
-        answer = connection.call("POST", f"/{alias}/_search", {"size": 10_000, "_source": False})
+        answer = connection.call("POST", f"/{_ALIASES}/_search", {"size": 10_000, "_source": False})
         hits = answer.body["hits"]["hits"]
         if not hits:
             return

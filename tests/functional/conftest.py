@@ -42,6 +42,27 @@ def store_file(tmp_path: Path) -> Path:
 SERVERS = ("elasticsearch9", "mariadb", "postgresql")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Repeat tests of both versions of the API with v2 only on a server, unless ``--stores`` names it.
+
+    The versions store the same documents, those of v2 with a project.
+    """
+    if config.getoption("stores") is not None:
+        return
+    names = {item.nodeid for item in items}
+    repeated = {
+        item for item in items if _is_v1_on_a_server(item) and item.nodeid.replace("-v1", "-v2", 1) in names
+    }
+    if repeated:
+        config.hook.pytest_deselected(items=list(repeated))
+        items[:] = [item for item in items if item not in repeated]
+
+
+def _is_v1_on_a_server(item: pytest.Item) -> bool:
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    return parameters.get("version") is V1 and parameters.get("engine", "sqlite") in SERVERS
+
+
 @pytest.fixture(scope="session", params=on("sqlite", *SERVERS, slow=SERVERS))
 def engine(request: pytest.FixtureRequest) -> str:
     """The name of the store's engine."""

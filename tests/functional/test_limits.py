@@ -17,6 +17,8 @@ from tests.functional.client import Answer, Client
 from tests.functional.conftest import Identity
 from tests.functional.versions import V2, Version
 
+pytestmark = pytest.mark.any_store
+
 BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 SIZE = 4000
 TEXT = "x" * 3000

@@ -17,6 +17,8 @@ from tests.functional.client import Answer, Client
 from tests.functional.conftest import Identity
 from tests.functional.versions import Version
 
+pytestmark = pytest.mark.any_store
+
 KINDS = ("backups", "clients", "jobs", "actions", "sessions")
 POLL = {"match_not": [{"status": "completed"}], "match": [{"client_id": "node1"}]}
 TEXT = (

@@ -22,6 +22,8 @@ from tests.functional.client import Answer, Client
 from tests.functional.conftest import app
 from tests.functional.versions import Version, in_v1, in_v2
 
+pytestmark = pytest.mark.any_store
+
 LIBRARY, ARCHIVE = "library", "archive"
 
 

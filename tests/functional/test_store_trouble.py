@@ -18,6 +18,8 @@ from tests.functional.conftest import Identity, app
 from tests.functional.versions import Version
 from tests.support.disturbed import Disturbed, cut
 
+pytestmark = pytest.mark.any_store
+
 BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
 AWAY = (503, "Service Unavailable", "The store is not available, try again later")
 FAILED = (500, "Internal Storage Error", "The store reported an error")

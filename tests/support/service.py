@@ -26,11 +26,21 @@ AMPLE_DEADLINE = 50
 def search_store(directory: Path, url: str, **options: object) -> Path:
     """Create a store on this search server. Return its configuration file."""
     file = directory / "freezer-api.conf"
-    usual = {"hosts": url, "index": f"t{uuid.uuid4().hex}", "deadline": AMPLE_DEADLINE}
+    index = f"t{uuid.uuid4().hex}"
+    usual = {"hosts": url, "index": index, "deadline": AMPLE_DEADLINE}
     lines = [f"{name} = {value}" for name, value in {**usual, **options}.items()]
     file.write_text("[elasticsearch]\n" + "\n".join(lines) + "\n")
     sync(file)
+    _refresh_often(f"{url.partition(',')[0]}/{index}-*")
     return file
+
+
+def _refresh_often(indices: str) -> None:
+    """Shorten the interval of refreshes, for which each write waits. In production many writes share a refresh."""
+    body = json.dumps({"index": {"refresh_interval": "2ms"}}).encode()
+    headers = {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{indices}/_settings", body, headers, method="PUT")
+    urllib.request.urlopen(request, timeout=120).close()
 
 
 def sql_store(directory: Path, url: str, **options: object) -> Path:

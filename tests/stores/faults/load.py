@@ -160,7 +160,7 @@ class Load:
                 return found
 
 
-def until(condition: Callable[[], bool], timeout: float = 180) -> None:
+def until(condition: Callable[[], bool], timeout: float = 600) -> None:
     end = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

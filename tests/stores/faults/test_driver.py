@@ -366,20 +366,19 @@ class TestDetection:
 
     @pytest.mark.slow
     @pytest.mark.store("opensearch2")
-    @pytest.mark.parametrize("engine", ["auto", "opensearch"])
-    def test_opensearch_with_an_overridden_version_is_usable(
-        self, search_servers: SearchServers, engine: str
-    ) -> None:
+    def test_opensearch_with_an_overridden_version_is_usable(self, search_servers: SearchServers) -> None:
         override = {"compatibility.override_main_response_version": "true"}
         with search_servers.cluster("opensearch", "2", nodes=1, settings=override) as cluster:
-            connection = Connection(lambda: open_pool(Access((cluster.url,)), 1), engine=engine, deadline=30.0)
-            admin = ElasticAdmin(connection, "t")
-            admin.sync(list(LAYOUTS), erase=lambda _question: False)
-            repository = ElasticRepository(connection, "t")
-            repository.check()
-            assert repository.create(JOBS, "one", job("one")).version == 1
-            assert found(repository) == ["one"]
-            repository.close()
+            for engine in ("auto", "opensearch"):
+                access = Access((cluster.url,))
+                connection = Connection(lambda access=access: open_pool(access, 1), engine=engine, deadline=30.0)
+                admin = ElasticAdmin(connection, engine)
+                admin.sync(list(LAYOUTS), erase=lambda _question: False)
+                repository = ElasticRepository(connection, engine)
+                repository.check()
+                assert repository.create(JOBS, "one", job("one")).version == 1
+                assert found(repository) == ["one"]
+                repository.close()
 
     def test_configured_engine_is_used_without_the_privilege(
         self, proxy: Proxy, connect: Connect, prefix: str

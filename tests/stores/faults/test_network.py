@@ -24,7 +24,7 @@ def test_occasional_network_errors_are_retried_without_a_log_line(
         number = itertools.count()
         with Load(services) as load:
             proxy.trouble = lambda _answer: trouble if next(number) % 7 == 0 else "pass"
-            load.go_on(60)
+            load.go_on(30)
             proxy.always("pass")
         load.check()
         assert load.refused == 0
