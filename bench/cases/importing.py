@@ -50,7 +50,7 @@ def run(bench: Bench) -> Iterator[Row]:
         None,
         goal=MIN_RATE,
         at_least=True,
-        note="there is no command for it",
+        note="no command copies documents between stores",
     )
     size = store.size()
     if size is not None:

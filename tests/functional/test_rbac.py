@@ -84,7 +84,7 @@ GROUPS = {
 NOT_OF_ROUTES = {"projects:any", "jobs:get_all_projects", "clients:create_central"}
 """Rules that are checked in addition to the rule of a route. ``test_v2.py`` tests them."""
 
-# Version 1 is scoped by user within the token's project: documents of another project do not exist.
+# The scope of version 1 is a user within the token's project. Documents of other projects are not found.
 EXPECTED = """
                               read  report  change
 reader                        yes   403     403

@@ -102,7 +102,7 @@ def rival(conf: cfg.ConfigOpts, repository: Repository, identity: Identity) -> C
 @pytest.mark.parametrize("again", [FIRST, SECOND], ids=["v1", "v2"])
 @pytest.mark.parametrize(("killed_one", "other"), [(FIRST, SECOND), (SECOND, FIRST)], ids=["v1", "v2"])
 @pytest.mark.parametrize("moment", ["after create", "before delete"])
-def test_next_registration_completes_one_that_was_killed(
+def test_next_registration_completes_a_killed_registration(
     client: Client, disturbed: Disturbed, rival: Client, killed_one: Any, other: Any, again: Any, moment: str
 ) -> None:
     disturbed.before("create", "clients", lambda: register(rival, *other, "node1"))

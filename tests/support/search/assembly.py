@@ -78,7 +78,7 @@ def _download(folder: Path, version: Version) -> None:
     command = [*maven, "-B", "-q", "-f", str(POM), "-P", profiles, *goal]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        raise Missing(f"Maven could not fetch it: {_first_error(done.stdout + done.stderr)}")
+        raise Missing(f"Maven could not download the jars: {_first_error(done.stdout + done.stderr)}")
 
 
 def _first_error(output: str) -> str:

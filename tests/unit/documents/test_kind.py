@@ -113,7 +113,7 @@ class TestEveryKind:
         assert kind.epoch_path == ("backup_metadata.time_stamp" if kind is BACKUPS else None)
 
 
-def test_fields_hidden_from_some_callers_are_aside() -> None:
+def test_fields_hidden_from_some_callers_have_index_aside() -> None:
     aside = {(kind.name, path) for kind in KINDS for path, _ in kind.aside}
     assert aside == {("backups", "user_name"), ("backups", "status"), ("jobs", "job_schedule.current_pid")}
     hidden = {(kind.name, path) for kind in KINDS for path in HIDDEN[kind.name] if not kind.paths[path].server}
