@@ -3,7 +3,7 @@
 
 import logging
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ from freezer_api.conf import opts, reading, values
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError, ConfigurationError, StoreFailed, Unavailable
 from freezer_api.repository.admin import StoreAdmin
-from freezer_api.repository.elastic.access import check_files, open_pool
+from freezer_api.repository.elastic.access import check_files
 from freezer_api.repository.elastic.admin import ElasticAdmin
+from freezer_api.repository.elastic.dialect import UnsupportedServer
 from freezer_api.repository.elastic.repository import ElasticRepository
-from freezer_api.repository.elastic.transport import Connection, UnsupportedServer
+from freezer_api.repository.elastic.transport import Connection
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.dialects import SQLITE
@@ -122,13 +123,7 @@ class ElasticsearchStore:
     max_values: int = MAX_VALUES
 
     def _connect(self, threads: int, **limits: Any) -> Connection:
-        options = self.options
-        return Connection(
-            partial(open_pool, options, threads),
-            engine=options.engine,
-            authorization=options.authorization,
-            **{"deadline": options.deadline, "timeout": options.timeout, "retries": options.retries, **limits},
-        )
+        return Connection(replace(self.options, **limits), threads)
 
     def _check_server(self, connection: Connection) -> None:
         try:
@@ -148,15 +143,14 @@ class ElasticsearchStore:
     def admin(self) -> StoreAdmin:
         check_files(self.options)
         connection = self._connect(4, deadline=max(_ADMIN_DEADLINE, self.options.deadline))
-        try:
-            self._check_server(connection)
-        except ConfigurationError:
-            connection.close()
-            raise
-        except Unavailable:
-            connection.close()
-            where = self.options.source
-            raise CommandError(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
+        with ExitStack() as on_error:
+            on_error.callback(connection.close)
+            try:
+                self._check_server(connection)
+            except Unavailable:
+                where = self.options.source
+                raise CommandError(f"{where}: ElasticSearch cluster is not available. Cannot ping it") from None
+            on_error.pop_all()
         return ElasticAdmin(
             connection, self.options.index, replicas=self.options.number_of_replicas, max_values=self.max_values
         )

@@ -42,10 +42,6 @@ class Elasticsearch(Access):
     source: str
     index: str
     number_of_replicas: int
-    engine: str
-    deadline: float
-    timeout: int
-    retries: int
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses of the servers, and the credentials and TLS settings for them."""
+"""Addresses of the servers, the credentials and TLS settings for them, and the limits of calls."""
 
 import logging
 import ssl
@@ -23,7 +23,8 @@ class Access:
     """How to reach the servers. ``hosts``: URLs without credentials. ``authorization``: the header, if any.
 
     With ``verify_certs`` a server's certificate must be signed by an authority in the file ``ca_certs`` (None: the
-    well-known authorities), or have this ``fingerprint`` (SHA-256, hexadecimal).
+    well-known authorities), or have this ``fingerprint`` (SHA-256, hexadecimal). ``engine``: one of ``ENGINES``.
+    ``deadline`` (seconds) bounds a call with all its attempts, ``timeout`` one attempt.
     """
 
     hosts: tuple[str, ...] = ("http://127.0.0.1:9200",)
@@ -33,6 +34,10 @@ class Access:
     fingerprint: str | None = None
     client_cert: str | None = None
     client_key: str | None = None
+    engine: str = "auto"
+    deadline: float = 5.0
+    timeout: float = 60.0
+    retries: int = 20
 
 
 def authorization(credentials: tuple[str, str] | None, api_key: str | None) -> str | None:

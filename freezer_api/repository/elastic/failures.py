@@ -21,9 +21,6 @@ class Failure(NamedTuple):
     foreign: bool = False
 
 
-NO_FAILURE = Failure("", answered=True)
-
-
 def failure_of(error: TransportError, place: str) -> Failure:
     """Return the failure that the client library reports for the address ``place``."""
     cause = next((below for below in _chain(error) if isinstance(below, OSError)), None)

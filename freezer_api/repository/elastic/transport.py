@@ -6,17 +6,18 @@ Only the type of the store's error is logged, never a document.
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import orjson
-from elastic_transport import HttpHeaders, NodePool, TransportError
+from elastic_transport import HttpHeaders, TransportError
 
 from freezer_api.errors import TOO_LARGE, StoreFailed, TooLarge, Unavailable
-from freezer_api.repository.elastic import answers, failures
-from freezer_api.repository.elastic import dialect as dialects
-from freezer_api.repository.elastic.dialect import Dialect, NotSupported
-from freezer_api.repository.elastic.failures import Failure
+from freezer_api.repository.elastic import answers
+from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.dialect import MEDIA_TYPES, UnsupportedServer, engine_of
+from freezer_api.repository.elastic.failures import Failure, failure_of
 from freezer_api.repository.outages import PROBE_TIMEOUT, Outages
 
 LOG = logging.getLogger(__name__)
@@ -74,14 +75,6 @@ class Answer(NamedTuple):
         )
 
 
-class UnsupportedServer(Unavailable):
-    """The server is not supported; ``reason`` is for the operator."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__()
-        self.reason = reason
-
-
 class _Headers(NamedTuple):
     """Headers for requests with a JSON body or none, and for requests with a body of lines."""
 
@@ -90,36 +83,21 @@ class _Headers(NamedTuple):
 
 
 class Connection:
-    """Calls to a cluster. ``deadline`` (seconds) bounds a call with all its attempts, ``timeout`` one attempt.
+    """Calls to a cluster, as many at the same time as there are ``threads``, which may share a connection.
 
-    During an outage a call is a short attempt at each node. Threads may share a connection.
+    During an outage a call is a short attempt at each node.
     """
 
-    def __init__(
-        self,
-        open_pool: Callable[[], NodePool],
-        *,
-        engine: str = "auto",
-        authorization: str | None = None,
-        deadline: float = 5.0,
-        timeout: float = 60.0,
-        retries: int = 20,
-        clock: Callable[[], float] = time.monotonic,
-        pause: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._open_pool = open_pool
-        self._engine = engine
-        self._authorization = {} if authorization is None else {"authorization": authorization}
-        self._deadline = deadline
-        self._call_timeout = deadline * _DEADLINE_SHARE
+    def __init__(self, access: Access, threads: int) -> None:
+        self._access = access
+        self._threads = threads
+        self._authorization = {} if access.authorization is None else {"authorization": access.authorization}
+        self._call_timeout = access.deadline * _DEADLINE_SHARE
         # Half of the deadline, so that an attempt at a hanging node leaves time for another node.
-        self._timeout = min(timeout, self._call_timeout / 2)
-        self._retries = retries
-        self._clock = clock
-        self._pause = pause
-        self._outages = Outages(clock)
+        self._timeout = min(access.timeout, self._call_timeout / 2)
+        self._outages = Outages()
         self._headers: _Headers | None = None
-        self._pool = open_pool()
+        self._pool = open_pool(access, threads)
 
     @property
     def write_timeout(self) -> str:
@@ -133,13 +111,8 @@ class Connection:
 
     def for_probes(self) -> "Connection":
         """Return a connection to the same servers, for probes, which take one second."""
-        return Connection(
-            self._open_pool,
-            engine=self._engine,
-            authorization=self._authorization.get("authorization"),
-            deadline=min(self._deadline, PROBE_TIMEOUT),
-            retries=0,
-        )
+        deadline = min(self._access.deadline, PROBE_TIMEOUT)
+        return Connection(replace(self._access, deadline=deadline, retries=0), self._threads)
 
     def call(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
         """Send a request, with retries within the deadline while the store is busy or unreachable.
@@ -189,31 +162,28 @@ class Connection:
             raise TooLarge(TOO_LARGE)
         return answer
 
-    def detect_engine(self) -> "_Headers":
-        """Detect the dialect of the server. Raises :class:`UnsupportedServer` if it is not supported."""
+    def detect_engine(self) -> _Headers:
+        """Detect the engine of the server. Raises :class:`UnsupportedServer` if it is not supported."""
         answer = self._send_with_retries(
             "GET", _ROOT, None, HttpHeaders({**self._authorization, "accept": "application/json"})
         )
-        if answer.status == 403 and self._engine != "auto":
+        engine = self._access.engine
+        if answer.status == 403 and engine != "auto":
             # The user lacks the privilege for GET /, so use the configured engine without a check.
-            return self._use_dialect(dialects.named(self._engine))
-        if answer.status in _REFUSED:
+            pass
+        elif answer.status in _REFUSED:
             raise UnsupportedServer(
                 f"the store refuses the service's credentials (it answers GET / with {answer.status})"
             )
-        try:
-            return self._use_dialect(dialects.dialect_of(answer.body, self._engine))
-        except NotSupported as error:
-            raise UnsupportedServer(str(error)) from None
-
-    def _use_dialect(self, dialect: Dialect) -> "_Headers":
-        self._headers = _Headers(
-            HttpHeaders({**self._authorization, **dialect.headers}),
-            HttpHeaders({**self._authorization, **dialect.bulk_headers}),
-        )
+        else:
+            engine = engine_of(answer.body, engine)
+        media_type = MEDIA_TYPES[engine]
+        headers = HttpHeaders({**self._authorization, "accept": media_type, "content-type": media_type})
+        lines = HttpHeaders({**headers, "content-type": media_type.replace("json", "x-ndjson")})
+        self._headers = _Headers(headers, lines)
         return self._headers
 
-    def _detected(self) -> "_Headers":
+    def _detected(self) -> _Headers:
         try:
             return self.detect_engine()
         except UnsupportedServer as error:
@@ -226,44 +196,41 @@ class Connection:
             # A write waits for a refresh and may take a second.
             probe = PROBE_TIMEOUT / min(2, len(self._pool))
             timeout = min(self._timeout, probe) if call.is_probe else self._timeout
-            attempts = len(self._pool) if call.is_probe else 1 + self._retries
+            attempts = len(self._pool) if call.is_probe else 1 + self._access.retries
             pause, sent = _FIRST_PAUSE, 0
             while True:
-                left = call.end - self._clock()
-                answer, failure = self._send_once(method, target, data, headers, max(min(timeout, left), 0.001))
+                left = call.end - time.monotonic()
+                result = self._send_once(method, target, data, headers, max(min(timeout, left), 0.001))
                 sent += 1
-                if answer is not None:
+                if isinstance(result, Answer):
                     call.answered()
-                    return answer._replace(repeated=True) if sent > 1 else answer
-                if failure.distrusted and target == _ROOT and sent >= len(self._pool):
-                    raise UnsupportedServer(f"the store's certificate cannot be verified: {failure.text}")
-                if sent >= attempts or self._clock() + pause >= call.end or call.is_hopeless:
-                    call.unanswered(failure.text, everywhere=not failure.answered)
+                    return result._replace(repeated=True) if sent > 1 else result
+                if result.distrusted and target == _ROOT and sent >= len(self._pool):
+                    raise UnsupportedServer(f"the store's certificate cannot be verified: {result.text}")
+                if sent >= attempts or time.monotonic() + pause >= call.end or call.is_hopeless:
+                    call.unanswered(result.text, everywhere=not result.answered)
                     raise Unavailable
-                self._pause(pause)
+                time.sleep(pause)
                 pause = min(pause * 2, _MAX_PAUSE)
 
     def _send_once(
         self, method: str, target: str, data: bytes | None, headers: HttpHeaders, timeout: float
-    ) -> tuple[Answer | None, Failure]:
-        """Return the response, or None and the failure if a retry may help."""
+    ) -> Answer | Failure:
+        """Return the response, or the failure if a retry may help."""
         pool = self._pool
         node = pool.get()
         try:
             meta, text = node.perform_request(method, target, data, headers, timeout)
         except TransportError as error:
             pool.mark_dead(node)
-            return None, failures.failure_of(error, node.base_url)
+            return failure_of(error, node.base_url)
         answer = Answer(meta.status, _parsed(text))
-        if answer.timed_out:
-            pool.mark_live(node)
-            return answer, failures.NO_FAILURE
-        failure = _failure_in(method, target, answer)
-        if meta.status in _GATEWAY or failure.foreign:
+        failure = None if answer.timed_out else _failure_in(method, target, answer)
+        if failure is not None and (meta.status in _GATEWAY or failure.foreign):
             pool.mark_dead(node)
         else:
             pool.mark_live(node)
-        return (None, failure) if failure.text else (answer, failure)
+        return failure or answer
 
     def close(self) -> None:
         """Close all connections."""
@@ -271,19 +238,19 @@ class Connection:
             node.close()
 
 
-def _failure_in(method: str, target: str, answer: Answer) -> Failure:
-    """Return why the response cannot be used, if a retry may help; otherwise ``NO_FAILURE``."""
+def _failure_in(method: str, target: str, answer: Answer) -> Failure | None:
+    """Return why the response cannot be used, if a retry may help; otherwise None."""
     if answer.status in _BUSY or answer.is_blocked:
         return Failure(f"status {answer.status} {answer.error}".rstrip(), answered=True)
     if target == _ROOT or answer.status in _REFUSED or answer.status == _TOO_LARGE:
-        return failures.NO_FAILURE
+        return None
     if answer.body is None:
         # A connection that ends within the headers looks like a response without a body.
         return Failure(f"status {answer.status} without JSON", answered=True, foreign=True)
     if not answers.is_own(method, target, answer.status, answer.body):
         words = "with JSON that is not the store's; check what proxies in front of the store answer"
         return Failure(f"{method} was answered with status {answer.status}, {words}", answered=True, foreign=True)
-    return failures.NO_FAILURE
+    return None
 
 
 def _parsed(text: bytes) -> Any:
