@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import orjson
 
 from freezer_api.conf.values import parse_hosts
-from freezer_api.repository.elastic.access import Access, authorization, open_pool
+from freezer_api.repository.elastic.access import Access, authorization
 from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.transport import Answer, Connection
@@ -51,13 +51,8 @@ class Place:
         return parse_hosts([self.url], use_ssl=False)[1]
 
     def connect(self, kind: type[_Connection]) -> _Connection:
-        access = Access((self.host,), authorization(self.credentials, None))
-        return kind(
-            lambda: open_pool(access, 1),
-            authorization=access.authorization,
-            deadline=_TIMEOUT,
-            timeout=_TIMEOUT,
-        )
+        header = authorization(self.credentials, None)
+        return kind(Access((self.host,), header, deadline=_TIMEOUT, timeout=_TIMEOUT), 1)
 
     def make(self) -> None:
         """Create the indices, as `freezer-manage db sync` does."""

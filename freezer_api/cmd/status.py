@@ -184,13 +184,6 @@ class Checks(upgradecheck.UpgradeCommands):
             return _warning(one.text for one in found)
         return Result(Code.FAILURE, "; ".join(one.text for one in found))
 
-    def _replicas(self) -> Result:
-        try:
-            lines = self.admin().shortcomings()
-        except Unavailable:
-            return Result(Code.WARNING, "The store does not report its number of data nodes")
-        return _warning(lines)
-
     def _sizes(self) -> Result:
         option = "max_document_size"
         wanted = _STATEMENT_FACTOR * int(self.conf.api[option])
@@ -240,7 +233,6 @@ class Checks(upgradecheck.UpgradeCommands):
             ("Store", _store),
             ("Store Layout", _layout),
             ("Foreign Settings", _foreign),
-            ("Replicas", _replicas),
             ("Size Limits", _sizes),
             ("Projects of Jobs and Clients", _projects),
             ("Documents Above Limits", _oversized),

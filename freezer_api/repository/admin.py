@@ -34,10 +34,6 @@ class StoreAdmin(Protocol):
         """Return what :meth:`sync` has to do, one line for each kind that is not current."""
         ...
 
-    def shortcomings(self) -> list[str]:
-        """Return a line for each setting that the store cannot fulfil."""
-        ...
-
     def foreign(self, kinds: Sequence[str]) -> list[Foreign]:
         """Return additions of others to the indices or tables of these kinds."""
         ...

@@ -33,7 +33,6 @@ CHECKS = [
     "Store",
     "Store Layout",
     "Foreign Settings",
-    "Replicas",
     "Size Limits",
     "Projects of Jobs and Clients",
     "Documents Above Limits",
@@ -118,7 +117,7 @@ def test_details_of_a_problem_contain_option_and_file(configure: Configure, tmp_
     assert found["Unknown Options"] == (1, misspelt)
     driver = f"[storage] driver in {where}: mongodb is not one of elasticsearch, sqlalchemy"
     assert found["Paste File"] == found["Store"] == (2, driver)
-    assert {found["Store Layout"][0], found["Replicas"][0]} == {1}
+    assert found["Store Layout"][0] == 1
 
 
 def test_help_does_not_list_options_of_the_service() -> None:
@@ -251,12 +250,7 @@ class TestElasticsearch:
     def test_problems_of_the_store_disappear_when_they_are_fixed(
         self, manage: Manage, place: Place, config: Configure
     ) -> None:
-        found = problems(*config("number_of_replicas = 1"))
-        assert found["Store Layout"][0] == 2
-        assert found["Replicas"] == (
-            1,
-            "number_of_replicas is 1, but the cluster has 1 data node(s): each replica needs its own node",
-        )
+        assert problems(*config())["Store Layout"][0] == 2
         assert manage(*config(), "db", "sync").code == 0
         assert problems(*config()) == {}
         index = f"{place.prefix}-jobs-000001"
@@ -295,7 +289,7 @@ class TestElasticsearch:
             found = problems(*config)
         text = "ElasticSearch cluster is not available. Cannot ping it"
         assert found["Store"] == (2, f"[elasticsearch] hosts in {config[1]}: {text}")
-        unchecked = {found[name] for name in ("Store Layout", "Foreign Settings", "Replicas", "Size Limits")}
+        unchecked = {found[name] for name in ("Store Layout", "Foreign Settings", "Size Limits")}
         assert unchecked == {(1, "Not checked: the store cannot be reached")}
 
     @pytest.mark.slow

@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from functools import cache
 
-from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.access import Access
 from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.indices import alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS
@@ -47,7 +47,7 @@ def empty(connection: Connection) -> None:
 
 
 def connect(url: str) -> Connection:
-    return Connection(lambda: open_pool(Access((url,)), 32), deadline=30.0)
+    return Connection(Access((url,), deadline=30.0), 32)
 
 
 def open_repository(url: str) -> ElasticRepository:

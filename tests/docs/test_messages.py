@@ -11,10 +11,9 @@ from tests.docs import console
 PAGE = console.ROOT / "doc" / "source" / "operations" / "troubleshooting.rst"
 PACKAGE = console.ROOT / "freezer_api"
 
-_ERRORS = {"CommandError", "ConfigurationError", "UnsupportedServer", "NotSupported", "UsageError"}
+_ERRORS = {"CommandError", "ConfigurationError", "UnsupportedServer", "UsageError"}
 _LEVELS = {"warning", "error", "exception", "critical"}
 _ELSEWHERE = {
-    "str(error)": "the text of NotSupported",
     "files.warning": "a text of policy_files",
     "line": "a text of obsolete or unknown",
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from freezer_api.errors import TooLarge
-from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.access import Access
 from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
@@ -26,7 +26,7 @@ def connection(
     url = search_servers.server("elasticsearch", "9").url
     health = "location = /healthcheck { return 200 OK; }"
     proxy = started(Nginx(place, f"client_max_body_size {LIMIT}; {health} location / {{ proxy_pass {url}; }}"))
-    connection = Connection(lambda: open_pool(Access((proxy.url,)), 2), deadline=10.0)
+    connection = Connection(Access((proxy.url,), deadline=10.0), 2)
     yield connection
     connection.close()
 

@@ -36,28 +36,17 @@ class ElasticAdmin:
         *,
         replicas: int = 0,
         layouts: Mapping[str, Layout] = LAYOUTS,
-        heartbeat_timeout: float = copying.HEARTBEAT_TIMEOUT,
-        max_blocked: int = copying.MAX_BLOCKED_DOCUMENTS,
         max_values: int = MAX_VALUES,
     ) -> None:
         self._connection = connection
         self._prefix = prefix
         self._replicas = replicas
         self._layouts = layouts
-        self._heartbeat_timeout = heartbeat_timeout
-        self._max_blocked = max_blocked
         self._max_values = max_values
 
     def pending(self, kinds: Sequence[str]) -> list[str]:
         each = [(layout, self._find_indices(layout)) for layout in map(self._layouts.__getitem__, kinds)]
         return [self._planned(layout, found) for layout, found in each if found.state is not State.CURRENT]
-
-    def shortcomings(self) -> list[str]:
-        nodes = self._connection.call("GET", "/_cluster/health").body["number_of_data_nodes"]
-        if self._replicas < nodes:
-            return []
-        wanted = f"number_of_replicas is {self._replicas}, but the cluster has {nodes} data node(s)"
-        return [f"{wanted}: each replica needs its own node"]
 
     def size_limits(self) -> dict[str, int]:
         nodes = self._connection.call("GET", "/_nodes/http").body["nodes"].values()
@@ -124,10 +113,7 @@ class ElasticAdmin:
                 raise self._unusable(layout, found)
 
     def _is_worked_on(self, found: KindIndices) -> bool:
-        timeout = self._heartbeat_timeout
-        return any(
-            copying.is_in_progress(self._connection, one, heartbeat_timeout=timeout) for one in found.copies
-        )
+        return any(copying.is_in_progress(self._connection, one) for one in found.copies)
 
     def _clear(self, layout: Layout, found: KindIndices) -> bool:
         """Remove abandoned copies. Return False if another process has finished one in the meantime."""
@@ -174,13 +160,7 @@ class ElasticAdmin:
         if self._clear(layout, found):
             LOG.info("Copying %s into %s", found.index, found.next)
             copy = copying.Copy(
-                self._connection,
-                self._prefix,
-                layout,
-                found.index,
-                found.next,
-                max_blocked=self._max_blocked,
-                max_values=self._max_values,
+                self._connection, self._prefix, layout, found.index, found.next, self._max_values
             )
             with task(f"Copying {found.index}", self._count(found.index)) as advance:
                 copy.run(advance)

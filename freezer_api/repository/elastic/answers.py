@@ -17,7 +17,6 @@ _SHAPES: Mapping[str, Shape] = {
     "_count": {"count": int, "_shards": dict},
     "_refresh": {"_shards": dict},
     "_stats": {"indices": dict, "_shards": dict},
-    "_cluster": {"cluster_name": str, "number_of_data_nodes": int},
     "_nodes": {"cluster_name": str, "nodes": dict},
 }
 """The expected shape of a response, by the segment of the path that begins with an underscore."""

@@ -11,7 +11,7 @@ one. They remove its alias of unfinished copies first, because a copy without th
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from freezer_api.documents.search_index import MAX_VALUES
@@ -41,8 +41,6 @@ class Copy:
         layout: Layout,
         source: str,
         target: str,
-        *,
-        max_blocked: int = MAX_BLOCKED_DOCUMENTS,
         max_values: int = MAX_VALUES,
     ) -> None:
         self._connection = connection
@@ -50,7 +48,6 @@ class Copy:
         self._alias = alias_of(prefix, layout.kind)
         self._source = source
         self._target = target
-        self._max_blocked = max_blocked
         self._max_values = max_values
         self._done = -1
         self._beats = 0
@@ -58,7 +55,7 @@ class Copy:
 
     def run(self, advance: Advance = lambda _count: None) -> None:
         """Copy the documents, and move the alias to the copy. After an error the source accepts writes again."""
-        while self._checkpoint() - self._done > self._max_blocked:
+        while self._checkpoint() - self._done > MAX_BLOCKED_DOCUMENTS:
             self._copy_up_to(self._checkpoint(), advance)
         self._change("GET", f"/{self._target}/_mapping")
         try:
@@ -132,7 +129,7 @@ class Copy:
         copied = self._count(self._target, span)
         if copied == self._count(self._source, span):
             return
-        if copied <= self._max_blocked or first == last:
+        if copied <= MAX_BLOCKED_DOCUMENTS or first == last:
             yield from sorted(self._keys(self._target, span) - self._keys(self._source, span))
             return
         middle = (first + last) // 2
@@ -197,17 +194,12 @@ def meta(layout: Layout, beats: int | None = None) -> dict[str, Any]:
     return {"freezer": layout.meta} if beats is None else {"freezer": layout.meta, "beats": beats}
 
 
-def is_in_progress(
-    connection: Connection,
-    index: str,
-    pause: Callable[[float], None] = time.sleep,
-    heartbeat_timeout: float = HEARTBEAT_TIMEOUT,
-) -> bool:
+def is_in_progress(connection: Connection, index: str) -> bool:
     """Wait, and return whether another process is copying, or has finished or removed the copy."""
     seen = _beats(connection, index)
-    end = time.monotonic() + heartbeat_timeout
+    end = time.monotonic() + HEARTBEAT_TIMEOUT
     while seen is not None and time.monotonic() < end:
-        pause(0.2)
+        time.sleep(0.2)
         if _beats(connection, index) != seen:
             return True
     return seen is None

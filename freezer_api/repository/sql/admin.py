@@ -110,9 +110,6 @@ class SQLAdmin(StoreAdmin):
         with self._command_errors(), self.engine.connect() as connection:
             yield connection
 
-    def shortcomings(self) -> list[str]:
-        return []
-
     def foreign(self, kinds: Sequence[str]) -> list[Foreign]:  # noqa: ARG002 - tables have no templates
         return []
 

@@ -11,7 +11,7 @@ from freezer_api.documents.kind import HotList, Kind
 from freezer_api.documents.registry import KINDS
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk
-from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.access import Access
 from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.indices import alias_of, write_alias_of
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
@@ -82,8 +82,7 @@ class Place:
     opened: list[Connection] = field(default_factory=list)
 
     def connect(self, kind: type[Connection] = Connection, **options: Any) -> Any:
-        settings = {"deadline": 30.0, **options}
-        self.opened.append(kind(lambda: open_pool(Access((self.url,)), 16), **settings))
+        self.opened.append(kind(replace(Access((self.url,), deadline=30.0), **options), 16))
         return self.opened[-1]
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
@@ -96,7 +95,7 @@ class Place:
 
     def admin(self, layouts: Layouts = LAYOUTS, **options: Any) -> ElasticAdmin:
         connection = options.pop("connection", None) or self.connect()
-        return ElasticAdmin(connection, self.prefix, layouts=layouts, **{"heartbeat_timeout": 0.1, **options})
+        return ElasticAdmin(connection, self.prefix, layouts=layouts, **options)
 
     def sync(self, layouts: Layouts = LAYOUTS, kinds: Iterable[str] = ("jobs",), **options: Any) -> None:
         self.admin(layouts, **options).sync(list(kinds), never)

@@ -243,14 +243,11 @@ def test_number_of_replicas_can_be_changed(place):
     assert {shown["replicas"] for shown in place.admin().show().values()} == {2}
 
 
-def test_status_reports_pending_changes_and_missing_replicas(place):
+def test_status_reports_pending_changes_and_size_limits(place):
     assert place.admin().pending(["jobs"]) == [place.named("{}-jobs: {}-jobs-000001 would be created")]
     place.sync(kinds=ALL)
     assert place.admin().pending(ALL) == []
-    assert place.admin(replicas=0).shortcomings() == []
     assert place.admin().size_limits() == {"http.max_content_length": 104857600}
-    (lack,) = place.admin(replicas=1).shortcomings()
-    assert lack == ("number_of_replicas is 1, but the cluster has 1 data node(s): each replica needs its own node")
 
 
 def test_creation_that_the_server_refuses_is_reported_with_the_reason(place):

@@ -14,9 +14,16 @@ from freezer_api.errors import AlreadyExists, CommandError, Conflict, StoreFaile
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk, copying
 from freezer_api.repository.elastic.indices import copying_alias_of
-from freezer_api.repository.elastic.transport import Connection
 from tests.contract.asking import JOBS, found, is_, job, keep
-from tests.stores.elasticsearch.place import LAYOUTS, WITH_ANOTHER_FIELD, Marked, changed, documents, never
+from tests.stores.elasticsearch.place import (
+    LAYOUTS,
+    WITH_ANOTHER_FIELD,
+    Counted,
+    Marked,
+    changed,
+    documents,
+    never,
+)
 
 OLD = WITH_ANOTHER_FIELD
 FIRST, SECOND = "{}-jobs-000001", "{}-jobs-000002"
@@ -71,8 +78,9 @@ class Writers:
         self._threads.shutdown()
 
 
-def test_no_write_is_lost_while_an_index_is_copied(every_place):
+def test_no_write_is_lost_while_an_index_is_copied(every_place, max_blocked):
     place = every_place
+    max_blocked(100)
     place.sync(OLD)
     place.fill(OLD["jobs"], 800, created=lambda number: 1_000_000 + number // 3)
     repository = place.repository(deadline=20.0)
@@ -83,7 +91,7 @@ def test_no_write_is_lost_while_an_index_is_copied(every_place):
     while writers.done < 20:
         time.sleep(0.01)
     begun = writers.done
-    place.sync(max_blocked=100)
+    place.sync()
     during = writers.done - begun
     writers.stop()
 
@@ -133,8 +141,9 @@ def test_empty_index_is_replaced_by_a_new_one(place):
     assert list(place.indices()) == [place.named(SECOND)]
 
 
-@pytest.mark.parametrize("max_blocked", [1, 7, 1000])
-def test_documents_deleted_during_a_copy_stay_deleted(place, max_blocked):
+@pytest.mark.parametrize("documents_at_most", [1, 7, 1000])
+def test_documents_deleted_during_a_copy_stay_deleted(place, max_blocked, documents_at_most):
+    max_blocked(documents_at_most)
     place.sync(OLD)
     place.fill(OLD["jobs"], 120, created=lambda number: (number % 4) * 10 if number < 100 else 10**15 + number)
     repository = place.repository()
@@ -149,7 +158,7 @@ def test_documents_deleted_during_a_copy_stay_deleted(place, max_blocked):
 
     connection = place.connect(Marked)
     connection.happening = _meanwhile
-    place.sync(connection=connection, max_blocked=max_blocked)
+    place.sync(connection=connection)
 
     left = [f"job{number}" for number in range(120) if f"job{number}" not in gone]
     by_time = sorted(left, key=lambda key: (_created(int(key[3:])), key))
@@ -161,7 +170,8 @@ def _created(number):
     return (number % 4) * 10 if number < 100 else 10**15 + number
 
 
-def test_all_documents_deleted_during_a_copy_stay_deleted(place):
+def test_all_documents_deleted_during_a_copy_stay_deleted(place, max_blocked):
+    max_blocked(5)
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     repository = place.repository()
@@ -173,12 +183,13 @@ def test_all_documents_deleted_during_a_copy_stay_deleted(place):
 
     connection = place.connect(Marked)
     connection.happening = _meanwhile
-    place.sync(connection=connection, max_blocked=5)
+    place.sync(connection=connection)
 
     assert found(repository) == []
 
 
-def test_copy_that_differs_from_the_source_is_not_used(place):
+def test_copy_that_differs_from_the_source_is_not_used(place, max_blocked):
+    max_blocked(5)
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
 
@@ -189,7 +200,7 @@ def test_copy_that_differs_from_the_source_is_not_used(place):
     connection = place.connect(Marked)
     connection.happening = _meanwhile
     with pytest.raises(StoreFailed):
-        place.sync(connection=connection, max_blocked=5)
+        place.sync(connection=connection)
     repository = place.repository()
     assert len(found(repository)) == 20
     keep(repository, "written")
@@ -226,20 +237,22 @@ def begun(place):
     return copying.Copy(place.connect(), place.prefix, LAYOUTS["jobs"], place.named(FIRST), index)
 
 
-def test_copy_in_progress_is_detected_by_its_heartbeat(place):
+def test_copy_in_progress_is_detected_by_its_heartbeat(place, monkeypatch):
     place.sync(OLD)
     place.fill(OLD["jobs"], 2)
-    copy, index, pauses = begun(place), place.named(SECOND), []
+    copy, index, connection = begun(place), place.named(SECOND), place.connect(Counted)
 
-    def _pause(seconds):
-        pauses.append(seconds)
-        if len(pauses) == 3:
+    def _beat(made):
+        if made == 3:
             copy._last_heartbeat -= 2
             copy._write_heartbeat()
 
-    assert copying.is_in_progress(place.connect(), index, _pause)
-    assert len(pauses) == 3
-    assert not copying.is_in_progress(place.connect(), index, heartbeat_timeout=0.0)
+    connection.happening = _beat
+    monkeypatch.setattr(copying, "HEARTBEAT_TIMEOUT", 60.0)
+    assert copying.is_in_progress(connection, index)
+    assert len(connection.calls) == 4
+    monkeypatch.setattr(copying, "HEARTBEAT_TIMEOUT", 0.0)
+    assert not copying.is_in_progress(place.connect(), index)
     copy.run()
     assert copying.is_in_progress(place.connect(), index)
     assert copying.is_in_progress(place.connect(), place.named(FIRST))
@@ -329,9 +342,8 @@ def test_swap_of_the_alias_whose_response_was_lost_is_recognized(place):
     place.sync(OLD)
     place.fill(OLD["jobs"], 20)
     Lost.lost = False
-    pool = NodePool([url_to_node_config(place.url)], Lost)
-    connection = Connection(lambda: pool, deadline=30.0)
-    place.opened.append(connection)
+    connection = place.connect()
+    connection._pool = NodePool([url_to_node_config(place.url)], Lost)
     place.sync(connection=connection)
 
     assert Lost.lost

@@ -14,7 +14,11 @@ from tests.stores.elasticsearch.place import WITH_ANOTHER_FIELD as OLD
 from tests.stores.elasticsearch.place import Child, Marked, changed, documents
 
 KEYS = [f"job{number}" for number in range(6)]
-MAX_BLOCKED = 7
+
+
+@pytest.fixture(autouse=True)
+def _few_blocked(max_blocked):
+    max_blocked(7)
 
 
 def prepared(place, *, abandoned=False):
@@ -42,7 +46,7 @@ def copied(place, repository, happening):
 
     connection = place.connect(Marked)
     connection.happening = _happening
-    place.sync(connection=connection, max_blocked=MAX_BLOCKED)
+    place.sync(connection=connection)
     return connection
 
 
@@ -89,7 +93,7 @@ def interrupted(place, ending, chosen, *, abandoned=False):
         if last > whole.blocking:
             expected = after_changes(expected)
         acknowledged = written(impatient)
-        place.sync(max_blocked=MAX_BLOCKED)
+        place.sync()
         found = in_store(repository)
         if not acknowledged and "meanwhile" in found:
             # If the store was slow, it may have performed a write although the response was late.

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from freezer_api.errors import ConfigurationError, Unavailable
-from freezer_api.repository.elastic.transport import UnsupportedServer
+from freezer_api.repository.elastic.dialect import UnsupportedServer
 from tests.unit.conftest import read_config
 from tests.unit.test_stores import CLIENT, SECRET, elastic, store
 

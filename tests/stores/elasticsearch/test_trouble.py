@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from freezer_api.errors import Unavailable
-from freezer_api.repository.elastic.access import Access, open_pool
-from freezer_api.repository.elastic.transport import Connection, UnsupportedServer
+from freezer_api.repository.elastic.access import Access
+from freezer_api.repository.elastic.dialect import UnsupportedServer
+from freezer_api.repository.elastic.transport import Connection
 from tests.hosting.certificates import make_certificates
 
 CANARY = b"\x00canary\r\n\r\n"
@@ -63,7 +64,7 @@ def asked() -> Iterator[Callable[..., Connection]]:
     made: list[Connection] = []
 
     def _asked(*hosts: str, **options: str) -> Connection:
-        made.append(Connection(lambda: open_pool(Access(hosts, **options), 1), deadline=5.0, retries=0))
+        made.append(Connection(Access(hosts, **options, deadline=5.0, retries=0), 1))
         return made[-1]
 
     yield _asked

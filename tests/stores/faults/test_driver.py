@@ -6,16 +6,18 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from freezer_api.errors import AlreadyExists, CommandError, Conflict, StoreFailed, Unavailable
 from freezer_api.repository import query as q
-from freezer_api.repository.elastic.access import Access, open_pool
+from freezer_api.repository.elastic.access import Access
 from freezer_api.repository.elastic.admin import ElasticAdmin
+from freezer_api.repository.elastic.dialect import UnsupportedServer
 from freezer_api.repository.elastic.layout import LAYOUTS, Layout
 from freezer_api.repository.elastic.repository import ElasticRepository
-from freezer_api.repository.elastic.transport import Connection, UnsupportedServer
+from freezer_api.repository.elastic.transport import Connection
 from freezer_api.repository.protocol import Original
 from tests.contract.asking import JOBS, found, job
 from tests.support.proxy import Proxy, Trouble
@@ -49,9 +51,9 @@ def connect(proxy: Proxy) -> Iterator[Connect]:
     """Open connections through the proxy."""
     made: list[Connection] = []
 
-    def make(*hosts: str, **options: object) -> Connection:
-        access = Access(hosts or (proxy.url,))
-        made.append(Connection(lambda: open_pool(access, 4), **{"deadline": 30.0, **options}))
+    def make(*hosts: str, **options: Any) -> Connection:
+        access = Access(hosts or (proxy.url,), deadline=30.0)
+        made.append(Connection(replace(access, **options), 4))
         return made[-1]
 
     yield make
@@ -275,7 +277,6 @@ class TestForeignResponse:
             lambda: admin.pending(["jobs"]),
             lambda: admin.sync(["jobs"], erase=lambda _question: True),
             lambda: admin.remove(["jobs"]),
-            admin.shortcomings,
             admin.update_settings,
             admin.show,
         ):
@@ -370,8 +371,7 @@ class TestDetection:
         override = {"compatibility.override_main_response_version": "true"}
         with search_servers.cluster("opensearch", "2", nodes=1, settings=override) as cluster:
             for engine in ("auto", "opensearch"):
-                access = Access((cluster.url,))
-                connection = Connection(lambda access=access: open_pool(access, 1), engine=engine, deadline=30.0)
+                connection = Connection(Access((cluster.url,), engine=engine, deadline=30.0), 1)
                 admin = ElasticAdmin(connection, engine)
                 admin.sync(list(LAYOUTS), erase=lambda _question: False)
                 repository = ElasticRepository(connection, engine)

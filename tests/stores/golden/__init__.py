@@ -14,7 +14,7 @@ from typing import Any
 from freezer_api.documents.registry import KINDS
 from freezer_api.documents.search_index import as_value
 from freezer_api.repository import query as q
-from freezer_api.repository.elastic.access import Access, authorization, open_pool
+from freezer_api.repository.elastic.access import Access, authorization
 from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.layout import LAYOUTS
 from freezer_api.repository.elastic.repository import ElasticRepository
@@ -40,9 +40,7 @@ def file_of(engine: str) -> Path:
 def requests(url: str) -> list[Any]:
     """Call each method of the repository on the real server at the URL. Return the requests that it received."""
     with Proxy(url) as proxy:
-        access = Access((proxy.url,))
-        header = authorization(("freezer", "pass:word"), None)
-        connection = Connection(lambda: open_pool(access, 1), authorization=header)
+        connection = Connection(Access((proxy.url,), authorization(("freezer", "pass:word"), None)), 1)
         admin = ElasticAdmin(connection, "golden", replicas=1)
         # Twice, because a server that has just started may answer 503, and requests are retried then.
         for _ in range(2):
