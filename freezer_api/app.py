@@ -50,7 +50,7 @@ def build(
 
     ``threads`` is the number of threads of each worker process, None if it is not known.
     """
-    keystone = trusts.create_trusts(conf, values.read_centralized_scheduler(conf))
+    keystone = trusts.create_trusts(conf)
     servers = options.memcached_servers(conf)
     positions = PagePositions(SharedMemory(servers) if servers else LocalMemory())
     factory = ApplicationFactory(conf, repository, keystone, positions, threads=threads)
@@ -116,8 +116,7 @@ class ApplicationFactory:
         membership = Membership(repository, _now, limits)
         lookup = ClientLookup(repository)
         actions = JobActions(repository, _new_id, limits)
-        enforced = values.read_centralized_scheduler(conf).enforce_trusts
-        job_trusts = JobTrusts(repository, trusts, enforced=enforced)
+        job_trusts = JobTrusts(repository, trusts, enforced=conf.centralized_scheduler.enforce_trusts)
         common: dict[str, Any] = {"clock": _now, "new_id": _new_id, "limits": limits}
         jobs = Jobs(repository, lookup, actions, job_trusts, membership, **common)
         handlers = {

@@ -5,7 +5,7 @@ import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from oslo_config import cfg
@@ -21,18 +21,6 @@ from freezer_api.repository.sql.servers import ConnectRetries, Pooling
 LOG = logging.getLogger(__name__)
 
 _DEFAULT_PORTS = {"http": 9200, "https": 443}
-
-Group = TypeVar("Group")
-
-
-@dataclass(frozen=True)
-class CentralizedScheduler:
-    """The options in ``[centralized_scheduler]``."""
-
-    enabled: bool
-    enforce_trusts: bool
-    auth_section: str
-    trusts_delegated_roles: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,18 +49,8 @@ class Database:
 
 def read_limits(conf: cfg.ConfigOpts) -> Limits:
     """Return the limits of ``[api]``. Raises ``ConfigurationError``."""
-    return _read(Limits, conf, "api")
-
-
-def read_centralized_scheduler(conf: cfg.ConfigOpts) -> CentralizedScheduler:
-    """Return ``[centralized_scheduler]``. Raises ``ConfigurationError``."""
-    return _read(CentralizedScheduler, conf, "centralized_scheduler")
-
-
-def _read(kind: type[Group], conf: cfg.ConfigOpts, group: str) -> Group:
-    """Return the group as a dataclass whose fields have the names of its options."""
-    reading.check_values(conf, group)
-    return kind(**{field.name: conf[group][field.name] for field in fields(kind)})  # type: ignore[arg-type]
+    reading.check_values(conf, "api")
+    return Limits(**{field.name: conf.api[field.name] for field in fields(Limits)})
 
 
 def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:

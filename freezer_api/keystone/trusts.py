@@ -17,7 +17,7 @@ from keystoneauth1.plugin import AUTH_INTERFACE, BaseAuthPlugin
 from keystoneauth1.session import Session
 from oslo_config import cfg
 
-from freezer_api.conf.values import CentralizedScheduler
+from freezer_api.conf import reading
 from freezer_api.errors import Unavailable, Undelegable
 from freezer_api.keystone import options as keystone
 from freezer_api.operations.job_trusts import Delegator, Trust, Trusts
@@ -35,18 +35,22 @@ Role = Mapping[str, str]
 """A role, by its ``id`` or its ``name``."""
 
 
-def create_trusts(conf: cfg.ConfigOpts, options: CentralizedScheduler) -> Trusts | None:
-    """Return the client for trusts of the Keystone in ``[keystone_authtoken]``; None if trusts are disabled."""
-    return KeystoneTrusts(conf, options) if options.enabled else None
+def create_trusts(conf: cfg.ConfigOpts) -> Trusts | None:
+    """Return the client for trusts of the Keystone in ``[keystone_authtoken]``; None if trusts are disabled.
+
+    Raises ``ConfigurationError`` if an option of ``[centralized_scheduler]`` is invalid.
+    """
+    reading.check_values(conf, "centralized_scheduler")
+    return KeystoneTrusts(conf) if conf.centralized_scheduler.enabled else None
 
 
 class KeystoneTrusts:
     """Creates and revokes trusts in Keystone. The trustee's account is loaded when a trust is first needed."""
 
-    def __init__(self, conf: cfg.ConfigOpts, options: CentralizedScheduler) -> None:
+    def __init__(self, conf: cfg.ConfigOpts) -> None:
         self._conf = conf
-        self._section = options.auth_section
-        self._delegated = options.trusts_delegated_roles
+        self._section = conf.centralized_scheduler.auth_section
+        self._delegated = conf.centralized_scheduler.trusts_delegated_roles
         self._trustee: str | None = None
 
     def ensure_trust(self, delegator: Delegator, project_id: str) -> Trust:
