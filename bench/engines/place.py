@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The indices of a store on a search server, and connections to it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,7 +10,7 @@ from freezer_api.conf.values import parse_hosts
 from freezer_api.repository.elastic.access import Access, authorization
 from freezer_api.repository.elastic.admin import ElasticAdmin
 from freezer_api.repository.elastic.layout import LAYOUTS
-from freezer_api.repository.elastic.transport import Answer, Connection
+from freezer_api.repository.elastic.transport import Answer, Body, Connection
 
 _Connection = TypeVar("_Connection", bound=Connection)
 
@@ -20,14 +19,15 @@ _TIMEOUT = 120.0
 
 
 class Noting(Connection):
-    """A connection that records its calls."""
+    """A connection that records its calls, except those for many documents."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.noted: list[tuple[str, str, Any]] = []
 
-    def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
-        self.noted.append((method, target, body))
+    def answer(self, method: str, target: str, body: Body = None) -> Answer:
+        if not isinstance(body, bytes):
+            self.noted.append((method, target, body))
         return super().answer(method, target, body)
 
     def bulk(self, target: str, lines: bytes) -> Answer:

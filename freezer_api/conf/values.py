@@ -71,19 +71,15 @@ def read_elasticsearch(conf: cfg.ConfigOpts, group: str) -> Elasticsearch:
             raise reading.option_error(conf, group, name, f"{path} cannot be read")
     if any(host.startswith("https:") for host in hosts):
         _warn_of_verification(options, group)
+    same = ("index", "number_of_replicas", "engine", "deadline", "timeout", "retries")
     return Elasticsearch(
         hosts=hosts,
         authorization=authorization(_credentials(options) or credentials, options.api_key),
         verify_certs=options.verify_certs is not False,
         fingerprint=options.fingerprint or None,
         source=source,
-        index=options.index,
-        number_of_replicas=options.number_of_replicas,
-        engine=options.engine,
-        deadline=options.deadline,
-        timeout=options.timeout,
-        retries=options.retries,
         **files,
+        **{name: options[name] for name in same},
     )
 
 

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from freezer_api.errors import Unavailable
 
@@ -36,16 +37,12 @@ _FAST = 0.5
 """Seconds within which a failed call is treated as refused, not as unanswered."""
 
 
+@dataclass
 class _Request:
-    """The deadline that slow calls of one request share. ``end`` is None until a call was slow.
+    """``waited``: seconds that it waited for a thread. ``end``: deadline of its slow calls, None until one was slow."""
 
-    ``waited``: seconds that the request waited for a thread.
-    """
-
+    waited: float
     end: float | None = None
-
-    def __init__(self, waited: float) -> None:
-        self.waited = waited
 
 
 _REQUEST: ContextVar[_Request | None] = ContextVar("request", default=None)

@@ -43,7 +43,7 @@ def empty(connection: Connection) -> None:
         if not hits:
             return
         lines = "".join(f'{{"delete":{{"_index":"{hit["_index"]}","_id":"{hit["_id"]}"}}}}\n' for hit in hits)
-        connection.bulk("/_bulk?refresh=true", lines.encode())
+        connection.call("POST", "/_bulk?refresh=true", lines.encode())
 
 
 def connect(url: str) -> Connection:

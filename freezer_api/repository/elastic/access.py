@@ -3,8 +3,6 @@
 
 import logging
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,19 +53,14 @@ def check_files(access: Access) -> None:
         # The client library would ignore the certificate without an error.
         raise ConfigurationError("client_cert needs a server that is verified by ca_certs")
     context = ssl.create_default_context()
-    if access.ca_certs:
-        with _errors_for(access.ca_certs):
+    path = access.ca_certs
+    try:
+        if access.ca_certs:
             context.load_verify_locations(access.ca_certs)
-    if access.client_cert:
-        with _errors_for(access.client_cert):
+        path = access.client_cert
+        if access.client_cert:
             # Pass an empty password, so that OpenSSL does not prompt for the password of an encrypted key.
             context.load_cert_chain(access.client_cert, access.client_key, password="")
-
-
-@contextmanager
-def _errors_for(path: str) -> Iterator[None]:
-    try:
-        yield
     except (ValueError, OSError) as error:
         reason = str(error)
         if isinstance(error, ssl.SSLError):

@@ -57,12 +57,11 @@ class Outcome(NamedTuple):
     result: dict[str, Any]
 
 
-def write(connection: Connection, lines: Iterable[Line]) -> int:
-    """Perform the actions and return the number of conflicts. Raises ``StoreFailed`` for any other error."""
-    statuses = [outcome.status for outcome in outcomes(connection, "/_bulk", lines)]
-    if any(status >= 300 and status not in (404, 409) for status in statuses):
-        raise StoreFailed
-    return sum(status == 409 for status in statuses)
+def write(connection: Connection, lines: Iterable[Line]) -> None:
+    """Perform the actions. Raises ``StoreFailed`` for an error other than a conflict or a missing document."""
+    for outcome in outcomes(connection, "/_bulk", lines):
+        if outcome.status >= 300 and outcome.status not in (404, 409):
+            raise StoreFailed
 
 
 def outcomes(connection: Connection, target: str, lines: Iterable[Line]) -> Iterator[Outcome]:
@@ -73,7 +72,7 @@ def outcomes(connection: Connection, target: str, lines: Iterable[Line]) -> Iter
 
 def _outcomes(connection: Connection, target: str, actions: list[bytes]) -> Iterator[Outcome]:
     try:
-        answer = connection.bulk(target, b"".join(actions))
+        answer = connection.answer("POST", target, b"".join(actions))
     except TooLarge:
         if len(actions) == 1:
             raise

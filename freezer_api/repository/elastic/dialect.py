@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The supported servers, detected from the response to ``GET /``, and how requests to them differ."""
 
+import re
 from typing import Any
 
 from freezer_api.errors import Unavailable
@@ -16,6 +17,8 @@ MEDIA_TYPES = {
     OPENSEARCH: "application/json",
 }
 _RELEASES = {ELASTICSEARCH: ((8, 19), (10, 0)), OPENSEARCH: ((2, 19), (4, 0))}
+
+_RELEASE = re.compile(r"([0-9]+)\.([0-9]+)(?![^.])")
 
 _OVERRIDDEN = "7.10.2"
 """The version that OpenSearch 2 reports if ``compatibility.override_main_response_version`` is set."""
@@ -36,22 +39,15 @@ def engine_of(info: Any, engine: str) -> str:
     """
     version = info.get("version") if isinstance(info, dict) else None
     number = version.get("number") if isinstance(version, dict) else None
-    release = _release(number)
-    if not isinstance(version, dict) or release is None:
+    parts = _RELEASE.match(number) if isinstance(number, str) else None
+    if not isinstance(version, dict) or parts is None:
         raise UnsupportedServer(f"the server at the store's address is unknown; supported are {SUPPORTED}")
     is_opensearch = version.get("distribution") == OPENSEARCH or "OpenSearch" in str(info.get("tagline"))
     detected = OPENSEARCH if is_opensearch else ELASTICSEARCH
     name = detected if engine == "auto" else engine
     first, last = _RELEASES[name]
-    if first <= release < last or (name == OPENSEARCH and number == _OVERRIDDEN):
+    if first <= (int(parts[1]), int(parts[2])) < last or (name == OPENSEARCH and number == _OVERRIDDEN):
         return name
     if name != detected:
         raise UnsupportedServer(f"the store is {detected} {number}, but the configuration sets engine = {engine}")
     raise UnsupportedServer(f"the store is {name} {number}; supported are {SUPPORTED}")
-
-
-def _release(number: Any) -> tuple[int, int] | None:
-    parts = number.split(".") if isinstance(number, str) else []
-    if len(parts) < 2 or not all(part.isascii() and part.isdigit() for part in parts[:2]):
-        return None
-    return int(parts[0]), int(parts[1])

@@ -94,29 +94,16 @@ class _TimeLimit:
 
 
 class ElasticRepository:
-    """Documents in the indices of ``layout``, by the aliases ``<prefix>-<kind>``.
+    """Documents in indices, by the aliases ``<prefix>-<kind>``. ``max_values`` of each document are searchable."""
 
-    ``clock`` returns microseconds since the epoch, ``new_id`` a unique id. ``max_values`` of each document are
-    searchable.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        prefix: str,
-        *,
-        clock: Callable[[], int] = lambda: time.time_ns() // 1000,
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
-        pause: Callable[[float], None] = time.sleep,
-        max_values: int = MAX_VALUES,
-    ) -> None:
+    def __init__(self, connection: Connection, prefix: str, max_values: int = MAX_VALUES) -> None:
         self._max_values = max_values
         self._connection = connection
         self._probe_connection = connection.for_probes()
         self._prefix = prefix
-        self._clock = clock
-        self._new_id = new_id
-        self._pause = pause
+        self._clock: Callable[[], int] = lambda: time.time_ns() // 1000
+        self._new_id: Callable[[], str] = lambda: uuid.uuid4().hex
+        self._pause = time.sleep
         self._seen = f"refresh=wait_for&timeout={connection.write_timeout}"
         # Without require_alias the store would create a missing index, except for a deletion.
         self._seen_in_alias = f"{self._seen}&require_alias=true"
@@ -260,13 +247,11 @@ class ElasticRepository:
         limit = _TimeLimit(query.max_seconds, self._connection.max_search_time)
         body = body_of(LAYOUTS[kind.name], query, lambda condition: self._client_ids(condition, limit))
         wanted = query.limit + 1
-        total = None
         if query.offset + wanted <= MAX_RESULT_WINDOW and not (query.offset and query.after):
             result = self._search(kind, {**body, "from": query.offset, "size": wanted}, limit)
-            hits, total = result["hits"], result.get("total")
+            hits = result["hits"]
         else:
-            if query.with_total:
-                total = self._search(kind, {**body, "size": 0}, limit).get("total")
+            result = self._search(kind, {**body, "size": 0}, limit) if query.with_total else {}
             hits = self._search_beyond_window(
                 kind, {**body, "track_total_hits": False}, query.offset, wanted, limit
             )
@@ -275,7 +260,7 @@ class ElasticRepository:
             [_stored(hit) for hit in shown],
             position_of(shown[-1], ranked=query.exact_first is not None) if shown else None,
             len(hits) > query.limit,
-            total and total["value"] if query.with_total else None,
+            result["total"]["value"] if query.with_total else None,
         )
 
     def _client_ids(self, condition: q.Condition, limit: "_TimeLimit") -> list[str]:

@@ -39,6 +39,9 @@ _DEADLINE_SHARE = 0.8
 _ROOT = "/"
 
 
+Body = Mapping[str, Any] | bytes | None
+
+
 class Answer(NamedTuple):
     """A response. ``body``: parsed JSON. ``repeated``: an earlier attempt at the request may have succeeded."""
 
@@ -114,9 +117,10 @@ class Connection:
         deadline = min(self._access.deadline, PROBE_TIMEOUT)
         return Connection(replace(self._access, deadline=deadline, retries=0), self._threads)
 
-    def call(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
+    def call(self, method: str, target: str, body: Body = None) -> Answer:
         """Send a request, with retries within the deadline while the store is busy or unreachable.
 
+        A ``body`` of bytes consists of lines of JSON.
         Return responses with the statuses 2xx, 404 and 409, and those to a search that reached its time limit.
         Raises ``Unavailable`` at the deadline, if something other than the store responds, or if the store refuses
         the credentials; ``TooLarge`` if it refuses the size of the body; ``StoreFailed`` for any other response.
@@ -128,18 +132,13 @@ class Connection:
         LOG.error("The store answered %s %s with %s %s", method, path, answer.status, answer.error)
         raise StoreFailed
 
-    def answer(self, method: str, target: str, body: Mapping[str, Any] | None = None) -> Answer:
+    def answer(self, method: str, target: str, body: Body = None) -> Answer:
         """Send a request as :meth:`call` does, but return every response that a retry would not change."""
-        headers = (self._headers or self._detected()).calls
-        return self._send(method, target, None if body is None else orjson.dumps(body), headers)
-
-    def bulk(self, target: str, lines: bytes) -> Answer:
-        """Send a request with a body of lines."""
-        headers = (self._headers or self._detected()).bulk
-        return self._send("POST", target, lines, headers)
-
-    def _send(self, method: str, target: str, data: bytes | None, headers: HttpHeaders) -> Answer:
-        answer = self._send_with_retries(method, target, data, headers)
+        headers = self._headers or self._detected()
+        data = body if body is None or isinstance(body, bytes) else orjson.dumps(body)
+        answer = self._send_with_retries(
+            method, target, data, headers.bulk if isinstance(body, bytes) else headers.calls
+        )
         path = target.partition("?")[0]
         if answer.status in _REFUSED:
             LOG.error(

@@ -27,7 +27,8 @@ def test_restore_waits_while_the_index_is_blocked_by_a_copy(place):
         pauses.append(seconds)
         block(place, len(pauses) < 3)
 
-    repository = ElasticRepository(place.connect(), place.prefix, pause=_pause)
+    repository = place.repository()
+    repository._pause = _pause
     assert repository.restore(JOBS, ORIGINALS) == [True, True, True]
     assert pauses == [0.1, 0.2, 0.4]
     assert found(repository) == ["job0", "job1", "job2"]
@@ -37,7 +38,8 @@ def test_restore_is_unavailable_if_the_store_accepts_no_document(place, caplog):
     place.sync()
     block(place)
     pauses = []
-    repository = ElasticRepository(place.connect(), place.prefix, pause=pauses.append)
+    repository = place.repository()
+    repository._pause = pauses.append
     with pytest.raises(Unavailable):
         repository.restore(JOBS, ORIGINALS)
 
@@ -52,7 +54,8 @@ def test_restore_sends_only_refused_documents_again(place):
     repository = place.repository()
     keep(repository, "job1")
     block(place)
-    waiting = ElasticRepository(place.connect(), place.prefix, pause=lambda _seconds: block(place, False))
+    waiting = place.repository()
+    waiting._pause = lambda _seconds: block(place, False)
 
     assert waiting.restore(JOBS, ORIGINALS) == [True, False, True]
     assert sorted(found(repository)) == ["job0", "job1", "job2"]
@@ -84,7 +87,8 @@ def test_create_all_fails_at_once_if_the_store_is_busy(place, caplog):
     place.sync()
     block(place)
     pauses = []
-    repository = ElasticRepository(place.connect(), place.prefix, pause=pauses.append)
+    repository = place.repository()
+    repository._pause = pauses.append
     with pytest.raises(Unavailable):
         repository.create_all(JOBS, {"one": job("one"), "two": job("two")})
 

@@ -57,9 +57,9 @@ def requests(url: str) -> list[Any]:
 
 def _everything(connection: Connection) -> None:
     times, writes = itertools.count(1_700_000_000_000_000), itertools.count(1)
-    repository = ElasticRepository(
-        connection, "golden", clock=lambda: next(times), new_id=lambda: f"write {next(writes)}"
-    )
+    repository = ElasticRepository(connection, "golden")
+    repository._clock = lambda: next(times)
+    repository._new_id = lambda: f"write {next(writes)}"
     created = repository.create(JOBS, "j1", JOB)
     repository.get(JOBS, "j1")
     replaced = repository.replace(JOBS, "j1", {**JOB, "job_schedule": {"status": "running"}}, created.token)
