@@ -39,7 +39,7 @@ _FAST = 0.5
 
 @dataclass
 class _Request:
-    """``waited``: seconds that it waited for a thread. ``end``: deadline of its slow calls, None until one was slow."""
+    """``waited``: seconds that it waited for a thread. ``end``: of its slow calls, None until a call was slow."""
 
     waited: float
     end: float | None = None

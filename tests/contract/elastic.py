@@ -6,8 +6,7 @@ from functools import cache
 
 from freezer_api.repository.elastic.access import Access
 from freezer_api.repository.elastic.admin import ElasticAdmin
-from freezer_api.repository.elastic.indices import alias_of
-from freezer_api.repository.elastic.layout import LAYOUTS
+from freezer_api.repository.elastic.layout import LAYOUTS, alias_of
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Connection
 from tests.support.search.shared import SHARED

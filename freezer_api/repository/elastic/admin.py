@@ -8,17 +8,9 @@ from typing import Any
 from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError
 from freezer_api.repository.admin import Advance, Ask, Foreign, Task, silent
-from freezer_api.repository.elastic import bulk, copying
-from freezer_api.repository.elastic.indices import (
-    KindIndices,
-    State,
-    alias_of,
-    copying_alias_of,
-    find_indices,
-    foreign_parts_of,
-    write_alias_of,
-)
-from freezer_api.repository.elastic.layout import LAYOUTS, Layout
+from freezer_api.repository.elastic import bulk, copying, foreign
+from freezer_api.repository.elastic.indices import KindIndices, State, find_indices
+from freezer_api.repository.elastic.layout import LAYOUTS, Layout, alias_of, copying_alias_of, write_alias_of
 from freezer_api.repository.elastic.transport import Answer, Connection
 
 LOG = logging.getLogger(__name__)
@@ -140,7 +132,7 @@ class ElasticAdmin:
         created = self._connection.call("GET", f"/{index}").body.get(index)
         # If another process removed a copy during the creation, the index may lack its alias.
         if created is not None:
-            self._refuse(index, foreign_parts_of(index, created, self._prefix, layout))
+            self._refuse(index, foreign.in_index(index, created, self._prefix, layout))
         return True
 
     @staticmethod

@@ -18,8 +18,7 @@ from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import CommandError, StoreFailed
 from freezer_api.repository.admin import Advance
 from freezer_api.repository.elastic import bulk
-from freezer_api.repository.elastic.indices import alias_of, copying_alias_of, write_alias_of
-from freezer_api.repository.elastic.layout import Layout
+from freezer_api.repository.elastic.layout import Layout, alias_of, copying_alias_of, write_alias_of
 from freezer_api.repository.elastic.transport import Connection
 
 HEARTBEAT_TIMEOUT = 10.0

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from freezer_api.repository.admin import Foreign
-from freezer_api.repository.elastic.layout import Layout
+from freezer_api.repository.elastic.layout import Layout, alias_of, copying_alias_of, write_alias_of
 
 _NO_PIPELINE = "_none"
 
@@ -33,11 +33,9 @@ _BREAKING = ("blocks.", "mapping.source.", "mode", "max_result_window", "verifie
 """Prefixes of settings with which requests fail, or documents are not returned unchanged."""
 
 
-def in_index(there: dict[str, Any], layout: Layout, alias: str, own: set[str]) -> Iterator[Foreign]:
-    """Yield the additions of others to the index.
-
-    ``there``: the response for the index. ``alias``: the alias of the kind. ``own``: all aliases that it may have.
-    """
+def in_index(index: str, there: dict[str, Any], prefix: str, layout: Layout) -> Iterator[Foreign]:
+    """Yield the additions of others to the index, which the store's response ``there`` describes."""
+    own = {alias_of(prefix, layout.kind), write_alias_of(index), copying_alias_of(index)}
     # Ignore the mapping of another release: it has other fields, and the index will be copied.
     is_current = there["mappings"].get("_meta", {}).get("freezer") == layout.meta
     for name in sorted(in_mapping(there["mappings"], layout)) if is_current else ():
@@ -45,7 +43,7 @@ def in_index(there: dict[str, Any], layout: Layout, alias: str, own: set[str]) -
     for name, value in sorted(there["aliases"].items()):
         if name not in own:
             # An alias of another kind mixes the documents of both, and writes by it fail.
-            yield Foreign(f"it has the alias {name}", breaks=name.startswith(alias.removesuffix(layout.kind.name)))
+            yield Foreign(f"it has the alias {name}", breaks=name.startswith(f"{prefix}-"))
         elif value:
             yield Foreign(f"the alias {name} has {', '.join(sorted(value))}", breaks=True)
     for name, value in sorted(_flat(there["settings"].get("index", {}))):

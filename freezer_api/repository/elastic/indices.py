@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of indices and aliases, and the state of the index of each kind.
-
-``<prefix>-<kind>`` is the alias for reads and for new documents. It points to ``<prefix>-<kind>-000001`` or a
-later index. Changes use an alias that belongs to one index.
-"""
+"""The state of the index of each kind."""
 
 import logging
 import re
@@ -11,31 +7,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from freezer_api.documents.kind import Kind
 from freezer_api.errors import Unavailable
 from freezer_api.repository.admin import Foreign
 from freezer_api.repository.elastic import foreign
-from freezer_api.repository.elastic.layout import LAYOUTS, RELEASE, Layout
+from freezer_api.repository.elastic.layout import LAYOUTS, RELEASE, Layout, alias_of
 from freezer_api.repository.elastic.transport import Connection
 
 LOG = logging.getLogger(__name__)
 
 _NUMBER = re.compile(r"-([0-9]{6})")
-
-
-def alias_of(prefix: str, kind: Kind) -> str:
-    """Return the alias of a kind."""
-    return f"{prefix}-{kind.name}"
-
-
-def write_alias_of(index: str) -> str:
-    """Return the alias for changes to documents of this index, which is removed with the index."""
-    return f"{index}-write"
-
-
-def copying_alias_of(index: str) -> str:
-    """Return the alias that an index has while it is an unfinished copy."""
-    return f"{index}-copying"
 
 
 class State(Enum):
@@ -96,18 +76,10 @@ def find_indices(connection: Connection, prefix: str, layout: Layout) -> KindInd
     number = max((int(match[1]) for match in numbered.values()), default=0) + 1
     state = _state(indices, behind, alias, layout)
     erasable = not behind or _meta(indices[behind[0]]).get("kind") not in LAYOUTS.keys() - {layout.kind.name}
-    added: tuple[Foreign, ...] = ()
-    if state in (State.CURRENT, State.ADDITIVE, State.OTHER):
-        added = foreign_parts_of(behind[0], indices[behind[0]], prefix, layout)
     index = behind[0] if behind else ""
+    has_layout = state in (State.CURRENT, State.ADDITIVE, State.OTHER)
+    added = tuple(foreign.in_index(index, indices[index], prefix, layout)) if has_layout else ()
     return KindIndices(state, index, copies, others, f"{alias}-{number:06d}", added, erasable)
-
-
-def foreign_parts_of(index: str, there: dict[str, Any], prefix: str, layout: Layout) -> tuple[Foreign, ...]:
-    """Return the additions of others to this index."""
-    alias = alias_of(prefix, layout.kind)
-    own = {alias, write_alias_of(index), copying_alias_of(index)}
-    return tuple(foreign.in_index(there, layout, alias, own))
 
 
 def is_of(index: dict[str, Any], layout: Layout) -> bool:

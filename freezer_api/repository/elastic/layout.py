@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mapping and settings of the index of each kind, and the fields of a document in it.
+"""The names, mapping and settings of the index of each kind, and the fields of a document in it.
+
+``<prefix>-<kind>`` is the alias for reads and for new documents. It points to ``<prefix>-<kind>-000001`` or a
+later index. Changes use an alias that belongs to one index.
 
 They are derived from the definitions of the kinds. All fields are explicit. The engine does not parse the body, so
 no document is refused for its keys or values, and the mapping never grows.
@@ -30,6 +33,21 @@ _KEYWORD = {"type": "keyword"}
 _KEPT = {"type": "keyword", "index": False, "doc_values": False}
 _SEARCHED_ONLY = ("entries", "names", "words", "values")
 """Fields that are not stored in ``_source``, because they are computed from the body and enlarge each hit."""
+
+
+def alias_of(prefix: str, kind: Kind) -> str:
+    """Return the alias of a kind."""
+    return f"{prefix}-{kind.name}"
+
+
+def write_alias_of(index: str) -> str:
+    """Return the alias for changes to documents of this index, which is removed with the index."""
+    return f"{index}-write"
+
+
+def copying_alias_of(index: str) -> str:
+    """Return the alias that an index has while it is an unfinished copy."""
+    return f"{index}-copying"
 
 
 class Layout:

@@ -21,8 +21,8 @@ from freezer_api.documents.search_index import MAX_VALUES
 from freezer_api.errors import AlreadyExists, Conflict, FreezerError, SearchTooLong, StoreFailed, Unavailable
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk
-from freezer_api.repository.elastic.indices import alias_of, check_current, write_alias_of
-from freezer_api.repository.elastic.layout import LAYOUTS
+from freezer_api.repository.elastic.indices import check_current
+from freezer_api.repository.elastic.layout import LAYOUTS, alias_of, write_alias_of
 from freezer_api.repository.elastic.search import body_of, position_of
 from freezer_api.repository.elastic.transport import CLOSED, Answer, Connection
 from freezer_api.repository.protocol import Original, Page, Stored

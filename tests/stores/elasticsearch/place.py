@@ -13,8 +13,7 @@ from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.access import Access
 from freezer_api.repository.elastic.admin import ElasticAdmin
-from freezer_api.repository.elastic.indices import alias_of, write_alias_of
-from freezer_api.repository.elastic.layout import LAYOUTS, Layout
+from freezer_api.repository.elastic.layout import LAYOUTS, Layout, alias_of, write_alias_of
 from freezer_api.repository.elastic.repository import ElasticRepository
 from freezer_api.repository.elastic.transport import Answer, Body, Connection
 from freezer_api.repository.protocol import Stored

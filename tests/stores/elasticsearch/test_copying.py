@@ -13,7 +13,7 @@ from elastic_transport.client_utils import url_to_node_config
 from freezer_api.errors import AlreadyExists, CommandError, Conflict, StoreFailed
 from freezer_api.repository import query as q
 from freezer_api.repository.elastic import bulk, copying
-from freezer_api.repository.elastic.indices import copying_alias_of
+from freezer_api.repository.elastic.layout import copying_alias_of
 from tests.contract.asking import JOBS, found, is_, job, keep
 from tests.stores.elasticsearch.place import (
     LAYOUTS,

@@ -7,8 +7,7 @@ import signal
 import pytest
 
 from freezer_api.errors import Unavailable
-from freezer_api.repository.elastic.indices import copying_alias_of
-from freezer_api.repository.elastic.layout import LAYOUTS
+from freezer_api.repository.elastic.layout import LAYOUTS, copying_alias_of
 from tests.contract.asking import JOBS, job, keep
 from tests.stores.elasticsearch.place import WITH_ANOTHER_FIELD as OLD
 from tests.stores.elasticsearch.place import Child, Marked, changed, documents
