@@ -24,7 +24,7 @@ from freezer_api.repository.elastic.transport import Connection
 from freezer_api.repository.protocol import Repository
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.dialects import SQLITE
-from freezer_api.repository.sql.servers import Driver, Pooling, ServerAdmin, ServerRepository
+from freezer_api.repository.sql.servers import Driver, ServerAdmin, ServerOptions, ServerRepository
 from freezer_api.repository.sql.sqlite import FileAdmin, SQLiteRepository
 
 LOG = logging.getLogger(__name__)
@@ -101,15 +101,16 @@ class SQLServerStore:
 
     def prepare(self) -> None:
         """Check the options. Log a warning if the server does not answer."""
-        with closing(ServerRepository(self._driver(), Pooling(size=1))) as repository:
+        with closing(ServerRepository(self._driver(), ServerOptions(max_pool_size=1))) as repository:
             _warn_if_unavailable(repository.check)
 
     def open(self, threads: int) -> Repository:
-        kept = threads if self.options.kept is None else self.options.kept
-        return ServerRepository(self._driver(), replace(self.options.pooling, size=kept), self.max_values)
+        size = self.options.max_pool_size
+        options = replace(self.options, max_pool_size=threads if size is None else size)
+        return ServerRepository(self._driver(), options, self.max_values)
 
     def admin(self) -> StoreAdmin:
-        return ServerAdmin(self._driver(bounded=False), self.options.waiting, str(self), self.max_values)
+        return ServerAdmin(self._driver(bounded=False), self.options, str(self), self.max_values)
 
     def __str__(self) -> str:
         return urls.shown(self.options.url)

@@ -27,7 +27,6 @@ from freezer_api.policy import policy_files
 from freezer_api.policy.enforcer import Enforcement
 from freezer_api.repository.admin import StoreAdmin
 from freezer_api.repository.protocol import Repository
-from freezer_api.repository.sql.servers import ConnectRetries
 
 PROGRAM = "freezer-status"
 
@@ -164,7 +163,7 @@ class Checks(upgradecheck.UpgradeCommands):
         store = stores.find_store(self.conf)
         if isinstance(store, stores.SQLServerStore):
             # Do not wait for a server that is down.
-            store = replace(store, options=replace(store.options, waiting=ConnectRetries(limit=0)))
+            store = replace(store, options=replace(store.options, max_retries=0))
         self._admin = store.admin()
         self._is_embedded = isinstance(store, stores.SQLiteStore) and store.embedded
         if self._is_embedded:

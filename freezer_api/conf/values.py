@@ -16,7 +16,7 @@ from freezer_api.documents.limits import Limits
 from freezer_api.errors import ConfigurationError
 from freezer_api.repository.elastic.access import Access, authorization
 from freezer_api.repository.sql import urls
-from freezer_api.repository.sql.servers import ConnectRetries, Pooling
+from freezer_api.repository.sql.servers import ServerOptions
 
 LOG = logging.getLogger(__name__)
 
@@ -32,19 +32,16 @@ class Elasticsearch(Access):
     number_of_replicas: int
 
 
-@dataclass(frozen=True)
-class Database:
+@dataclass(frozen=True, kw_only=True)
+class Database(ServerOptions):
     """The options in ``[database]``. ``source``: the option and the file that set the URL.
 
-    ``kept``: number of connections that stay open, None for one for each thread.
+    ``max_pool_size``: number of connections that stay open, None for one for each thread.
     """
 
     source: str
     url: URL
     session: dict[str, Any]
-    pooling: Pooling
-    kept: int | None
-    waiting: ConnectRetries
 
 
 def read_limits(conf: cfg.ConfigOpts) -> Limits:
@@ -145,16 +142,9 @@ def read_database(conf: cfg.ConfigOpts) -> Database:
         raise reading.option_error(conf, "database", "connection", str(error)) from None
     if not urls.is_sql_mode(options.mysql_sql_mode or ""):
         raise reading.option_error(conf, "database", "mysql_sql_mode", "no words with commas between them")
-    pooling = Pooling(
-        max_overflow=-1 if options.max_overflow is None else options.max_overflow,
-        recycle=options.connection_recycle_time,
-        retries=options.db_max_retries,
-    )
     return Database(
-        reading.locate(conf, "database", "connection"),
-        url,
-        {"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
-        pooling,
-        options.max_pool_size,
-        ConnectRetries(options.max_retries, options.retry_interval),
+        source=reading.locate(conf, "database", "connection"),
+        url=url,
+        session={"sql_mode": options.mysql_sql_mode or "", "sync_wait": options.mysql_wsrep_sync_wait},
+        **{field.name: options[field.name] for field in fields(ServerOptions)},
     )

@@ -13,7 +13,7 @@ from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.admin import SQLAdmin, alembic_config
 from freezer_api.repository.sql.repository import SQLRepository
 from freezer_api.repository.sql.schema import TABLES
-from freezer_api.repository.sql.servers import ConnectRetries, Driver, Pooling, ServerAdmin, ServerRepository
+from freezer_api.repository.sql.servers import Driver, ServerAdmin, ServerOptions, ServerRepository
 from freezer_api.repository.sql.sqlite import FileAdmin
 from tests.support.sql.server import PASSWORD
 from tests.support.sql.shared import SHARED
@@ -33,7 +33,8 @@ def admin(address: str, *, retries: int = 0, interval: float = 10) -> SQLAdmin:
     if "://" not in address:
         return FileAdmin(Path(address))
     made = driver(address, bounded=False)
-    return ServerAdmin(made, ConnectRetries(retries, interval), urls.shown(urls.parsed(address)))
+    options = ServerOptions(max_retries=retries, retry_interval=interval)
+    return ServerAdmin(made, options, urls.shown(urls.parsed(address)))
 
 
 def sync(address: str) -> None:
@@ -76,7 +77,7 @@ def make(name: str) -> str:
 
 
 def open_repository(address: str) -> SQLRepository:
-    return ServerRepository(driver(address), Pooling())
+    return ServerRepository(driver(address), ServerOptions())
 
 
 def set_clock(_repository: SQLRepository, _clock: Callable[[], int]) -> None:

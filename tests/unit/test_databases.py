@@ -3,6 +3,7 @@
 
 import ssl
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from freezer_api.errors import ConfigurationError
 from freezer_api.repository.sql import urls
 from freezer_api.repository.sql.mysql import MySQL
 from freezer_api.repository.sql.postgresql import PostgreSQL
-from freezer_api.repository.sql.servers import ConnectRetries, Pooling
+from freezer_api.repository.sql.servers import ServerOptions
 
 URL = "mysql+pymysql://freezer:p%40ss@127.0.0.1:1/freezer"
 CLIENT = Path(__file__).with_name("client.pem")
@@ -37,11 +38,15 @@ def store(tmp_path):
     return _store
 
 
+def options_of(found):
+    """Return the options of the store that concern its connections."""
+    return ServerOptions(**{field.name: getattr(found.options, field.name) for field in fields(ServerOptions)})
+
+
 def test_url_without_other_options_gets_the_defaults(store):
     found = store()
     assert isinstance(found, stores.SQLServerStore)
-    assert (found.options.pooling, found.options.kept) == (Pooling(max_overflow=50), None)
-    assert found.options.waiting == ConnectRetries(limit=10, interval=10)
+    assert options_of(found) == ServerOptions(max_pool_size=None, max_overflow=50)
     assert found.options.session == {"sql_mode": "TRADITIONAL", "sync_wait": None}
     assert str(found) == "mysql://127.0.0.1:1/freezer"
 
@@ -59,9 +64,7 @@ def test_options_of_deployers_take_effect(store):
         "use_db_reconnect = true",
         "connection_parameters = charset=utf8",
     )
-    assert found.options.pooling == Pooling(max_overflow=60, recycle=3601, retries=7)
-    assert found.options.kept == 120
-    assert found.options.waiting == ConnectRetries(limit=-1, interval=3)
+    assert options_of(found) == ServerOptions(120, 60, 3601, 7, -1, 3)
     assert found.options.session == {"sql_mode": "", "sync_wait": 1}
     assert found.options.url.query == {"charset": "utf8"}
     repository = found.open(threads=4)
@@ -70,7 +73,7 @@ def test_options_of_deployers_take_effect(store):
 
 
 def test_new_name_of_an_option_overrides_the_old_one(store):
-    assert store("idle_timeout = 3601", "connection_recycle_time = 60").options.pooling.recycle == 60
+    assert store("idle_timeout = 3601", "connection_recycle_time = 60").options.connection_recycle_time == 60
 
 
 def test_pool_has_a_connection_for_each_thread_by_default(store):

@@ -128,18 +128,20 @@ def create_engine(driver: Driver, connect: Callable[[], Any], **pool: Any) -> En
 
 
 @dataclass(frozen=True)
-class Pooling:
-    """The pool of connections. ``size`` 0 and ``max_overflow`` -1 are no limit.
+class ServerOptions:
+    """Options of oslo.db. ``max_pool_size`` 0 and ``max_overflow`` -1 are no limit.
 
-    ``timeout``: seconds to wait for a free connection. ``recycle``: seconds after which a connection is replaced,
-    -1 for never. ``retries``: of a call after a deadlock.
+    ``connection_recycle_time``: seconds after which a connection is replaced, -1 for never. ``db_max_retries``: of
+    a call after a deadlock. ``max_retries``: of a command if the server is down, -1 for no limit, with
+    ``retry_interval`` seconds before each.
     """
 
-    size: int = 8
+    max_pool_size: int | None = 8
     max_overflow: int = -1
-    timeout: float = _MAX_POOL_TIMEOUT
-    recycle: int = 3600
-    retries: int = 20
+    connection_recycle_time: int = 3600
+    db_max_retries: int = 20
+    max_retries: int = 10
+    retry_interval: float = 10
 
 
 class ServerRepository(SQLRepository):
@@ -148,25 +150,25 @@ class ServerRepository(SQLRepository):
     takes_lists = False
     creates_many = False
 
-    def __init__(self, driver: Driver, pooling: Pooling, max_values: int = MAX_VALUES) -> None:
+    def __init__(self, driver: Driver, options: ServerOptions, max_values: int = MAX_VALUES) -> None:
         super().__init__(max_values)
         self._driver = driver
-        self._recycle = pooling.recycle
-        self._retries = pooling.retries
+        self._recycle = options.connection_recycle_time
+        self._retries = options.db_max_retries
         self._local = threading.local()
         self._outages = Outages()
         self.engine = create_engine(
             driver,
             lambda: driver.connect(self._time_left()),
-            max_pool_size=pooling.size,
-            max_overflow=pooling.max_overflow,
-            pool_timeout=min(pooling.timeout, _MAX_POOL_TIMEOUT),
-            connection_recycle_time=pooling.recycle,
+            max_pool_size=options.max_pool_size,
+            max_overflow=options.max_overflow,
+            pool_timeout=_MAX_POOL_TIMEOUT,
+            connection_recycle_time=options.connection_recycle_time,
         )
         event.listen(self.engine, "before_cursor_execute", self._extend, retval=True)
         event.listen(self.engine, "checkin", self._limit_ping)
         # One connection stays in the pool for threads that keep none, such as the health check's.
-        maximum = pooling.size - 1 if pooling.size else None
+        maximum = options.max_pool_size - 1 if options.max_pool_size else None
         self._connections = ThreadConnections(self.engine, self._is_usable, maximum)
         self._retrying = wrap_db_retry(
             retry_on_deadlock=True,
@@ -349,14 +351,6 @@ def is_readable(descriptor: int) -> bool:
     return bool(poll.poll(0))
 
 
-@dataclass(frozen=True)
-class ConnectRetries:
-    """Retries of connecting to a server that is down: their number (-1: no limit), and the seconds before each."""
-
-    limit: int = 10
-    interval: float = 10
-
-
 def unbounded_engine(driver: Driver) -> Engine:
     """Return an engine without time limits for statements."""
 
@@ -374,12 +368,12 @@ class ServerAdmin(SQLAdmin):
     Connecting is retried while the server is down.
     """
 
-    def __init__(self, driver: Driver, retries: ConnectRetries, name: str, max_values: int = MAX_VALUES) -> None:
+    def __init__(self, driver: Driver, options: ServerOptions, name: str, max_values: int = MAX_VALUES) -> None:
         # No transaction on MySQL, because it cannot roll back DDL.
         level = "AUTOCOMMIT" if driver.dialect == MYSQL else "READ COMMITTED"
         super().__init__(unbounded_engine(driver).execution_options(isolation_level=level), max_values)
         self._name = name
-        self._retries = retries
+        self._options = options
 
     def _exists(self) -> bool:
         with self._command_errors():
@@ -388,7 +382,7 @@ class ServerAdmin(SQLAdmin):
 
     def _prepare(self) -> None:
         """Wait until the server accepts a connection."""
-        retries = self._retries.limit
+        retries = self._options.max_retries
         while True:
             try:
                 self.engine.connect().close()
@@ -398,7 +392,7 @@ class ServerAdmin(SQLAdmin):
                     raise
                 text = str(error)
             retries -= 1
-            interval = self._retries.interval
+            interval = self._options.retry_interval
             LOG.warning("%s cannot be reached, trying again in %s s: %s", self._name, interval, text)
             time.sleep(interval)
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, make_url
 
 from freezer_api.repository.sql.repository import SQLRepository
-from freezer_api.repository.sql.servers import Pooling, ServerRepository
+from freezer_api.repository.sql.servers import ServerOptions, ServerRepository
 from tests.contract import databases
 from tests.contract.asking import JOBS
 from tests.support.needs import SQL, on
@@ -36,11 +36,11 @@ def admin(server: SQLServer, address: str) -> Callable[..., list[Any]]:
 
 @pytest.fixture
 def opened(address: str) -> Iterator[Callable[..., SQLRepository]]:
-    """A function that opens the store with these options of the pool."""
+    """A function that opens the store with these options."""
     repositories: list[SQLRepository] = []
 
-    def _open(**pooling: Any) -> SQLRepository:
-        repositories.append(ServerRepository(databases.driver(address), Pooling(**pooling)))
+    def _open(**options: Any) -> SQLRepository:
+        repositories.append(ServerRepository(databases.driver(address), ServerOptions(**options)))
         return repositories[-1]
 
     yield _open

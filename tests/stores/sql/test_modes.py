@@ -8,7 +8,7 @@ import pytest
 from freezer_api.errors import StoreFailed
 from freezer_api.repository import query as q
 from freezer_api.repository.sql.repository import SQLRepository
-from freezer_api.repository.sql.servers import Pooling, ServerRepository
+from freezer_api.repository.sql.servers import ServerOptions, ServerRepository
 from tests.contract import databases
 from tests.contract.asking import JOBS, found, is_, job
 from tests.support.sql.server import SQLServer
@@ -29,7 +29,7 @@ def repository(request: pytest.FixtureRequest, server: SQLServer, address: str) 
     """A store with this SQL mode. The server's default mode is not strict and parses statements differently."""
     ((before,),) = server.run("SELECT @@GLOBAL.sql_mode")
     server.run("SET GLOBAL sql_mode = 'ORACLE,NO_BACKSLASH_ESCAPES,HIGH_NOT_PRECEDENCE'")
-    repository = ServerRepository(databases.driver(address, sql_mode=request.param), Pooling())
+    repository = ServerRepository(databases.driver(address, sql_mode=request.param), ServerOptions())
     yield repository
     repository.close()
     server.run(f"SET GLOBAL sql_mode = '{before}'")

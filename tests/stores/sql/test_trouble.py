@@ -82,7 +82,7 @@ class TestLostConnection:
         assert not caplog.records
 
     def test_closed_connection_in_the_pool_is_replaced_silently(self, opened, server, caplog):
-        repository = opened(size=1)
+        repository = opened(max_pool_size=1)
         for _ in range(2):
             repository.check()
             server.kill_connections()
@@ -126,12 +126,12 @@ class TestThread:
         assert _connection_id(repository, on_mariadb) == _connection_id(repository, on_mariadb)
 
     def test_thread_replaces_a_connection_above_its_maximum_age(self, opened, on_mariadb):
-        repository = opened(recycle=0)
+        repository = opened(connection_recycle_time=0)
         assert len({_connection_id(repository, on_mariadb) for _ in range(3)}) > 1
 
     def test_thread_beyond_the_pool_waits_for_a_connection(self, opened, monkeypatch, caplog):
         monkeypatch.setattr(servers, "_MAX_POOL_TIMEOUT", 20)
-        repository = opened(size=2, max_overflow=0, timeout=20)
+        repository = opened(max_pool_size=2, max_overflow=0)
         with ThreadPoolExecutor(4) as threads:
             barrier = threading.Barrier(4)
             for reading in [threads.submit(_read_together, repository, barrier) for _ in range(4)]:
@@ -172,7 +172,7 @@ class TestLocks:
         assert not caplog.records
 
     def test_write_fails_while_another_transaction_has_the_lock(self, opened, server, address, on_mariadb):
-        repository = opened(retries=0)
+        repository = opened(db_max_retries=0)
         keep(repository, "one")
         calls = every_call(repository)
         other = server.connect(make_url(address).database)
@@ -192,7 +192,7 @@ class TestLocks:
     @pytest.mark.parametrize("retries", [0, 3, -1])
     def test_lock_conflict_is_retried_as_configured(self, opened, server, address, on_mariadb, caplog, retries):
         """The option is ``db_max_retries``; -1 means until the deadline."""
-        repository = opened(retries=retries)
+        repository = opened(db_max_retries=retries)
         keep(repository, "one")
         setting = "innodb_lock_wait_timeout = 0" if on_mariadb else "lock_timeout = 1"
         repository._call(lambda connection: connection.exec_driver_sql(f"SET SESSION {setting}"))
@@ -211,14 +211,14 @@ class TestLocks:
         assert [record.exc_info for record in caplog.records] == [None]
 
     def test_connection_check_after_a_long_search_has_its_own_timeout(self, opened, on_mariadb):
-        repository = opened(size=1)
+        repository = opened(max_pool_size=1)
         used = []
         repository._call(lambda connection: used.append(connection.connection.dbapi_connection), max_seconds=60)
         (connection,) = used
         assert (connection._read_timeout if on_mariadb else connection.timeout) < 1
 
     def test_full_pool_is_unavailable(self, opened, caplog):
-        repository = opened(size=1, max_overflow=0, timeout=0.05)
+        repository = opened(max_pool_size=1, max_overflow=0)
 
         def _read_meanwhile(_connection):
             with pytest.raises(Unavailable):
@@ -442,9 +442,7 @@ class TestServer:
         )
         grant = "freezer@'127.0.0.1'" if on_mariadb else "freezer"
         server.run(view, f"GRANT SELECT ON freezer_schema_version TO {grant}", database="untellable")
-        options = Database(
-            "[database] connection", urls.parsed(url), {}, servers.Pooling(), None, servers.ConnectRetries()
-        )
+        options = Database(source="[database] connection", url=urls.parsed(url), session={})
         stores.SQLServerStore(options).prepare()
         away = "The store is not available (the health check), after "
         assert caplog.messages[0].startswith(away if on_mariadb else "The SQL store failed: ")
