@@ -63,7 +63,9 @@ class Copy:
             self._remove_deleted()
             self._swap()
         except BaseException:
-            self._unblock()
+            # Another process that has taken over, and has removed the copy, needs its own block.
+            if self._connection.call("GET", f"/{self._target}/_mapping").status == 200:
+                unblock(self._connection, self._source)
             raise
 
     def _change(self, method: str, target: str, body: dict[str, Any] | None = None) -> Any:
@@ -157,11 +159,6 @@ class Copy:
         ):
             raise self._taken_over()
         self._change("PUT", f"/{self._target}/_mapping", {"_meta": meta(self._layout)})
-
-    def _unblock(self) -> None:
-        """Unblock the source, unless another process has taken over and has blocked it."""
-        if self._connection.call("GET", f"/{self._target}/_mapping").status == 200:
-            unblock(self._connection, self._source)
 
 
 def unblock(connection: Connection, index: str) -> None:

@@ -24,7 +24,7 @@ from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.indices import check_current
 from freezer_api.repository.elastic.layout import LAYOUTS, alias_of, write_alias_of
 from freezer_api.repository.elastic.search import body_of, position_of
-from freezer_api.repository.elastic.transport import CLOSED, Answer, Connection
+from freezer_api.repository.elastic.transport import BLOCKED, CLOSED, Answer, Connection
 from freezer_api.repository.protocol import Original, Page, Stored
 from freezer_api.repository.texts import is_text
 
@@ -341,7 +341,7 @@ def _refused(status: int, error: str) -> FreezerError:
 
 def _is_temporary(outcome: bulk.Outcome) -> bool:
     """Return whether a retry may help, because the store is busy or the index is being copied."""
-    return outcome.status in (429, 503) or outcome.error == "cluster_block_exception"
+    return outcome.status in (429, 503) or outcome.error == BLOCKED
 
 
 def _conflict(kind: Kind, key: str) -> Conflict:

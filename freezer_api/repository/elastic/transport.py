@@ -27,6 +27,9 @@ _BUSY = _GATEWAY | {429}
 _TIMED_OUT = frozenset(("search_timeout_exception", "time_exceeded_exception"))
 _REFUSED = frozenset((401, 403))
 _TOO_LARGE = 413
+BLOCKED = "cluster_block_exception"
+"""The error of writes to an index that is being copied, or to a full disk."""
+
 CLOSED = "index_closed_exception"
 """The error of every request to an index that an operator has closed."""
 
@@ -60,11 +63,6 @@ class Answer(NamedTuple):
         """The store's description of the error, in one line. It may quote the document of the request."""
         error = self.body.get("error")
         return " ".join(str(error.get("reason")).split()) if isinstance(error, dict) else ""
-
-    @property
-    def is_blocked(self) -> bool:
-        """Whether the index refuses writes, because it is being copied or the disk is full."""
-        return self.error == "cluster_block_exception"
 
     @property
     def timed_out(self) -> bool:
@@ -239,7 +237,7 @@ class Connection:
 
 def _failure_in(method: str, target: str, answer: Answer) -> Failure | None:
     """Return why the response cannot be used, if a retry may help; otherwise None."""
-    if answer.status in _BUSY or answer.is_blocked:
+    if answer.status in _BUSY or answer.error == BLOCKED:
         return Failure(f"status {answer.status} {answer.error}".rstrip(), answered=True)
     if target == _ROOT or answer.status in _REFUSED or answer.status == _TOO_LARGE:
         return None
