@@ -26,13 +26,9 @@ class Noting(Connection):
         self.noted: list[tuple[str, str, Any]] = []
 
     def answer(self, method: str, target: str, body: Body = None) -> Answer:
-        if not isinstance(body, bytes):
-            self.noted.append((method, target, body))
+        lines = body.splitlines() if isinstance(body, bytes) else None
+        self.noted.append((method, target, body if lines is None else [orjson.loads(line) for line in lines]))
         return super().answer(method, target, body)
-
-    def bulk(self, target: str, lines: bytes) -> Answer:
-        self.noted.append(("POST", target, [orjson.loads(line) for line in lines.splitlines()]))
-        return super().bulk(target, lines)
 
 
 @dataclass(frozen=True)
