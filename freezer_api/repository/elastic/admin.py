@@ -151,9 +151,7 @@ class ElasticAdmin:
             return
         if self._clear(layout, found):
             LOG.info("Copying %s into %s", found.index, found.next)
-            copy = copying.Copy(
-                self._connection, self._prefix, layout, found.index, found.next, self._max_values
-            )
+            copy = copying.Copy(self._connection, self._prefix, layout, found.index, found.next, self._max_values)
             with task(f"Copying {found.index}", self._count(found.index)) as advance:
                 copy.run(advance)
         else:
