@@ -464,8 +464,7 @@ def test_no_secret_is_logged(
     proxy: Proxy, search_servers: SearchServers, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    access = Access((proxy.url,))
-    connection = Connection(lambda: open_pool(access, 1), authorization="Basic canary", deadline=30.0, retries=1)
+    connection = Connection(Access((proxy.url,), "Basic canary", deadline=30.0, retries=1), 1)
     repository = ElasticRepository(connection, prefix)
     repository.create(JOBS, "one", job("one", password="canary"))
     proxy.always("drop")
