@@ -75,14 +75,14 @@ def poll_search(client_id: str) -> dict[str, object]:
 
 
 def search(base: str, name: str, value: str, fleet: Fleet) -> Iterator[Request]:
-    """Search backups by a value with the number of each host in turn."""
+    """Search backups by a value that contains the number of one host after the other."""
     values = [value.format(host) for host in random.Random(1).sample(range(fleet.hosts), min(100, fleet.hosts))]
     query = f"limit={PAGE}"
     return cycle([Request("GET", f"{base}/backups", query, {"match": [{name: value}]}) for value in values])
 
 
 def create_job(base: str, number: int, client_id: str, actions: int = 3) -> Request:
-    """Return a request for a job with so many new actions."""
+    """Return a request that creates a job with this number of new actions."""
     items = [
         {
             "freezer_action": {

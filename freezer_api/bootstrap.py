@@ -29,7 +29,7 @@ class UsageError(Exception):
 
 def configure(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> None:
     """Read the configuration of the service: the command line ``arguments`` and the files."""
-    # Arguments first, because other options of the same name are ignored then.
+    # Register the arguments first, because later options of the same name are ignored.
     conf.register_cli_opts([*opts.BIND, *opts.SERVER, *opts.STANDALONE])
     opts.register(conf)
     about = "The REST service of OpenStack Freezer, in the foreground until a signal."
@@ -95,7 +95,7 @@ def _describe_log_error(file: str | None, error: Exception) -> str:
 
 
 def set_log_defaults(conf: cfg.ConfigOpts, *quiet: str) -> None:
-    """Set this service's defaults of oslo.log's options; ``quiet`` are further levels for loggers."""
+    """Set this service's defaults of oslo.log's options. ``quiet``: additional levels for loggers."""
     log.set_defaults(default_log_levels=[*log.get_default_log_levels(), *opts.QUIET, *quiet])
     conf.set_default("use_stderr", not (conf.log_dir or conf.log_file or conf.use_journal or conf.use_syslog))
 

@@ -39,9 +39,9 @@ def initialize_app(conf: cfg.ConfigOpts | None = None, name: str = "main") -> WS
             bootstrap.set_up(cfg.CONF)
             return initialize_app(cfg.CONF, name)
         except CommandError as error:
-            # Some servers load the application again at each request.
+            # Reset the configuration, because some servers load the application again at each request.
             cfg.CONF.reset()
-            # Printed whatever the log's destination is.
+            # Print the error in any case, whatever the destination of the log is.
             sys.stderr.write(f"{bootstrap.PROGRAM}: {error}\n")
             sys.stderr.flush()
             raise error.with_traceback(None) from None

@@ -88,7 +88,7 @@ def _created(name: str) -> Iterator[IO[bytes]]:
         _sync_directory(path.parent)
     except OSError as error:
         if name == STDIO:
-            # Otherwise the process would try to write the buffered output again when it ends.
+            # Set stdout to None, because otherwise the process would try to write its buffer again at its end.
             sys.stdout = None
         raise CommandError(f"cannot write {_shown(name, 'stdout')}: {error.strerror}") from None
 

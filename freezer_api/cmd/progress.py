@@ -16,7 +16,7 @@ LINE_INTERVAL = 10.0
 class Progress:
     """Report tasks, one after the other. ``clock`` returns seconds.
 
-    Without a task, or between two lines, nothing is shown.
+    Nothing is shown while there is no task.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -42,10 +42,10 @@ class Progress:
 
 
 def _bar(label: str, total: int | None) -> Any:
-    # Rarely needed: most runs have no terminal.
+    # Import the library here, because most runs have no terminal.
     from tqdm import tqdm
 
-    # Otherwise the library would start a thread, which only serves bars that do not advance by themselves.
+    # Keep the library from starting its monitor thread, which this bar does not need.
     tqdm.monitor_interval = 0
     return tqdm(desc=label, total=total, unit=" documents", leave=False, dynamic_ncols=True)
 

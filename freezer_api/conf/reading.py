@@ -102,8 +102,8 @@ def option_error(conf: cfg.ConfigOpts, group: str, name: str, reason: str) -> Co
 def locate(conf: cfg.ConfigOpts, group: str, name: str) -> str:
     """Return ``[group] name in FILE``: the last file that sets the option, with the group and name used there.
 
-    They may be old ones. If no file sets the option, return ``[group] name``. ``ConfigOpts.get_location`` knows
-    only the last file that has the group.
+    The group and name may be old ones. If no file sets the option, return ``[group] name``.
+    ``ConfigOpts.get_location`` only returns the last file that has the group.
     """
     for path in reversed(list(files_read(conf))):
         found = sections(path)

@@ -15,7 +15,7 @@ _INSTALLED = Path("etc/freezer")
 
 def config_files() -> list[str]:
     """Return the configuration files that are read if none is named: for each name the first that exists."""
-    # An option in the second file wins over the same option in the first.
+    # An option in the second file overrides the same option in the first.
     files: list[str] = cfg.find_config_files("freezer", "freezer-api")
     return files
 

@@ -90,7 +90,7 @@ class Index(Enum):
     ASIDE = "aside"
     """Found only by the name of the field and not by words of the document: not every caller may see the field."""
     OFF = "off"
-    """Not searchable."""
+    """The field is not searchable."""
     MEMBERS = "members"
     """An object keyed by ids. The service searches for the ids; callers find its values only by words."""
 

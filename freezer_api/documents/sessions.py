@@ -103,7 +103,7 @@ _DROPPED = (*SESSIONS.server_names, "_version")
 
 
 class Start(NamedTuple):
-    """The request of a member to start; ``current_tag`` is the tag of the last run that it knows."""
+    """The request of a member to start; ``current_tag``: the tag of the last run that the member knows."""
 
     job_id: str
     current_tag: int

@@ -22,7 +22,7 @@ _ADDRESS = re.compile(r"[\w.:\[\]\"%-]{1,64}", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 
 WAITED = "freezer_api.waited"
-"""The key of the seconds that the request waited for a thread of ``freezer-api``."""
+"""The key in the WSGI environment of the seconds that the request waited for a thread of ``freezer-api``."""
 
 
 def log_requests(app: WSGIApplication, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

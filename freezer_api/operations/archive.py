@@ -32,10 +32,10 @@ _PAGE_BYTES = 4 * 1024 * 1024
 
 _BATCH_SIZE = 500
 _BATCH_BYTES = 4 * 1024 * 1024
-"""Bytes of the lines of one batch."""
+"""Maximum bytes of the lines in one batch."""
 
 _FOOTER = b'{"documents":'
-"""The beginning of a footer, and of no other line."""
+"""The beginning of a footer. No other line begins with it."""
 
 _WRONG_COUNTS = "the footer has other numbers of documents than the export"
 
@@ -149,7 +149,7 @@ class Reader:
             raise self._damaged("there are lines after the footer")
         if footer.get("sha256") != self._hash.hexdigest():
             raise CommandError(f"{self._name} was changed or damaged: its digest is not that of the footer")
-        # Without the header and the footer.
+        # The lines without the header and the footer.
         if sum(counts.values()) != self._number - 2:
             raise self._damaged(_WRONG_COUNTS)
         self.counts = counts
@@ -249,7 +249,7 @@ class Restore:
         if stored is None and self._is_trial:
             count.new += 1
         elif stored is None or same(stored.document, original.document):
-            # Or it was deleted meanwhile.
+            # The store has the same document, or it was deleted in the meantime.
             count.existing += 1
         else:
             count.different += 1

@@ -164,7 +164,7 @@ class Clients(DocumentOperations):
 
 
 def _is_another(kept: Stored, stored: Stored) -> bool:
-    """Return whether the user's client is not the one that this registration created."""
+    """Return whether the user's client was created by another registration than this one."""
     is_of_user = kept.document.get("user_id") == stored.document["user_id"]
     return bool(is_of_user and kept.document["client"].get("uuid") != stored.document["client"]["uuid"])
 

@@ -18,7 +18,7 @@ BATCH_SIZE = 50
 def bounded_page(repository: Repository, kind: Kind, query: Query, max_bytes: int) -> Page:
     """Return the page of the query, which ends early if its documents would exceed ``max_bytes``.
 
-    It is read in parts, so that few documents beyond the page are in memory.
+    The page is read in parts, so that few documents beyond it are in memory.
     """
     part = repository.search(kind, replace(query, limit=min(query.limit, BATCH_SIZE)))
     items: list[Stored] = []

@@ -35,7 +35,7 @@ class Is:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """None of these names has a value, or one of them has null."""
+    """No value exists at any of these names, or the value at one of them is null."""
 
     names: tuple[str, ...]
 

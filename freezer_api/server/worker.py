@@ -292,7 +292,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self.log.error("Error handling request", exc_info=exc)
             text = "An unexpected error occurred on the server."
         else:
-            # Logged by the main thread, because oslo.log appends the exception that is being handled to the line.
+            # Let the main thread log it, because oslo.log appends an exception that is being handled to the line.
             client_ip = addr[0] if addr else "-"
             self.method_queue.defer(self.log.warning, "Invalid request from %s: %s", client_ip, type(exc).__name__)
             text = "The request could not be parsed as HTTP."

@@ -100,7 +100,7 @@ def service(conf: cfg.ConfigOpts, repository: Repository) -> WSGIApplication:
 
 @pytest.fixture(params=[V1, V2], ids=str)
 def version(request: pytest.FixtureRequest) -> Version:
-    """The version of the API, v1 and v2 in turn. Tests of one version override it."""
+    """The version of the API. Each test runs with v1 and with v2, unless it is marked for one version."""
     version: Version = request.param
     return version
 

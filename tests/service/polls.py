@@ -21,7 +21,7 @@ SEARCH = {"match_not": [{"status": "completed"}], "match": [{"client_id": "node1
 
 @dataclass
 class Life:
-    """When polls have to return a job: from the response to its creation to the request that ends it."""
+    """The time in which polls must return a job: from the response to its creation to the request that ends it."""
 
     since: float
     until: float = float("inf")

@@ -170,7 +170,7 @@ def test_invalid_database_url_is_refused_without_its_password(refuse, url, reaso
     assert "land" not in line
 
 
-# The options of Elasticsearch.
+# Tests of the options of Elasticsearch.
 
 
 @pytest.mark.parametrize("group", ["elasticsearch", "storage"])
@@ -308,7 +308,7 @@ def test_unusable_files_for_tls_are_refused_at_start(store, tmp_path, lines, rea
         found.prepare()
 
 
-# The embedded store.
+# Tests of the embedded store.
 
 
 @pytest.mark.parametrize("is_embedded", [False, True])

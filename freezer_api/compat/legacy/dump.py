@@ -27,8 +27,8 @@ _MAX_VERSION = 2**30
 def open_dump(name: str) -> Iterator[Source]:
     """Return the hits in the file ``name``, or in stdin. Raises ``CommandError`` if it cannot be read.
 
-    They are sorted by kind into temporary files, so that memory does not depend on their number. A line is held in
-    memory, and so is a response that is printed on several lines.
+    The hits are sorted by kind into temporary files, so that memory does not depend on their number. A line is
+    held in memory, and so is a response that is printed on several lines.
     """
     shown = "the dump" if name == STDIN else name
     with ExitStack() as files:

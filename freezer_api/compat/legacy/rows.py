@@ -24,7 +24,9 @@ _OWNERS = ("project_id", "user_id")
 _RETRIES = ("max_retries", "max_retries_interval")
 _SAME = ("action", "mode", "backup_name", "container", "path_to_backup", "timeout", "priority", "log_file")
 _DEFINITION = {"src_file": "path_to_backup", **dict(zip(_SAME, _SAME, strict=True)), "actionmode": "mode"}
-"""Columns of an action, and the properties of its definition that they override; the last column wins."""
+"""Columns of an action, and the properties of its definition that they override. The last column for a property
+applies.
+"""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

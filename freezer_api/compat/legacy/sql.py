@@ -100,7 +100,7 @@ def _database_at(connection: str) -> tuple[str, Engine, tuple[str, ...]]:
         driver = urls.driver(url, bounded=False)
     except CommandError as error:
         raise CommandError(f"{OPTION}: {error}") from None
-    # The driver must not begin a transaction, because ours is read-only.
+    # The driver must not begin a transaction, because the statements below begin a read-only one.
     engine = unbounded_engine(driver).execution_options(isolation_level="AUTOCOMMIT")
     begin = (
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",

@@ -72,7 +72,7 @@ class Transfer:
         return count
 
     def _originals(self, kind: Kind, count: Count, report: Callable[[str], None]) -> Iterator[Original]:
-        """Yield the repaired documents. One without a time of creation follows the one before it."""
+        """Yield the repaired documents. One without a time of creation gets that of the document before it."""
         created = 0
         for item in self.source.read(kind):
             try:

@@ -30,7 +30,7 @@ class ThreadConnections:
         self._all: weakref.WeakSet[Connection] = weakref.WeakSet()
 
     def take(self) -> Connection:
-        """Return the connection of this thread. Return it with :meth:`give_back`."""
+        """Return the connection of this thread, for use until :meth:`give_back`."""
         kept: Connection | None = getattr(self._local, "connection", None)
         if kept is not None and not kept.invalidated and self._is_usable(kept):
             return kept

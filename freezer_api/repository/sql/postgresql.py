@@ -62,7 +62,7 @@ _ADDRESS = ("host", "hostaddr", "port")
 class _Connection(connection):
     """A connection of psycopg2 with a time limit.
 
-    It applies to everything from connecting to the next ``set_timeout`` together, and then to each statement.
+    The limit applies to everything up to the next ``set_timeout`` together, and then to each statement.
     """
 
     def __init__(self, *arguments: Any, timeout: float, **options: Any) -> None:
@@ -140,7 +140,7 @@ class PostgreSQL(Driver):
         return None if connection.closed else connection.fileno()
 
     def with_time_limit(self, statement: str, seconds: float) -> str:
-        # Both are one transaction, as they are sent together, so the limit ends with the statement.
+        # The two statements are sent together and so are one transaction, at whose end the limit ends, too.
         return f"SET LOCAL statement_timeout = {max(1, int(seconds * 1000))}; {statement}"
 
     def classify(self, error: BaseException) -> errors.DBError:

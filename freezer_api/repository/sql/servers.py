@@ -94,7 +94,7 @@ class Driver(ABC):
     def classify(self, error: BaseException) -> errors.DBError | None:
         """Return the error of the package as one of ``server_errors``.
 
-        None leaves it unchanged: SQLAlchemy's inspection needs MySQL's error for a missing table.
+        Return None to leave it unchanged: SQLAlchemy's inspection needs MySQL's error for a missing table.
         """
 
 
@@ -205,7 +205,7 @@ class ServerRepository(SQLRepository):
     def _is_usable(self, kept: Connection) -> bool:
         """Check the connection without a round trip.
 
-        An idle server sends data only when it closes the connection, so a readable socket means that it is dead.
+        An idle server sends data only when it closes the connection, so a readable socket means that it is closed.
         """
         now = time.monotonic()
         if 0 <= self._recycle < now - kept.info.setdefault("since", now):

@@ -58,7 +58,7 @@ os_user_domain_name = Default
 """
         self._identity: dict[str, str] = {}
         if v1:
-            # This release reads all options from one section, and does not pass the identity to its agents.
+            # This release reads all options from one section, and does not pass the identity to agents.
             found = re.findall(r"^(os_\w+) = (.*)$", settings, re.MULTILINE)
             self._identity = {name.upper(): value for name, value in found}
             settings = settings.replace("[scheduler]\n", "").replace("[service_auth]\n", "")

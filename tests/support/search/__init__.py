@@ -3,7 +3,7 @@
 
 
 class Missing(Exception):
-    """This machine lacks a JDK, Maven, or access to the artefacts."""
+    """No suitable JDK, no Maven, or no access to the artefacts on this machine."""
 
 
 class Failed(Exception):
