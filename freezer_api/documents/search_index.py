@@ -144,9 +144,9 @@ def value_at(document: Document, path: str) -> Any:
 def search_index(kind: Kind, document: Document, max_values: int = MAX_VALUES) -> SearchIndex:
     """Return the search index of the document.
 
-    The index has the first ``max_values`` values that fit into ``MAX_TEXT`` and ``MAX_SIZE``, and the first words of
-    a long text. Defined fields come before free keys, lists of objects last. Members, and the root properties that
-    the service sets, are always included.
+    The index has the first ``max_values`` values that fit into ``MAX_TEXT`` and ``MAX_SIZE``, and the first words
+    of a long text. Defined fields come before free keys, lists of objects last. Members, and the root properties
+    that the service sets, are always included.
     """
     builder = _Builder(kind, max_values)
     builder.add_object(document, "", 0)
