@@ -82,11 +82,15 @@ def main() -> int:
                 bench = Bench(engine, _sizes(arguments), arguments.connections, directory)
                 for case in arguments.cases or CASES:
                     report_progress(f"case {case}")
+                    found: list[Row] = []
                     try:
-                        rows += CASES[case](bench)
-                    except Exception:  # noqa: BLE001 - the results of the other cases are reported
+                        found += CASES[case](bench)
+                    except Exception:  # noqa: BLE001 - the other results are reported
                         traceback.print_exc()
                         failed.append(case)
+                    rows += found
+                    if found:
+                        print(table(found), flush=True)
                 facts = machine(engine.versions)
     except KeyboardInterrupt:
         return 130
@@ -96,8 +100,7 @@ def main() -> int:
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     settings = {"engine": arguments.engine, **asdict(bench.sizes)}
     arguments.output.write_text(json.dumps(as_json(rows, facts, settings), indent=2) + "\n")
-    if rows:
-        print(table(rows, facts))
+    print(", ".join(f"{name} {value}" for name, value in facts.items()))
     if failed:
         print(f"bench: failed cases: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

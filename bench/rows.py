@@ -41,23 +41,18 @@ class Row:
         return self.measured >= self.goal if self.at_least else self.measured <= self.goal
 
 
-def table(rows: Sequence[Row], machine: Mapping[str, Any]) -> str:
-    """Return the rows as text, case by case."""
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows of one case as text."""
     width = max(len(_title(row)) for row in rows)
-    heads = f"{'':<{width}}" + "".join(f"{column:>11}" for column in _COLUMNS)
-    lines = [heads]
-    case = ""
+    lines = [f"{rows[0].case:-<{width}}" + "".join(f"{column:->11}" for column in _COLUMNS)]
     for row in rows:
-        if row.case != case:
-            case = row.case
-            lines.append(f"-- {case} ".ljust(len(heads), "-"))
         sign = ">=" if row.at_least else "<="
         goal = "" if row.goal is None else f"{sign} {_shown(row.goal)}"
         reached = {None: "", True: "yes", False: "NO"}[row.reached]
         cells = (_shown(row.measured), _shown(row.floor), goal, reached)
         note = f"  {row.note}" if row.note else ""
         lines.append(f"{_title(row):<{width}}" + "".join(f"{cell:>11}" for cell in cells) + note)
-    return "\n".join([*lines, "", ", ".join(f"{name} {value}" for name, value in machine.items())])
+    return "\n".join([*lines, ""])
 
 
 def as_json(rows: Sequence[Row], machine: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
