@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from freezer_api.repository.protocol import Original
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from tests.commands.command import configured, ended, start
 from tests.contract.asking import ACTIONS, BACKUPS, JOBS, job
 
@@ -23,7 +23,7 @@ COUNTS = "Exported actions: 0\nExported clients: 0\nExported jobs: 2\nExported s
 @pytest.fixture
 def filled(made, file):
     """The arguments that name a store with two jobs and a backup."""
-    with closing(open_sqlite(file)) as repository:
+    with closing(SQLiteRepository(file)) as repository:
         repository.restore(JOBS, ORIGINALS)
         repository.restore(BACKUPS, [BACKUP])
     return made
@@ -116,7 +116,7 @@ def test_import_can_be_repeated_and_keeps_different_documents(manage, filled, ot
     path, arguments = other
     export = str(tmp_path / "x.jsonl")
     assert manage(*filled, "export", "--kind", "jobs", export).code == 0
-    with closing(open_sqlite(path)) as repository:
+    with closing(SQLiteRepository(path)) as repository:
         repository.create(JOBS, "a", job("a", mine=1))
         dry = manage(*arguments, "import", "--from-export", export, "--dry-run")
         assert dry.stdout == imported("1 new", "0 existing", "1 different", " (dry run: nothing was changed)")
@@ -136,7 +136,7 @@ def test_import_of_one_kind(manage, filled, other, tmp_path):
     assert manage(*filled, "export", export).code == 0
     done = manage(*arguments, "import", "--from-export", export, "--kind", "backups")
     assert done == (0, "Imported backups: 1 new, 0 existing, 0 different\n", "")
-    with closing(open_sqlite(path)) as repository:
+    with closing(SQLiteRepository(path)) as repository:
         assert repository.get(JOBS, "a") is None
 
 
@@ -156,7 +156,7 @@ def test_nothing_of_a_damaged_file_is_imported(manage, filled, other, tmp_path):
         export.write_bytes(damaged)
         done = manage(*arguments, "import", "--from-export", str(export))
         assert done == (1, "", f"freezer-manage: {reason}\n")
-    with closing(open_sqlite(path)) as repository:
+    with closing(SQLiteRepository(path)) as repository:
         assert repository.get(JOBS, "b") is None
 
 
@@ -185,7 +185,7 @@ def test_store_that_does_not_exist_is_an_error(manage, config, command):
 
 def test_large_documents_are_exported_in_order(manage, made, file, other, tmp_path):
     _, arguments = other
-    with closing(open_sqlite(file)) as repository:
+    with closing(SQLiteRepository(file)) as repository:
         big = [
             Original(f"{n:03}", {"action_id": f"{n:03}", "text": "x" * 10_000 * (n % 3)}, 1, n)
             for n in range(1300)

@@ -15,7 +15,7 @@ import pytest
 
 from freezer_api.documents.jobs import JOBS
 from freezer_api.repository.protocol import Original
-from freezer_api.repository.sql.sqlite import open_sqlite
+from freezer_api.repository.sql.sqlite import SQLiteRepository
 from tests.commands.command import COMMAND, configured, start
 from tests.stores.faults.load import until
 
@@ -79,7 +79,7 @@ def test_import_ended_by_a_signal_can_be_repeated(
 def test_signal_ends_an_export_whose_reader_waits(
     made: tuple[str, ...], file: Path, number: int, code: int
 ) -> None:
-    with closing(open_sqlite(file)) as repository:
+    with closing(SQLiteRepository(file)) as repository:
         repository.restore(JOBS, [Original(f"j{n}", {"text": "x" * 10_000}, 1, n) for n in range(100)])
     process = start(*made, "export", "-")
     assert process.stdout is not None
