@@ -11,8 +11,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple
+
+import orjson
 
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN, Document, Field, Index
 from freezer_api.documents.kind import FREE, Kind, free_name
@@ -34,6 +37,18 @@ MAX_SIZE = 2 * 1024 * 1024 - 64 * 1024
 
 _OVERHEAD = 12
 """Bytes that an item of the index takes in addition to its texts."""
+
+_MAX_SMALL_BYTES = 8 * 1024
+_MAX_SMALL_VALUES = 128
+"""Bytes and values of a document whose index is within all limits, so that they need not be checked.
+
+The bytes of a text, a path or a free key are at most those of the document as JSON, and values, paths and keys are
+counted once for each value; case folding multiplies them by at most 6, and each word of a description has a path:
+128 * 8 KiB + 60 * 8 KiB is less than ``MAX_SIZE``.
+"""
+
+_MAX_CACHED_KEY = 64
+"""Characters of a key."""
 
 REVISION = 2
 """The version of this algorithm. Increment it when a change of the code results in a different index."""
@@ -128,6 +143,11 @@ def as_epoch(scalar: Any) -> int | None:
 
 def is_secret(key: str) -> bool:
     """Return whether a key names a secret, which is not indexed."""
+    return _is_secret(key) if len(key) <= _MAX_CACHED_KEY else _SECRET.search(key) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_secret(key: str) -> bool:
     return _SECRET.search(key) is not None
 
 
@@ -148,7 +168,8 @@ def search_index(kind: Kind, document: Document, max_values: int = MAX_VALUES) -
     of a long text. Defined fields come before free keys, lists of objects last. Members, and the root properties
     that the service sets, are always included.
     """
-    builder = _Builder(kind, max_values)
+    is_small = max_values >= _MAX_SMALL_VALUES and _is_small(document)
+    builder = (_SmallBuilder if is_small else _Builder)(kind, max_values)
     builder.add_object(document, "", 0)
     return builder.build()
 
@@ -283,6 +304,42 @@ class _Builder:
                 if not self._count_value():
                     return
                 self._add_words(text)
+
+
+class _SmallBuilder(_Builder):
+    """Build the same index for a document that :func:`_is_small`, in half the time."""
+
+    def _count_value(self) -> bool:
+        return True
+
+    def _fits(self, *texts: str) -> bool:  # noqa: ARG002 - everything fits
+        return True
+
+    def _add_entry(self, value: Value, path: str | None, free: str | None, depth: int) -> None:
+        if path is not None:
+            self._entries.add(Entry(path, value))
+        if free is None:
+            return
+        found = self._free.get(free)
+        if found is None or depth < found[0]:
+            self._free[free] = (depth, {value})
+        elif depth == found[0]:
+            found[1].add(value)
+
+    def _add_words(self, text: str) -> None:
+        self._texts.append(text)
+
+
+def _is_small(document: Document) -> bool:
+    """Return whether no limit can be reached. Commas in texts are counted, too."""
+    try:
+        text = orjson.dumps(document)
+    except orjson.JSONEncodeError:
+        return False
+    return (
+        len(text) <= _MAX_SMALL_BYTES
+        and text.count(b",") + text.count(b"{") + text.count(b"[") < _MAX_SMALL_VALUES
+    )
 
 
 def _is_hidden(field: Field | None) -> bool:

@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from elastic_transport import ConnectionTimeout, NodePool, Urllib3HttpNode
@@ -133,6 +134,22 @@ def test_documents_are_found_by_the_fields_of_the_new_mapping(place):
     assert mappings["properties"] == LAYOUTS["jobs"].mapping["properties"]
     assert mappings["_meta"] == {"freezer": LAYOUTS["jobs"].meta}
     assert place.indices() == {place.named(SECOND): [place.named("{}-jobs"), place.named(f"{SECOND}-write")]}
+
+
+def test_progress_of_a_copy_is_reported(place):
+    place.sync(OLD)
+    place.fill(OLD["jobs"], 500)
+    tasks = []
+
+    @contextmanager
+    def task(label, total):
+        tasks.append((label, total, []))
+        yield tasks[-1][2].append
+
+    place.admin().sync(["jobs"], never, task)
+    assert [(label, total, sum(done)) for label, total, done in tasks] == [
+        (place.named(f"Copying {FIRST}"), 500, 500),
+    ]
 
 
 def test_empty_index_is_replaced_by_a_new_one(place):

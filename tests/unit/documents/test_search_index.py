@@ -424,6 +424,37 @@ def test_deeply_nested_document_is_indexed() -> None:
     assert finds(BACKUPS, deep, path, "bottom")
 
 
+SMALL = {
+    "nothing": {},
+    "many values": {f"k{number}": number for number in range(100)},
+    "one text": {"text": "word " * 1500},
+    "short words": {"text": "a b c ΐ " * 800},
+    "folded letters": {"text": "ΐ" * 3000},
+    "control characters": {"\x01" * 300: "\x02" * 900},
+    "long keys": {"k" * 1000: {"l" * 1000: {"m" * 1000: [1, "a", None, True, 1.5, {}, []]}}},
+    "list below a long path": {"k" * 500: {"l" * 500: [*range(120)]}},
+    "free keys at several depths": {"b": {"a": {"x": 1}}, "a": {"x": 2}, "x": 3, "c": [{"x": 4}, {"x": 3}]},
+    "secrets": {"password": "p", "my_token": {"a": 1}, "t" * 100 + "secret": 2},
+    "defined fields": {"description": "one two " * 900, "hostname": "h9"},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_small_documents_have_the_index_that_checked_limits_give(kind: Kind) -> None:
+    roots = [field.name for field in kind.fields]
+
+    @given(OBJECTS, OBJECTS)
+    def compare(left: Any, right: Any) -> None:
+        # With fewer values the limits are checked; no document has as many.
+        for document in ({**right, root: left} for root in roots):
+            assert search_index(kind, document) == search_index(kind, document, 127)
+
+    compare()
+    for document in SMALL.values():
+        for placed in (document, *({root: document} for root in roots)):
+            assert search_index(kind, placed) == search_index(kind, placed, 127)
+
+
 def size(index: Any) -> tuple[int, int]:
     """Return the bytes that SQL and a search engine keep of an index."""
     sql = index_text.entries(index) + index_text.texts(index)
