@@ -10,7 +10,7 @@ from typing import Any
 from freezer_api.repository.admin import Advance
 
 LINE_INTERVAL = 10.0
-"""Seconds between two lines."""
+"""Seconds between two lines of progress."""
 
 
 class Progress:

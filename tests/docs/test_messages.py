@@ -48,7 +48,7 @@ def _texts(path: Path) -> Iterator[str]:
 
 
 def _of_an_option(arguments: list[ast.expr]) -> str:
-    """``[group] option in FILE: reason``"""
+    """Return the message about an option: ``[group] option in FILE: reason``."""
     *place, reason = (argument.value if isinstance(argument, ast.Constant) else "<>" for argument in arguments)
     group, name = place if len(place) == 2 else ("<>", "<>")
     message = _text(arguments[-1]) if isinstance(arguments[-1], ast.JoinedStr) else reason

@@ -51,6 +51,8 @@ IDIOMS = {
     r"(at work at|takes its leave|goes on as it was|unasked|their mind)": "what the program does",
     r"(is|are|holds what is) no (address|such)": "invalid ...; expected a value such as ...",
     r"prove who": "verify the certificate",
+    r"(says?|tells?) (what|which|why|where|so|how|nothing)": "describes, contains, explains",
+    r"all the same": "nevertheless",
     r"(http-v[12]|upstream-faults|clients-expect|documents|operations|policy)\.md": "a page in compatibility/",
     r"the contract's README": "a page in compatibility/",
 }
