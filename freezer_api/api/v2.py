@@ -71,7 +71,7 @@ _SHOWN: Mapping[str, Callable[[Document], Document]] = {
 
 
 def _filled(path: str, default: Any) -> Meaning:
-    """Return the meaning of a path whose missing value is shown as ``default``."""
+    """Return a function that returns the condition for a value at a path where ``default`` replaces a missing one."""
     filled = {as_value(item) for item in (default if isinstance(default, list) else [default])}
 
     def meaning(value: Value) -> q.Condition:

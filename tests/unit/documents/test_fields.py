@@ -17,7 +17,7 @@ from freezer_api.documents.fields import Field, is_id, list_of, object_schema, w
         ("a b", False),
     ],
 )
-def test_id_is_printable_ascii_of_at_most_255_characters(text: str, expected: bool) -> None:
+def test_id_has_1_to_255_ascii_letters_digits_and_marks(text: str, expected: bool) -> None:
     assert is_id(text) is expected
 
 
