@@ -88,7 +88,8 @@ class _Results:
         """Record the calls of each scenario to the store."""
         for jobs, target in self._targets.items():
             assert target.store is not None
-            sample = _WRITE_SAMPLE_SIZE if scenario.writes else scenarios.SAMPLE_SIZE
+            most = _WRITE_SAMPLE_SIZE if scenario.writes else scenarios.SAMPLE_SIZE
+            sample = min(most, _count(self._bench, scenario))
             requests = list(islice(target.requests(scenario), sample))
             bare = target.store.bare(requests, scenario.status, writes=scenario.writes)
             if bare is not None:
