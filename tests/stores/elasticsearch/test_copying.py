@@ -13,6 +13,7 @@ from elastic_transport.client_utils import url_to_node_config
 
 from freezer_api.errors import AlreadyExists, CommandError, Conflict, StoreFailed
 from freezer_api.repository import query as q
+from freezer_api.repository.admin import silent
 from freezer_api.repository.elastic import bulk, copying
 from freezer_api.repository.elastic.layout import copying_alias_of
 from tests.contract.asking import JOBS, found, is_, job, keep
@@ -315,8 +316,8 @@ def test_copy_that_another_process_finished_is_kept(place):
     admin = place.admin()
     found_before = admin._find_indices(LAYOUTS["jobs"])
     copy.run()
-    admin._step(LAYOUTS["jobs"], found_before, never)
-    admin._copy(LAYOUTS["jobs"], found_before)
+    admin._step(LAYOUTS["jobs"], found_before, never, silent)
+    admin._copy(LAYOUTS["jobs"], found_before, silent)
 
     assert list(place.indices()) == [place.named(SECOND)]
     assert len(found(place.repository())) == 20
@@ -338,7 +339,7 @@ def test_only_one_of_two_concurrent_syncs_begins_a_copy(place):
     admin = place.admin()
     seen = admin._find_indices(LAYOUTS["jobs"])
     begun(place)
-    admin._step(LAYOUTS["jobs"], seen, never)
+    admin._step(LAYOUTS["jobs"], seen, never, silent)
     assert list(place.indices()) == [place.named(FIRST), place.named(SECOND)]
 
 
