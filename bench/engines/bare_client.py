@@ -12,7 +12,7 @@ from elastic_transport import HttpHeaders, Transport, TransportApiResponse
 from elasticsearch import Elasticsearch
 
 from bench.engines.place import Place
-from freezer_api.repository.elastic.dialect import ELASTICSEARCH, OPENSEARCH
+from freezer_api.repository.elastic.dialect import ELASTICSEARCH, MEDIA_TYPES, OPENSEARCH
 
 _METHODS = {
     ("GET", "_doc"): "get",
@@ -77,7 +77,7 @@ def call(method: str, target: str, body: Any) -> Call:
 
 def client(place: Place, engine: str) -> Elasticsearch:
     """Return a client, which is closed at the end of its context."""
-    transport = _Transport if engine == ELASTICSEARCH.name else _OpenSearchTransport
+    transport = _Transport if engine == ELASTICSEARCH else _OpenSearchTransport
     return Elasticsearch(
         place.host, basic_auth=place.credentials, transport_class=transport, request_timeout=REQUEST_TIMEOUT
     )
@@ -93,20 +93,21 @@ def opened(place: Place, engine: str) -> Iterator[Callable[[Call], object]]:
 class _Transport(Transport):
     """Send the media types that the service sends, because those of the client may be too new for the server."""
 
-    _dialect = ELASTICSEARCH
+    _engine = ELASTICSEARCH
 
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
         given = options.pop("headers")
+        media_type = MEDIA_TYPES[self._engine]
         has_lines = "ndjson" in given.get("content-type", "")
-        spoken = self._dialect.bulk_headers if has_lines else self._dialect.headers
-        headers = HttpHeaders({**given, **spoken})
+        spoken = media_type.replace("json", "x-ndjson") if has_lines else media_type
+        headers = HttpHeaders({**given, "accept": media_type, "content-type": spoken})
         return super().perform_request(method, target, headers=headers, **options)
 
 
 class _OpenSearchTransport(_Transport):
     """Disable the product check of the client, so that it is not measured."""
 
-    _dialect = OPENSEARCH
+    _engine = OPENSEARCH
 
     def perform_request(self, method: str, target: str, **options: Any) -> TransportApiResponse:
         meta, body = super().perform_request(method, target, **options)
