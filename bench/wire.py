@@ -8,6 +8,7 @@ import selectors
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple, Self
@@ -93,7 +94,9 @@ class _Client:
             return False
         self._received = b""
         self._sent = time.perf_counter()
-        self.socket.sendall(request)
+        # If the server has closed the connection, the missing response is the result.
+        with suppress(ConnectionError):
+            self.socket.sendall(request)
         return True
 
     def receive(self) -> Answer | None:

@@ -72,7 +72,7 @@ def _rows(bench: Bench, store: Store, title: str, request: Request, status: int)
             # Ignore failures: the store may be too slow for eight requests, but the memory can still be measured.
             answers = run_load(running.server.port, at_once, iter([request] * at_once), at_once, None)
             failed = sum(answer.status != status for answer in answers)
-            size = max(len(request.content), len(answers[0].body))
+            size = max(size, len(request.content), len(answers[0].body))
             found += [running.server.peak() - before] if at_once == 1 else [running.server.peak()]
     floor = size / MIB
     note = "floor: the body"
