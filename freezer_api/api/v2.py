@@ -71,7 +71,7 @@ _SHOWN: Mapping[str, Callable[[Document], Document]] = {
 
 
 def _filled(path: str, default: Any) -> Meaning:
-    """Return a function that returns the condition for a value at a path where ``default`` replaces a missing one."""
+    """Return a function from a value to its condition, at a path where ``default`` replaces a missing value."""
     filled = {as_value(item) for item in (default if isinstance(default, list) else [default])}
 
     def meaning(value: Value) -> q.Condition:
