@@ -156,7 +156,7 @@ PATCH_JOB = Scenario("PATCH job", 200, partial(_patch_job, V1), writes=True, cpu
 ACT = Scenario("session start or end", 202, partial(_act, V1), writes=True, cpu_ms=0.40)
 
 OF_V1 = (GET_BACKUP, GET_JOB, LIST, LIST_100, POLL, DEEP, CREATE_BACKUP, CREATE_JOB, PATCH_JOB, ACT)
-ONE_CALL = (GET_BACKUP, GET_JOB, LIST, LIST_100, POLL, DEEP, CREATE_BACKUP)
+ONE_CALL = (GET_BACKUP, GET_JOB, LIST, POLL, DEEP, CREATE_BACKUP)
 """The scenarios that need only one call to the store."""
 OF_V2 = (
     Scenario(GET_JOB.of_v2, 200, partial(_get_job, V2)),

@@ -34,6 +34,7 @@ def run(bench: Bench) -> Iterator[Row]:
             report_progress(f"pages of {jobs:,} jobs")
             last = jobs // PAGE - _PAGES
             starts = [last * number // (_WINDOWS - 1) for number in range(_WINDOWS)]
+            _window(bench, target, starts[1])  # Warm up.
             windows = [_window(bench, target, start) for start in starts]
         first, end = windows[0], windows[-1]
         ms = first.all_cpu * 1000

@@ -38,7 +38,8 @@ def run(bench: Bench) -> Iterator[Row]:
             for backups, target in targets.items():
                 assert target.store is not None
                 requests = target.requests(scenario)
-                (probe,) = run_load(target.server.port, 1, requests, 1, scenario.status)
+                # The first ones warm up.
+                *_, probe = run_load(target.server.port, 1, requests, _COUNTS[0], scenario.status)
                 count = _COUNTS[probe.seconds < _SLOW]
                 rounds = [target.cost(requests, count, 1, scenario.status) for _ in range(bench.sizes.rounds)]
                 medians[backups] = Figures.medians(rounds)
