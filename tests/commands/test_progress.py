@@ -40,7 +40,10 @@ def test_terminal_shows_a_bar_and_lines_above_it(monkeypatch):
             progress.print_error("Refused job 1")
             advance(70)
         print("stopped by SIGINT", file=terminal, flush=True)
-        shown = os.read(ours, 100_000).decode()
+        shown = ""
+        # One read returns only a part of what was written.
+        while "SIGINT\r\n" not in shown:
+            shown += os.read(ours, 100_000).decode()
     os.close(ours)
     assert "Importing jobs:   0%" in shown
     assert "0/70" in shown
