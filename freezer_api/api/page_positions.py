@@ -37,17 +37,20 @@ class Listing:
     """A list that a client reads page by page. ``reader``: the token, or the user if there is none.
 
     Two readers of the same list do not share positions, because they may have begun at different times.
+    ``all_projects``: the parameter of that name, which extends the list beyond the scope.
     """
 
     reader: str
     kind: str
     scope: Scope
+    all_projects: str | None
     query: Query
 
     def place(self, offset: int) -> tuple[object, ...]:
         """Return a key that identifies the place in the list at this offset."""
         query = self.query
-        return self.reader, self.kind, self.scope, query.conditions, query.exact_first, query.limit, offset
+        listed = (self.reader, self.kind, self.scope, self.all_projects, query.conditions, query.exact_first)
+        return *listed, query.limit, offset
 
 
 class Memory(Protocol):

@@ -154,7 +154,8 @@ class Exchange:
             max_seconds=self.limits.max_search_time or None,
         )
         reader = self._req.env.get("HTTP_X_AUTH_TOKEN") or self.caller.user_id
-        self._listing = Listing(reader, kind.name, self.scope, query)
+        all_projects = parameters.parameter(self._req, "all_projects")
+        self._listing = Listing(reader, kind.name, self.scope, all_projects, query)
         return self._positions.continued(self._listing), search.is_poll
 
     def _search(self, kind: Kind, shown: Condition | None) -> Search:

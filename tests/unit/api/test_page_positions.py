@@ -12,7 +12,7 @@ from freezer_api.repository.protocol import Page, Stored
 from freezer_api.repository.query import Is, Position, Query
 
 END = Position(1, 10, "j10")
-LISTING = Listing("token", "jobs", Scope("project_id", "p", "u", "p"), Query(limit=10))
+LISTING = Listing("token", "jobs", Scope("project_id", "p", "u", "p"), None, Query(limit=10))
 PAGE = Page([Stored(f"j{number}", {}, 1, "t", number) for number in range(10)], END, True, None)
 
 
@@ -51,6 +51,7 @@ def test_next_page_continues_behind_the_last_document(positions: PagePositions) 
         at(10, reader="another token"),
         at(10, kind="actions"),
         at(10, scope=Scope("user_id", "u", "u", "p")),
+        at(10, all_projects="true"),
         at(10, query=Query(limit=9, offset=10)),
         at(10, query=Query((Is(("a",), Value("string", "b")),), limit=10, offset=10)),
         at(10, query=Query(exact_first="x", limit=10, offset=10)),
