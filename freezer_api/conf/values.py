@@ -134,7 +134,7 @@ def read_database(conf: cfg.ConfigOpts) -> Database:
     """Return ``[database]``. Raises ``ConfigurationError``, also if ``connection`` is not set."""
     connection = read_connection(conf)
     if not connection:
-        raise ConfigurationError("[database] connection is not set; it names the SQL store")
+        raise ConfigurationError("[database] connection is not set: it must have the URL of the SQL store")
     options = conf.database
     try:
         url = urls.parsed(connection, options.connection_parameters or "")

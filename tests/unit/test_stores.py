@@ -113,7 +113,7 @@ def test_without_options_the_store_is_embedded(store):
     ("text", "reason"),
     [
         *(
-            (f"[storage]\n{option}\n", "[database] connection is not set; it names the SQL store")
+            (f"[storage]\n{option}\n", "[database] connection is not set: it must have the URL of the SQL store")
             for option in (
                 *(f"driver = {driver}" for driver in SQL_DRIVERS),
                 "backend = sqlalchemy",
