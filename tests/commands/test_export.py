@@ -196,3 +196,10 @@ def test_large_documents_are_exported_in_order(manage, made, file, other, tmp_pa
     assert exported.stdout.startswith("Exported actions: 1300\n")
     assert manage(*arguments, "import", "--from-export", str(export)).code == 0
     assert manage(*arguments, "export", "-").stdout == export.read_text()
+
+
+def test_empty_store_is_exported_and_imported(manage, made, other, tmp_path):
+    _, arguments = other
+    export = tmp_path / "x.jsonl"
+    assert manage(*made, "export", str(export)).code == 0
+    assert manage(*arguments, "import", "--from-export", str(export)) == (0, imported(), "")

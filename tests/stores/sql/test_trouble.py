@@ -17,6 +17,7 @@ from sqlalchemy import event, make_url, text
 from freezer_api import stores
 from freezer_api.conf.values import Database
 from freezer_api.errors import StoreFailed, TooLarge, Unavailable
+from freezer_api.operations.archive import Count, Restore
 from freezer_api.repository.protocol import Original
 from freezer_api.repository.sql import server_errors as errors
 from freezer_api.repository.sql import servers, urls
@@ -650,6 +651,17 @@ class TestDocumentLargerThanAPacket:
         with pytest.raises(TooLarge):
             repository.restore(JOBS, [Original("large", job("large", n=text * 3), 1, 9)])
         assert found(repository) == [f"j{n}" for n in range(5)]
+
+    @pytest.mark.parametrize("limit", [1 << 20], indirect=True)
+    def test_import_reports_documents_that_are_too_large_and_continues(self, limit, repository):
+        originals = [Original(f"j{n}", job(f"j{n}", n="x" * size), 1, n) for n, size in enumerate((1, limit, 1))]
+        lines = []
+        restored = Restore(repository, [JOBS], is_trial=False, report=lines.append)
+        restored.run([(JOBS, original, 1) for original in originals], lambda _count: None)
+        assert lines == ["Refused job j1: the store accepts no document of this size"]
+        # The first one was stored before the second one was refused.
+        assert restored.counts == {"jobs": Count(new=1, existing=1, refused=1)}
+        assert found(repository) == ["j0", "j2"]
 
 
 def test_commands_get_the_maximum_size_of_a_statement(address, server, on_mariadb):
