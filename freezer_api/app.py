@@ -51,9 +51,7 @@ def build(
     ``threads`` is the number of threads of each worker process, None if it is not known.
     """
     keystone = trusts.create_trusts(conf)
-    servers = options.memcached_servers(conf)
-    positions = PagePositions(SharedMemory(servers) if servers else LocalMemory())
-    factory = ApplicationFactory(conf, repository, keystone, positions, threads=threads)
+    factory = ApplicationFactory(conf, repository, keystone, _page_positions(conf), threads=threads)
     loaded = pipeline.load(conf, factory, factory.health, name)
     if loaded.loopback_only:
         LOG.warning(
@@ -62,6 +60,19 @@ def build(
         )
         return loaded._replace(app=_standalone(loaded.app))
     return loaded._replace(app=_logged(loaded.app))
+
+
+def _page_positions(conf: cfg.ConfigOpts) -> PagePositions:
+    servers = options.memcached_servers(conf)
+    try:
+        return PagePositions(SharedMemory(servers) if servers else LocalMemory())
+    except ValueError as error:
+        LOG.warning(
+            "[keystone_authtoken] memcached_servers has an invalid address, so each process remembers pages by "
+            "offset on its own: %s",
+            error,
+        )
+        return PagePositions(LocalMemory())
 
 
 def build_standalone(

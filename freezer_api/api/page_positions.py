@@ -20,10 +20,17 @@ from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page
 from freezer_api.repository.query import Position, Query
 
-POSITION_TTL = 30
-"""Seconds for which a position is kept. An older position may belong to an earlier round of a scheduler."""
+SHARED_TTL = 30
+"""Seconds for which a position is kept in memcached."""
+
+LOCAL_TTL = 5
+"""Seconds for which a position is kept in a process. If other processes answer some of the pages, an older
+position may belong to an earlier round of a scheduler. Schedulers request the next page at once.
+"""
 
 MAX_POSITIONS = 10_000
+
+_PREFIX = "freezer-page-"
 
 _DEAD_RETRY = 30
 """Seconds until a memcached server that did not respond is used again."""
@@ -34,7 +41,7 @@ _SOCKET_TIMEOUT = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A list that a client reads page by page. ``reader``: the token, or the user if there is none.
+    """A list that a client reads page by page. ``reader``: the host in the URL, and the token or the user.
 
     Two readers of the same list do not share positions, because they may have begun at different times.
     ``all_projects``: the parameter of that name, which extends the list beyond the scope.
@@ -46,19 +53,20 @@ class Listing:
     all_projects: str | None
     query: Query
 
-    def place(self, offset: int) -> tuple[object, ...]:
-        """Return a key that identifies the place in the list at this offset."""
+    def place(self, offset: int) -> str:
+        """Return a digest that identifies the place in the list at this offset."""
         query = self.query
         listed = (self.reader, self.kind, self.scope, self.all_projects, query.conditions, query.exact_first)
-        return *listed, query.limit, offset
+        place = repr((*listed, query.limit, offset))
+        return hashlib.sha256(place.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Memory(Protocol):
     """Positions by place. A position may be forgotten at any time."""
 
-    def get(self, place: tuple[object, ...]) -> Position | None: ...
+    def get(self, place: str) -> Position | None: ...
 
-    def set(self, place: tuple[object, ...], position: Position) -> None: ...
+    def set(self, place: str, position: Position) -> None: ...
 
 
 class PagePositions:
@@ -89,22 +97,25 @@ class LocalMemory:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._positions: OrderedDict[int, tuple[float, Position]] = OrderedDict()
+        self._positions: OrderedDict[str, tuple[float, Position]] = OrderedDict()
 
-    def get(self, place: tuple[object, ...]) -> Position | None:
-        written, position = self._positions.get(hash(place), (0.0, None))
-        return position if self._clock() < written + POSITION_TTL else None
+    def get(self, place: str) -> Position | None:
+        written, position = self._positions.get(place, (0.0, None))
+        return position if self._clock() < written + LOCAL_TTL else None
 
-    def set(self, place: tuple[object, ...], position: Position) -> None:
+    def set(self, place: str, position: Position) -> None:
         with self._lock:
-            self._positions[hash(place)] = self._clock(), position
-            self._positions.move_to_end(hash(place))
+            self._positions[place] = self._clock(), position
+            self._positions.move_to_end(place)
             if len(self._positions) > MAX_POSITIONS:
                 self._positions.popitem(last=False)
 
 
 class SharedMemory:
-    """The memory in memcached, for all processes. Each thread has its own connections."""
+    """The memory in memcached, for all processes. Each thread has its own connections.
+
+    Raises ``ValueError`` for an invalid address.
+    """
 
     def __init__(self, servers: Sequence[str]) -> None:
         import memcache
@@ -113,17 +124,13 @@ class SharedMemory:
             list(servers), dead_retry=_DEAD_RETRY, socket_timeout=_SOCKET_TIMEOUT, check_keys=False
         )
 
-    def get(self, place: tuple[object, ...]) -> Position | None:
-        text = self._client.get(_key(place))
+    def get(self, place: str) -> Position | None:
         try:
+            text = self._client.get(_PREFIX + place)
             return position_of(text) if isinstance(text, str) else None
         except ValueError:
+            # Another program's value, or a response that is not memcached's.
             return None
 
-    def set(self, place: tuple[object, ...], position: Position) -> None:
-        self._client.set(_key(place), marker_of(position), time=POSITION_TTL)
-
-
-def _key(place: tuple[object, ...]) -> str:
-    # Hash the place, because it contains a token.
-    return f"freezer-page-{hashlib.sha256(repr(place).encode('utf-8', 'surrogatepass')).hexdigest()}"
+    def set(self, place: str, position: Position) -> None:
+        self._client.set(_PREFIX + place, marker_of(position), time=SHARED_TTL)

@@ -153,7 +153,7 @@ class Exchange:
             with_total=with_total,
             max_seconds=self.limits.max_search_time or None,
         )
-        reader = self._req.env.get("HTTP_X_AUTH_TOKEN") or self.caller.user_id
+        reader = f"{self._req.host} {self._req.env.get('HTTP_X_AUTH_TOKEN') or self.caller.user_id}"
         all_projects = parameters.parameter(self._req, "all_projects")
         self._listing = Listing(reader, kind.name, self.scope, all_projects, query)
         return self._positions.continued(self._listing), search.is_poll

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 import freezer_api
 from freezer_api.cmd.progress import Progress
@@ -52,10 +52,12 @@ def export(store: Store, kinds: Sequence[Kind], name: str) -> None:
                     file.write(line)
                     advance(1)
         file.write(exported.footer())
+    lines = [f"Exported {kind_name}: {count}" for kind_name, count in exported.counts.items()]
+    lines.append(f"SHA-256 of the documents: {exported.digest}")
     report = sys.stderr if name == STDIO else sys.stdout
-    for kind_name, count in exported.counts.items():
-        print(f"Exported {kind_name}: {count}", file=report)
-    print(f"SHA-256 of the documents: {exported.digest}", file=report)
+    # print() would write to stdout if stderr is closed.
+    if report is not None:
+        print(*lines, sep="\n", file=report)
 
 
 def _number(repository: Repository, kind: Kind) -> int | None:
@@ -71,7 +73,7 @@ def _created(name: str) -> Iterator[IO[bytes]]:
     """Yield a file that gets its name when it is complete. Only its owner can read it. ``-`` is stdout."""
     try:
         if name == STDIO:
-            yield sys.stdout.buffer
+            yield _open_stream(sys.stdout, "write stdout").buffer
             sys.stdout.buffer.flush()
             return
         path = _target(name)
@@ -96,6 +98,8 @@ def _created(name: str) -> Iterator[IO[bytes]]:
 def _target(name: str) -> Path:
     """Return the path to replace. Raises ``CommandError`` if it is a device, a pipe or a directory."""
     path = Path(os.path.realpath(name))
+    if name.endswith("/"):
+        raise CommandError(f"cannot write {name}: it is not a regular file; '-' means stdout")
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISREG(path.stat().st_mode):
             raise CommandError(f"cannot write {name}: it is not a regular file; '-' means stdout")
@@ -138,10 +142,17 @@ def restore(store: Store, kinds: Sequence[Kind], name: str, *, is_trial: bool) -
 @contextlib.contextmanager
 def _opened(name: str, shown: str) -> Iterator[IO[bytes]]:
     try:
-        with sys.stdin.buffer if name == STDIO else open(name, "rb") as file:
+        with _open_stream(sys.stdin, "read stdin").buffer if name == STDIO else open(name, "rb") as file:
             yield file
     except OSError as error:
         raise CommandError(f"cannot read {shown}: {error.strerror}") from None
+
+
+def _open_stream(stream: TextIO | None, use: str) -> TextIO:
+    """Return the stream. Raises ``CommandError`` if it was closed before the process started."""
+    if stream is None:
+        raise CommandError(f"cannot {use}, because it is closed")
+    return stream
 
 
 def _shown(name: str, stream: str) -> str:

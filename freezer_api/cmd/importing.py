@@ -77,7 +77,8 @@ def check_usage(conf: cfg.ConfigOpts) -> None:
     for option in ARGUMENTS:
         is_valid = option.dest == "kind" and conf.category == "export"
         if conf[option.dest] != option.default and not is_valid:
-            raise UsageError(f"--{option.name} is only valid with import")
+            commands = "import and export" if option.dest == "kind" else "import"
+            raise UsageError(f"--{option.name} is only valid with {commands}")
     if conf.category == "export" and conf.test_only:
         raise UsageError("--test-only is not valid with export")
 

@@ -108,13 +108,13 @@ def _tolerated(arguments: Sequence[str]) -> Iterator[str]:
     after ``import``, because the parser expects two.
     """
     words = ("db", "import", *_COMMANDS)
-    before = ""
+    seen: list[str] = []
     for argument in arguments:
-        if before not in ("-t", "--test-only") or argument.startswith("-") or argument in words:
+        if seen[-1:] not in (["-t"], ["--test-only"]) or argument.startswith("-") or argument in words:
             yield argument
-        if argument == "import" and "db" not in arguments:
+        if argument == "import" and not {"db", "export", "import"}.intersection(seen):
             yield _NO_COMMAND
-        before = argument
+        seen.append(argument)
 
 
 def _repair(store: stores.Store) -> None:
@@ -128,7 +128,10 @@ def _repair(store: stores.Store) -> None:
 
 
 def _run(conf: cfg.ConfigOpts, arguments: Sequence[str]) -> int:
-    reading.read(conf, arguments, PROGRAM, _ABOUT)
+    try:
+        reading.read(conf, arguments, PROGRAM, _ABOUT)
+    except cfg.RequiredOptError as error:
+        raise UsageError(f"the argument {error.opt_name} must not be empty") from None
     _check_usage(conf)
     bootstrap.set_up(conf, program=PROGRAM)
     for name in _IGNORED:

@@ -33,12 +33,15 @@ def run(program: str, command: Callable[[], int], *, failure: int = 1) -> int:
     """Run the command and return its exit code; print an error as one line on stderr.
 
     The code is 2 for an invalid command line, ``failure`` for other errors, and 128 plus the number of the signal
-    for SIGINT (Ctrl-C) and SIGTERM, which raise :class:`Stopped`, so that ``with`` and ``finally`` blocks end
-    properly. A pipe that is closed early, as by ``db show | head``, ends the process silently.
+    for SIGINT (Ctrl-C), SIGTERM and SIGHUP, which raise :class:`Stopped`, so that ``with`` and ``finally`` blocks
+    end properly. A pipe that is closed early, as by ``db show | head``, ends the process silently.
     """
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
+    # With nohup it is ignored.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _stop)
     try:
         with printed():
             return command()
@@ -51,13 +54,15 @@ def run(program: str, command: Callable[[], int], *, failure: int = 1) -> int:
 
 @contextmanager
 def printed() -> Iterator[None]:
-    """Flush stdout at the end of the block. Raises ``CommandError`` if that fails, as on a full disk."""
+    """Flush stdout at the end of the block. Raises ``CommandError`` if a file fails, as stdout on a full disk."""
     try:
         yield
         # stdout is None if it was closed before the process started.
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
+        if error.filename is not None:
+            raise CommandError(f"{error.filename}: {error.strerror}") from None
         # Set stdout to None, because otherwise the process would try to write its buffer again at its end.
         sys.stdout = None
         raise CommandError(f"cannot write to stdout: {error.strerror}") from None

@@ -36,9 +36,15 @@ class Progress:
     def print_error(self, line: str) -> None:
         """Print a line on stderr, above the bar if there is one."""
         if self._bar is None:
-            print(line, file=sys.stderr, flush=True)
+            print_error(line)
         else:
             self._bar.write(line, file=sys.stderr)
+
+
+def print_error(line: str) -> None:
+    """Print a line on stderr, unless it is closed: print() would write to stdout then."""
+    if sys.stderr is not None:
+        print(line, file=sys.stderr, flush=True)
 
 
 def _bar(label: str, total: int | None) -> Any:
@@ -62,4 +68,4 @@ class _Lines:
         self._done += count
         if self._clock() - self._last >= LINE_INTERVAL:
             self._last = self._clock()
-            print(f"{self._label}: {self._done}{self._of} documents so far", file=sys.stderr, flush=True)
+            print_error(f"{self._label}: {self._done}{self._of} documents so far")

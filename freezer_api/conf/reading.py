@@ -25,6 +25,8 @@ _EPILOG = (
     "/etc/freezer and /etc that has it. OS_FREEZER_CONFIG_FILES names others, with semicolons between them."
 )
 
+_FILE_ARGUMENTS = ("--config-file", "--config-dir")
+
 _SET = (cfg.Locations.user, cfg.Locations.command_line, cfg.Locations.environment, cfg.Locations.set_override)
 
 
@@ -53,7 +55,7 @@ def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: st
     check_values(probe, "DEFAULT")
     log.register_options(conf)
     conf(
-        arguments,
+        [*_literal(arguments)],
         project="freezer",
         prog=program,
         version=__version__,
@@ -62,6 +64,15 @@ def read(conf: cfg.ConfigOpts, arguments: Sequence[str], program: str, about: st
         default_config_files=files,
         default_config_dirs=directories,
     )
+
+
+def _literal(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield the arguments with ``$`` escaped, which the library would substitute except in names of files."""
+    before = ""
+    for argument in arguments:
+        is_file = argument.startswith(_FILE_ARGUMENTS) or before in _FILE_ARGUMENTS
+        yield argument if is_file else argument.replace("$", "$$")
+        before = argument
 
 
 def _named(arguments: Sequence[str]) -> argparse.Namespace:

@@ -39,8 +39,10 @@ _FOOTER = b'{"documents":'
 
 _WRONG_COUNTS = "the footer has other numbers of documents than the export"
 
-_MAX_KEY_LENGTH = 600
-_MAX_VERSION = 2**31 - 1
+_MAX_KEY_BYTES = 512
+_MAX_VERSION = 2**30
+_MAX_CREATED = 2**62
+"""Documents that are created or changed later have higher versions and times, which every store must accept."""
 
 _BY_NAME = {kind.name: kind for kind in KINDS}
 
@@ -160,11 +162,14 @@ class Reader:
         if kind is None:
             raise self._damaged("it has no known kind of document")
         key, document = value.get("key"), value.get("document")
-        version, created = _integer(value.get("version"), 1, _MAX_VERSION), _integer(value.get("created"))
+        version, created = (
+            _integer(value.get("version"), 1, _MAX_VERSION),
+            _integer(value.get("created"), high=_MAX_CREATED),
+        )
         if (
             not isinstance(key, str)
             or not is_text(key)
-            or not 0 < len(key) <= _MAX_KEY_LENGTH
+            or not 0 < len(key.encode()) <= _MAX_KEY_BYTES
             or not isinstance(document, dict)
             or version is None
             or created is None

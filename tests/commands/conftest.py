@@ -18,7 +18,7 @@ from tests.support.search.shared import SearchServers
 
 Manage = Callable[..., Done]
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
 
 
 @pytest.fixture

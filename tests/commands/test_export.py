@@ -12,7 +12,7 @@ import pytest
 
 from freezer_api.repository.protocol import Original
 from freezer_api.repository.sql.sqlite import SQLiteRepository
-from tests.commands.command import configured, ended, start
+from tests.commands.command import COMMAND, configured, ended, start
 from tests.contract.asking import ACTIONS, BACKUPS, JOBS, job
 
 ORIGINALS = [Original(key, job(key), version, created) for key, version, created in (("b", 3, 10), ("a", 1, 20))]
@@ -102,6 +102,45 @@ def test_export_and_import_through_a_pipe(manage, filled, other):
     assert written.code == 0
     assert written.stderr.startswith(COUNTS)
     assert manage(*arguments, "export", "-").stdout == manage(*filled, "export", "-").stdout
+
+
+def test_closed_stderr_adds_nothing_to_an_export(filled, tmp_path):
+    export = tmp_path / "x.jsonl"
+    command = 'exec "$0" "$@" 2>&- >' + str(export)
+    process = start(*COMMAND, *filled, "export", "-", command=("sh", "-c", command))
+    assert ended(process) == (0, "", "")
+    assert json.loads(export.read_text().splitlines()[-1])["documents"]["jobs"] == 2
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "reason"),
+    [
+        (">&-", ("export", "-"), "cannot write stdout, because it is closed"),
+        ("<&-", ("import", "--from-export", "-"), "cannot read stdin, because it is closed"),
+    ],
+)
+def test_closed_stream_is_an_error(filled, closed, arguments, reason):
+    process = start(*COMMAND, *filled, *arguments, command=("sh", "-c", f'exec "$0" "$@" {closed}'))
+    assert ended(process) == (1, "", f"freezer-manage: {reason}\n")
+
+
+@pytest.mark.parametrize("name", ["import", "db", "a$b", "$conf"])
+def test_any_word_can_be_the_name_of_a_file(manage, filled, other, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    assert manage(*filled, "export", name).code == 0
+    assert (tmp_path / name).read_text().startswith('{"format"')
+    assert manage(*other[1], "import", "--from-export", name).code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "reason"),
+    [
+        ("", 2, "the argument command must not be empty"),
+        ("new/", 1, "cannot write new/: it is not a regular file; '-' means stdout"),
+    ],
+)
+def test_name_that_is_no_file_is_refused(manage, filled, name, code, reason):
+    assert manage(*filled, "export", name) == (code, "", f"freezer-manage: {reason}\n")
 
 
 def test_export_to_a_full_device_is_an_error(filled):

@@ -75,6 +75,19 @@ def test_import_ended_by_a_signal_can_be_repeated(
     assert skipped
 
 
+def test_closed_terminal_leaves_no_part_of_an_export(made: tuple[str, ...], file: Path, tmp_path: Path) -> None:
+    with closing(SQLiteRepository(file)) as repository:
+        repository.restore(JOBS, [Original(f"j{n}", {"text": "x" * 1000}, 1, n) for n in range(20_000)])
+    target = tmp_path / "exports" / "x.jsonl"
+    target.parent.mkdir()
+    process = start(*made, "export", str(target))
+    until(lambda: any(target.parent.iterdir()))
+    process.send_signal(signal.SIGHUP)
+    _, err = process.communicate(timeout=300)
+    assert (process.returncode, err) == (129, "freezer-manage: stopped by SIGHUP\n")
+    assert list(target.parent.iterdir()) == []
+
+
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_signal_ends_an_export_whose_reader_waits(
     made: tuple[str, ...], file: Path, number: int, code: int

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pages by offset of lists that change meanwhile."""
 
+from pathlib import Path
+
 import pytest
 from oslo_config import cfg
 
 from freezer_api import app
+from freezer_api.keystone import options
 from freezer_api.repository.protocol import Repository
 from tests.functional.client import Answer, Client
 from tests.functional.conftest import Identity
@@ -93,6 +96,18 @@ def test_page_that_was_shortened_is_continued_at_its_end(
     assert page(small, 0, limit=20) == ids[:10]
     complete(small, ids[0])
     assert page(small, 10, limit=20) == ids[10:20]
+
+
+def test_invalid_address_of_memcached_is_a_warning(
+    conf: cfg.ConfigOpts, repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    paste = tmp_path / "paste.ini"
+    paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
+    conf.set_override("config_file", str(paste), group="paste_deploy")
+    options.register(conf)
+    conf.set_override("memcached_servers", ["[::1]:11211"], group="keystone_authtoken")
+    assert app.build(conf, repository).loopback_only
+    assert "memcached_servers has an invalid address" in caplog.text
 
 
 def test_count_does_not_depend_on_the_offset(client: Client, ids: list[str]) -> None:

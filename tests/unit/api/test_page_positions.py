@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from freezer_api.api import page_positions
-from freezer_api.api.page_positions import POSITION_TTL, Listing, LocalMemory, PagePositions, SharedMemory
+from freezer_api.api.page_positions import LOCAL_TTL, Listing, LocalMemory, PagePositions, SharedMemory
 from freezer_api.documents.search_index import Value
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Stored
-from freezer_api.repository.query import Is, Position, Query
+from freezer_api.repository.query import Between, Is, Position, Query
 
 END = Position(1, 10, "j10")
 LISTING = Listing("token", "jobs", Scope("project_id", "p", "u", "p"), None, Query(limit=10))
@@ -50,6 +50,7 @@ def test_next_page_continues_behind_the_last_document(positions: PagePositions) 
     [
         at(10, reader="another token"),
         at(10, kind="actions"),
+        at(10, query=Query((Between(-1, None),), limit=10, offset=10)),
         at(10, scope=Scope("user_id", "u", "u", "p")),
         at(10, all_projects="true"),
         at(10, query=Query(limit=9, offset=10)),
@@ -59,6 +60,8 @@ def test_next_page_continues_behind_the_last_document(positions: PagePositions) 
 )
 def test_position_applies_to_the_same_list_of_the_same_reader(positions: PagePositions, other: Listing) -> None:
     positions.remember(LISTING, PAGE)
+    # The hashes of -1 and -2 are equal.
+    positions.remember(replace(LISTING, query=Query((Between(-2, None),), limit=10)), PAGE)
     assert positions.continued(other) == other.query
     positions.remember(replace(other, query=replace(other.query, offset=0)), PAGE)
     assert positions.continued(other).after == END
@@ -66,7 +69,7 @@ def test_position_applies_to_the_same_list_of_the_same_reader(positions: PagePos
 
 def test_old_position_is_not_used(positions: PagePositions, clock: Clock) -> None:
     positions.remember(LISTING, PAGE)
-    clock.time += POSITION_TTL
+    clock.time += LOCAL_TTL
     assert positions.continued(at(10)) == at(10).query
 
 
@@ -96,6 +99,15 @@ def test_oldest_positions_are_forgotten(positions: PagePositions, monkeypatch: p
     for offset in (0, 10, 0, 20):
         positions.remember(at(offset), PAGE)
     assert [positions.continued(at(offset)).after for offset in (10, 20, 30)] == [END, None, END]
+
+
+def test_response_of_another_server_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    def get(_key: str) -> str:
+        raise ValueError("not enough values to unpack (expected 5, got 2)")
+
+    memory = SharedMemory(["127.0.0.1:1"])
+    monkeypatch.setattr(memory, "_client", SimpleNamespace(get=get))
+    assert PagePositions(memory).continued(at(10)) == at(10).query
 
 
 @pytest.mark.parametrize("value", [None, "", "not base64!", "AAAA", b"bytes", 7])
