@@ -85,7 +85,9 @@ def _created(name: str) -> Iterator[IO[bytes]]:
                 os.fsync(number)
             os.replace(part, path)
         except BaseException:
-            os.unlink(part)
+            # It is missing if a signal arrives just after it got its name.
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(part)
             raise
         _sync_directory(path.parent)
     except OSError as error:

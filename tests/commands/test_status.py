@@ -20,6 +20,7 @@ from tests.commands.command import Done, configured, ended, start
 from tests.commands.conftest import Manage
 from tests.compat.deployers import DEPLOYERS
 from tests.stores.elasticsearch.place import WITH_ANOTHER_FIELD, Place
+from tests.support.service import OPEN_PASTE
 
 WITHOUT_TIME = "from freezer_api.cmd import status; status._SCAN_TIMEOUT = -1; raise SystemExit(status.main())"
 NAMES = ("freezer-status", "freezer-manager-status")
@@ -148,7 +149,6 @@ def test_usage_errors_exit_with_2_and_unreadable_files_with_255(arguments: tuple
 
 POLICY = "[oslo_policy]\npolicy_file = {}/policy.yaml\n"
 PASTE = "[paste_deploy]\nconfig_file = {}/paste.ini\n"
-APP = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
 AUDIT = (
     "[pipeline:main]\npipeline = authtoken audit app\n"
     "[filter:authtoken]\npaste.filter_factory = keystonemiddleware.auth_token:filter_factory\n"
@@ -170,7 +170,14 @@ JSON_CHECK = "Policy File JSON to YAML Migration"
         (POLICY, "policy.yaml", "jobs:get: role:x or or\n", "Policy Files", 2, "cannot be parsed: role:x or or"),
         (POLICY, "other", "", "Policy Files", 1, "policy.yaml does not exist: the default rules apply"),
         (PASTE, "other", "", "Paste File", 2, "paste.ini not found; set [paste_deploy] config_file"),
-        (PASTE, "paste.ini", APP, "Paste File", 1, "no authtoken filter: only loopback requests are served"),
+        (
+            PASTE,
+            "paste.ini",
+            OPEN_PASTE,
+            "Paste File",
+            1,
+            "no authtoken filter: only loopback requests are served",
+        ),
         (PASTE, "paste.ini", AUDIT, "Paste File", 1, "sends no events: oslo.messaging (the extra [audit]) is not"),
         (
             PASTE,

@@ -11,11 +11,11 @@ from freezer_api.repository.protocol import Repository
 from tests.functional.client import Client
 from tests.functional.conftest import app
 from tests.functional.versions import V1
+from tests.support.service import OPEN_PASTE
 
 pytestmark = pytest.mark.any_store
 
 BACKUP = {"container": "c", "hostname": "h", "backup_name": "b"}
-PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
 
 
 @pytest.fixture(params=["standalone", "without-authtoken"])
@@ -23,7 +23,7 @@ def client(request: pytest.FixtureRequest, conf: cfg.ConfigOpts, repository: Rep
     if request.param == "standalone":
         service = app.build_standalone(conf, repository)
     else:
-        (tmp_path / "paste.ini").write_text(PASTE)
+        (tmp_path / "paste.ini").write_text(OPEN_PASTE)
         conf.set_override("config_file", str(tmp_path / "paste.ini"), group="paste_deploy")
         service = app.build(conf, repository).app
     return Client(service, V1, lambda _who: {})

@@ -12,6 +12,7 @@ from freezer_api.repository.protocol import Repository
 from tests.functional.client import Answer, Client
 from tests.functional.conftest import Identity
 from tests.functional.versions import Version
+from tests.support.service import OPEN_PASTE
 
 POLL = {"match_not": [{"status": "completed"}]}
 
@@ -102,7 +103,7 @@ def test_invalid_address_of_memcached_is_a_warning(
     conf: cfg.ConfigOpts, repository: Repository, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     paste = tmp_path / "paste.ini"
-    paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
+    paste.write_text(OPEN_PASTE)
     conf.set_override("config_file", str(paste), group="paste_deploy")
     options.register(conf)
     conf.set_override("memcached_servers", ["[::1]:11211"], group="keystone_authtoken")

@@ -21,15 +21,13 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.left_out import leave_out
+from tests.support.service import OPEN_PASTE
 
 ROOT = Path(__file__).parents[2]
 ETC = ROOT / "etc/freezer"
 SYSTEM_PYTHON = "/usr/bin/python3"
 MODULES = Path("/usr/lib/apache2/modules")
 """The directory of Debian's modules for Apache."""
-
-OPEN_PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
-"""A paste pipeline without Keystone: tokens are not verified, and only requests of this machine are served."""
 
 
 def program(name: str) -> str:

@@ -18,7 +18,6 @@ from pathlib import Path
 import pytest
 
 from tests.hosting.hosts import (
-    OPEN_PASTE,
     ROOT,
     UWSGI,
     ForeignApacheBeforeUWSGI,
@@ -32,6 +31,7 @@ from tests.hosting.hosts import (
     replaced,
 )
 from tests.support.http_client import ask
+from tests.support.service import OPEN_PASTE
 
 COMMAND = str(Path(sys.executable).with_name("freezer-api"))
 UNITS = sorted((ROOT / "etc/systemd").iterdir())

@@ -19,14 +19,12 @@ import pytest
 from tests.hosting.certificates import make_certificates
 from tests.hosting.load import Load
 from tests.support.http_client import JOB, ask, read_all
-from tests.support.service import PRODUCTION, Production
-
-PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+from tests.support.service import OPEN_PASTE, PRODUCTION, Production
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    (tmp_path / "paste.ini").write_text(PASTE)
+    (tmp_path / "paste.ini").write_text(OPEN_PASTE)
     return write(tmp_path / "freezer-api.conf")
 
 

@@ -5,17 +5,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.service import Service
-
-PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+from tests.stores.faults.load import until
+from tests.support.service import OPEN_PASTE, Service
 
 LOAD = """
 import sys
 import freezer_api.wsgi
+from tests.support.service import OPEN_PASTE
 print("loaded", flush=True)
 sys.stdin.readline()
 """
@@ -32,10 +31,7 @@ def descriptors(pid: int) -> list[str]:
 
 def assert_nothing_to_inherit(pid: int, *, listeners: int) -> None:
     # A thread may still be ending.
-    deadline = time.monotonic() + 30
-    while len(os.listdir(f"/proc/{pid}/task")) > 1 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert len(os.listdir(f"/proc/{pid}/task")) == 1
+    until(lambda: len(os.listdir(f"/proc/{pid}/task")) == 1)
     assert sockets(pid) == listeners
     assert not [path for path in descriptors(pid) if "sqlite" in path]
 
@@ -52,10 +48,7 @@ def test_arbiter_has_no_connection_or_thread(start_service: Callable[..., Servic
 
     first = workers(service)
     service.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 60
-    while (first & workers(service) or len(workers(service)) < 2) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not first & workers(service)
+    until(lambda: not first & workers(service) and len(workers(service)) >= 2)
     assert service.request("GET", "/v1/jobs") == (200, {"jobs": []})
     assert_nothing_to_inherit(pid, listeners=1)
 
@@ -63,7 +56,7 @@ def test_arbiter_has_no_connection_or_thread(start_service: Callable[..., Servic
 def test_loaded_application_has_no_connection_or_thread(store: Path | None, tmp_path: Path) -> None:
     """gunicorn with ``--preload`` and uWSGI without ``lazy-apps`` load it before they fork."""
     paste, config = tmp_path / "paste.ini", tmp_path / "wsgi.conf"
-    paste.write_text(PASTE)
+    paste.write_text(OPEN_PASTE)
     config.write_text(f"{store.read_text() if store else ''}[paste_deploy]\nconfig_file = {paste}\n")
     variables = {**os.environ, "OS_FREEZER_CONFIG_FILES": str(config), "XDG_DATA_HOME": str(tmp_path)}
     with subprocess.Popen(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import MANAGE, PRODUCTION
+from tests.support.service import MANAGE, OPEN_PASTE, PRODUCTION
 
 WSGI = (sys.executable, "-c", "import freezer_api.wsgi")
 STARTS = {"freezer-api": PRODUCTION, "freezer-manage": (*MANAGE, "db", "show"), "wsgi": WSGI}
@@ -69,7 +69,7 @@ def test_invalid_option_of_a_library_is_reported_in_one_line(tmp_path: Path, tex
 @pytest.mark.parametrize("how", ["freezer-manage", pytest.param("wsgi", marks=pytest.mark.slow)])
 def test_obsolete_options_are_reported_as_warnings(tmp_path: Path, how: str) -> None:
     paste = tmp_path / "paste.ini"
-    paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
+    paste.write_text(OPEN_PASTE)
     file = tmp_path / "freezer.conf"
     file.write_text(
         "[DEFAULT]\nhost_href = http://user:secret@h\nverbose = true\nwatch_log_file = true\n"

@@ -3,15 +3,19 @@
 
 import socket
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.hosting.hosts import OPEN_PASTE, free_port, program
+from freezer_api.api.page_positions import SharedMemory
+from freezer_api.repository.query import Position
+from tests.hosting.hosts import free_port, program
 from tests.stores.faults.load import until
 from tests.support.http_client import JOB
-from tests.support.service import Production, sync
+from tests.support.service import OPEN_PASTE, Production, sync
 
 COMPLETED = {"job_schedule": {"status": "completed"}}
 POLL = {"match_not": [{"status": "completed"}]}
@@ -78,3 +82,52 @@ def test_page_continues_one_of_another_process(services: list[Production], memca
     # Without memcached the offset counts the jobs that still match.
     assert page(two, 0) == ids[1:11]
     assert page(one, 10) == ids[11:21]
+
+
+@pytest.fixture
+def respond() -> Iterator[Callable[[bytes], str]]:
+    """Return a function that starts a server with this response to every request, and returns its address."""
+    listeners: list[socket.socket] = []
+
+    def _start(response: bytes) -> str:
+        listener = socket.create_server(("127.0.0.1", 0))
+        listeners.append(listener)
+
+        def _serve() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection:
+                        connection.recv(4096)
+                        connection.sendall(response)
+
+        threading.Thread(target=_serve, daemon=True).start()
+        return f"127.0.0.1:{listener.getsockname()[1]}"
+
+    yield _start
+    for listener in listeners:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+PLACE = "0" * 64
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        b"VALUE x\r\n",
+        b"VALUE freezer-page-%s 16 two\r\n" % PLACE.encode(),
+        b"VALUE freezer-page-%s 16 2\r\n\xff\xff\r\nEND\r\n" % PLACE.encode(),
+        b"VALUE freezer-page-%s 16 4\r\nAAAA\r\nEND\r\n" % PLACE.encode(),
+        b"VALUE freezer-page-%s 2 1\r\n7\r\nEND\r\n" % PLACE.encode(),
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"END\r\n",
+        b"",
+    ],
+)
+def test_response_without_a_position_is_ignored(respond: Callable[[bytes], str], response: bytes) -> None:
+    memory = SharedMemory([respond(response)])
+    assert memory.get(PLACE) is None
+    memory.set(PLACE, Position(1, 10, "j10"))
+    memory._client.disconnect_all()

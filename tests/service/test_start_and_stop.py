@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.stores.faults.load import until
-from tests.support.service import COMMAND, PRODUCTION, Service, sync
+from tests.support.service import COMMAND, OPEN_PASTE, PRODUCTION, Service, sync
 
 JOB = {"client_id": "c1", "job_actions": [{"freezer_action": {"action": "backup"}}]}
 
@@ -119,7 +119,7 @@ def test_missing_paste_file_is_refused(tmp_path: Path, data: Path) -> None:
 def test_public_address_without_authtoken_is_refused(tmp_path: Path, data: Path, host: str) -> None:
     configuration = tmp_path / "freezer.conf"
     paste = tmp_path / "paste.ini"
-    paste.write_text("[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n")
+    paste.write_text(OPEN_PASTE)
     configuration.write_text(f"[DEFAULT]\nbind_host = {host}\n[paste_deploy]\nconfig_file = {paste}\n")
     line = refused("--config-file", str(configuration), "--data-dir", str(data), command=PRODUCTION)
     assert line == (

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.service import OPEN_PASTE
+
 ROOT = Path(__file__).parents[2]
-PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
 
 
 @pytest.fixture
 def variables(tmp_path: Path) -> dict[str, str]:
     """Set the variable that selects two configuration files, of which the second takes precedence."""
-    (tmp_path / "paste.ini").write_text(PASTE)
+    (tmp_path / "paste.ini").write_text(OPEN_PASTE)
     (tmp_path / "a.conf").write_text("[paste_deploy]\nconfig_file = no-such.ini\n")
     (tmp_path / "b.conf").write_text("[paste_deploy]\nconfig_file = paste.ini\n")
     files = f"{tmp_path / 'a.conf'};{tmp_path / 'b.conf'}"

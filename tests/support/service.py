@@ -17,6 +17,9 @@ from typing import Any
 PRODUCTION = (sys.executable, "-m", "freezer_api.cmd.api")
 COMMAND = (*PRODUCTION, "--standalone")
 
+OPEN_PASTE = "[app:main]\npaste.app_factory = freezer_api.service:freezer_app_factory\n"
+"""A paste pipeline without Keystone: tokens are not verified, and only this machine is served."""
+
 MANAGE = (sys.executable, "-m", "freezer_api.cmd.manage")
 
 AMPLE_DEADLINE = 50

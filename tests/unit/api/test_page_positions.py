@@ -1,26 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
-from freezer_api.api import page_positions
-from freezer_api.api.page_positions import LOCAL_TTL, Listing, LocalMemory, PagePositions, SharedMemory
+from freezer_api.api.page_positions import LOCAL_TTL, MAX_POSITIONS, Listing, LocalMemory, PagePositions
 from freezer_api.documents.search_index import Value
 from freezer_api.operations.scope import Scope
 from freezer_api.repository.protocol import Page, Stored
 from freezer_api.repository.query import Between, Is, Position, Query
+from tests.support.clock import Clock
 
 END = Position(1, 10, "j10")
 LISTING = Listing("token", "jobs", Scope("project_id", "p", "u", "p"), None, Query(limit=10))
 PAGE = Page([Stored(f"j{number}", {}, 1, "t", number) for number in range(10)], END, True, None)
-
-
-class Clock:
-    time = 100.0
-
-    def __call__(self) -> float:
-        return self.time
 
 
 @pytest.fixture
@@ -69,7 +61,7 @@ def test_position_applies_to_the_same_list_of_the_same_reader(positions: PagePos
 
 def test_old_position_is_not_used(positions: PagePositions, clock: Clock) -> None:
     positions.remember(LISTING, PAGE)
-    clock.time += LOCAL_TTL
+    clock.now += LOCAL_TTL
     assert positions.continued(at(10)) == at(10).query
 
 
@@ -94,24 +86,8 @@ def test_short_pages_and_pages_by_marker_are_not_remembered(
     assert positions.continued(at(offset)) == at(offset).query
 
 
-def test_oldest_positions_are_forgotten(positions: PagePositions, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(page_positions, "MAX_POSITIONS", 2)
-    for offset in (0, 10, 0, 20):
+def test_oldest_positions_are_forgotten(positions: PagePositions) -> None:
+    for offset in range(0, 10 * MAX_POSITIONS + 10, 10):
         positions.remember(at(offset), PAGE)
-    assert [positions.continued(at(offset)).after for offset in (10, 20, 30)] == [END, None, END]
-
-
-def test_response_of_another_server_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    def get(_key: str) -> str:
-        raise ValueError("not enough values to unpack (expected 5, got 2)")
-
-    memory = SharedMemory(["127.0.0.1:1"])
-    monkeypatch.setattr(memory, "_client", SimpleNamespace(get=get))
-    assert PagePositions(memory).continued(at(10)) == at(10).query
-
-
-@pytest.mark.parametrize("value", [None, "", "not base64!", "AAAA", b"bytes", 7])
-def test_foreign_value_in_memcached_is_ignored(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = SharedMemory(["127.0.0.1:1"])
-    monkeypatch.setattr(memory, "_client", SimpleNamespace(get=lambda _key: value))
-    assert PagePositions(memory).continued(at(10)) == at(10).query
+    found = [positions.continued(at(offset)).after for offset in (10, 20, 10 * MAX_POSITIONS + 10)]
+    assert found == [None, END, END]

@@ -4,14 +4,7 @@
 import pytest
 
 from freezer_api.api.refusals import LOG_INTERVAL, MAX_PROJECTS, RefusalLog
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 def test_refusals_of_each_project_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:

@@ -10,15 +10,9 @@ from oslo_config import cfg
 from freezer_api.context import Caller
 from freezer_api.errors import ConfigurationError
 from freezer_api.policy.enforcer import MAX_DECISIONS, RELOAD_INTERVAL, Enforcement
+from tests.support.clock import Clock
 
 ALICE = Caller("alice", project_id="library", roles=("member",))
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

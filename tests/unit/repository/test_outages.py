@@ -9,16 +9,7 @@ import pytest
 from freezer_api.errors import Unavailable
 from freezer_api.repository import outages as module
 from freezer_api.repository.outages import READING, WRITING, Outages, one_request
-
-
-class Clock:
-    """A clock that only the test advances."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.support.clock import Clock
 
 
 @pytest.fixture
