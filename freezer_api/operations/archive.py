@@ -8,7 +8,6 @@ lines in between. So an incomplete or changed export is recognized, and exports 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 from freezer_api.documents.fields import LONG_MAX, LONG_MIN
@@ -16,7 +15,7 @@ from freezer_api.documents.json_codec import decode, encode, one_line
 from freezer_api.documents.kind import Kind
 from freezer_api.documents.merge import same
 from freezer_api.documents.registry import KINDS
-from freezer_api.errors import CommandError, TooLarge
+from freezer_api.errors import CommandError
 from freezer_api.operations.pages import bounded_page
 from freezer_api.operations.scoped import shown_id
 from freezer_api.repository.protocol import Original, Repository
@@ -229,7 +228,7 @@ class Restore:
 
     def _store(self, kind: Kind, batch: list[Original]) -> None:
         count = self.counts[kind.name]
-        outcomes = [False] * len(batch) if self._is_trial else self._outcomes(kind, batch)
+        outcomes = [False] * len(batch) if self._is_trial else self._repository.restore(kind, batch)
         for original, is_new in zip(batch, outcomes, strict=True):
             if is_new is None:
                 count.refused += 1
@@ -238,15 +237,6 @@ class Restore:
                 count.new += 1
             else:
                 self._compare(kind, original, count)
-
-    def _outcomes(self, kind: Kind, batch: list[Original]) -> list[bool | None]:
-        """Return for each document whether its key was free, None if it is too large for the store."""
-        try:
-            return [*self._repository.restore(kind, batch)]
-        except TooLarge:
-            if len(batch) == 1:
-                return [None]
-            return [*chain.from_iterable(self._outcomes(kind, [original]) for original in batch)]
 
     def _compare(self, kind: Kind, original: Original, count: Count) -> None:
         """Compare a document that was not restored with the one in the store."""

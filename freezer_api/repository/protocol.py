@@ -85,8 +85,9 @@ class Repository(Protocol):
         """
         ...
 
-    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
-        """Store documents of another store. Return for each whether it was stored: whether its key was free.
+    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool | None]:
+        """Store documents of another store, and return for each whether its key was free, None if it is too
+        large for the store.
 
         A document is omitted if its key is taken, also by another of these documents. Lists are in the order of
         the times of creation, then of the keys. Each document is stored whole or not at all. After an error any of

@@ -48,7 +48,7 @@ def test_document_above_the_limit_is_refused_at_once(
         for call in (
             lambda size=size: repository.create(JOBS, "new", job("new", n="x" * size)),
             lambda size=size: repository.replace(JOBS, "one", job("one", n="x" * size), kept.token),
-            lambda size=size: repository.restore(JOBS, [Original("new", job("new", n="x" * size), 1, 1)]),
+            lambda size=size: repository.create_all(JOBS, {"new": job("new", n="x" * size)}),
         ):
             caplog.clear()
             with pytest.raises(TooLarge, match="The store refuses a document of this size"):
@@ -58,6 +58,12 @@ def test_document_above_the_limit_is_refused_at_once(
             assert line.endswith(" bytes: raise the proxy's limit or http.max_content_length")
             assert repository.get(JOBS, "one") == kept
     assert found(repository) == ["one"]
+
+
+def test_restore_omits_documents_above_the_limit(repository: ElasticRepository) -> None:
+    documents = [Original(f"j{n}", job(f"j{n}", n="x" * size), 1, n) for n, size in enumerate((1, LIMIT, 1))]
+    assert repository.restore(JOBS, documents) == [True, None, True]
+    assert found(repository) == ["j0", "j2"]
 
 
 def test_documents_that_are_too_large_together_are_restored(repository: ElasticRepository) -> None:

@@ -103,12 +103,16 @@ class Transfer:
     def _store(self, kind: Kind, batch: list[Original], count: Count) -> None:
         count.oversized += sum(not self.limits.allows(kind, original.document) for original in batch)
         count.without_project += sum(not original.document.get("project_id") for original in batch)
+        outcomes: list[bool | None]
         if self.is_trial:
             outcomes = [self.repository.get(kind, original.key) is None for original in batch]
         else:
             outcomes = self.repository.restore(kind, batch)
         for original, is_new in zip(batch, outcomes, strict=True):
-            if is_new:
+            if is_new is None:
+                count.refused += 1
+                self.report(refusal(Refused(kind, original.key, "the store accepts no document of this size")))
+            elif is_new:
                 count.new += 1
             elif self.on_conflict is OnConflict.SKIP:
                 count.skipped += 1

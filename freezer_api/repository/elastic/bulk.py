@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import orjson
 
 from freezer_api.documents.json_codec import decode
-from freezer_api.errors import StoreFailed, TooLarge, Unavailable
+from freezer_api.errors import TOO_LARGE, StoreFailed, TooLarge, Unavailable
 from freezer_api.repository.elastic.layout import Layout
-from freezer_api.repository.elastic.transport import Connection
+from freezer_api.repository.elastic.transport import TOO_LARGE_STATUS, Connection
 
 LOG = logging.getLogger(__name__)
 
@@ -56,10 +56,16 @@ class Outcome(NamedTuple):
     repeated: bool
     result: dict[str, Any]
 
+    def check_size(self) -> None:
+        """Raise ``TooLarge`` if the store refused the size of the document."""
+        if self.status == TOO_LARGE_STATUS:
+            raise TooLarge(TOO_LARGE)
+
 
 def write(connection: Connection, lines: Iterable[Line]) -> None:
     """Perform the actions. Raises ``StoreFailed`` for an error other than a conflict or a missing document."""
     for outcome in outcomes(connection, "/_bulk", lines):
+        outcome.check_size()
         if outcome.status >= 300 and outcome.status not in (404, 409):
             raise StoreFailed
 
@@ -75,7 +81,8 @@ def _outcomes(connection: Connection, target: str, actions: list[bytes]) -> Iter
         answer = connection.answer("POST", target, b"".join(actions))
     except TooLarge:
         if len(actions) == 1:
-            raise
+            yield Outcome(TOO_LARGE_STATUS, "", False, {})
+            return
         middle = len(actions) // 2
         yield from _outcomes(connection, target, actions[:middle])
         yield from _outcomes(connection, target, actions[middle:])

@@ -24,7 +24,7 @@ from freezer_api.repository.elastic import bulk
 from freezer_api.repository.elastic.indices import check_current
 from freezer_api.repository.elastic.layout import LAYOUTS, alias_of, write_alias_of
 from freezer_api.repository.elastic.search import body_of, position_of
-from freezer_api.repository.elastic.transport import BLOCKED, CLOSED, Answer, Connection
+from freezer_api.repository.elastic.transport import BLOCKED, CLOSED, TOO_LARGE_STATUS, Answer, Connection
 from freezer_api.repository.protocol import Original, Page, Stored
 from freezer_api.repository.texts import is_text
 
@@ -139,17 +139,19 @@ class ElasticRepository:
                 created[stored.key] = stored
         return created
 
-    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
+    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool | None]:
         sources = [
             self._source(kind, key, document, created=created, version=version)
             for key, document, version, created in originals
         ]
-        is_new: dict[int, bool] = {}
+        is_new: dict[int, bool | None] = {}
         for attempt in range(_MAX_RESTORE_ATTEMPTS):
             left = [number for number in range(len(sources)) if number not in is_new]
             outcomes = self._create_in_bulk(kind, [sources[n] for n in left])
             for number, outcome in zip(left, outcomes, strict=True):
-                if not _is_temporary(outcome):
+                if outcome.status == TOO_LARGE_STATUS:
+                    is_new[number] = None
+                elif not _is_temporary(outcome):
                     document = originals[number].document
                     is_new[number] = self._created_or_none(kind, sources[number], outcome, document) is not None
             if len(is_new) == len(sources):
@@ -172,6 +174,7 @@ class ElasticRepository:
         """Return the document that a bulk request created, None if its key was taken."""
         if outcome.status == 409:
             return self._find_own_write(kind, source["key"], source) if outcome.repeated else None
+        outcome.check_size()
         if outcome.status == 404:
             raise self._no_index(kind)
         if outcome.status >= 300:

@@ -26,7 +26,7 @@ _GATEWAY = frozenset((502, 503, 504))
 _BUSY = _GATEWAY | {429}
 _TIMED_OUT = frozenset(("search_timeout_exception", "time_exceeded_exception"))
 _REFUSED = frozenset((401, 403))
-_TOO_LARGE = 413
+TOO_LARGE_STATUS = 413
 BLOCKED = "cluster_block_exception"
 """The error of writes to an index that is being copied, or to a full disk."""
 
@@ -150,7 +150,7 @@ class Connection:
         if answer.error == CLOSED:
             LOG.error("The index of %s %s is closed (%s): open it", method, path, CLOSED)
             raise Unavailable
-        if answer.status == _TOO_LARGE:
+        if answer.status == TOO_LARGE_STATUS:
             LOG.error(
                 "The store or a proxy in front of it refuses a request of %s bytes: raise the proxy's limit or "
                 "http.max_content_length",
@@ -239,7 +239,7 @@ def _failure_in(method: str, target: str, answer: Answer) -> Failure | None:
     """Return why the response cannot be used, if a retry may help; otherwise None."""
     if answer.status in _BUSY or answer.error == BLOCKED:
         return Failure(f"status {answer.status} {answer.error}".rstrip(), answered=True)
-    if target == _ROOT or answer.status in _REFUSED or answer.status == _TOO_LARGE:
+    if target == _ROOT or answer.status in _REFUSED or answer.status == TOO_LARGE_STATUS:
         return None
     if answer.body is None:
         # A connection that ends within the headers looks like a response without a body.

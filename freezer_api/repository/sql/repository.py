@@ -109,7 +109,7 @@ class SQLRepository(Repository):
             return [pair for single in singles for pair in self._create_rows(kind, single)]
         return [(row["key"], created + number) for number, row in enumerate(rows)]
 
-    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool]:
+    def restore(self, kind: Kind, originals: Sequence[Original]) -> list[bool | None]:
         keys = [original.key for original in originals]
         statement = self._statements[kind.name].existing
         existing = {row.key for row in self._read(statement, {"keys": keys})}
@@ -120,18 +120,16 @@ class SQLRepository(Repository):
         )
         parts = batches(rows, _size, _MAX_BATCH_SIZE)
         restored = iter([is_new for part in parts for is_new in self._restore_rows(kind, part)])
-        return [key not in existing and next(restored) for key in keys]
+        return [next(restored) if key not in existing else False for key in keys]
 
-    def _restore_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool]:
+    def _restore_rows(self, kind: Kind, rows: list[dict[str, Any]]) -> list[bool | None]:
         try:
             self._restore(kind, rows)
         except (KeyExists, TooLarge) as error:
             # Another process created one of them, two of them have the same key, or a statement takes only some.
             if len(rows) > 1:
                 return [is_new for row in rows for is_new in self._restore_rows(kind, [row])]
-            if isinstance(error, TooLarge):
-                raise
-            return [False]
+            return [None if isinstance(error, TooLarge) else False]
         return [True] * len(rows)
 
     def get(self, kind: Kind, key: str) -> Stored | None:

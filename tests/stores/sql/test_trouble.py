@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Errors of the connection and of the server: which calls are retried, and which raise ``Unavailable``."""
 
+import json
 import re
 import socket
 import threading
@@ -15,7 +16,10 @@ import pytest
 from sqlalchemy import event, make_url, text
 
 from freezer_api import stores
+from freezer_api.compat.legacy.dump import open_dump
+from freezer_api.compat.legacy.transfer import OnConflict, Transfer
 from freezer_api.conf.values import Database
+from freezer_api.documents.actions import ACTIONS
 from freezer_api.errors import StoreFailed, TooLarge, Unavailable
 from freezer_api.operations.archive import Count, Restore
 from freezer_api.repository.protocol import Original
@@ -648,8 +652,9 @@ class TestDocumentLargerThanAPacket:
             repository.restore(JOBS, [Original(f"j{n}", job(f"j{n}", n=text), 1, n) for n in range(5)])
             == [True] * 5
         )
-        with pytest.raises(TooLarge):
-            repository.restore(JOBS, [Original("large", job("large", n=text * 3), 1, 9)])
+        large = Original("large", job("large", n=text * 3), 1, 9)
+        assert repository.restore(JOBS, [large, Original("j5", job("j5"), 1, 9)]) == [None, True]
+        repository.delete(JOBS, "j5", repository.get(JOBS, "j5").token)
         assert found(repository) == [f"j{n}" for n in range(5)]
 
     @pytest.mark.parametrize("limit", [1 << 20], indirect=True)
@@ -659,9 +664,33 @@ class TestDocumentLargerThanAPacket:
         restored = Restore(repository, [JOBS], is_trial=False, report=lines.append)
         restored.run([(JOBS, original, 1) for original in originals], lambda _count: None)
         assert lines == ["Refused job j1: the store accepts no document of this size"]
-        # The first one was stored before the second one was refused.
-        assert restored.counts == {"jobs": Count(new=1, existing=1, refused=1)}
+        assert restored.counts == {"jobs": Count(new=2, refused=1)}
         assert found(repository) == ["j0", "j2"]
+
+    @pytest.mark.parametrize("limit", [1 << 20], indirect=True)
+    def test_legacy_import_refuses_documents_that_are_too_large_and_continues(self, limit, repository, tmp_path):
+        dump, lines = tmp_path / "dump.json", []
+        hits = [
+            {
+                "_type": "actions",
+                "_id": f"a{n}",
+                "_source": {
+                    "action_id": f"a{n}",
+                    "user_id": "u",
+                    "text": "x" * size,
+                    "freezer_action": {"action": "backup"},
+                },
+            }
+            for n, size in enumerate((1, limit, 1))
+        ]
+        dump.write_text("".join(json.dumps(hit) + "\n" for hit in hits))
+        with open_dump(str(dump)) as source:
+            transfer = Transfer(
+                source, repository, projects={}, on_conflict=OnConflict.SKIP, is_trial=False, report=lines.append
+            )
+            count = transfer.run(ACTIONS)
+        assert (count.new, count.refused) == (2, 1)
+        assert lines == ["Refused action a1: the store accepts no document of this size"]
 
 
 def test_commands_get_the_maximum_size_of_a_statement(address, server, on_mariadb):
