@@ -68,9 +68,12 @@ def serves_others(service: Service) -> None:
 
 @pytest.fixture
 def start_patient(start_service, tmp_path: Path) -> Callable[..., Service]:
-    """Start a service with timeouts so long that it closes no connection of a slow client during a test."""
+    """Start a service with timeouts so long that it closes no connection of a slow client during a test.
+
+    Slow readers of lists also have no share, because another list would otherwise be answered with 429.
+    """
     file = tmp_path / "patient.conf"
-    file.write_text("[api]\nrequest_head_timeout = 600\nrequest_body_timeout = 600\n")
+    file.write_text("[api]\nrequest_head_timeout = 600\nrequest_body_timeout = 600\nmax_concurrent_lists = 0\n")
     return lambda *arguments: start_service("data", "--config-file", str(file), *arguments)
 
 
